@@ -1,0 +1,7 @@
+"""Regularized autoencoders with an analytic energy, for scikit-learn."""
+
+from skae.estimators import ContractiveAutoencoder
+
+__version__ = "0.1.0"
+
+__all__ = ["ContractiveAutoencoder", "__version__"]

@@ -1,0 +1,141 @@
+"""Array operations of the hot path.
+
+The only module of the training and scoring loops that names an array library:
+everything else imports its ufuncs from here and passes ``out=``.
+numpy's own BLAS is the only BLAS used (mixing it with scipy's makes two thread pools fight).
+"""
+
+import numpy as np
+from numpy import (
+    absolute,
+    add,
+    argmax,
+    clip,
+    divide,
+    empty,
+    empty_like,
+    exp,
+    greater,
+    less,
+    log,
+    matmul,
+    maximum,
+    minimum,
+    multiply,
+    negative,
+    reciprocal,
+    sign,
+    sqrt,
+    square,
+    subtract,
+    tanh,
+    vdot,
+    where,
+    zeros_like,
+)
+
+__all__ = [
+    "absolute",
+    "add",
+    "add_scaled_rows",
+    "argmax",
+    "clip",
+    "divide",
+    "empty",
+    "empty_like",
+    "exp",
+    "filled_like",
+    "greater",
+    "less",
+    "log",
+    "matmul",
+    "maximum",
+    "minimum",
+    "multiply",
+    "negative",
+    "reciprocal",
+    "row_dots",
+    "row_squared_norms",
+    "sigmoid",
+    "sign",
+    "softplus",
+    "sqrt",
+    "square",
+    "subtract",
+    "sum_last",
+    "sum_squares",
+    "tanh",
+    "vdot",
+    "weighted_column_sums",
+    "where",
+    "zeros_like",
+]
+
+# Below these the sigmoid is a normal number still (no subnormal slowdown, no overflow in exp).
+_MAX_EXPONENT = {np.dtype(np.float32): 80.0, np.dtype(np.float64): 700.0}
+
+
+def sigmoid(u, out=None):
+    """1 / (1 + exp(-u)), elementwise; never overflows."""
+    out = negative(u, out=out)
+    minimum(out, _MAX_EXPONENT[out.dtype], out=out)
+    exp(out, out=out)
+    add(out, 1.0, out=out)
+    return reciprocal(out, out=out)
+
+
+def softplus(u, out=None):
+    """log(1 + exp(u)) = max(u, 0) + log(1 + exp(-|u|)), elementwise; never overflows.
+
+    ``log`` of ``1 + t`` rather than ``log1p``: three times as fast, and the absolute error stays
+    at the rounding of 1. ``out`` may not be ``u``.
+    """
+    out = absolute(u, out=out)
+    negative(out, out=out)
+    exp(out, out=out)
+    add(out, 1.0, out=out)
+    log(out, out=out)
+    return add(out, maximum(u, 0.0), out=out)
+
+
+def filled_like(A, number, out=None):
+    """An array of A's shape and dtype that holds one number."""
+    out = empty_like(A) if out is None else out
+    out.fill(number)
+    return out
+
+
+def sum_last(A):
+    """Sum over the last axis."""
+    return A.sum(axis=-1)
+
+
+def row_dots(A, B):
+    """Inner products of the rows of A and B, shape (rows,)."""
+    return np.einsum("ij,ij->i", A, B)
+
+
+def row_squared_norms(A):
+    """Squared Euclidean norms of the rows of A, shape (rows,)."""
+    return np.einsum("ij,ij->i", A, A)
+
+
+def sum_squares(A):
+    """Sum of the squares of all elements of A, as a Python float."""
+    return float(vdot(A, A))
+
+
+def weighted_column_sums(weight, A):
+    """sum_i weight_i A_i, shape (columns,); `weight` is (rows,) or one number for all rows."""
+    if np.ndim(weight) == 0:
+        return np.add.reduce(A, axis=0) * weight
+    return weight @ A
+
+
+def add_scaled_rows(out, scale, A, rows=64):
+    """Out += scale[:, None] * A in place, in blocks of rows that stay in cache; `scale` may be one number."""
+    scale = np.broadcast_to(scale, A.shape[:1])[:, None]
+    for start in range(0, A.shape[0], rows):
+        block = slice(start, start + rows)
+        out[block] += scale[block] * A[block]
+    return out

@@ -1,0 +1,143 @@
+"""The contract of an activation, and the registry of names."""
+
+import dataclasses
+from abc import ABC, abstractmethod
+from types import MappingProxyType
+from typing import ClassVar
+
+from skae import _ops as ops
+
+_REGISTRY: dict[str, type["Activation"]] = {}
+
+#: All registered activation classes by name (read-only; see `register_activation`).
+ACTIVATIONS = MappingProxyType(_REGISTRY)
+
+
+@dataclasses.dataclass(frozen=True)
+class Activation(ABC):
+    """Base class of the activations: immutable, stateless, arrays in and arrays out.
+
+    Conventions: ``u`` are pre-activations of shape (..., n_components), ``h = value(u)``; ``out`` is
+    None (allocate) or an array of u's shape and dtype that shares no memory with the inputs.
+    float32 stays float32.
+
+    A subclass must define `name`, `value` and, unless it defines `derivative`, `backward`. It may define
+
+    - ``derivative(u, h, out=None)``, ``second_derivative(u, h, out=None)``,
+      ``third_derivative(u, h, out=None)``: elementwise derivatives, almost everywhere;
+    - ``potential(u)``: the antiderivative of h summed over the last axis, shape (...,) (ENERGY eq. 11);
+    - ``complement(u, out=None)``, ``complement_derivative(u, out=None)``: distance to the nearest
+      flat region and its derivative (SAT eq. 1).
+
+    What a class does not define is absent: penalties and scores test for it with `hasattr`, and refuse
+    an activation that lacks what they need.
+
+    Attributes
+    ----------
+    name : str
+        Name under which `register_activation` files it.
+    continuous : bool
+        Whether h is continuous.
+    monotone : bool
+        Whether h is non-decreasing.
+    non_negative : bool
+        Whether h(u) >= 0 for all u.
+    flat_below_zero : bool
+        Whether h(u) = h(0) for all u <= 0, so that h(max(0, u)) = h(u).
+    kinks : tuple of float
+        Points where h or h' jumps.
+    """
+
+    name: ClassVar[str]
+    continuous: ClassVar[bool] = True
+    monotone: ClassVar[bool] = True
+    non_negative: ClassVar[bool] = False
+    flat_below_zero: ClassVar[bool] = False
+
+    @property
+    def kinks(self):
+        return ()
+
+    @abstractmethod
+    def value(self, u, out=None):
+        """Return h(u)."""
+
+    def backward(self, u, h, grad_h, out=None):
+        """Return the gradient with respect to u, given the gradient with respect to h; `out` may be `grad_h`."""
+        return ops.multiply(grad_h, self.derivative(u, h), out=out)
+
+
+def register_activation(cls):
+    """File an `Activation` subclass under its `name`, in this process.
+
+    Worker processes do not see it: with ``n_jobs`` pass an instance instead of the name.
+
+    Parameters
+    ----------
+    cls : type
+        Subclass of `Activation` that can be built without arguments.
+
+    Returns
+    -------
+    type
+        `cls`, so that this serves as a decorator.
+    """
+    if not (isinstance(cls, type) and issubclass(cls, Activation)):
+        raise TypeError(f"register_activation takes a subclass of Activation, got {cls!r}")
+    if not isinstance(getattr(cls, "name", None), str):
+        raise TypeError(f"{cls.__name__} needs a class attribute `name` of type str")
+    _REGISTRY[cls.name] = cls
+    return cls
+
+
+def as_activation(activation, threshold=1.0):
+    """Return an `Activation` from a name or an instance.
+
+    Parameters
+    ----------
+    activation : str or Activation
+        A registered name, or an instance (returned as it is).
+    threshold : float, default=1.0
+        Passed to the class where it has a `threshold`.
+
+    Raises
+    ------
+    ValueError
+        If no activation has that name.
+    TypeError
+        If `activation` is neither a name nor an instance.
+
+    Examples
+    --------
+    >>> from skae.activations import as_activation
+    >>> as_activation("shrink", threshold=0.5)
+    Shrink(threshold=0.5)
+    """
+    if isinstance(activation, Activation):
+        return activation
+    if not isinstance(activation, str):
+        raise TypeError(f"activation must be a name or an instance of skae.activations.Activation, got {activation!r}")
+    if activation not in _REGISTRY:
+        raise ValueError(f"no activation is called {activation!r}; there are {', '.join(sorted(_REGISTRY))}")
+    cls = _REGISTRY[activation]
+    if "threshold" in (field.name for field in dataclasses.fields(cls)):
+        return cls(threshold=threshold)
+    return cls()
+
+
+def describe_activations():
+    """Return a plain-text table of the registered activations: name, first line of the docstring, abilities.
+
+    Examples
+    --------
+    >>> from skae.activations import describe_activations
+    >>> print(describe_activations().splitlines()[2])
+    identity   h(u) = u.  [derivative, second_derivative, third_derivative, potential]
+    """
+    abilities = ("derivative", "second_derivative", "third_derivative", "potential", "complement")
+    lines = ["name       h(u)  [what it defines beyond value and backward]", ""]
+    for name, cls in _REGISTRY.items():
+        summary = (cls.__doc__ or "").strip().splitlines()[0]
+        have = ", ".join(ability for ability in abilities if hasattr(cls, ability))
+        lines.append(f"{name:<10} {summary}  [{have}]")
+    return "\n".join(lines)

@@ -1,0 +1,55 @@
+"""Activations that couple the units: only `backward`, no elementwise derivative."""
+
+import numpy as np
+
+from skae import _ops as ops
+from skae.activations._base import Activation, register_activation
+
+
+@register_activation
+class Max(Activation):
+    """h(u) = 1 for the largest u (the first of ties), 0 for the others: K-means."""
+
+    name = "max"
+    continuous = False
+    non_negative = True
+
+    def value(self, u, out=None):
+        """Return the one-hot code of the largest u along the last axis."""
+        out = ops.empty_like(u) if out is None else out
+        out.fill(0.0)
+        np.put_along_axis(out, ops.argmax(u, axis=-1)[..., None], 1.0, axis=-1)
+        return out
+
+    def backward(self, u, h, grad_h, out=None):
+        """Return 0: the code is piecewise constant."""
+        return ops.filled_like(u, 0.0, out=out)
+
+    def potential(self, u):
+        """Return max_k u_k."""
+        return u.max(axis=-1)
+
+
+@register_activation
+class Softmax(Activation):
+    """h_k(u) = exp(u_k) / sum_j exp(u_j)."""
+
+    name = "softmax"
+    non_negative = True
+
+    def value(self, u, out=None):
+        """Return h(u)."""
+        out = ops.subtract(u, u.max(axis=-1, keepdims=True), out=out)
+        ops.exp(out, out=out)
+        return ops.divide(out, out.sum(axis=-1, keepdims=True), out=out)
+
+    def backward(self, u, h, grad_h, out=None):
+        """Return h (g - sum_j h_j g_j)."""
+        mean = np.einsum("...k,...k->...", h, grad_h)[..., None]
+        out = ops.subtract(grad_h, mean, out=out)
+        return ops.multiply(out, h, out=out)
+
+    def potential(self, u):
+        """Return log sum_k exp(u_k)."""
+        top = u.max(axis=-1, keepdims=True)
+        return top[..., 0] + ops.log(ops.sum_last(ops.exp(u - top)))

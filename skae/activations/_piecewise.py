@@ -1,0 +1,225 @@
+"""Piecewise linear elementwise activations: h'' is zero almost everywhere."""
+
+import dataclasses
+import math
+
+from skae import _ops as ops
+from skae.activations._base import Activation, register_activation
+
+
+class _ZeroCurvature:
+    """Second and third derivative of a piecewise linear h: zero almost everywhere (SPARSE 3.1 uses just that)."""
+
+    def second_derivative(self, u, h, out=None):
+        """Return h''(u) = 0."""
+        return ops.filled_like(u, 0.0, out=out)
+
+    third_derivative = second_derivative
+
+
+@dataclasses.dataclass(frozen=True)
+class _Thresholded(_ZeroCurvature, Activation):
+    """A piecewise linear activation with a threshold >= 0."""
+
+    threshold: float = 1.0
+
+    def __post_init__(self):
+        if not 0.0 <= self.threshold < math.inf:
+            raise ValueError(
+                f"threshold of the activation {self.name!r} must be >= 0 and finite, got {self.threshold!r}"
+            )
+        # A numpy scalar would promote float32 arrays.
+        object.__setattr__(self, "threshold", float(self.threshold))
+
+
+@register_activation
+class ReLU(_ZeroCurvature, Activation):
+    """h(u) = max(0, u)."""
+
+    name = "relu"
+    non_negative = True
+    flat_below_zero = True
+    kinks = (0.0,)
+
+    def value(self, u, out=None):
+        """Return h(u)."""
+        return ops.maximum(u, 0.0, out=out)
+
+    def derivative(self, u, h, out=None):
+        """Return 1 where u > 0, else 0."""
+        return ops.sign(h, out=out)
+
+    def potential(self, u):
+        """Return sum max(0, u)^2/2 (ENERGY 2.3.5 prints twice that; its text says half-square)."""
+        h = self.value(u)
+        return 0.5 * ops.sum_last(h * h)
+
+    def complement(self, u, out=None):
+        """Return max(0, u), the distance to u <= 0."""
+        return ops.maximum(u, 0.0, out=out)
+
+    def complement_derivative(self, u, out=None):
+        """Return 1 where u > 0, else 0."""
+        out = ops.empty_like(u) if out is None else out
+        return ops.greater(u, 0.0, out=out)
+
+
+@register_activation
+class Modulus(_ZeroCurvature, Activation):
+    """h(u) = abs(u)."""
+
+    name = "modulus"
+    monotone = False
+    non_negative = True
+    kinks = (0.0,)
+
+    def value(self, u, out=None):
+        """Return h(u)."""
+        return ops.absolute(u, out=out)
+
+    def derivative(self, u, h, out=None):
+        """Return sign(u)."""
+        return ops.sign(u, out=out)
+
+    def potential(self, u):
+        """Return sum u abs(u)/2 (ENERGY eq. 20)."""
+        return 0.5 * ops.sum_last(u * ops.absolute(u))
+
+
+@register_activation
+class TRec(_Thresholded):
+    """h(u) = u where u > threshold, else 0 (ZAE eq. 4)."""
+
+    name = "trec"
+    continuous = False
+    non_negative = True
+    flat_below_zero = True
+
+    @property
+    def kinks(self):
+        return (self.threshold,)
+
+    def value(self, u, out=None):
+        """Return h(u)."""
+        return ops.multiply(u, u > self.threshold, out=out)
+
+    def derivative(self, u, h, out=None):
+        """Return 1 where u > threshold, else 0."""
+        return ops.sign(h, out=out)
+
+    def potential(self, u):
+        """Return sum (u^2 - threshold^2)/2 where u > threshold."""
+        return 0.5 * ops.sum_last((u * u - self.threshold**2) * (u > self.threshold))
+
+    def complement(self, u, out=None):
+        """Return max(0, u - threshold), the distance to u <= threshold."""
+        out = ops.subtract(u, self.threshold, out=out)
+        return ops.maximum(out, 0.0, out=out)
+
+    def complement_derivative(self, u, out=None):
+        """Return 1 where u > threshold, else 0."""
+        out = ops.empty_like(u) if out is None else out
+        return ops.greater(u, self.threshold, out=out)
+
+
+@register_activation
+class TLin(_Thresholded):
+    """h(u) = u where u^2 > threshold, else 0 (ZAE eq. 5)."""
+
+    name = "tlin"
+    continuous = False
+
+    @property
+    def kinks(self):
+        root = math.sqrt(self.threshold)
+        return (-root, root)
+
+    def value(self, u, out=None):
+        """Return h(u)."""
+        return ops.multiply(u, u * u > self.threshold, out=out)
+
+    def derivative(self, u, h, out=None):
+        """Return 1 where u^2 > threshold, else 0."""
+        out = ops.absolute(h, out=out)
+        return ops.sign(out, out=out)
+
+    def potential(self, u):
+        """Return sum (u^2 - threshold)/2 where u^2 > threshold."""
+        return 0.5 * ops.sum_last(ops.maximum(u * u - self.threshold, 0.0))
+
+    def complement(self, u, out=None):
+        """Return max(0, |u| - sqrt(threshold)), the distance to the flat middle."""
+        out = ops.absolute(u, out=out)
+        ops.subtract(out, math.sqrt(self.threshold), out=out)
+        return ops.maximum(out, 0.0, out=out)
+
+    def complement_derivative(self, u, out=None):
+        """Return sign(u) where u^2 > threshold, else 0."""
+        return ops.multiply(ops.sign(u), u * u > self.threshold, out=out)
+
+
+@register_activation
+class Shrink(_Thresholded):
+    """h(u) = sign(u) max(abs(u) - threshold, 0)."""
+
+    name = "shrink"
+
+    @property
+    def kinks(self):
+        return (-self.threshold, self.threshold)
+
+    def value(self, u, out=None):
+        """Return h(u)."""
+        out = ops.clip(u, -self.threshold, self.threshold, out=out)
+        return ops.subtract(u, out, out=out)
+
+    def derivative(self, u, h, out=None):
+        """Return 1 where abs(u) > threshold, else 0."""
+        out = ops.absolute(h, out=out)
+        return ops.sign(out, out=out)
+
+    def potential(self, u):
+        """Return sum max(abs(u) - threshold, 0)^2/2."""
+        h = self.value(u)
+        return 0.5 * ops.sum_last(h * h)
+
+    def complement(self, u, out=None):
+        """Return abs(h(u)), the distance to the flat middle (SAT eq. 1; SAT 3.2 prints abs(u))."""
+        out = self.value(u, out=out)
+        return ops.absolute(out, out=out)
+
+    def complement_derivative(self, u, out=None):
+        """Return sign(h(u))."""
+        return ops.sign(self.value(u), out=out)
+
+
+@register_activation
+class SatLinear(_ZeroCurvature, Activation):
+    """h(u) = clip(u, -1, 1)."""
+
+    name = "satlinear"
+    kinks = (-1.0, 1.0)
+
+    def value(self, u, out=None):
+        """Return h(u)."""
+        return ops.clip(u, -1.0, 1.0, out=out)
+
+    def derivative(self, u, h, out=None):
+        """Return 1 where abs(u) < 1, else 0."""
+        out = ops.empty_like(u) if out is None else out
+        return ops.less(ops.absolute(u), 1.0, out=out)
+
+    def potential(self, u):
+        """Return sum h u - h^2/2, which is u^2/2 inside [-1, 1] and abs(u) - 1/2 outside."""
+        h = self.value(u)
+        return ops.sum_last(h * (u - 0.5 * h))
+
+    def complement(self, u, out=None):
+        """Return max(0, 1 - abs(u)), the distance to the nearer flat end."""
+        out = ops.absolute(u, out=out)
+        ops.subtract(1.0, out, out=out)
+        return ops.maximum(out, 0.0, out=out)
+
+    def complement_derivative(self, u, out=None):
+        """Return -sign(u) where abs(u) < 1, else 0."""
+        return ops.multiply(-ops.sign(u), ops.absolute(u) < 1.0, out=out)

@@ -1,0 +1,323 @@
+"""What all autoencoders share in training: parameters, a fit that is a page, partial_fit."""
+
+import math
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.metaestimators import available_if
+
+from skae._sklearn_compat import (
+    Interval,
+    StrOptions,
+    _check_sample_weight,
+    _fit_context,
+    validate_data,
+)
+from skae.activations import Activation
+from skae.estimators._batches import Batches, largest_magnitude, merge_moments, moments
+from skae.estimators._prediction import DTYPES, AutoencoderPrediction
+from skae.estimators._training import (
+    Printer,
+    ValidationMonitor,
+    mean_value,
+    seed_of,
+    unchanged_on_error,
+    warn_unless_converged,
+)
+from skae.objectives import Reconstruction
+from skae.parameters import INITIALIZATIONS, Layout, MaxNorm, Sample, UnitNorm, initial_parameters
+from skae.penalties import L2, check_compatible
+from skae.solvers import LBFGS, SCHEDULES, SGD, UPDATE_RULES, Stochastic
+from skae.visible import VISIBLE
+
+_AUTO_BATCH_SIZE = 200
+_LBFGS_BLOCK = 2048
+_SAMPLE_ROWS = 2000
+
+
+def _can_continue(estimator):
+    """Whether the solver has steps that `partial_fit` can continue."""
+    return estimator.solver != "lbfgs"
+
+
+class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
+    """Base class of the autoencoders; see `skae.objectives.Reconstruction` for the model and its letters.
+
+    A subclass has an ``__init__`` with its parameters, and says what differs by overriding `_penalty`,
+    `_tied` and `_hidden_bias`.
+    """
+
+    _parameter_constraints: dict = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "activation": [str, Activation],
+        "threshold": [Interval(Real, 0, None, closed="left")],
+        "l2": [Interval(Real, 0, None, closed="left")],
+        "tied_weights": ["boolean"],
+        "weight_constraint": [StrOptions({"auto", "unit", "max"}), None],
+        "max_norm": [Interval(Real, 0, None, closed="neither")],
+        "visible": [StrOptions(set(VISIBLE))],
+        "encoding": [StrOptions({"natural", "rectified", "rectified_bias", "linear"})],
+        "init": [StrOptions(set(INITIALIZATIONS))],
+        "solver": [StrOptions({*UPDATE_RULES, "lbfgs"})],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [StrOptions(set(SCHEDULES))],
+        "learning_rate_init": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
+        "momentum": [Interval(Real, 0, 1, closed="left")],
+        "nesterovs_momentum": ["boolean"],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "shuffle": ["boolean"],
+        "warm_start": ["boolean"],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+    }
+
+    # -- what the subclasses say
+
+    def _penalty(self):
+        """The class's own penalty, or None."""
+        return
+
+    def _tied(self):
+        """Whether decoder and encoder share their weights."""
+        return bool(self.tied_weights)
+
+    # -- fitting
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, sample_weight=None):
+        """Fit the autoencoder.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Training data, at least two rows. float32 and float64 keep their type; sparse rows are densified
+            a batch at a time.
+        y : Ignored
+            Present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights; a zero weight is an absent row.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X or the parameters are not usable, or training diverges; the estimator is then as before.
+        """
+        with unchanged_on_error(self):
+            X, sample_weight = self._validate_training(X, sample_weight, reset=True, ensure_min_samples=2)
+            self.n_samples_seen_, self.mean_, self.var_ = moments(X, sample_weight)
+            rng = np.random.default_rng(seed_of(self.random_state))
+            train, validation = self._split(X, sample_weight, rng)
+            objective = self._objective(X.shape[1])
+            theta = self._start(objective, train, X.dtype, rng, continued=self.warm_start)
+            watch = self._watch(objective, validation, rng)
+            result = self._solver().minimize(objective, theta, train, rng, on_epoch=self._on_epoch(watch))
+            theta = result.theta if watch is None else watch.best_theta
+            self._set_parameters(objective, theta)
+            self.n_iter_, self.loss_curve_ = result.n_iter, result.loss_curve
+            self.validation_loss_curve_ = None if watch is None else np.array(watch.curve)
+            self.loss_ = mean_value(objective, theta, train, rng)
+            self._optimizer_state = self._random_stream = None
+            warn_unless_converged(self, result)
+        return self
+
+    @available_if(_can_continue)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None, sample_weight=None):
+        """Continue with one pass over X, in batches, at a constant learning rate.
+
+        The optimiser's state and the random stream are carried from call to call; the first call starts
+        from X as `fit` does.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Some rows.
+        y : Ignored
+            Present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights; a zero weight is an absent row.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+        """
+        if self.early_stopping:
+            raise ValueError("partial_fit sees no validation set: early_stopping must be False, got True")
+        with unchanged_on_error(self):
+            first = not hasattr(self, "components_")
+            X, sample_weight = self._validate_training(X, sample_weight, reset=first)
+            fresh = moments(X, sample_weight)
+            seen = fresh if first else merge_moments((self.n_samples_seen_, self.mean_, self.var_), fresh)
+            self.n_samples_seen_, self.mean_, self.var_ = seen
+            seed, n_updates = getattr(self, "_random_stream", None) or (seed_of(self.random_state), 0)
+            rng = np.random.default_rng([seed, n_updates])
+            batches = Batches(X, sample_weight, None, self._batch_size(), self.shuffle)
+            objective = self._objective(X.shape[1])
+            theta = self._start(objective, batches, X.dtype, rng, continued=not first)
+            result = self._solver(max_iter=1, schedule="constant").minimize(
+                objective, theta, batches, rng, state=getattr(self, "_optimizer_state", None)
+            )
+            self._set_parameters(objective, result.theta)
+            self.n_iter_ = 1 if first else self.n_iter_ + 1
+            self.loss_curve_ = result.loss_curve if first else np.append(self.loss_curve_, result.loss_curve)
+            self.validation_loss_curve_ = None
+            self.loss_ = mean_value(objective, result.theta, batches, rng)
+            self._optimizer_state, self._random_stream = result.state, (seed, n_updates + len(batches))
+        return self
+
+    def _validate_training(self, X, sample_weight, reset, ensure_min_samples=1):
+        """Return X and the weights, without the rows of weight zero; refuse what training cannot hold."""
+        dtype = DTYPES if reset else self.components_.dtype
+        X = validate_data(self, X, reset=reset, accept_sparse="csr", dtype=dtype, ensure_min_samples=ensure_min_samples)
+        self._check_range(X)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
+            if not sample_weight.any():
+                raise ValueError("sample_weight is zero for every row; at least one must be positive")
+            if not sample_weight.all():
+                X, sample_weight = X[sample_weight > 0.0], sample_weight[sample_weight > 0.0]
+        largest = largest_magnitude(X)
+        if largest > math.sqrt(np.finfo(X.dtype).max / (4.0 * X.shape[1])):
+            raise ValueError(
+                f"X holds values up to {largest:.3g}, whose squares {X.dtype} cannot hold; "
+                "bring the features to a common scale near 1, or pass float64"
+            )
+        return X, sample_weight
+
+    def _split(self, X, sample_weight, rng):
+        """Return the batches to train on and, with early stopping, those to validate on (else None)."""
+        lbfgs = self.solver == "lbfgs"
+        batch_size, shuffle = (_LBFGS_BLOCK, False) if lbfgs else (self._batch_size(), self.shuffle)
+        if not self.early_stopping:
+            return Batches(X, sample_weight, None, batch_size, shuffle), None
+        n_validation = math.ceil(self.validation_fraction * X.shape[0])
+        if n_validation >= X.shape[0]:
+            raise ValueError(
+                f"validation_fraction={self.validation_fraction} of {X.shape[0]} rows leaves none to train on"
+            )
+        order = rng.permutation(X.shape[0])
+        return (
+            Batches(X, sample_weight, np.sort(order[n_validation:]), batch_size, shuffle),
+            Batches(X, sample_weight, np.sort(order[:n_validation]), _LBFGS_BLOCK, False),
+        )
+
+    def _batch_size(self):
+        return _AUTO_BATCH_SIZE if self.batch_size == "auto" else self.batch_size
+
+    def _objective(self, n_features):
+        """Build the objective from the parameters."""
+        activation, tied, penalty = self._activation(), self._tied(), self._penalty()
+        penalties = [] if penalty is None else [penalty]
+        if self.l2 > 0.0:
+            penalties.append(L2(alpha=self.l2))
+        for each in penalties:
+            self._named(check_compatible, each, activation, self.visible, tied)
+        shapes = {"W": (self.n_components, n_features)}
+        if not tied:
+            shapes["V"] = shapes["W"]
+        if self._hidden_bias:
+            shapes["b"] = (self.n_components,)
+        return Reconstruction(
+            Layout(**shapes, c=(n_features,)),
+            activation,
+            visible=self.visible,
+            penalties=penalties,
+            constraint=self._constraint(tied, penalty),
+        )
+
+    def _constraint(self, tied, penalty):
+        """The constraint on the decoder rows (the encoder's when tied), or None."""
+        kind = self.weight_constraint
+        if kind == "auto":
+            kind = "unit" if not tied and penalty is not None and penalty.scale_free_encoder else None
+        block = "W" if tied else "V"
+        if kind is None:
+            return None
+        return UnitNorm(block) if kind == "unit" else MaxNorm(block, float(self.max_norm))
+
+    def _start(self, objective, batches, dtype, rng, continued):
+        """The starting vector: the fitted parameters, or fresh ones."""
+        layout = objective.layout
+        if not (continued and hasattr(self, "components_")):
+            X, weight = batches.sample(max(_SAMPLE_ROWS, self.n_components), rng)
+            return initial_parameters(
+                layout,
+                self.init,
+                Sample(X, weight, self.mean_),
+                objective.activation,
+                self.visible,
+                rng,
+                dtype,
+                objective.constraint,
+            )
+        blocks = {"W": self.components_, "V": self.decoder_components_, "c": self.intercept_visible_}
+        blocks["b"] = getattr(self, "intercept_hidden_", None)
+        if self.components_.shape != layout.shapes["W"]:
+            raise ValueError(
+                f"the fitted components_ have shape {self.components_.shape}, but n_components and X ask for "
+                f"{layout.shapes['W']}; keep them, or fit with warm_start=False"
+            )
+        theta = layout.pack(dtype, **{name: blocks[name] for name in layout.shapes})
+        objective.project(theta)
+        return theta
+
+    def _solver(self, max_iter=None, schedule=None):
+        """The solver that the parameters describe."""
+        options = {
+            "max_iter": self.max_iter if max_iter is None else max_iter,
+            "tol": 0.0 if self.early_stopping else float(self.tol),
+            "n_iter_no_change": self.n_iter_no_change,
+        }
+        if self.solver == "lbfgs":
+            return LBFGS(**options)
+        rule = (
+            SGD(momentum=float(self.momentum), nesterov=bool(self.nesterovs_momentum))
+            if self.solver == "sgd"
+            else UPDATE_RULES[self.solver]()
+        )
+        rate = None if self.learning_rate_init == "auto" else float(self.learning_rate_init)
+        return Stochastic(rule, schedule=schedule or self.learning_rate, learning_rate=rate, **options)
+
+    def _watch(self, objective, validation, rng):
+        """What follows the validation loss, or None."""
+        if validation is None:
+            return None
+        return ValidationMonitor(objective, validation, rng, float(self.tol), self.n_iter_no_change)
+
+    def _on_epoch(self, watch):
+        """What is called after each epoch; its answer says whether to stop."""
+        printer = Printer(type(self).__name__, watch) if self.verbose else None
+
+        def on_epoch(epoch):
+            stop = watch is not None and watch(epoch)
+            if printer is not None:
+                printer(epoch)
+            return stop
+
+        return on_epoch
+
+    def _set_parameters(self, objective, theta):
+        """Set the fitted parameters, as arrays of their own."""
+        blocks = {name: view.copy() for name, view in objective.layout.views(theta).items()}
+        self.components_ = blocks["W"]
+        self._untied_decoder = blocks.get("V")
+        if "b" in blocks:
+            self.intercept_hidden_ = blocks["b"]
+        self.intercept_visible_ = blocks["c"]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

@@ -1,0 +1,115 @@
+"""Rows of the training data, a batch at a time: shuffling, densifying, moments."""
+
+import itertools
+import math
+
+import numpy as np
+from scipy import sparse
+
+# A block of this many elements stays in cache and keeps the products efficient.
+_BLOCK_ELEMENTS = 2**19
+
+
+def row_blocks(X, columns=0):
+    """Yield (slice, dense block) over the rows of X (dense or CSR), in blocks of bounded size.
+
+    `columns` is the width of what is made of each row, where that is wider than X.
+    """
+    rows = min(max(_BLOCK_ELEMENTS // max(X.shape[1], columns, 1), 64), 4096)
+    for start in range(0, X.shape[0], rows):
+        block = slice(start, start + rows)
+        yield block, dense(X[block])
+
+
+def dense(X):
+    """Return X as an ndarray: a copy where it was sparse, a view where it was not."""
+    return X.toarray() if sparse.issparse(X) else np.asarray(X)
+
+
+def largest_magnitude(X):
+    """Return the largest absolute value in X (dense or CSR); 0 if there is none."""
+    values = X.data if sparse.issparse(X) else X
+    return max(float(values.max()), -float(values.min()), 0.0) if values.size else 0.0
+
+
+def moments(X, sample_weight=None):
+    """Return the total weight, the mean (d,) and the variance (d,) of the rows of X, in float64."""
+    total = (0.0, np.zeros(X.shape[1]), np.zeros(X.shape[1]))
+    for rows, block in row_blocks(X):
+        block = block.astype(np.float64)
+        weight = np.ones(len(block)) if sample_weight is None else sample_weight[rows].astype(np.float64)
+        mass = weight.sum()
+        if mass > 0.0:
+            mean = weight @ block / mass
+            block -= mean
+            block *= block
+            total = merge_moments(total, (mass, mean, weight @ block / mass))
+    return total
+
+
+def merge_moments(a, b):
+    """Return weight, mean and variance of two sets of rows together (Chan et al. 1983)."""
+    mass = a[0] + b[0]
+    mass = int(mass) if float(mass).is_integer() else mass
+    share = b[0] / mass
+    shift = b[1] - a[1]
+    return mass, a[1] + share * shift, (1.0 - share) * a[2] + share * b[2] + share * (1.0 - share) * shift**2
+
+
+class Batches:
+    """The ``batches`` of a solver: calling it with a generator yields one epoch of (X, target, sample_weight).
+
+    Batches of one epoch differ in size by one row at most. The arrays yielded may be overwritten by the next.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n_samples, n_features)
+        Of the dtype to train in; a memmap is read a batch at a time.
+    sample_weight : ndarray of shape (n_samples,) or None
+        Of X's dtype.
+    rows : ndarray of int or None
+        The rows to use; all if None.
+    batch_size : int
+        Largest number of rows in a batch.
+    shuffle : bool
+        Whether each epoch draws its own order. A single batch keeps its order.
+    """
+
+    def __init__(self, X, sample_weight, rows, batch_size, shuffle):
+        self.X = X if sparse.issparse(X) else np.asarray(X)
+        self.sample_weight, self.rows, self.shuffle = sample_weight, rows, shuffle
+        self.n_samples = X.shape[0] if rows is None else len(rows)
+        self._length = max(1, math.ceil(self.n_samples / batch_size))
+        self._buffer = None
+
+    def __len__(self):
+        return self._length
+
+    def __call__(self, rng):
+        order = rng.permutation(self.n_samples) if self.shuffle and len(self) > 1 else None
+        edges = [self.n_samples * i // len(self) for i in range(len(self) + 1)]
+        for start, stop in itertools.pairwise(edges):
+            chosen = slice(start, stop) if order is None else order[start:stop]
+            yield self._take(chosen)
+
+    def sample(self, n_rows, rng):
+        """Return at most `n_rows` rows (all, in order, if there are no more) and their weights, in float64."""
+        chosen = slice(None)
+        if self.n_samples > n_rows:
+            chosen = np.sort(rng.permutation(self.n_samples)[:n_rows])
+        X, _, weight = self._take(chosen)
+        weight = np.ones(len(X)) if weight is None else weight.astype(np.float64)
+        return X.astype(np.float64), weight
+
+    def _take(self, chosen):
+        """Return X, target and weights of some of `rows`."""
+        if self.rows is not None:
+            chosen = self.rows[chosen]
+        weight = None if self.sample_weight is None else self.sample_weight[chosen]
+        if sparse.issparse(self.X):
+            return self.X[chosen].toarray(), None, weight
+        if isinstance(chosen, slice):
+            return self.X[chosen], None, weight
+        if self._buffer is None or len(self._buffer) < len(chosen):
+            self._buffer = np.empty((len(chosen), self.X.shape[1]), dtype=self.X.dtype)
+        return np.take(self.X, chosen, axis=0, out=self._buffer[: len(chosen)], mode="clip"), None, weight

@@ -1,0 +1,151 @@
+"""ContractiveAutoencoder."""
+
+from numbers import Real
+
+from skae._sklearn_compat import Interval
+from skae.estimators._base import BaseAutoencoder
+from skae.estimators._docs import fill_parameters
+from skae.penalties import Penalty, as_penalty
+
+
+@fill_parameters
+class ContractiveAutoencoder(BaseAutoencoder):
+    """Autoencoder with a penalty on the slope of its code (Rifai et al. 2011; ENERGY section 3).
+
+    Minimises, over the mean of the samples::
+
+        |x - r(x)|^2/2 + alpha sum_k h'(u_k)^2 |w_k|^2       penalty="contractive" (SPARSE eq. 9, ENERGY eq. 40)
+        |x - r(x)|^2/2 + alpha sum_k h'(u_k) |w_k|^2         penalty="laplacian"   (ENERGY eq. 39)
+
+    with u = W x + b and r(x) = V^T h(u) + c, V = W when tied. ``alpha=0`` is the plain autoencoder, for every
+    activation; alpha > 0 needs an elementwise one. SPARSE and ENERGY minimise the squared error without the
+    1/2: their lambda is twice this alpha.
+
+    Parameters
+    ----------
+    {n_components}
+
+    {activation}
+
+    {threshold}
+
+    penalty : {"contractive", "laplacian"} or Penalty, default="contractive"
+        The penalty. "laplacian" makes the training points sinks of the reconstruction dynamics; it needs tied
+        weights, gaussian visible units and a non-decreasing activation, and makes alpha a floor on the
+        variance that the model can see (0.01 to 0.5 on standardised data). Another one is an instance of
+        `skae.penalties.Penalty`, whose own strength alpha replaces.
+
+    alpha : float, default=0.1
+        Strength of the penalty, >= 0.
+
+    {l2}
+
+    {tied_weights}
+
+    {weight_constraint}
+
+    {max_norm}
+
+    {visible}
+
+    {encoding}
+
+    {training}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    sklearn.neural_network.BernoulliRBM : A stochastic relative, for binary data.
+    sklearn.decomposition.PCA : What ``activation="identity", alpha=0`` comes down to.
+
+    References
+    ----------
+    .. [1] S. Rifai, P. Vincent, X. Muller, X. Glorot, Y. Bengio, "Contractive auto-encoders: explicit invariance
+       during feature extraction", ICML 2011.
+    .. [2] H. Kamyshanska, R. Memisevic, "The potential energy of an autoencoder", IEEE TPAMI 37(6), 2015 (ENERGY).
+    .. [3] D. Arpit, Y. Zhou, H. Ngo, V. Govindaraju, "Why regularized auto-encoders learn sparse
+       representation?", ICML 2016 (SPARSE).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import ContractiveAutoencoder
+    >>> X = load_digits().data / 16
+    >>> autoencoder = ContractiveAutoencoder(64, alpha=0.05, max_iter=50, tol=0, random_state=0).fit(X)
+    >>> autoencoder.transform(X).shape
+    (1797, 64)
+    >>> autoencoder.score_samples(X).shape
+    (1797,)
+    """
+
+    _parameter_constraints: dict = {
+        **BaseAutoencoder._parameter_constraints,
+        "penalty": [str, Penalty],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        n_components=256,
+        *,
+        activation="sigmoid",
+        threshold=1.0,
+        penalty="contractive",
+        alpha=0.1,
+        l2=0.0,
+        tied_weights=True,
+        weight_constraint="auto",
+        max_norm=1.0,
+        visible="gaussian",
+        encoding="natural",
+        init="glorot",
+        solver="adam",
+        batch_size="auto",
+        learning_rate="linear",
+        learning_rate_init="auto",
+        momentum=0.9,
+        nesterovs_momentum=True,
+        max_iter=200,
+        tol=1e-4,
+        n_iter_no_change=10,
+        early_stopping=False,
+        validation_fraction=0.1,
+        shuffle=True,
+        warm_start=False,
+        verbose=0,
+        random_state=None,
+    ):
+        self.n_components = n_components
+        self.activation = activation
+        self.threshold = threshold
+        self.penalty = penalty
+        self.alpha = alpha
+        self.l2 = l2
+        self.tied_weights = tied_weights
+        self.weight_constraint = weight_constraint
+        self.max_norm = max_norm
+        self.visible = visible
+        self.encoding = encoding
+        self.init = init
+        self.solver = solver
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.shuffle = shuffle
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def _penalty(self):
+        """The penalty, or None where alpha is zero."""
+        return self._named(as_penalty, self.penalty, self.alpha) if self.alpha > 0 else None

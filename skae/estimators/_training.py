@@ -1,0 +1,131 @@
+"""What happens around a fit: roll-back, seeds, validation loss, a line per epoch, warnings."""
+
+import contextlib
+import time
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+
+from skae.solvers._progress import Plateau
+
+
+@contextlib.contextmanager
+def unchanged_on_error(estimator):
+    """Leave ``vars(estimator)`` as it was if the body raises anything, KeyboardInterrupt included.
+
+    Fitted arrays are replaced, never written to, so a shallow copy suffices.
+    """
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+def seed_of(random_state):
+    """Return an integer seed from None, an int or a RandomState; None leaves numpy's global state alone."""
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    if isinstance(random_state, np.random.RandomState):
+        return int(check_random_state(random_state).randint(2**31 - 1))
+    return int(random_state)
+
+
+class ValidationMonitor:
+    """Follow the loss on held-out rows, keep the best parameters, stop when it no longer falls.
+
+    Parameters
+    ----------
+    objective : object
+        See `skae.objectives`.
+    batches : Batches
+        The held-out rows.
+    rng : numpy.random.Generator
+        For the batches.
+    tol, patience
+        See `skae.solvers._progress.Plateau`.
+    """
+
+    def __init__(self, objective, batches, rng, tol, patience):
+        self.objective, self.batches, self.rng = objective, batches, rng
+        self.plateau = Plateau(tol, patience)
+        self.curve, self.best_theta, self.best_loss = [], None, np.inf
+
+    def __call__(self, epoch):
+        """Evaluate; return whether to stop."""
+        loss = mean_value(self.objective, epoch.theta, self.batches, self.rng)
+        self.curve.append(loss)
+        if self.best_theta is None or loss < self.best_loss:
+            self.best_theta, self.best_loss = epoch.theta.copy(), loss
+        return self.plateau.reached(loss)
+
+
+class Printer:
+    """Print a line an epoch.
+
+    Parameters
+    ----------
+    name : str
+        Of the estimator.
+    validation : ValidationMonitor or None
+        Whose last loss is printed too.
+    """
+
+    def __init__(self, name, validation):
+        self.name, self.validation, self.last = name, validation, time.perf_counter()
+
+    def __call__(self, epoch):
+        """Print."""
+        now = time.perf_counter()
+        text = f"[{self.name}] epoch {epoch.number}: loss {epoch.loss:.6g}"
+        if self.validation is not None:
+            text += f", validation loss {self.validation.curve[-1]:.6g}"
+        print(f"{text}, {now - self.last:.2f} s", flush=True)
+        self.last = now
+
+
+def mean_value(objective, theta, batches, rng):
+    """Return the objective over all batches together."""
+    mean_code = None
+    if getattr(objective, "uses_mean_code", False):
+        mean_code = _weighted_mean(batches, rng, lambda X, w: objective.mean_code(theta, X, w))
+
+    def value(X, sample_weight, target=None):
+        return objective.value(theta, X, target, sample_weight, mean_code=mean_code)
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(_weighted_mean(batches, rng, value))
+
+
+def _weighted_mean(batches, rng, function):
+    """Mean of function(X, sample_weight) over batches, weighted by their rows' weights."""
+    total = mass = 0.0
+    for X, _, sample_weight in batches(rng):
+        m = X.shape[0] if sample_weight is None else float(sample_weight.sum())
+        total, mass = total + m * function(X, sample_weight), mass + m
+    return total / mass
+
+
+def warn_unless_converged(estimator, result):
+    """Warn where the loss rose over the fit, or was still falling at `max_iter`."""
+    name, curve = type(estimator).__name__, result.loss_curve
+    if len(curve) > 1 and curve[-1] > curve[0]:
+        warnings.warn(
+            f"{name}: the loss rose from {curve[0]:.4g} in the first epoch to {curve[-1]:.4g} in the last; "
+            "use a lower learning_rate_init, or bring the features to a common scale near 1",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
+    elif result.reason == "max_iter" and estimator.tol > 0.0:
+        fall = 1.0 if len(curve) == 1 else (curve[-2] - curve[-1]) / (abs(curve[-2]) or 1.0)
+        if fall > estimator.tol:
+            warnings.warn(
+                f"{name} stopped at max_iter={estimator.max_iter} while the loss still fell by {fall:.2g} of "
+                f"itself an epoch (tol={estimator.tol:.2g}); raise max_iter, or tol",
+                ConvergenceWarning,
+                stacklevel=4,
+            )

@@ -1,0 +1,9 @@
+"""Objectives of training: value and gradient over the rows of a batch, in one flat parameter vector.
+
+An objective has ``value_and_grad``, ``value``, ``mean_code``, ``project``, ``project_gradient`` and, for
+unconstrained solvers, ``parametrize``, ``pull_back`` and ``free``; see `Reconstruction`.
+"""
+
+from skae.objectives._reconstruction import Batch, Gradient, Reconstruction
+
+__all__ = ["Batch", "Gradient", "Reconstruction"]

@@ -1,0 +1,252 @@
+"""The reconstruction objective: the five matrix products of a training step, and what is elementwise between them."""
+
+import functools
+
+import numpy as np
+
+from skae import _ops as ops
+from skae.penalties import check_compatible
+from skae.visible import VISIBLE
+
+
+class _Workspace:
+    """Scratch arrays by name, kept between batches; each grows to the largest batch seen."""
+
+    def __init__(self):
+        self._arrays = {}
+
+    def __call__(self, name, shape, dtype):
+        array = self._arrays.get(name)
+        if array is None or array.shape[0] < shape[0] or array.shape[1:] != shape[1:] or array.dtype != dtype:
+            array = self._arrays[name] = ops.empty(shape, dtype=dtype)
+        return array[: shape[0]]
+
+
+class Batch:
+    """What a penalty sees of one batch.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n, d)
+        The network's input.
+    U, H : ndarray of shape (n, k)
+        Pre-activations and code.
+    W, V : ndarray of shape (k, d)
+        Encoder and decoder weights, the same array when tied.
+    weight : float or ndarray of shape (n, 1)
+        The rows' weights; over the batch they sum to 1.
+    activation : skae.activations.Activation
+        The hidden units.
+    """
+
+    def __init__(self, X, U, H, W, V, weight, activation, mean_code, scratch):
+        self.X, self.U, self.H, self.W, self.V, self.weight = X, U, H, W, V, weight
+        self.activation, self._mean_code, self._scratch = activation, mean_code, scratch
+
+    @functools.cached_property
+    def D(self):
+        """Derivative h'(U), shape (n, k)."""
+        return self.activation.derivative(self.U, self.H, out=self._scratch("D", self.U.shape, self.U.dtype))
+
+    @functools.cached_property
+    def mean_code(self):
+        """Mean code over all rows that count: the batch's own, or the one that was given, shape (k,)."""
+        return self.column_means(self.H) if self._mean_code is None else self._mean_code
+
+    def column_means(self, A):
+        """Return the weighted mean over the rows of A (n, columns), shape (columns,)."""
+        weight = self.weight if np.ndim(self.weight) == 0 else self.weight[:, 0]
+        return ops.weighted_column_sums(weight, A)
+
+
+class Gradient:
+    """Where penalties add their gradients: U (n, k), W and V (k, d; the same array when tied)."""
+
+    def __init__(self, U, W, V):
+        self.U, self.W, self.V = U, W, V
+
+
+class Reconstruction:
+    """Mean loss of the reconstruction r(x) = output(V^T h(W x + b) + c), plus penalties.
+
+    ::
+
+        U = X W^T + b,   H = h(U),   A = H V + c,   R = A (gaussian) or sigmoid(A) (bernoulli)
+        value = mean_i |x_i - r_i|^2 / 2  (gaussian) or cross-entropy (bernoulli)  + penalties
+
+    X is (n, d), W and V are (k, d), b is (k,), c is (d,). All arrays have theta's dtype. The value is the
+    weighted mean over the rows given, so that of A and B together is the weighted mean of the blocks'.
+
+    Parameters
+    ----------
+    layout : skae.parameters.Layout
+        With the blocks W and c, V when untied, and b where the hidden units have a bias.
+    activation : skae.activations.Activation
+        The hidden units.
+    visible : {"gaussian", "bernoulli"}, default="gaussian"
+        The visible units.
+    penalties : sequence of skae.penalties.Penalty, default=()
+        Added to the loss.
+    constraint : skae.parameters.UnitNorm or MaxNorm, optional
+        Constraint on the row lengths of one block.
+
+    Raises
+    ------
+    ValueError
+        If a penalty does not work with the activation, the visible units or the tying.
+    """
+
+    def __init__(self, layout, activation, *, visible="gaussian", penalties=(), constraint=None):
+        self.layout, self.activation, self.constraint = layout, activation, constraint
+        self.tied = "V" not in layout
+        self.visible = VISIBLE[visible]
+        self.penalties = tuple(penalties)
+        for penalty in self.penalties:
+            check_compatible(penalty, activation, visible, self.tied)
+        self._needs_derivative = any("derivative" in penalty.requires for penalty in self.penalties)
+        self._scratch = _Workspace()
+
+    def value_and_grad(self, theta, X, target=None, sample_weight=None, *, mean_code=None, out=None):
+        """Return the objective over the rows of X and its gradient.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (layout.size,)
+            Parameters.
+        X : ndarray of shape (n, d)
+            The network's input.
+        target : ndarray of shape (n, d), optional
+            What to reconstruct; X if not given.
+        sample_weight : ndarray of shape (n,), optional
+            Non-negative weights, not all zero.
+        mean_code : ndarray of shape (k,), optional
+            Mean code over all rows, for penalties on it; that of the rows given if not given.
+        out : ndarray of shape (layout.size,), optional
+            Where to write the gradient.
+
+        Returns
+        -------
+        value : float
+            Weighted mean over the rows, plus penalties.
+        grad : ndarray of shape (layout.size,)
+            Its gradient.
+        """
+        out = ops.empty_like(theta) if out is None else out
+        blocks = self.layout.views(out)
+        n, (k, d) = X.shape[0], self.layout.shapes["W"]
+        # Stacked along the batch, so that the two gradient products of tied weights are one:
+        # W's gradient is [dU; H]^T [X; E].
+        codes = self._scratch("codes", (2 * n, k), theta.dtype)
+        inputs = self._scratch("inputs", (2 * n, d), theta.dtype)
+        value, batch = self._forward(theta, X, target, sample_weight, mean_code, H=codes[n:], E=inputs[n:])
+        inputs[:n] = X
+
+        dU = ops.matmul(inputs[n:], batch.V.T, out=codes[:n])
+        if self._needs_derivative:
+            ops.multiply(dU, batch.D, out=dU)
+        else:
+            self.activation.backward(batch.U, batch.H, dU, out=dU)
+
+        value += self._add_penalties(batch, Gradient(dU, blocks["W"], blocks.get("V", blocks["W"])))
+        if self.tied:
+            self._add_product(codes.T, inputs, blocks["W"])
+        else:
+            self._add_product(codes[:n].T, inputs[:n], blocks["W"])
+            self._add_product(codes[n:].T, inputs[n:], blocks["V"])
+        if "b" in blocks:
+            np.add.reduce(dU, axis=0, out=blocks["b"])
+        np.add.reduce(inputs[n:], axis=0, out=blocks["c"])
+        return value, out
+
+    def value(self, theta, X, target=None, sample_weight=None, *, mean_code=None):
+        """Return the objective over the rows of X; the arguments are those of `value_and_grad`."""
+        n, shape = X.shape[0], self.layout.shapes["W"]
+        H = self._scratch("codes", (2 * n, shape[0]), theta.dtype)
+        E = self._scratch("inputs", (2 * n, shape[1]), theta.dtype)
+        value, batch = self._forward(theta, X, target, sample_weight, mean_code, H=H[n:], E=E[n:])
+        if self.penalties:
+            unused = self._scratch("product", shape, theta.dtype)
+            other = unused if self.tied else self._scratch("second product", shape, theta.dtype)
+            H[:n] = 0.0
+            value += self._add_penalties(batch, Gradient(H[:n], unused, other))
+        return value
+
+    def mean_code(self, theta, X, sample_weight=None):
+        """Return the weighted mean of the code over the rows of X, shape (k,)."""
+        H = self._scratch("codes", (2 * X.shape[0], self.layout.shapes["W"][0]), theta.dtype)[: X.shape[0]]
+        blocks = self.layout.views(theta)
+        self.activation.value(self._pre_activations(blocks, X), out=H)
+        if sample_weight is None:
+            return H.mean(axis=0)
+        return sample_weight @ H / sample_weight.sum()
+
+    def project(self, theta):
+        """Apply the constraint to `theta`, in place."""
+        if self.constraint is not None:
+            self.constraint.project(self._constrained(theta))
+
+    def project_gradient(self, theta, grad):
+        """Remove from `grad`, in place, what the constraint does not let change `theta`."""
+        if self.constraint is not None:
+            self.constraint.tangent(self._constrained(theta), self._constrained(grad))
+
+    def parametrize(self, free):
+        """Return the `theta` that meets the constraint, for an unconstrained vector `free`."""
+        theta = free.copy()
+        if self.constraint is not None:
+            self._constrained(theta)[...] = self.constraint.parametrize(self._constrained(free))
+        return theta
+
+    def pull_back(self, free, grad):
+        """Return the gradient with respect to `free`, given the one with respect to `parametrize(free)`."""
+        result = grad.copy()
+        if self.constraint is not None:
+            self._constrained(result)[...] = self.constraint.pull_back(self._constrained(free), self._constrained(grad))
+        return result
+
+    def free(self, theta):
+        """Return an unconstrained vector whose `parametrize` is `theta`."""
+        free = theta.copy()
+        if self.constraint is not None:
+            self._constrained(free)[...] = self.constraint.free(self._constrained(theta))
+        return free
+
+    def _constrained(self, theta):
+        """The constrained block of a flat vector, as a view."""
+        return self.layout.views(theta)[self.constraint.block]
+
+    def _pre_activations(self, blocks, X):
+        """U = X W^T + b, shape (n, k), in a scratch array."""
+        W = blocks["W"]
+        U = ops.matmul(X, W.T, out=self._scratch("U", (X.shape[0], W.shape[0]), W.dtype))
+        if "b" in blocks:
+            ops.add(U, blocks["b"], out=U)
+        return U
+
+    def _forward(self, theta, X, target, sample_weight, mean_code, H, E):
+        """Fill the code H and the weighted residual E; return the loss and the batch."""
+        blocks = self.layout.views(theta)
+        W, V = blocks["W"], blocks.get("V", blocks["W"])
+        weight = 1.0 / X.shape[0] if sample_weight is None else (sample_weight / sample_weight.sum())[:, None]
+        U = self._pre_activations(blocks, X)
+        self.activation.value(U, out=H)
+        ops.matmul(H, V, out=E)
+        ops.add(E, blocks["c"], out=E)
+        loss = self.visible.loss_and_residual(E, X if target is None else target, weight)
+        return loss, Batch(X, U, H, W, V, weight, self.activation, mean_code, self._scratch)
+
+    def _add_penalties(self, batch, grad):
+        """Return the sum of the penalties and add their gradients; W's and V's are set to zero first."""
+        if not self.penalties:
+            return 0.0
+        grad.W.fill(0.0)
+        grad.V.fill(0.0)
+        return sum(penalty.add(batch, grad) for penalty in self.penalties)
+
+    def _add_product(self, A, B, out):
+        """Out = A B, added to what the penalties have put there."""
+        if not self.penalties:
+            ops.matmul(A, B, out=out)
+            return
+        product = ops.matmul(A, B, out=self._scratch("product", out.shape, out.dtype))
+        ops.add(out, product, out=out)

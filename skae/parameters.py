@@ -1,0 +1,269 @@
+"""Parameters of an objective: one flat vector, its named blocks, the constraint on row lengths, the start."""
+
+import dataclasses
+import math
+from typing import ClassVar
+
+import numpy as np
+
+from skae import _ops as ops
+
+__all__ = [
+    "INITIALIZATIONS",
+    "Layout",
+    "MaxNorm",
+    "UnitNorm",
+    "initial_parameters",
+    "initial_weights",
+]
+
+
+class Layout:
+    """Names and shapes of the blocks of one flat parameter vector ``theta``.
+
+    Parameters
+    ----------
+    **shapes : tuple of int
+        Shape of each block, in order: ``Layout(W=(k, d), b=(k,), c=(d,))``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.parameters import Layout
+    >>> layout = Layout(W=(2, 3), b=(2,))
+    >>> layout.size
+    8
+    >>> layout.views(np.arange(8.0))["b"]
+    array([6., 7.])
+    """
+
+    def __init__(self, **shapes):
+        self.shapes = {name: tuple(int(n) for n in shape) for name, shape in shapes.items()}
+        self._slices, start = {}, 0
+        for name, shape in self.shapes.items():
+            stop = start + math.prod(shape)
+            self._slices[name] = slice(start, stop)
+            start = stop
+        self.size = start
+
+    def __contains__(self, name):
+        return name in self.shapes
+
+    def __repr__(self):
+        return f"Layout({', '.join(f'{name}={shape}' for name, shape in self.shapes.items())})"
+
+    def views(self, theta):
+        """Return the blocks of `theta` by name, as views: writing to them writes to `theta`."""
+        return {name: theta[self._slices[name]].reshape(shape) for name, shape in self.shapes.items()}
+
+    def pack(self, dtype, **blocks):
+        """Return a new flat vector that holds a copy of the given blocks, one for each name."""
+        theta = ops.empty(self.size, dtype=dtype)
+        for name, view in self.views(theta).items():
+            view[...] = blocks[name]
+        return theta
+
+
+@dataclasses.dataclass(frozen=True)
+class UnitNorm:
+    """Every row of one block has Euclidean length 1.
+
+    Parameters
+    ----------
+    block : str
+        The block of the `Layout` that is constrained.
+    """
+
+    block: str
+    name: ClassVar[str] = "unit"
+
+    def project(self, rows):
+        """Scale the rows to length 1 in place; a row of zeros becomes the constant row."""
+        norms = ops.sqrt(ops.row_squared_norms(rows))
+        zero = norms == 0.0
+        if zero.any():
+            rows[zero], norms[zero] = 1.0, math.sqrt(rows.shape[1])
+        ops.divide(rows, norms[:, None], out=rows)
+
+    def tangent(self, rows, grad):
+        """Remove from `grad`, in place, what would change the rows' lengths."""
+        ops.add_scaled_rows(grad, -ops.row_dots(rows, grad), rows)
+
+    def parametrize(self, free):
+        """Return w = v/|v| for the rows v of `free`."""
+        rows = free.copy()
+        self.project(rows)
+        return rows
+
+    def pull_back(self, free, grad):
+        """Return the gradient with respect to v, given the one with respect to w = v/|v|."""
+        norms = np.sqrt(ops.row_squared_norms(free))[:, None]
+        rows = free / norms
+        return (grad - ops.row_dots(rows, grad)[:, None] * rows) / norms
+
+    def free(self, rows):
+        """Return some v with w = v/|v|."""
+        return rows.copy()
+
+
+@dataclasses.dataclass(frozen=True)
+class MaxNorm:
+    """Every row of one block has Euclidean length at most `max_norm`.
+
+    Parameters
+    ----------
+    block : str
+        The block of the `Layout` that is constrained.
+    max_norm : float, default=1.0
+        The largest length.
+    """
+
+    block: str
+    max_norm: float = 1.0
+    name: ClassVar[str] = "max"
+
+    def project(self, rows):
+        """Scale longer rows to length `max_norm`, in place."""
+        norms = ops.sqrt(ops.row_squared_norms(rows))
+        if norms.max(initial=0.0) > self.max_norm:
+            scale = self.max_norm / ops.maximum(norms, self.max_norm)
+            ops.multiply(rows, scale[:, None], out=rows)
+
+    def tangent(self, rows, grad):
+        """Remove from `grad`, in place, the part along a longest row that would lengthen it further."""
+        squares = ops.row_squared_norms(rows)
+        dots = ops.row_dots(rows, grad)
+        outward = (squares >= self.max_norm**2 * (1.0 - 1e-5)) & (dots < 0.0)
+        if outward.any():
+            scale = np.zeros_like(dots)
+            np.divide(-dots, squares, out=scale, where=outward)
+            ops.add_scaled_rows(grad, scale, rows)
+
+    # w = v / sqrt(1 + |v|^2/c^2) maps all v onto |w| < c. The clipped v min(1, c/|v|) has zero gradient along
+    # v outside the ball, hence false stationary points.
+
+    def parametrize(self, free):
+        """Return w = v / sqrt(1 + |v|^2/c^2) for the rows v of `free`."""
+        return free / np.sqrt(1.0 + ops.row_squared_norms(free) / self.max_norm**2)[:, None]
+
+    def pull_back(self, free, grad):
+        """Return the gradient with respect to v, given the one with respect to w."""
+        s = 1.0 / np.sqrt(1.0 + ops.row_squared_norms(free) / self.max_norm**2)
+        along = s**3 / self.max_norm**2 * ops.row_dots(free, grad)
+        return s[:, None] * grad - along[:, None] * free
+
+    def free(self, rows):
+        """Return the v of w (of a slightly shorter w where |w| = c, whose v is at infinity)."""
+        squares = np.minimum(ops.row_squared_norms(rows) / self.max_norm**2, 0.98)
+        norms = np.sqrt(ops.row_squared_norms(rows))
+        short = np.divide(np.sqrt(squares) * self.max_norm, norms, out=np.ones_like(norms), where=norms > 0)
+        return rows * (short / np.sqrt(1.0 - squares))[:, None]
+
+
+def _glorot(n_components, n_features, sample, rng):
+    """Uniform in +-sqrt(6 / (n_components + n_features)) (Glorot and Bengio 2010)."""
+    limit = math.sqrt(6.0 / (n_components + n_features))
+    return rng.uniform(-limit, limit, (n_components, n_features))
+
+
+def _data(n_components, n_features, sample, rng):
+    """Randomly chosen centred samples."""
+    chosen = rng.permutation(sample.X.shape[0])[:n_components]
+    return sample.X[chosen] - sample.mean
+
+
+def _pca(n_components, n_features, sample, rng):
+    """Leading principal components of the sample."""
+    root = np.sqrt(sample.weight / sample.weight.sum())[:, None]
+    centred = (sample.X - sample.mean) * root
+    _, singular, components = np.linalg.svd(centred, full_matrices=False)
+    rank = int((singular > 1e-7 * singular.max(initial=0.0)).sum())
+    components = components[: min(rank, n_components)]
+    # The sign that makes the largest entry positive, as scikit-learn's svd_flip.
+    largest = np.argmax(np.abs(components), axis=1)[:, None]
+    return components * np.sign(np.take_along_axis(components, largest, axis=1))
+
+
+#: Ways to start the weights, by name.
+INITIALIZATIONS = {"glorot": _glorot, "data": _data, "pca": _pca}
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """Some rows of the training data, for the start: X (m, d) float64, weight (m,), and the data's mean (d,)."""
+
+    X: np.ndarray
+    weight: np.ndarray
+    mean: np.ndarray
+
+
+def initial_weights(init, n_components, sample, rng):
+    """Return the starting weights, shape (n_components, n_features), float64.
+
+    All three ways give rows of the length that glorot's have on average, sqrt(2d/(d + k)).
+    Where "data" or "pca" is short of rows or of rank, or a row is zero, glorot fills in.
+
+    Parameters
+    ----------
+    init : {"glorot", "data", "pca"}
+        Random, random centred samples, or leading principal components.
+    n_components : int
+        Number of rows.
+    sample : Sample
+        Rows of the training data with their weights and mean.
+    rng : numpy.random.Generator
+        Source of randomness.
+    """
+    n_features = sample.X.shape[1]
+    weights = _glorot(n_components, n_features, sample, rng)
+    if init == "glorot":
+        return weights
+    rows = INITIALIZATIONS[init](n_components, n_features, sample, rng)
+    largest = np.abs(rows).max(axis=1, keepdims=True)
+    rows = np.divide(rows, largest, out=np.zeros_like(rows), where=largest > 0)  # no overflow in the squares
+    norms = np.sqrt(ops.row_squared_norms(rows))
+    alive = norms > 0.0
+    length = math.sqrt(2.0 * n_features / (n_features + n_components))
+    weights[: len(rows)][alive] = rows[alive] * (length / norms[alive])[:, None]
+    return weights
+
+
+def initial_parameters(layout, init, sample, activation, visible, rng, dtype, constraint=None):
+    """Return the flat starting vector of a reconstruction objective.
+
+    The hidden biases start at -W mean, as if the data were centred, and the visible ones where the mean
+    residual over the sample is zero: then the start does not depend on where the data lie.
+
+    Parameters
+    ----------
+    layout : Layout
+        With blocks W, c and perhaps V and b.
+    init : {"glorot", "data", "pca"}
+        See `initial_weights`. Untied decoders start equal to the encoder.
+    sample : Sample
+        Rows of the training data.
+    activation : Activation
+        The hidden units.
+    visible : {"gaussian", "bernoulli"}
+        The visible units.
+    rng : numpy.random.Generator
+        Source of randomness.
+    dtype : numpy dtype
+        Of the result.
+    constraint : UnitNorm or MaxNorm, optional
+        Applied to its block.
+    """
+    blocks = {"W": initial_weights(init, layout.shapes["W"][0], sample, rng)}
+    if "V" in layout:
+        blocks["V"] = blocks["W"].copy()
+    if constraint is not None:
+        constraint.project(blocks[constraint.block])
+    blocks["b"] = -(blocks["W"] @ sample.mean) if "b" in layout else 0.0
+    H = activation.value(sample.X @ blocks["W"].T + blocks["b"])  # (m, k)
+    offset = (sample.weight @ H / sample.weight.sum()) @ blocks.get("V", blocks["W"])
+    mean = sample.mean
+    if visible == "bernoulli":
+        p = np.clip(mean, 0.01, 0.99)
+        mean = np.log(p / (1.0 - p))
+    blocks["c"] = mean - offset
+    return layout.pack(dtype, **{name: blocks[name] for name in layout.shapes})

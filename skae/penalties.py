@@ -1,0 +1,274 @@
+"""Penalties on the code and the weights, added to the reconstruction loss.
+
+=========== ========================================= ==================================
+name        value, per sample                         source
+=========== ========================================= ==================================
+contractive alpha sum_k h'(u_k)^2 |w_k|^2             SPARSE eq. 9, ENERGY eq. 40
+laplacian   alpha sum_k h'(u_k) |w_k|^2               ENERGY eq. 39
+l2          alpha/2 (|W|^2 + |V|^2 when untied)       ENERGY 4.4
+=========== ========================================= ==================================
+
+A new penalty is a subclass of `Penalty`; pass an instance of it as ``penalty=``, or register the class with
+`register_penalty` to use it by name.
+"""
+
+import dataclasses
+from abc import ABC, abstractmethod
+from types import MappingProxyType
+from typing import ClassVar
+
+from skae import _ops as ops
+
+__all__ = [
+    "L2",
+    "PENALTIES",
+    "REQUIREMENTS",
+    "Contractive",
+    "Laplacian",
+    "Penalty",
+    "as_penalty",
+    "check_compatible",
+    "describe_penalties",
+    "register_penalty",
+]
+
+_REGISTRY: dict[str, type["Penalty"]] = {}
+
+#: All registered penalty classes by name (read-only; see `register_penalty`).
+PENALTIES = MappingProxyType(_REGISTRY)
+
+#: What a penalty may require: a test of (activation, visible, tied), and what to say where it fails.
+REQUIREMENTS = MappingProxyType(
+    {
+        "elementwise": (
+            lambda activation, visible, tied: hasattr(activation, "derivative"),
+            "an elementwise activation, which {activation!r} is not",
+        ),
+        "derivative": (
+            lambda activation, visible, tied: hasattr(activation, "derivative"),
+            "an activation with a derivative, which {activation!r} has not",
+        ),
+        "second_derivative": (
+            lambda activation, visible, tied: hasattr(activation, "second_derivative"),
+            "an activation with a second derivative, which {activation!r} has not",
+        ),
+        "complement": (
+            lambda activation, visible, tied: hasattr(activation, "complement"),
+            "an activation with a complement (SAT eq. 1), which {activation!r} has not",
+        ),
+        "monotone": (
+            lambda activation, visible, tied: activation.monotone,
+            "a non-decreasing activation (else it has no lower bound), which {activation!r} is not",
+        ),
+        "non-negative": (
+            lambda activation, visible, tied: activation.non_negative,
+            "an activation that is never negative, which {activation!r} is not",
+        ),
+        "tied": (lambda activation, visible, tied: tied, "tied weights, got tied_weights=False"),
+        "gaussian": (
+            lambda activation, visible, tied: visible == "gaussian",
+            "visible='gaussian', got visible={visible!r}",
+        ),
+    }
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Penalty(ABC):
+    """Base class of the penalties: immutable, stateless, elementwise work only.
+
+    A subclass defines `name`, `requires` and `add`. ``alpha`` is the strength.
+
+    Attributes
+    ----------
+    name : str
+        Name under which `register_penalty` files it.
+    requires : tuple of str
+        Keys of `REQUIREMENTS` that activation, visible units and tying must meet.
+    scale_free_encoder : bool
+        Whether, with untied weights, it falls to zero by shrinking W and growing V at the same
+        reconstruction. Such a model keeps its decoder rows at unit length.
+    """
+
+    alpha: float = 0.1
+    name: ClassVar[str]
+    requires: ClassVar[tuple[str, ...]] = ()
+    scale_free_encoder: ClassVar[bool] = False
+
+    def __post_init__(self):
+        # A numpy scalar would promote float32 arrays.
+        object.__setattr__(self, "alpha", float(self.alpha))
+
+    @abstractmethod
+    def add(self, batch, grad):
+        """Return the value and add the gradient, in place.
+
+        Parameters
+        ----------
+        batch : skae.objectives.Batch
+            ``X`` (n, d), ``U`` and ``H`` (n, k), ``D`` = h'(U), ``W`` and ``V`` (k, d; the same array when
+            tied), ``weight`` (the rows' weights, which sum to 1: shape (n, 1), or one number for all),
+            ``activation``, ``mean_code`` (k,), ``column_means(A)`` (the weighted mean over the rows).
+        grad : skae.objectives.Gradient
+            ``U`` (n, k), ``W`` and ``V`` (k, d; the same array when tied): add to them the gradient of the
+            weighted mean over the rows. What is added to ``U`` is propagated to W and b afterwards.
+
+        Returns
+        -------
+        float
+            The weighted mean over the rows.
+        """
+
+
+def register_penalty(cls):
+    """File a `Penalty` subclass under its `name`, in this process.
+
+    Worker processes do not see it: with ``n_jobs`` pass an instance instead of the name.
+
+    Parameters
+    ----------
+    cls : type
+        Subclass of `Penalty`.
+
+    Returns
+    -------
+    type
+        `cls`, so that this serves as a decorator.
+    """
+    if not (isinstance(cls, type) and issubclass(cls, Penalty)):
+        raise TypeError(f"register_penalty takes a subclass of Penalty, got {cls!r}")
+    if not isinstance(getattr(cls, "name", None), str):
+        raise TypeError(f"{cls.__name__} needs a class attribute `name` of type str")
+    unknown = set(cls.requires) - set(REQUIREMENTS)
+    if unknown:
+        raise ValueError(
+            f"{cls.__name__} requires {', '.join(sorted(unknown))}; known requirements are {', '.join(REQUIREMENTS)}"
+        )
+    _REGISTRY[cls.name] = cls
+    return cls
+
+
+def as_penalty(penalty, alpha):
+    """Return a `Penalty` of strength `alpha` from a name or an instance.
+
+    Parameters
+    ----------
+    penalty : str or Penalty
+        A registered name, or an instance, whose own strength is replaced.
+    alpha : float
+        The strength.
+
+    Raises
+    ------
+    ValueError
+        If no penalty has that name.
+    TypeError
+        If `penalty` is neither a name nor an instance.
+
+    Examples
+    --------
+    >>> from skae.penalties import as_penalty
+    >>> as_penalty("contractive", 0.5)
+    Contractive(alpha=0.5)
+    """
+    if isinstance(penalty, Penalty):
+        return dataclasses.replace(penalty, alpha=alpha)
+    if not isinstance(penalty, str):
+        raise TypeError(f"penalty must be a name or an instance of skae.penalties.Penalty, got {penalty!r}")
+    if penalty not in _REGISTRY:
+        raise ValueError(f"no penalty is called {penalty!r}; there are {', '.join(sorted(_REGISTRY))}")
+    return _REGISTRY[penalty](alpha=alpha)
+
+
+def check_compatible(penalty, activation, visible, tied):
+    """Raise ValueError where a penalty requires what activation, visible units or tying do not offer.
+
+    Parameters
+    ----------
+    penalty : Penalty
+        Its `requires` are tested.
+    activation : Activation
+        The hidden units.
+    visible : {"gaussian", "bernoulli"}
+        The visible units.
+    tied : bool
+        Whether decoder and encoder share their weights.
+    """
+    for key in penalty.requires:
+        test, what = REQUIREMENTS[key]
+        if not test(activation, visible, tied):
+            what = what.format(activation=activation.name, visible=visible)
+            raise ValueError(
+                f"the penalty {penalty.name!r} does not go with the activation {activation.name!r}: it requires {what}"
+            )
+
+
+def describe_penalties():
+    """Return a plain-text table of the registered penalties: name, first line of the docstring, requirements."""
+    lines = ["name        value  [what it requires]", ""]
+    for name, cls in _REGISTRY.items():
+        summary = (cls.__doc__ or "").strip().splitlines()[0]
+        lines.append(f"{name:<11} {summary}  [{', '.join(cls.requires)}]")
+    return "\n".join(lines)
+
+
+@register_penalty
+class Contractive(Penalty):
+    """alpha sum_k h'(u_k)^2 |w_k|^2: the code's Jacobian (SPARSE eq. 9, ENERGY eq. 40)."""
+
+    name = "contractive"
+    requires = ("derivative", "second_derivative")
+    scale_free_encoder = True
+
+    def add(self, batch, grad):
+        """Return the value and add the gradient."""
+        norms = ops.row_squared_norms(batch.W)  # (k,)
+        steepness = batch.column_means(batch.D * batch.D)  # (k,)
+        slope = batch.activation.second_derivative(batch.U, batch.H)
+        ops.multiply(slope, batch.D, out=slope)
+        ops.multiply(slope, 2.0 * self.alpha * norms, out=slope)
+        ops.multiply(slope, batch.weight, out=slope)
+        ops.add(grad.U, slope, out=grad.U)
+        ops.add_scaled_rows(grad.W, 2.0 * self.alpha * steepness, batch.W)
+        return self.alpha * float(steepness @ norms)
+
+
+@register_penalty
+class Laplacian(Penalty):
+    """alpha sum_k h'(u_k) |w_k|^2: the trace of the reconstruction's Jacobian (ENERGY eq. 39).
+
+    With the squared error it is score matching of p(x) proportional to exp(E(x)/alpha), so alpha is a floor on the
+    variance that the model can see: on standardised data 0.01 to 0.5.
+    """
+
+    name = "laplacian"
+    requires = ("derivative", "second_derivative", "tied", "gaussian", "monotone")
+
+    def add(self, batch, grad):
+        """Return the value and add the gradient."""
+        norms = ops.row_squared_norms(batch.W)  # (k,)
+        steepness = batch.column_means(batch.D)  # (k,)
+        slope = batch.activation.second_derivative(batch.U, batch.H)
+        ops.multiply(slope, self.alpha * norms, out=slope)
+        ops.multiply(slope, batch.weight, out=slope)
+        ops.add(grad.U, slope, out=grad.U)
+        ops.add_scaled_rows(grad.W, 2.0 * self.alpha * steepness, batch.W)
+        return self.alpha * float(steepness @ norms)
+
+
+@register_penalty
+class L2(Penalty):
+    """alpha/2 (|W|^2 + |V|^2 when untied): weight decay (ENERGY 4.4)."""
+
+    name = "l2"
+
+    def add(self, batch, grad):
+        """Return the value and add the gradient."""
+        value = 0.0
+        blocks = [(batch.W, grad.W)]
+        if grad.V is not grad.W:
+            blocks.append((batch.V, grad.V))
+        for rows, grad_rows in blocks:
+            ops.add_scaled_rows(grad_rows, self.alpha, rows)
+            value += 0.5 * self.alpha * ops.sum_squares(rows)
+        return value

@@ -1,0 +1,31 @@
+"""Solvers: minimise an objective over batches. They know no autoencoder, only the objective's protocol.
+
+``minimize(objective, theta, batches, rng, *, on_epoch=None)`` of `Stochastic` and `LBFGS` returns a `Result`.
+
+- ``objective``: see `skae.objectives`.
+- ``theta``: the flat starting vector; it is not changed.
+- ``batches``: ``batches(rng)`` yields ``(X, target, sample_weight)`` of one epoch, ``len(batches)`` of them;
+  target and sample_weight may be None.
+- ``rng``: a `numpy.random.Generator`.
+- ``on_epoch``: called with an `Epoch` after each epoch; a true answer ends the fit.
+
+A new update rule is a subclass of `UpdateRule`: ``init`` and ``update``, with explicit state.
+"""
+
+from skae.solvers._lbfgs import LBFGS
+from skae.solvers._progress import DivergenceError, Epoch, Result
+from skae.solvers._stochastic import SCHEDULES, Stochastic
+from skae.solvers._update_rules import SGD, UPDATE_RULES, Adam, UpdateRule
+
+__all__ = [
+    "LBFGS",
+    "SCHEDULES",
+    "SGD",
+    "UPDATE_RULES",
+    "Adam",
+    "DivergenceError",
+    "Epoch",
+    "Result",
+    "Stochastic",
+    "UpdateRule",
+]

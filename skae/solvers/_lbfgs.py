@@ -1,0 +1,105 @@
+"""L-BFGS over all rows at once, a block of rows at a time."""
+
+import dataclasses
+import math
+
+import numpy as np
+from scipy.optimize import minimize
+
+from skae.solvers._progress import Epoch, Plateau, Result, check_finite
+
+
+@dataclasses.dataclass(frozen=True)
+class LBFGS:
+    """scipy's L-BFGS-B on the exact objective; the iterate is float64, the objective sees theta's dtype.
+
+    A weight constraint is met by reparametrising (`objective.parametrize`). ``batches(rng)`` must yield the
+    same rows each time; the order may differ.
+
+    Parameters
+    ----------
+    max_iter : int, default=200
+        Largest number of iterations.
+    tol : float, default=1e-4
+        See `n_iter_no_change`; 0 stops at the limit of precision only.
+    n_iter_no_change : int, default=10
+        Stop after so many iterations in a row without a fall of the loss by `tol`, relative to its best.
+    memory : int, default=10
+        Number of corrections kept.
+    """
+
+    max_iter: int = 200
+    tol: float = 1e-4
+    n_iter_no_change: int = 10
+    memory: int = 10
+
+    def minimize(self, objective, theta, batches, rng, *, on_epoch=None):
+        """Minimise; see `skae.solvers`.
+
+        Raises
+        ------
+        DivergenceError
+            If the loss or the parameters become infinite or NaN.
+        """
+        dtype, curve, reason = theta.dtype, [], None
+        plateau = Plateau(self.tol, self.n_iter_no_change)
+
+        def evaluate(free):
+            value, grad = _whole(objective, objective.parametrize(free).astype(dtype), batches, rng)
+            return value, objective.pull_back(free, grad)
+
+        free = objective.free(theta.astype(np.float64))
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            start = evaluate(free)[0]
+            check_finite(start, 1, advice="; bring the features to a common scale near 1 (StandardScaler, PCAWhitener)")
+            # scipy's tests are relative to max(1, |f|): divided by its start, f does not depend on the data's scale.
+            scale = abs(start) or 1.0
+
+            def scaled(free):
+                value, grad = evaluate(free)
+                if not math.isfinite(value):  # the line search then shortens its step
+                    return np.finfo(np.float64).max, np.zeros_like(grad)
+                return value / scale, grad / scale
+
+            def on_iteration(intermediate_result):
+                nonlocal reason
+                curve.append(float(intermediate_result.fun) * scale)
+                parameters = objective.parametrize(intermediate_result.x).astype(dtype)
+                if on_epoch is not None and on_epoch(Epoch(len(curve), curve[-1], parameters)):
+                    reason = "stopped"
+                elif plateau.reached(curve[-1]):
+                    reason = "converged"
+                if reason is not None:
+                    raise StopIteration
+
+            options = {
+                "maxiter": self.max_iter,
+                "maxfun": 20 * self.max_iter,
+                "maxcor": self.memory,
+                "ftol": 0.0,
+                "gtol": 0.0,
+            }
+            solution = minimize(scaled, free, jac=True, method="L-BFGS-B", callback=on_iteration, options=options)
+        if reason is None:
+            reason = "max_iter" if solution.nit >= self.max_iter else "converged"
+        theta = objective.parametrize(np.asarray(solution.x)).astype(dtype)
+        curve = curve or [start]
+        check_finite(curve[-1], len(curve), theta)
+        return Result(theta, len(curve), np.array(curve), reason, {})
+
+
+def _whole(objective, theta, batches, rng):
+    """Value and float64 gradient over all batches together."""
+    mean_code = None
+    if getattr(objective, "uses_mean_code", False):
+        mean_code = mass = 0.0
+        for X, _, sample_weight in batches(rng):
+            m = X.shape[0] if sample_weight is None else float(sample_weight.sum())
+            mean_code, mass = mean_code + m * objective.mean_code(theta, X, sample_weight), mass + m
+        mean_code = mean_code / mass
+    value, grad, mass = 0.0, np.zeros(theta.size), 0.0
+    for X, target, sample_weight in batches(rng):
+        m = X.shape[0] if sample_weight is None else float(sample_weight.sum())
+        v, g = objective.value_and_grad(theta, X, target, sample_weight, mean_code=mean_code)
+        value, grad, mass = value + m * v, grad + m * g.astype(np.float64), mass + m
+    return value / mass, grad / mass

@@ -1,0 +1,85 @@
+"""What every solver reports, and when it stops."""
+
+import dataclasses
+import math
+
+import numpy as np
+
+
+class DivergenceError(ValueError):
+    """The loss or the parameters became infinite or NaN."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Epoch:
+    """State after one epoch, as `on_epoch` sees it.
+
+    Attributes
+    ----------
+    number : int
+        1 for the first epoch (or iteration) of this fit.
+    loss : float
+        Mean objective over the epoch's batches, each before its own update; exact for L-BFGS.
+    theta : ndarray
+        Parameters after the epoch; a solver goes on changing them, so copy what you keep.
+    """
+
+    number: int
+    loss: float
+    theta: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """Outcome of ``minimize``.
+
+    Attributes
+    ----------
+    theta : ndarray
+        Parameters after the last epoch.
+    n_iter : int
+        Epochs (or iterations) run.
+    loss_curve : ndarray of shape (n_iter,)
+        The loss of each epoch.
+    reason : {"converged", "max_iter", "stopped"}
+        Why it ended; "stopped" by `on_epoch`.
+    state : dict of ndarray
+        Of the update rule, to continue from; empty for L-BFGS.
+    """
+
+    theta: np.ndarray
+    n_iter: int
+    loss_curve: np.ndarray
+    reason: str
+    state: dict
+
+
+class Plateau:
+    """Tell when the loss has not fallen by `tol`, relative to its best, for `patience` epochs in a row.
+
+    Parameters
+    ----------
+    tol : float
+        Relative improvement that counts; 0 never stops.
+    patience : int
+        Epochs without one.
+    """
+
+    def __init__(self, tol, patience):
+        self.tol, self.patience = tol, patience
+        self.best, self.stalled = math.inf, 0
+
+    def reached(self, loss):
+        """Take the loss of one epoch and return whether to stop."""
+        if not self.tol > 0.0:
+            return False
+        improved = self.best == math.inf or loss < self.best - self.tol * abs(self.best)
+        self.stalled = 0 if improved else self.stalled + 1
+        self.best = min(self.best, loss)
+        return self.stalled >= self.patience
+
+
+def check_finite(loss, epoch, theta=None, advice=""):
+    """Raise DivergenceError unless the loss, and theta where given, are finite."""
+    if not math.isfinite(loss) or (theta is not None and not np.isfinite(theta).all()):
+        raise DivergenceError(f"training diverged: the loss of epoch {epoch} is {loss}{advice}")

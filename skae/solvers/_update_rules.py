@@ -1,0 +1,135 @@
+"""Update rules: explicit state of plain arrays, everything in place, in blocks that stay in cache."""
+
+import dataclasses
+import math
+from abc import ABC, abstractmethod
+from types import MappingProxyType
+from typing import ClassVar
+
+import numpy as np
+
+from skae import _ops as ops
+
+# Elements of a block: with its state it fits into the second-level cache.
+_BLOCK = 16384
+
+
+def _blocks(size):
+    """Slices that cut a flat vector into blocks."""
+    return (slice(start, start + _BLOCK) for start in range(0, size, _BLOCK))
+
+
+@dataclasses.dataclass(frozen=True)
+class UpdateRule(ABC):
+    """Base class of the update rules: immutable; the state is passed in and out.
+
+    Attributes
+    ----------
+    name : str
+        Name under which `UPDATE_RULES` files it.
+    learning_rate : float or None
+        The rate that suits it; None where that depends on the objective's curvature.
+    """
+
+    name: ClassVar[str]
+    learning_rate: ClassVar[float | None]
+
+    @abstractmethod
+    def init(self, theta):
+        """Return the state for `theta`, a dict of arrays."""
+
+    @abstractmethod
+    def update(self, theta, grad, state, learning_rate):
+        """Change `theta` and `state` in place; `grad` may be overwritten."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SGD(UpdateRule):
+    """Gradient descent with momentum: v <- m v - eta g; theta <- theta + v, with Nesterov theta + m v - eta g.
+
+    Parameters
+    ----------
+    momentum : float, default=0.9
+        m, in [0, 1).
+    nesterov : bool, default=True
+        Whether to look ahead by one step of momentum.
+    """
+
+    momentum: float = 0.9
+    nesterov: bool = True
+    name: ClassVar[str] = "sgd"
+    learning_rate: ClassVar[float | None] = None
+
+    def init(self, theta):
+        """Return a velocity of zero."""
+        return {"velocity": ops.zeros_like(theta)}
+
+    def update(self, theta, grad, state, learning_rate):
+        """Change `theta` and the velocity in place; `grad` is overwritten."""
+        momentum = float(self.momentum)
+        for block in _blocks(theta.size):
+            g, v, t = grad[block], state["velocity"][block], theta[block]
+            ops.multiply(g, -learning_rate, out=g)
+            ops.multiply(v, momentum, out=v)
+            ops.add(v, g, out=v)
+            if self.nesterov:
+                ops.add(t, g, out=t)
+                ops.multiply(v, momentum, out=g)
+                ops.add(t, g, out=t)
+            else:
+                ops.add(t, v, out=t)
+
+
+@dataclasses.dataclass(frozen=True)
+class Adam(UpdateRule):
+    """Adam (Kingma and Ba 2015): steps of a running mean over the root of a running mean square of the gradient.
+
+    Parameters
+    ----------
+    beta_1, beta_2 : float
+        Decay of the mean and of the mean square.
+    epsilon : float
+        Added to the root.
+    """
+
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+    name: ClassVar[str] = "adam"
+    learning_rate: ClassVar[float | None] = 3e-3
+
+    def init(self, theta):
+        """Return moments of zero."""
+        return {
+            "mean": ops.zeros_like(theta),
+            "mean_square": ops.zeros_like(theta),
+            "n_updates": np.zeros((), dtype=np.int64),
+        }
+
+    def update(self, theta, grad, state, learning_rate):
+        """Change `theta` and the moments in place; `grad` is overwritten."""
+        state["n_updates"] += 1
+        t = int(state["n_updates"])
+        root_correction = math.sqrt(1.0 - self.beta_2**t)
+        step = -learning_rate * root_correction / (1.0 - self.beta_1**t)
+        epsilon = self.epsilon * root_correction
+        scratch = ops.empty(min(_BLOCK, theta.size), dtype=theta.dtype)
+        for block in _blocks(theta.size):
+            g, m, v, th = grad[block], state["mean"][block], state["mean_square"][block], theta[block]
+            s = scratch[: g.size]
+            ops.multiply(g, 1.0 - self.beta_1, out=s)
+            ops.multiply(m, self.beta_1, out=m)
+            ops.add(m, s, out=m)
+            ops.multiply(g, g, out=g)
+            ops.multiply(g, 1.0 - self.beta_2, out=g)
+            ops.multiply(v, self.beta_2, out=v)
+            ops.add(v, g, out=v)
+            ops.sqrt(v, out=g)
+            ops.add(g, epsilon, out=g)
+            ops.divide(m, g, out=g)
+            ops.multiply(g, step, out=g)
+            ops.add(th, g, out=th)
+
+
+#: The update rules by name.
+UPDATE_RULES = MappingProxyType({"sgd": SGD, "adam": Adam})

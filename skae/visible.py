@@ -1,0 +1,113 @@
+"""Visible units: how pre-outputs A = H V + c become a reconstruction, its loss, and their part of the energy."""
+
+from abc import ABC, abstractmethod
+from types import MappingProxyType
+from typing import ClassVar
+
+import numpy as np
+
+from skae import _ops as ops
+
+__all__ = ["VISIBLE", "Bernoulli", "Gaussian", "Visible"]
+
+
+class Visible(ABC):
+    """Base class of the visible units: immutable, stateless, arrays in and arrays out.
+
+    In both cases the gradient of the loss with respect to A is R - X, so that training has one code path.
+    """
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def output(self, A):
+        """Turn A into the reconstruction R, in place, and return it."""
+
+    @abstractmethod
+    def losses(self, A, X):
+        """Return the loss of each row, shape (n,)."""
+
+    @abstractmethod
+    def loss_and_residual(self, A, X, weight):
+        """Return the weighted sum of the losses and turn A into weight * (R - X), in place.
+
+        ``weight`` is (n, 1), or one number for all rows.
+        """
+
+    @abstractmethod
+    def potential(self, X, c):
+        """Return the visible units' part of the energy of each row, shape (n,)."""
+
+
+def _weighted_sum(values, weight):
+    """Sum of weight * values, as a Python float."""
+    if np.ndim(weight) == 0:
+        return float(values.sum()) * weight
+    return float(values @ weight[:, 0])
+
+
+class Gaussian(Visible):
+    """Linear output, loss |x - r|^2 / 2."""
+
+    name = "gaussian"
+
+    def output(self, A):
+        """Return R = A."""
+        return A
+
+    def losses(self, A, X):
+        """Return |x - a|^2 / 2 of each row."""
+        return 0.5 * ops.row_squared_norms(X - A)
+
+    def loss_and_residual(self, A, X, weight):
+        """Return the weighted sum of |x - a|^2 / 2; A becomes weight * (A - X)."""
+        ops.subtract(A, X, out=A)
+        if np.ndim(weight) == 0:
+            loss = 0.5 * weight * ops.sum_squares(A)
+        else:
+            loss = 0.5 * _weighted_sum(ops.row_squared_norms(A), weight)
+        ops.multiply(A, weight, out=A)
+        return loss
+
+    def potential(self, X, c):
+        """Return -|x - c|^2 / 2 of each row (ENERGY eq. 11)."""
+        return -0.5 * ops.row_squared_norms(X - c)
+
+
+class Bernoulli(Visible):
+    """Sigmoid output, cross-entropy loss; data in [0, 1]."""
+
+    name = "bernoulli"
+
+    def output(self, A):
+        """Return R = sigmoid(A)."""
+        return ops.sigmoid(A, out=A)
+
+    def losses(self, A, X):
+        """Return -sum_i x_i log r_i + (1 - x_i) log(1 - r_i) = sum_i softplus(a_i) - x_i a_i of each row."""
+        return ops.sum_last(ops.softplus(A)) - ops.row_dots(X, A)
+
+    def loss_and_residual(self, A, X, weight):
+        """Return the weighted sum of the cross-entropies; A becomes weight * (sigmoid(A) - X)."""
+        loss = _weighted_sum(self.losses(A, X), weight)
+        ops.sigmoid(A, out=A)
+        ops.subtract(A, X, out=A)
+        ops.multiply(A, weight, out=A)
+        return loss
+
+    def potential(self, X, c):
+        """Return c.x + entropy(x) of each row, with 0 log 0 = 0 (ENERGY eq. 28-29)."""
+        return X @ c + _entropy(X)
+
+
+def _entropy(X):
+    """-sum_i x_i log x_i + (1 - x_i) log(1 - x_i) of each row of X in [0, 1]."""
+    total = np.zeros(X.shape[0], dtype=X.dtype)
+    for p in (X, 1.0 - X):
+        # The smallest normal number stands in for 0: p log p is 0 there.
+        total -= ops.row_dots(p, ops.log(ops.maximum(p, np.finfo(X.dtype).tiny)))
+    return total
+
+
+#: The visible units by name.
+VISIBLE = MappingProxyType({"gaussian": Gaussian(), "bernoulli": Bernoulli()})
