@@ -31,7 +31,7 @@ from skae.penalties import L2, check_compatible
 from skae.solvers import LBFGS, SCHEDULES, SGD, UPDATE_RULES, Stochastic
 from skae.visible import VISIBLE
 
-_AUTO_BATCH_SIZE = 200
+_AUTO_BATCH_SIZE = 100
 _LBFGS_BLOCK = 2048
 _SAMPLE_ROWS = 2000
 

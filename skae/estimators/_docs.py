@@ -56,14 +56,14 @@ solver : {"adam", "sgd", "lbfgs"}, default="adam"
     `batch_size`, `learning_rate`, `learning_rate_init`, `momentum`, `nesterovs_momentum` and `shuffle`.
 
 batch_size : int or "auto", default="auto"
-    Largest number of rows in a batch; "auto" is 200.
+    Largest number of rows in a batch; "auto" is 100.
 
 learning_rate : {"linear", "constant"}, default="linear"
     Schedule: "linear" rises over the first 5 % of the updates that `max_iter` allows and then falls to zero.
     `partial_fit` uses a constant rate.
 
 learning_rate_init : float or "auto", default="auto"
-    Largest learning rate; "auto" is 0.003 for adam, and for sgd one over the largest curvature of the
+    Largest learning rate; "auto" is 0.005 for adam, and for sgd one over the largest curvature of the
     objective at the start.
 
 momentum : float, default=0.9

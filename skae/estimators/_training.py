@@ -111,21 +111,31 @@ def _weighted_mean(batches, rng, function):
 
 
 def warn_unless_converged(estimator, result):
-    """Warn where the loss rose over the fit, or was still falling at `max_iter`."""
-    name, curve = type(estimator).__name__, result.loss_curve
-    if len(curve) > 1 and curve[-1] > curve[0]:
-        warnings.warn(
-            f"{name}: the loss rose from {curve[0]:.4g} in the first epoch to {curve[-1]:.4g} in the last; "
-            "use a lower learning_rate_init, or bring the features to a common scale near 1",
-            ConvergenceWarning,
-            stacklevel=4,
-        )
-    elif result.reason == "max_iter" and estimator.tol > 0.0:
+    """Warn where the loss did not fall over the fit, or was still falling at `max_iter`."""
+    curve = result.loss_curve
+    rounding = 10.0 * np.finfo(estimator.components_.dtype).eps * np.abs(estimator.mean_)
+    negligible = float((1e-6 * estimator.var_ + rounding**2).sum())
+    stuck = len(curve) == 1 and result.reason == "converged"
+    if (len(curve) > 1 or stuck) and max(curve[0], curve[-1]) > negligible:
+        # A warm start may have nothing left to gain.
+        expected = -0.01 if estimator.warm_start else estimator.tol
+        if curve[-1] > curve[0] - expected * abs(curve[0]):
+            _warn(
+                estimator,
+                f"the loss did not fall: {curve[0]:.4g} in the first epoch, {curve[-1]:.4g} in the last; bring the "
+                "features to a common scale near 1 (StandardScaler, PCAWhitener), or use a lower learning_rate_init",
+            )
+            return
+    if result.reason == "max_iter" and estimator.tol > 0.0:
         fall = 1.0 if len(curve) == 1 else (curve[-2] - curve[-1]) / (abs(curve[-2]) or 1.0)
         if fall > estimator.tol:
-            warnings.warn(
-                f"{name} stopped at max_iter={estimator.max_iter} while the loss still fell by {fall:.2g} of "
-                f"itself an epoch (tol={estimator.tol:.2g}); raise max_iter, or tol",
-                ConvergenceWarning,
-                stacklevel=4,
+            _warn(
+                estimator,
+                f"stopped at max_iter={estimator.max_iter} while the loss still fell by {fall:.2g} of itself an "
+                f"epoch (tol={estimator.tol:.2g}); raise max_iter, or tol",
             )
+
+
+def _warn(estimator, text):
+    """Issue a ConvergenceWarning that points at the caller of `fit`."""
+    warnings.warn(f"{type(estimator).__name__}: {text}", ConvergenceWarning, stacklevel=5)

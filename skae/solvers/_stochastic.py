@@ -1,6 +1,7 @@
 """The one epoch loop of the stochastic solvers, and their learning-rate schedules."""
 
 import dataclasses
+import itertools
 import math
 from types import MappingProxyType
 
@@ -8,6 +9,10 @@ import numpy as np
 
 from skae.solvers._progress import Epoch, Plateau, Result, check_finite
 from skae.solvers._update_rules import UpdateRule
+
+# A learning rate that nobody gave is tried for so many updates, and halved at most so many times.
+_TRIAL_STEPS = 100
+_MAX_TRIALS = 10
 
 
 def _constant(step, n_steps):
@@ -42,7 +47,8 @@ class Stochastic:
         Key of `SCHEDULES`.
     learning_rate : float, optional
         The initial rate. If not given, the update rule's own or, where it has none, the reciprocal of the
-        objective's largest curvature at the start.
+        objective's largest curvature at the start, halved until a trial of 100 updates at twice the rate does
+        not end above its beginning.
     """
 
     update_rule: UpdateRule
@@ -60,31 +66,27 @@ class Stochastic:
         DivergenceError
             If the loss or the parameters become infinite or NaN.
         """
-        theta = theta.copy()
+        theta, grad = theta.copy(), np.empty_like(theta)
         state = self._continued(theta, state)
-        if self.learning_rate is not None:
-            state["learning_rate"] = np.array(float(self.learning_rate))
-        elif "learning_rate" not in state:
-            state["learning_rate"] = np.array(self._automatic_rate(objective, theta, batches, rng))
-        rate, factor, n_steps = float(state["learning_rate"]), SCHEDULES[self.schedule], self.max_iter * len(batches)
-        advice = (
-            f" at a learning rate of {rate:.3g}; use a lower learning_rate_init, "
-            "or bring the features to a common scale near 1 (StandardScaler, PCAWhitener)"
-        )
-        grad, plateau, curve, reason, step = np.empty_like(theta), Plateau(self.tol, self.n_iter_no_change), [], None, 0
+        plateau, factor, n_steps = Plateau(self.tol, self.n_iter_no_change), SCHEDULES[self.schedule], 0
+        curve, reason = [], None
         # Overflow on the way to divergence is reported by check_finite, in words.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            rate = self._rate(objective, theta, batches, rng, state)
+            state["learning_rate"] = np.array(rate)
+            advice = (
+                f" at a learning rate of {rate:.3g}; use a lower learning_rate_init, "
+                "or bring the features to a common scale near 1 (StandardScaler, PCAWhitener)"
+            )
             while reason is None:
-                total = mass = 0.0
-                for X, target, sample_weight in batches(rng):
-                    value, _ = objective.value_and_grad(theta, X, target, sample_weight, out=grad)
-                    check_finite(value, len(curve) + 1, advice=advice)
-                    objective.project_gradient(theta, grad)
-                    self.update_rule.update(theta, grad, state, rate * factor(step, n_steps))
-                    objective.project(theta)
-                    batch_mass = X.shape[0] if sample_weight is None else float(sample_weight.sum())
-                    total, mass, step = total + batch_mass * value, mass + batch_mass, step + 1
-                curve.append(total / mass)
+                values, weights = [], []
+                for batch in batches(rng):
+                    step_rate = rate * factor(n_steps, self.max_iter * len(batches))
+                    values.append(self._step(objective, theta, grad, state, batch, step_rate))
+                    weights.append(_weight(batch))
+                    check_finite(values[-1], len(curve) + 1, advice=advice)
+                    n_steps += 1
+                curve.append(float(np.average(values, weights=weights)))
                 check_finite(curve[-1], len(curve), theta, advice)
                 if on_epoch is not None and on_epoch(Epoch(len(curve), curve[-1], theta)):
                     reason = "stopped"
@@ -94,6 +96,15 @@ class Stochastic:
                     reason = "max_iter"
         return Result(theta, len(curve), np.array(curve), reason, state)
 
+    def _step(self, objective, theta, grad, state, batch, rate):
+        """Update theta and state in place by one batch; return the value before."""
+        X, target, sample_weight = batch
+        value, _ = objective.value_and_grad(theta, X, target, sample_weight, out=grad)
+        objective.project_gradient(theta, grad)
+        self.update_rule.update(theta, grad, state, rate)
+        objective.project(theta)
+        return value
+
     def _continued(self, theta, state):
         """A copy of the state to continue from, or a fresh one where there is none that this rule can use."""
         fresh = self.update_rule.init(theta)
@@ -101,11 +112,40 @@ class Stochastic:
             return fresh
         return {name: array.copy() for name, array in state.items()}
 
-    def _automatic_rate(self, objective, theta, batches, rng):
-        """The update rule's own learning rate or, where it has none, 1 / curvature."""
-        if self.update_rule.learning_rate is not None:
-            return self.update_rule.learning_rate
-        return 1.0 / largest_curvature(objective, theta, next(iter(batches(rng))), rng)
+    def _rate(self, objective, theta, batches, rng, state):
+        """The learning rate that was given, the one carried, the update rule's own, or the largest that works.
+
+        The first candidate of the last is 1 / curvature at the start. Training may become more curved on its
+        way, so a trial run at twice the rate must not end above its own beginning.
+        """
+        for rate in (self.learning_rate, state.get("learning_rate"), self.update_rule.learning_rate):
+            if rate is not None:
+                return float(rate)
+        (trial_rng,) = rng.spawn(1)
+        rate = 1.0 / largest_curvature(objective, theta, next(iter(batches(trial_rng))), trial_rng)
+        for _ in range(_MAX_TRIALS):
+            values = self._trial(objective, theta, batches, trial_rng, 2.0 * rate)
+            if np.mean(values[-_TRIAL_STEPS // 10 :]) <= values[0]:
+                break
+            rate /= 2.0
+        return rate
+
+    def _trial(self, objective, theta, batches, rng, rate):
+        """The values of some updates from theta, which is not changed."""
+        theta, grad, state = theta.copy(), np.empty_like(theta), self.update_rule.init(theta)
+        values = []
+        while len(values) < _TRIAL_STEPS:
+            for batch in itertools.islice(batches(rng), _TRIAL_STEPS - len(values)):
+                values.append(self._step(objective, theta, grad, state, batch, rate))
+                if not math.isfinite(values[-1]):
+                    return values
+        return values
+
+
+def _weight(batch):
+    """The total weight of a batch's rows."""
+    X, _, sample_weight = batch
+    return X.shape[0] if sample_weight is None else float(sample_weight.sum())
 
 
 def largest_curvature(objective, theta, batch, rng, n_iter=10):
@@ -132,16 +172,24 @@ def largest_curvature(objective, theta, batch, rng, n_iter=10):
         The estimate, at least the smallest normal number.
     """
     X, target, sample_weight = batch
-    origin = objective.value_and_grad(theta, X, target, sample_weight)[1]
-    radius = 1e-2 * max(float(np.linalg.norm(theta)), 1e-3)
+
+    def gradient(theta):
+        return objective.value_and_grad(theta, X, target, sample_weight)[1]
+
+    origin = gradient(theta)
+    radius = 1e-2 * max(_norm(theta), 1e-3)
     direction = rng.standard_normal(theta.size).astype(theta.dtype)
     curvature = math.sqrt(float(np.finfo(theta.dtype).tiny))
     for _ in range(n_iter):
-        direction *= radius / np.linalg.norm(direction)
-        moved = objective.value_and_grad(theta + direction, X, target, sample_weight)[1]
-        direction = moved - origin
-        length = float(np.linalg.norm(direction))
+        direction *= radius / _norm(direction)
+        direction = gradient(theta + direction) - origin
+        length = _norm(direction)
         if not 0.0 < length < math.inf:
             break
         curvature = length / radius
     return curvature
+
+
+def _norm(vector):
+    """Euclidean norm in float64."""
+    return float(np.linalg.norm(vector.astype(np.float64)))

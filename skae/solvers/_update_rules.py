@@ -96,7 +96,7 @@ class Adam(UpdateRule):
     beta_2: float = 0.999
     epsilon: float = 1e-8
     name: ClassVar[str] = "adam"
-    learning_rate: ClassVar[float | None] = 3e-3
+    learning_rate: ClassVar[float | None] = 5e-3
 
     def init(self, theta):
         """Return moments of zero."""
