@@ -9,7 +9,7 @@ l2          alpha/2 (|W|^2 + |V|^2 when untied)       ENERGY 4.4
 =========== ========================================= ==================================
 
 A new penalty is a subclass of `Penalty`; pass an instance of it as ``penalty=``, or register the class with
-`register_penalty` to use it by name.
+`register_penalty` to use it by name. ``PENALTIES.describe()`` lists all that are registered, and what each requires.
 """
 
 import dataclasses
@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import ClassVar
 
 from skae import _ops as ops
+from skae._registry import Registry
 
 __all__ = [
     "L2",
@@ -28,14 +29,8 @@ __all__ = [
     "Penalty",
     "as_penalty",
     "check_compatible",
-    "describe_penalties",
     "register_penalty",
 ]
-
-_REGISTRY: dict[str, type["Penalty"]] = {}
-
-#: All registered penalty classes by name (read-only; see `register_penalty`).
-PENALTIES = MappingProxyType(_REGISTRY)
 
 #: What a penalty may require: a test of (activation, visible, tied), and what to say where it fails.
 REQUIREMENTS = MappingProxyType(
@@ -95,6 +90,14 @@ class Penalty(ABC):
     requires: ClassVar[tuple[str, ...]] = ()
     scale_free_encoder: ClassVar[bool] = False
 
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        unknown = set(cls.requires) - set(REQUIREMENTS)
+        if unknown:
+            raise TypeError(
+                f"{cls.__name__} requires {', '.join(sorted(unknown))}; known requirements are {', '.join(REQUIREMENTS)}"
+            )
+
     def __post_init__(self):
         # A numpy scalar would promote float32 arrays.
         object.__setattr__(self, "alpha", float(self.alpha))
@@ -120,32 +123,10 @@ class Penalty(ABC):
         """
 
 
-def register_penalty(cls):
-    """File a `Penalty` subclass under its `name`, in this process.
+#: All penalty classes by name. ``PENALTIES.describe()`` is a table of them and of what they require.
+PENALTIES = Registry("penalty", Penalty, lambda cls: cls.requires)
 
-    Worker processes do not see it: with ``n_jobs`` pass an instance instead of the name.
-
-    Parameters
-    ----------
-    cls : type
-        Subclass of `Penalty`.
-
-    Returns
-    -------
-    type
-        `cls`, so that this serves as a decorator.
-    """
-    if not (isinstance(cls, type) and issubclass(cls, Penalty)):
-        raise TypeError(f"register_penalty takes a subclass of Penalty, got {cls!r}")
-    if not isinstance(getattr(cls, "name", None), str):
-        raise TypeError(f"{cls.__name__} needs a class attribute `name` of type str")
-    unknown = set(cls.requires) - set(REQUIREMENTS)
-    if unknown:
-        raise ValueError(
-            f"{cls.__name__} requires {', '.join(sorted(unknown))}; known requirements are {', '.join(REQUIREMENTS)}"
-        )
-    _REGISTRY[cls.name] = cls
-    return cls
+register_penalty = PENALTIES.register
 
 
 def as_penalty(penalty, alpha):
@@ -173,11 +154,7 @@ def as_penalty(penalty, alpha):
     """
     if isinstance(penalty, Penalty):
         return dataclasses.replace(penalty, alpha=alpha)
-    if not isinstance(penalty, str):
-        raise TypeError(f"penalty must be a name or an instance of skae.penalties.Penalty, got {penalty!r}")
-    if penalty not in _REGISTRY:
-        raise ValueError(f"no penalty is called {penalty!r}; there are {', '.join(sorted(_REGISTRY))}")
-    return _REGISTRY[penalty](alpha=alpha)
+    return PENALTIES.named(penalty)(alpha=alpha)
 
 
 def check_compatible(penalty, activation, visible, tied):
@@ -201,15 +178,6 @@ def check_compatible(penalty, activation, visible, tied):
             raise ValueError(
                 f"the penalty {penalty.name!r} does not go with the activation {activation.name!r}: it requires {what}"
             )
-
-
-def describe_penalties():
-    """Return a plain-text table of the registered penalties: name, first line of the docstring, requirements."""
-    lines = ["name        value  [what it requires]", ""]
-    for name, cls in _REGISTRY.items():
-        summary = (cls.__doc__ or "").strip().splitlines()[0]
-        lines.append(f"{name:<11} {summary}  [{', '.join(cls.requires)}]")
-    return "\n".join(lines)
 
 
 @register_penalty

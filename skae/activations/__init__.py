@@ -20,14 +20,14 @@ softmax     exp(u_k)/sum_j exp(u_j)        log sum_k exp(u_k)
 =========== ============================== ============================================
 
 A new activation is a subclass of `Activation`; pass an instance of it as ``activation=``, or register
-the class with `register_activation` to use it by name.
+the class with `register_activation` to use it by name. ``ACTIVATIONS.describe()`` lists all that are registered,
+and what each defines.
 """
 
 from skae.activations._base import (
     ACTIVATIONS,
     Activation,
     as_activation,
-    describe_activations,
     register_activation,
 )
 from skae.activations._competitive import Max, Softmax
@@ -52,6 +52,5 @@ __all__ = [
     "TRec",
     "Tanh",
     "as_activation",
-    "describe_activations",
     "register_activation",
 ]

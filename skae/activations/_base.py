@@ -2,15 +2,10 @@
 
 import dataclasses
 from abc import ABC, abstractmethod
-from types import MappingProxyType
 from typing import ClassVar
 
 from skae import _ops as ops
-
-_REGISTRY: dict[str, type["Activation"]] = {}
-
-#: All registered activation classes by name (read-only; see `register_activation`).
-ACTIVATIONS = MappingProxyType(_REGISTRY)
+from skae._registry import Registry
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,27 +62,12 @@ class Activation(ABC):
         return ops.multiply(grad_h, self.derivative(u, h), out=out)
 
 
-def register_activation(cls):
-    """File an `Activation` subclass under its `name`, in this process.
+_ABILITIES = ("derivative", "second_derivative", "third_derivative", "potential", "complement")
 
-    Worker processes do not see it: with ``n_jobs`` pass an instance instead of the name.
+#: All activation classes by name. ``ACTIVATIONS.describe()`` is a table of them.
+ACTIVATIONS = Registry("activation", Activation, lambda cls: [name for name in _ABILITIES if hasattr(cls, name)])
 
-    Parameters
-    ----------
-    cls : type
-        Subclass of `Activation` that can be built without arguments.
-
-    Returns
-    -------
-    type
-        `cls`, so that this serves as a decorator.
-    """
-    if not (isinstance(cls, type) and issubclass(cls, Activation)):
-        raise TypeError(f"register_activation takes a subclass of Activation, got {cls!r}")
-    if not isinstance(getattr(cls, "name", None), str):
-        raise TypeError(f"{cls.__name__} needs a class attribute `name` of type str")
-    _REGISTRY[cls.name] = cls
-    return cls
+register_activation = ACTIVATIONS.register
 
 
 def as_activation(activation, threshold=1.0):
@@ -115,29 +95,7 @@ def as_activation(activation, threshold=1.0):
     """
     if isinstance(activation, Activation):
         return activation
-    if not isinstance(activation, str):
-        raise TypeError(f"activation must be a name or an instance of skae.activations.Activation, got {activation!r}")
-    if activation not in _REGISTRY:
-        raise ValueError(f"no activation is called {activation!r}; there are {', '.join(sorted(_REGISTRY))}")
-    cls = _REGISTRY[activation]
+    cls = ACTIVATIONS.named(activation)
     if "threshold" in (field.name for field in dataclasses.fields(cls)):
         return cls(threshold=threshold)
     return cls()
-
-
-def describe_activations():
-    """Return a plain-text table of the registered activations: name, first line of the docstring, abilities.
-
-    Examples
-    --------
-    >>> from skae.activations import describe_activations
-    >>> print(describe_activations().splitlines()[2])
-    identity   h(u) = u.  [derivative, second_derivative, third_derivative, potential]
-    """
-    abilities = ("derivative", "second_derivative", "third_derivative", "potential", "complement")
-    lines = ["name       h(u)  [what it defines beyond value and backward]", ""]
-    for name, cls in _REGISTRY.items():
-        summary = (cls.__doc__ or "").strip().splitlines()[0]
-        have = ", ".join(ability for ability in abilities if hasattr(cls, ability))
-        lines.append(f"{name:<10} {summary}  [{have}]")
-    return "\n".join(lines)

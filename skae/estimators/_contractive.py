@@ -74,7 +74,7 @@ class ContractiveAutoencoder(BaseAutoencoder):
     >>> from sklearn.datasets import load_digits
     >>> from skae import ContractiveAutoencoder
     >>> X = load_digits().data / 16
-    >>> autoencoder = ContractiveAutoencoder(64, alpha=0.05, max_iter=50, tol=0, random_state=0).fit(X)
+    >>> autoencoder = ContractiveAutoencoder(64, alpha=0.05, max_iter=50, random_state=0).fit(X)
     >>> autoencoder.transform(X).shape
     (1797, 64)
     >>> autoencoder.score_samples(X).shape
@@ -109,7 +109,7 @@ class ContractiveAutoencoder(BaseAutoencoder):
         momentum=0.9,
         nesterovs_momentum=True,
         max_iter=200,
-        tol=1e-4,
+        tol=1e-3,
         n_iter_no_change=10,
         early_stopping=False,
         validation_fraction=0.1,
@@ -148,4 +148,5 @@ class ContractiveAutoencoder(BaseAutoencoder):
 
     def _penalty(self):
         """The penalty, or None where alpha is zero."""
-        return self._named(as_penalty, self.penalty, self.alpha) if self.alpha > 0 else None
+        penalty = self._named(as_penalty, self.penalty, self.alpha)
+        return penalty if self.alpha > 0 else None

@@ -12,7 +12,7 @@ n_components : int, default=256
     Number of hidden units.
 """,
     "activation": f"""
-activation : {{{", ".join(f'"{name}"' for name in ACTIVATIONS)}}} or Activation, default="sigmoid"
+activation : {{{", ".join(f'"{name}"' for name in sorted(ACTIVATIONS))}}} or Activation, default="sigmoid"
     Hidden units h; `skae.activations` has their formulas. Another one is an instance of
     `skae.activations.Activation`.
 """,
@@ -75,9 +75,9 @@ nesterovs_momentum : bool, default=True
 max_iter : int, default=200
     Largest number of epochs (iterations for lbfgs).
 
-tol : float, default=1e-4
-    Training ends when the loss has not fallen by `tol`, relative to its best, for `n_iter_no_change` epochs
-    in a row; 0 trains for `max_iter` epochs.
+tol : float, default=1e-3
+    Training ends when the loss has fallen by less than `tol`, relative to itself, over `n_iter_no_change`
+    epochs; 0 trains for `max_iter` epochs.
 
 n_iter_no_change : int, default=10
     See `tol`.

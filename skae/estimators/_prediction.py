@@ -266,6 +266,6 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
                         f"the result overflows {out.dtype} for X with values up to {np.abs(dense(block)).max():.3g}; "
                         "bring the features to the training data's scale, or pass float64"
                     )
-                if not np.shares_memory(result, out):
+                if not np.may_share_memory(result, out):
                     out[rows] = result
         return out

@@ -20,16 +20,16 @@ class LBFGS:
     ----------
     max_iter : int, default=200
         Largest number of iterations.
-    tol : float, default=1e-4
+    tol : float, default=1e-3
         See `n_iter_no_change`; 0 stops at the limit of precision only.
     n_iter_no_change : int, default=10
-        Stop after so many iterations in a row without a fall of the loss by `tol`, relative to its best.
+        Stop when the loss has fallen by less than `tol`, relative to itself, over so many iterations.
     memory : int, default=10
         Number of corrections kept.
     """
 
     max_iter: int = 200
-    tol: float = 1e-4
+    tol: float = 1e-3
     n_iter_no_change: int = 10
     memory: int = 10
 

@@ -55,27 +55,28 @@ class Result:
 
 
 class Plateau:
-    """Tell when the loss has not fallen by `tol`, relative to its best, for `patience` epochs in a row.
+    """Tell when the loss has fallen by less than `tol`, relative to itself, over `patience` epochs.
 
     Parameters
     ----------
     tol : float
-        Relative improvement that counts; 0 never stops.
+        Relative fall that counts; 0 never stops.
     patience : int
-        Epochs without one.
+        Epochs without one, in a row. A slow fall adds up over them.
     """
 
     def __init__(self, tol, patience):
         self.tol, self.patience = tol, patience
-        self.best, self.stalled = math.inf, 0
+        self.reference, self.stalled = math.inf, 0
 
     def reached(self, loss):
         """Take the loss of one epoch and return whether to stop."""
         if not self.tol > 0.0:
             return False
-        improved = self.best == math.inf or loss < self.best - self.tol * abs(self.best)
-        self.stalled = 0 if improved else self.stalled + 1
-        self.best = min(self.best, loss)
+        if self.reference == math.inf or loss < self.reference - self.tol * abs(self.reference):
+            self.reference, self.stalled = loss, 0
+        else:
+            self.stalled += 1
         return self.stalled >= self.patience
 
 

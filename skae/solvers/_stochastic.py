@@ -39,10 +39,10 @@ class Stochastic:
         Turns gradients into steps.
     max_iter : int, default=200
         Largest number of epochs.
-    tol : float, default=1e-4
+    tol : float, default=1e-3
         See `n_iter_no_change`; 0 never stops early.
     n_iter_no_change : int, default=10
-        Stop after so many epochs in a row without a fall of the loss by `tol`, relative to its best.
+        Stop when the loss has fallen by less than `tol`, relative to itself, over so many epochs.
     schedule : {"constant", "linear"}, default="linear"
         Key of `SCHEDULES`.
     learning_rate : float, optional
@@ -53,7 +53,7 @@ class Stochastic:
 
     update_rule: UpdateRule
     max_iter: int = 200
-    tol: float = 1e-4
+    tol: float = 1e-3
     n_iter_no_change: int = 10
     schedule: str = "linear"
     learning_rate: float | None = None
