@@ -95,7 +95,8 @@ class Penalty(ABC):
         unknown = set(cls.requires) - set(REQUIREMENTS)
         if unknown:
             raise TypeError(
-                f"{cls.__name__} requires {', '.join(sorted(unknown))}; known requirements are {', '.join(REQUIREMENTS)}"
+                f"{cls.__name__} requires {', '.join(sorted(unknown))}, but a penalty can require "
+                f"{', '.join(REQUIREMENTS)} only"
             )
 
     def __post_init__(self):

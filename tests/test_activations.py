@@ -14,6 +14,7 @@ from helpers import (
     check_gradient,
     check_value_object,
     instances_of,
+    is_frozen,
     name_of,
 )
 from numpy.testing import assert_allclose, assert_array_equal
@@ -61,6 +62,11 @@ def test_declared_attributes_are_true(activation):
 def test_is_a_value_object(activation):
     """Instances can be shared, compared, hashed, cloned and sent to worker processes."""
     check_value_object(activation)
+
+
+def test_instances_are_immutable():
+    """What a class declares cannot be changed on an instance: it may be shared by many models."""
+    assert [activation for activation in ALL_ACTIVATIONS if not is_frozen(activation, "monotone")] == []
 
 
 def test_equality_tells_classes_and_thresholds_apart():
