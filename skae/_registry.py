@@ -1,6 +1,17 @@
-"""Classes by name: one registry each for activations, penalties and what else a user can add."""
+"""Immutable classes by name: one registry each for activations, penalties and what else a user can add."""
 
+import dataclasses
 from collections.abc import Mapping
+
+
+class Immutable:
+    """Base of frozen dataclasses whose subclasses, dataclasses or not, are frozen too."""
+
+    def __setattr__(self, name, value):
+        raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
+
+    def __delattr__(self, name):
+        raise dataclasses.FrozenInstanceError(f"cannot delete field {name!r}")
 
 
 class Registry(Mapping):
@@ -44,9 +55,12 @@ class Registry(Mapping):
             `cls`.
         """
         if not (isinstance(cls, type) and issubclass(cls, self._base)):
-            raise TypeError(f"an {self._kind} to register is a subclass of {self._base.__name__}, got {cls!r}")
+            raise TypeError(f"only subclasses of {self._base.__name__} can be registered, got {cls!r}")
         if not isinstance(getattr(cls, "name", None), str):
             raise TypeError(f"{cls.__name__} needs a class attribute `name` of type str")
+        other = self._classes.get(cls.name)
+        if other is not None and other.__qualname__ != cls.__qualname__:
+            raise ValueError(f"the name {cls.name!r} is taken by {other.__qualname__}; choose another")
         self._classes[cls.name] = cls
         return cls
 
@@ -75,6 +89,11 @@ class Registry(Mapping):
         """Return a plain-text table: name, first line of the docstring, and what else there is to know."""
         width = max(map(len, self._classes)) + 1
         return "\n".join(
-            f"{name:<{width}} {(cls.__doc__ or '').strip().splitlines()[0]}  [{', '.join(self._abilities(cls))}]"
+            f"{name:<{width}} {_summary(cls)}  [{', '.join(self._abilities(cls))}]"
             for name, cls in self._classes.items()
         )
+
+
+def _summary(cls):
+    """The first line of a class's docstring."""
+    return (cls.__doc__ or "").strip().partition("\n")[0]

@@ -12,6 +12,7 @@ __all__ = [
     "INITIALIZATIONS",
     "Layout",
     "MaxNorm",
+    "Sample",
     "UnitNorm",
     "initial_parameters",
     "initial_weights",
@@ -64,6 +65,13 @@ class Layout:
         return theta
 
 
+def _row_norms(rows):
+    """Euclidean lengths of the rows; NaN where they overflow, so that the row does and training stops."""
+    norms = ops.sqrt(ops.row_squared_norms(rows))
+    norms[norms == np.inf] = np.nan
+    return norms
+
+
 @dataclasses.dataclass(frozen=True)
 class UnitNorm:
     """Every row of one block has Euclidean length 1.
@@ -79,7 +87,7 @@ class UnitNorm:
 
     def project(self, rows):
         """Scale the rows to length 1 in place; a row of zeros becomes the constant row."""
-        norms = ops.sqrt(ops.row_squared_norms(rows))
+        norms = _row_norms(rows)
         zero = norms == 0.0
         if zero.any():
             rows[zero], norms[zero] = 1.0, math.sqrt(rows.shape[1])
@@ -124,7 +132,7 @@ class MaxNorm:
 
     def project(self, rows):
         """Scale longer rows to length `max_norm`, in place."""
-        norms = ops.sqrt(ops.row_squared_norms(rows))
+        norms = _row_norms(rows)
         if norms.max(initial=0.0) > self.max_norm:
             scale = self.max_norm / ops.maximum(norms, self.max_norm)
             ops.multiply(rows, scale[:, None], out=rows)
@@ -160,6 +168,13 @@ class MaxNorm:
         return rows * (short / np.sqrt(1.0 - squares))[:, None]
 
 
+def _centred(X, mean):
+    """X - mean, without the mean's rounding error where a feature is constant."""
+    centred = X - mean
+    centred[np.abs(centred) <= 1e-12 * np.abs(mean)] = 0.0
+    return centred
+
+
 def _glorot(n_components, n_features, sample, rng):
     """Uniform in +-sqrt(6 / (n_components + n_features)) (Glorot and Bengio 2010)."""
     limit = math.sqrt(6.0 / (n_components + n_features))
@@ -167,15 +182,16 @@ def _glorot(n_components, n_features, sample, rng):
 
 
 def _data(n_components, n_features, sample, rng):
-    """Randomly chosen centred samples."""
-    chosen = rng.permutation(sample.X.shape[0])[:n_components]
-    return sample.X[chosen] - sample.mean
+    """Randomly chosen centred samples, no two alike: tied units that start alike stay alike."""
+    X = sample.X[rng.permutation(sample.X.shape[0])]
+    first = np.sort(np.unique(X, axis=0, return_index=True)[1])
+    return _centred(X[first[:n_components]], sample.mean)
 
 
 def _pca(n_components, n_features, sample, rng):
     """Leading principal components of the sample."""
     root = np.sqrt(sample.weight / sample.weight.sum())[:, None]
-    centred = (sample.X - sample.mean) * root
+    centred = _centred(sample.X, sample.mean) * root
     _, singular, components = np.linalg.svd(centred, full_matrices=False)
     rank = int((singular > 1e-7 * singular.max(initial=0.0)).sum())
     components = components[: min(rank, n_components)]

@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import ClassVar
 
 from skae import _ops as ops
-from skae._registry import Registry
+from skae._registry import Immutable, Registry
 
 __all__ = [
     "L2",
@@ -69,7 +69,7 @@ REQUIREMENTS = MappingProxyType(
 
 
 @dataclasses.dataclass(frozen=True)
-class Penalty(ABC):
+class Penalty(Immutable, ABC):
     """Base class of the penalties: immutable, stateless, elementwise work only.
 
     A subclass defines `name`, `requires` and `add`. ``alpha`` is the strength.
@@ -100,6 +100,8 @@ class Penalty(ABC):
             )
 
     def __post_init__(self):
+        if not self.alpha >= 0.0:
+            raise ValueError(f"alpha of the penalty {self.name!r} must be >= 0, got {self.alpha!r}")
         # A numpy scalar would promote float32 arrays.
         object.__setattr__(self, "alpha", float(self.alpha))
 
@@ -176,9 +178,7 @@ def check_compatible(penalty, activation, visible, tied):
         test, what = REQUIREMENTS[key]
         if not test(activation, visible, tied):
             what = what.format(activation=activation.name, visible=visible)
-            raise ValueError(
-                f"the penalty {penalty.name!r} does not go with the activation {activation.name!r}: it requires {what}"
-            )
+            raise ValueError(f"the penalty {penalty.name!r} requires {what}")
 
 
 @register_penalty

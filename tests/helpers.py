@@ -257,15 +257,16 @@ def make_problem(layout, activation, visible="gaussian", n=5, weighted=False, se
 
     The first of the seeds `seed`, `seed` + 1000, ... that gives such data is taken.
     """
-    for each in itertools.count(seed, 1000):
-        rng = np.random.default_rng(each)
-        X = rng.standard_normal((n, layout.shapes["W"][1])) if visible == "gaussian" else rng.random((n, 4))
+    while True:
+        rng = np.random.default_rng(seed)
+        shape = (n, layout.shapes["W"][1])
+        X = rng.standard_normal(shape) if visible == "gaussian" else rng.random(shape)
         theta = 0.7 * rng.standard_normal(layout.size)
         blocks = layout.views(theta)
         U = X @ blocks["W"].T + blocks.get("b", 0.0)
         if distance_to_kinks(activation, U) > 1e-3:
             return theta, X, (rng.uniform(0.2, 3.0, n) if weighted else None)
-    return None
+        seed += 1000
 
 
 def is_compatible(penalties, activation, visible, tied):
@@ -323,7 +324,7 @@ def check_penalty_adds(penalty, activation, visible, tied, weighted):
 
 
 def check_penalty_declarations(penalty):
-    """The requirements are known ones, and a penalty that differentiates asks for a derivative."""
+    """What the class declares is of the types that the estimators and `check_compatible` rely on."""
     assert set(penalty.requires) <= set(REQUIREMENTS)
     assert isinstance(penalty.scale_free_encoder, bool)
 

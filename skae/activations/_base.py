@@ -5,11 +5,11 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from skae import _ops as ops
-from skae._registry import Registry
+from skae._registry import Immutable, Registry
 
 
 @dataclasses.dataclass(frozen=True)
-class Activation(ABC):
+class Activation(Immutable, ABC):
     """Base class of the activations: immutable, stateless, arrays in and arrays out.
 
     Conventions: ``u`` are pre-activations of shape (..., n_components), ``h = value(u)``; ``out`` is

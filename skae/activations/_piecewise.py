@@ -91,9 +91,12 @@ class TRec(_Thresholded):
     """h(u) = u where u > threshold, else 0 (ZAE eq. 4)."""
 
     name = "trec"
-    continuous = False
     non_negative = True
     flat_below_zero = True
+
+    @property
+    def continuous(self):
+        return self.threshold == 0.0
 
     @property
     def kinks(self):
@@ -127,7 +130,10 @@ class TLin(_Thresholded):
     """h(u) = u where u^2 > threshold, else 0 (ZAE eq. 5)."""
 
     name = "tlin"
-    continuous = False
+
+    @property
+    def continuous(self):
+        return self.threshold == 0.0
 
     @property
     def kinks(self):

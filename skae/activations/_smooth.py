@@ -192,7 +192,7 @@ class Synchrony(Activation):
         """Return v = u^2 and sigmoid(v) with its first three derivatives in v."""
         v = u * u
         s = ops.sigmoid(v)
-        s1 = s * (1.0 - s)
+        s1 = s * ops.sigmoid(-v)
         return v, s, s1, s1 * (1.0 - 2.0 * s), s1 * (1.0 - 6.0 * s1)
 
     def value(self, u, out=None):

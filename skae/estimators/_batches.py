@@ -81,6 +81,8 @@ class Batches:
         self.n_samples = X.shape[0] if rows is None else len(rows)
         self._length = max(1, math.ceil(self.n_samples / batch_size))
         self._buffer = None
+        weights = sample_weight if sample_weight is None or rows is None else sample_weight[rows]
+        self.mean_weight = (self.n_samples if weights is None else float(weights.sum())) / len(self)
 
     def __len__(self):
         return self._length

@@ -103,7 +103,8 @@ class Reconstruction:
         self.penalties = tuple(penalties)
         for penalty in self.penalties:
             check_compatible(penalty, activation, visible, self.tied)
-        self._needs_derivative = any("derivative" in penalty.requires for penalty in self.penalties)
+        elementwise = {"elementwise", "derivative", "second_derivative"}
+        self._needs_derivative = any(elementwise.intersection(penalty.requires) for penalty in self.penalties)
         self._scratch = _Workspace()
 
     def value_and_grad(self, theta, X, target=None, sample_weight=None, *, mean_code=None, out=None):

@@ -5,7 +5,7 @@
 - ``objective``: see `skae.objectives`.
 - ``theta``: the flat starting vector; it is not changed.
 - ``batches``: ``batches(rng)`` yields ``(X, target, sample_weight)`` of one epoch, ``len(batches)`` of them;
-  target and sample_weight may be None.
+  target and sample_weight may be None, and ``batches.mean_weight`` is the mean weight of a batch where they are not.
 - ``rng``: a `numpy.random.Generator`.
 - ``on_epoch``: called with an `Epoch` after each epoch; a true answer ends the fit.
 

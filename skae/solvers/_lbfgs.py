@@ -8,6 +8,8 @@ from scipy.optimize import minimize
 
 from skae.solvers._progress import Epoch, Plateau, Result, check_finite
 
+_ADVICE = "; bring the features to a common scale near 1 (StandardScaler, PCAWhitener)"
+
 
 @dataclasses.dataclass(frozen=True)
 class LBFGS:
@@ -51,14 +53,16 @@ class LBFGS:
         free = objective.free(theta.astype(np.float64))
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             start = evaluate(free)[0]
-            check_finite(start, 1, advice="; bring the features to a common scale near 1 (StandardScaler, PCAWhitener)")
+            check_finite(start, 1, advice=_ADVICE)
             # scipy's tests are relative to max(1, |f|): divided by its start, f does not depend on the data's scale.
             scale = abs(start) or 1.0
 
             def scaled(free):
                 value, grad = evaluate(free)
-                if not math.isfinite(value):  # the line search then shortens its step
-                    return np.finfo(np.float64).max, np.zeros_like(grad)
+                if not math.isfinite(value):
+                    # Above the start, which is 1: the line search then shortens its step. A far larger number
+                    # would spoil its interpolation.
+                    return 10.0, np.zeros_like(grad)
                 return value / scale, grad / scale
 
             def on_iteration(intermediate_result):
@@ -81,10 +85,11 @@ class LBFGS:
             }
             solution = minimize(scaled, free, jac=True, method="L-BFGS-B", callback=on_iteration, options=options)
         if reason is None:
-            reason = "max_iter" if solution.nit >= self.max_iter else "converged"
+            # Status 1 is the limit on iterations or evaluations; else no step falls any further.
+            reason = "max_iter" if solution.status == 1 else "converged"
         theta = objective.parametrize(np.asarray(solution.x)).astype(dtype)
         curve = curve or [start]
-        check_finite(curve[-1], len(curve), theta)
+        check_finite(curve[-1], len(curve), theta, _ADVICE)
         return Result(theta, len(curve), np.array(curve), reason, {})
 
 

@@ -82,5 +82,9 @@ class Plateau:
 
 def check_finite(loss, epoch, theta=None, advice=""):
     """Raise DivergenceError unless the loss, and theta where given, are finite."""
-    if not math.isfinite(loss) or (theta is not None and not np.isfinite(theta).all()):
+    if not math.isfinite(loss):
         raise DivergenceError(f"training diverged: the loss of epoch {epoch} is {loss}{advice}")
+    if theta is not None and not np.isfinite(theta).all():
+        raise DivergenceError(
+            f"training diverged: after epoch {epoch} some parameters are not finite{advice}"
+        )

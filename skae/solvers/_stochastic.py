@@ -82,7 +82,7 @@ class Stochastic:
                 values, weights = [], []
                 for batch in batches(rng):
                     step_rate = rate * factor(n_steps, self.max_iter * len(batches))
-                    values.append(self._step(objective, theta, grad, state, batch, step_rate))
+                    values.append(self._step(objective, theta, grad, state, batches, batch, step_rate))
                     weights.append(_weight(batch))
                     check_finite(values[-1], len(curve) + 1, advice=advice)
                     n_steps += 1
@@ -96,11 +96,14 @@ class Stochastic:
                     reason = "max_iter"
         return Result(theta, len(curve), np.array(curve), reason, state)
 
-    def _step(self, objective, theta, grad, state, batch, rate):
+    def _step(self, objective, theta, grad, state, batches, batch, rate):
         """Update theta and state in place by one batch; return the value before."""
         X, target, sample_weight = batch
         value, _ = objective.value_and_grad(theta, X, target, sample_weight, out=grad)
         objective.project_gradient(theta, grad)
+        if sample_weight is not None:
+            # The mean over the batch counts as much as the batch's weight does in the epoch.
+            grad *= float(sample_weight.sum()) / batches.mean_weight
         self.update_rule.update(theta, grad, state, rate)
         objective.project(theta)
         return value
@@ -123,20 +126,21 @@ class Stochastic:
                 return float(rate)
         (trial_rng,) = rng.spawn(1)
         rate = 1.0 / largest_curvature(objective, theta, next(iter(batches(trial_rng))), trial_rng)
+        n_steps = min(_TRIAL_STEPS, max(self.max_iter * len(batches), _TRIAL_STEPS // 5))
         for _ in range(_MAX_TRIALS):
-            values = self._trial(objective, theta, batches, trial_rng, 2.0 * rate)
-            if np.mean(values[-_TRIAL_STEPS // 10 :]) <= values[0]:
+            values = self._trial(objective, theta, batches, trial_rng, 2.0 * rate, n_steps)
+            if np.mean(values[-n_steps // 10 :]) <= values[0]:
                 break
             rate /= 2.0
         return rate
 
-    def _trial(self, objective, theta, batches, rng, rate):
+    def _trial(self, objective, theta, batches, rng, rate, n_steps):
         """The values of some updates from theta, which is not changed."""
         theta, grad, state = theta.copy(), np.empty_like(theta), self.update_rule.init(theta)
         values = []
-        while len(values) < _TRIAL_STEPS:
-            for batch in itertools.islice(batches(rng), _TRIAL_STEPS - len(values)):
-                values.append(self._step(objective, theta, grad, state, batch, rate))
+        while len(values) < n_steps:
+            for batch in itertools.islice(batches(rng), n_steps - len(values)):
+                values.append(self._step(objective, theta, grad, state, batches, batch, rate))
                 if not math.isfinite(values[-1]):
                     return values
         return values
@@ -169,7 +173,7 @@ def largest_curvature(objective, theta, batch, rng, n_iter=10):
     Returns
     -------
     float
-        The estimate, at least the smallest normal number.
+        The estimate; 1 where there is no curvature, or overflow.
     """
     X, target, sample_weight = batch
 
@@ -179,7 +183,7 @@ def largest_curvature(objective, theta, batch, rng, n_iter=10):
     origin = gradient(theta)
     radius = 1e-2 * max(_norm(theta), 1e-3)
     direction = rng.standard_normal(theta.size).astype(theta.dtype)
-    curvature = math.sqrt(float(np.finfo(theta.dtype).tiny))
+    curvature = 1.0
     for _ in range(n_iter):
         direction *= radius / _norm(direction)
         direction = gradient(theta + direction) - origin

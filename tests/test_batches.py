@@ -1,0 +1,237 @@
+"""Batches and moments of the training data: every row once, sparse like dense, chunks like the whole."""
+
+import numpy as np
+import pytest
+from helpers import name_of
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+
+from skae.estimators._batches import Batches, dense, largest_magnitude, merge_moments, moments, row_blocks
+
+quickly = settings(deadline=None, max_examples=30)
+every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=name_of)
+
+
+def numbered_rows(n, d=3, dtype=np.float64):
+    """A matrix whose first column numbers the rows; many zeros elsewhere."""
+    X = np.zeros((n, d), dtype=dtype)
+    X[:, 0] = np.arange(n)
+    X[::2, -1] = 1.0 + np.arange(n)[::2]
+    return X
+
+
+def epoch_of(batches, seed=0):
+    """Copies of one epoch's batches: the arrays yielded may be overwritten by the next."""
+    return [
+        (X.copy(), None if weight is None else weight.copy()) for X, _, weight in batches(np.random.default_rng(seed))
+    ]
+
+
+# Moments
+
+
+@st.composite
+def data_and_edges(draw):
+    """Rows far off centre with weights, some of them zero, and places to cut."""
+    n, d = draw(st.integers(2, 40)), draw(st.integers(1, 4))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    X = draw(st.sampled_from([0.0, 3.0, 1e5])) + rng.standard_normal((n, d))
+    weight = rng.integers(0, 4, n) * draw(st.sampled_from([1.0, 0.3]))
+    assume(weight.any())
+    return X, weight, sorted(draw(st.lists(st.integers(0, n), max_size=5)))
+
+
+@quickly
+@given(data_and_edges())
+def test_moments_of_chunks_merge_into_those_of_the_whole(data):
+    """Chan's formula: any cut of the rows, empty and weightless chunks included, gives numpy's mean and variance."""
+    X, weight, edges = data
+    total = (0.0, np.zeros(X.shape[1]), np.zeros(X.shape[1]))
+    for block, block_weight in zip(np.split(X, edges), np.split(weight, edges), strict=True):
+        if block_weight.any():
+            total = merge_moments(total, moments(block, block_weight))
+    mean = np.average(X, axis=0, weights=weight)
+    variance = np.average((X - mean) ** 2, axis=0, weights=weight)
+    for mass, m, v in (total, moments(X, weight)):
+        assert_allclose(mass, weight.sum(), rtol=1e-12)
+        assert_allclose(m, mean, rtol=1e-12, atol=1e-13)
+        assert_allclose(v, variance, rtol=1e-6, atol=1e-12)
+
+
+def test_moments_over_many_row_blocks(rng):
+    """More rows than one block, dense and CSR, with and without weights, agree with numpy in float64."""
+    X = (5.0 + rng.standard_normal((9000, 3))).astype(np.float32)
+    X[rng.random(X.shape) < 0.5] = 0.0
+    weight = rng.random(9000).astype(np.float32)
+    assert len(list(row_blocks(X))) > 2
+    for rows in (X, sparse.csr_matrix(X), sparse.csr_array(X)):
+        mass, mean, variance = moments(rows)
+        assert mass == 9000
+        assert isinstance(mass, int)
+        assert mean.dtype == variance.dtype == np.float64
+        assert_allclose(mean, X.mean(axis=0, dtype=np.float64), rtol=1e-12)
+        assert_allclose(variance, X.var(axis=0, dtype=np.float64), rtol=1e-12)
+        mass, mean, variance = moments(rows, weight)
+        assert_allclose(mass, weight.sum(dtype=np.float64), rtol=1e-12)
+        assert_allclose(mean, np.average(X.astype(np.float64), axis=0, weights=weight), rtol=1e-12)
+
+
+def test_integer_weights_equal_repeated_rows(rng):
+    """A weight is a number of rows, zero included; the total is then an int, as `n_samples_seen_` should be."""
+    X, count = rng.standard_normal((8, 2)), np.array([1, 0, 2, 3, 0, 1, 1, 4])
+    mass, mean, variance = moments(X, count.astype(float))
+    repeated = moments(np.repeat(X, count, axis=0))
+    assert mass == repeated[0] == 12
+    assert isinstance(mass, int)
+    assert_allclose(mean, repeated[1], rtol=1e-13)
+    assert_allclose(variance, repeated[2], rtol=1e-13)
+
+
+def test_moments_do_not_change_the_data(rng):
+    """The variance is computed in place, but not in the user's array."""
+    X = rng.standard_normal((5, 2))
+    X.flags.writeable = False
+    moments(X)
+
+
+# Batches
+
+
+@quickly
+@given(
+    n=st.integers(1, 60),
+    batch_size=st.integers(1, 70),
+    shuffle=st.booleans(),
+    subset=st.booleans(),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_an_epoch_has_each_row_once(n, batch_size, shuffle, subset, seed):
+    """Each row that is used comes exactly once with its own weight, in batches whose sizes differ by one at most."""
+    X, weight = numbered_rows(n), 10.0 + np.arange(n)
+    rows = np.arange(0, n, 2) if subset else None
+    expected = np.arange(n) if rows is None else rows
+    batches = Batches(X, weight, rows, batch_size, shuffle)
+    epoch = epoch_of(batches, seed)
+    assert len(epoch) == len(batches)
+    sizes = [len(block) for block, _ in epoch]
+    assert max(sizes) <= batch_size
+    assert max(sizes) - min(sizes) <= 1
+    numbers = np.concatenate([block[:, 0] for block, _ in epoch])
+    assert_array_equal(np.sort(numbers), expected)
+    assert_array_equal(np.concatenate([w for _, w in epoch]), 10.0 + numbers)
+    assert_array_equal(np.concatenate([block for block, _ in epoch]), X[numbers.astype(int)])
+    if not shuffle or len(batches) == 1:
+        assert_array_equal(numbers, expected)
+
+
+@quickly
+@given(
+    n=st.integers(1, 30),
+    batch_size=st.integers(1, 40),
+    shuffle=st.booleans(),
+    subset=st.booleans(),
+    container=st.sampled_from([sparse.csr_matrix, sparse.csr_array]),
+)
+def test_sparse_rows_equal_dense_rows(n, batch_size, shuffle, subset, container):
+    """A CSR matrix or array gives the very batches of its dense form, as plain arrays."""
+    X = numbered_rows(n, dtype=np.float32)
+    rows = np.arange(n)[::-3].copy() if subset else None
+    expected = epoch_of(Batches(X, None, rows, batch_size, shuffle))
+    for (block, weight), (other, _) in zip(
+        epoch_of(Batches(container(X), None, rows, batch_size, shuffle)), expected, strict=True
+    ):
+        assert type(block) is np.ndarray
+        assert block.dtype == np.float32
+        assert weight is None
+        assert_array_equal(block, other)
+
+
+@every_dtype
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_batches_keep_the_dtype(order, dtype):
+    """float32 stays float32, in any memory order, and the target is X itself (None)."""
+    X = np.array(numbered_rows(11, dtype=dtype), order=order)
+    for shuffle in (True, False):
+        for block, target, weight in Batches(X, None, None, 4, shuffle)(np.random.default_rng(0)):
+            assert block.dtype == dtype
+            assert target is None
+            assert weight is None
+
+
+def test_shuffled_epochs_differ_and_can_be_repeated():
+    """Each epoch draws its own order, from the generator alone."""
+    batches = Batches(numbered_rows(50), None, None, 10, True)
+    rng = np.random.default_rng(0)
+    first, second = ([block[:, 0].copy() for block, _, _ in batches(rng)] for _ in range(2))
+    assert not np.array_equal(np.concatenate(first), np.concatenate(second))
+    assert_array_equal(np.concatenate(first), np.concatenate([block[:, 0] for block, _ in epoch_of(batches, 0)]))
+
+
+def test_order_does_not_depend_on_sparsity_or_a_memmap(tmp_path):
+    """A fit on a memmap or on CSR draws the same batches as on the array, and reads the file's rows."""
+    X = numbered_rows(23)
+    np.save(tmp_path / "X.npy", X)
+    on_disk = np.load(tmp_path / "X.npy", mmap_mode="r")
+    expected = np.concatenate([block for block, _ in epoch_of(Batches(X, None, None, 5, True))])
+    for container in (on_disk, sparse.csr_array(X)):
+        epoch = epoch_of(Batches(container, None, None, 5, True))
+        assert_array_equal(np.concatenate([block for block, _ in epoch]), expected)
+
+
+def test_shuffled_batches_leave_the_data_alone():
+    """What a solver writes into a shuffled batch does not reach X."""
+    X = numbered_rows(12)
+    for block, _, _ in Batches(X, None, None, 5, True)(np.random.default_rng(0)):
+        block[...] = -1.0
+    assert_array_equal(X, numbered_rows(12))
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["equal", "weighted"])
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array], ids=["dense", "csr"])
+def test_sample_draws_distinct_rows_in_float64(make, weighted, rng):
+    """The start sees at most so many rows, in order, each once, with their weights."""
+    X = numbered_rows(20, dtype=np.float32)
+    weight = 5.0 + np.arange(20, dtype=np.float32) if weighted else None
+    for rows in (None, np.arange(0, 20, 2)):
+        expected = np.arange(20) if rows is None else rows
+        batches = Batches(make(X), weight, rows, 7, True)
+        for n_rows in (4, 100):
+            taken, w = batches.sample(n_rows, rng)
+            assert taken.dtype == w.dtype == np.float64
+            assert len(taken) == len(w) == min(n_rows, len(expected))
+            numbers = taken[:, 0].astype(int)
+            assert (np.diff(numbers) > 0).all()
+            assert set(numbers) <= set(expected)
+            assert_array_equal(taken, X[numbers])
+            assert_array_equal(w, 5.0 + numbers if weighted else 1.0)
+
+
+# Parts
+
+
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array, sparse.csr_matrix], ids=name_of)
+def test_row_blocks_cover_the_rows(make):
+    """The blocks are dense, in order and of bounded size, however wide what is made of them."""
+    X = numbered_rows(5000)
+    for columns, largest in ((0, 4096), (2**15, 64), (2**11, 256)):
+        blocks = list(row_blocks(make(X), columns))
+        assert max(len(block) for _, block in blocks) <= largest
+        assert_array_equal(np.concatenate([block for _, block in blocks]), X)
+        assert_array_equal(np.concatenate([np.arange(5000)[rows] for rows, _ in blocks]), np.arange(5000))
+
+
+def test_dense_makes_no_copy_of_an_array():
+    """Only sparse rows are copied."""
+    X = numbered_rows(4)
+    assert dense(X) is X
+    assert_array_equal(dense(sparse.csr_array(X)), X)
+
+
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array], ids=["dense", "csr"])
+def test_largest_magnitude(make):
+    """The largest absolute value, of either sign, 0 where there is none."""
+    assert largest_magnitude(make(np.array([[0.0, -3.0], [2.0, 0.0]]))) == 3.0
+    assert largest_magnitude(make(np.array([[0.0, 4.0], [2.0, 0.0]]))) == 4.0
+    assert largest_magnitude(make(np.zeros((2, 2)))) == 0.0

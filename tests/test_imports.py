@@ -1,0 +1,65 @@
+"""Imports go one way: the contracts of setup.cfg, and what the core loads when it is imported."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import skae
+
+ROOT = Path(__file__).parents[1]
+
+LINT = """
+import sys
+from importlinter.cli import lint_imports
+sys.exit(lint_imports(config_filename="setup.cfg", no_cache=True))
+"""
+
+# An empty package in the place of skae, whose __init__ would import the estimators.
+LOAD = """
+import importlib, sys, types
+package = types.ModuleType("skae")
+package.__path__ = [{path!r}]
+sys.modules["skae"] = package
+for name in {modules!r}:
+    importlib.import_module(name)
+print(*sys.modules)
+"""
+
+
+def run(code):
+    """Run code in a fresh interpreter, in the repository."""
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def modules_loaded_by(*modules):
+    """Names of all modules that importing these parts of skae alone loads."""
+    outcome = run(LOAD.format(path=str(Path(skae.__file__).parent), modules=modules))
+    assert outcome.returncode == 0, outcome.stderr
+    return set(outcome.stdout.split())
+
+
+def test_import_contracts_are_kept():
+    """The layers of DESIGN.md, as import-linter reads them from the sources."""
+    pytest.importorskip("importlinter", reason="import-linter is not installed: it checks the contracts of setup.cfg")
+    outcome = run(LINT)
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    assert " 0 broken" in outcome.stdout
+
+
+def test_core_loads_neither_scikit_learn_nor_scipy():
+    """Arrays in, arrays out: numpy is all that the core and the objectives need."""
+    loaded = modules_loaded_by(
+        "skae.activations", "skae.visible", "skae.penalties", "skae.parameters", "skae.objectives", "skae.energy"
+    )
+    assert "skae.objectives._reconstruction" in loaded
+    assert loaded.isdisjoint({"sklearn", "scipy", "joblib", "skae.estimators", "skae.solvers"})
+
+
+def test_solvers_stand_alone():
+    """They receive an objective and know none, nor scikit-learn."""
+    loaded = modules_loaded_by("skae.solvers")
+    assert "skae.solvers._lbfgs" in loaded
+    others = ("activations", "visible", "penalties", "parameters", "objectives", "energy", "estimators")
+    assert loaded.isdisjoint({"sklearn", *(f"skae.{name}" for name in others)})

@@ -1,0 +1,332 @@
+"""The reconstruction objective: gradients, refusals, weights, blocks of rows, dtypes, workspaces, constraints."""
+
+import itertools
+
+import numpy as np
+import pytest
+from helpers import (
+    ALL_ACTIVATIONS,
+    ALL_PENALTIES,
+    VISIBLE,
+    all_combinations,
+    check_gradient,
+    is_compatible,
+    make_layout,
+    make_problem,
+    name_of,
+    numerical_gradient,
+)
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import expit
+
+from skae.activations import ReLU, Sigmoid, Softmax, Tanh, TRec
+from skae.objectives import Reconstruction
+from skae.parameters import MaxNorm, UnitNorm
+from skae.penalties import L2, Contractive, Laplacian
+
+PENALTY_SETS = [(), *((penalty,) for penalty in ALL_PENALTIES), (Contractive(0.3), L2(0.2))]
+COMBINATIONS = list(itertools.product(ALL_ACTIVATIONS, PENALTY_SETS, VISIBLE, (True, False)))
+PARTNERS = [(a, p, v, t) for a, p, v, t in COMBINATIONS if is_compatible(p, a, v, t)]
+STRANGERS = [(a, p, v, t) for a, p, v, t in COMBINATIONS if not is_compatible(p, a, v, t)]
+
+
+def id_of(combination):
+    activation, penalties, visible, tied = combination
+    return f"{name_of(activation)}-{name_of(penalties)}-{visible}-{'tied' if tied else 'untied'}"
+
+
+weighting = pytest.mark.parametrize("weighted", [False, True], ids=["equal", "weighted"])
+tying = pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
+every_visible = pytest.mark.parametrize("visible", VISIBLE)
+penalised = pytest.mark.parametrize("penalties", [(), (Contractive(0.3), L2(0.2))], ids=name_of)
+
+
+@weighting
+@pytest.mark.parametrize("combination", PARTNERS, ids=id_of)
+def test_gradient(combination, weighted):
+    """The gradient agrees with central differences to 1e-6, and `value` with `value_and_grad`."""
+    check_gradient(*combination, weighted)
+
+
+@pytest.mark.parametrize("combination", STRANGERS, ids=id_of)
+def test_incompatible_partners_are_refused(combination):
+    """What a penalty cannot do is refused when the objective is built, in a sentence that names both sides."""
+    activation, penalties, visible, tied = combination
+    culprits = [] if is_compatible(penalties, activation, "gaussian", True) else [f"'{activation.name}'"]
+    culprits += [] if tied else ["tied_weights=False"]
+    culprits += [] if visible == "gaussian" else ["visible='bernoulli'"]
+    with pytest.raises(ValueError, match="requires") as caught:
+        Reconstruction(make_layout(tied=tied), activation, visible=visible, penalties=penalties)
+    assert f"'{penalties[0].name}'" in str(caught.value)
+    assert any(culprit in str(caught.value) for culprit in culprits)
+
+
+@weighting
+@penalised
+@tying
+@every_visible
+def test_value_is_the_weighted_mean_of_the_losses(visible, tied, penalties, weighted):
+    """The definition, written out row by row."""
+    layout, activation = make_layout(tied=tied), Tanh()
+    theta, X, weight = make_problem(layout, activation, visible, weighted=weighted)
+    blocks = layout.views(theta)
+    W, V = blocks["W"], blocks.get("V", blocks["W"])
+    losses = []
+    for x in X:
+        h = np.tanh(W @ x + blocks["b"])
+        a = V.T @ h + blocks["c"]
+        r = expit(a)
+        loss = 0.5 * ((x - a) ** 2).sum() if visible == "gaussian" else -(x * np.log(r) + (1 - x) * np.log(1 - r)).sum()
+        if penalties:
+            loss += 0.3 * (((1 - h**2) ** 2) * (W**2).sum(axis=1)).sum()
+        losses.append(loss)
+    expected = np.average(losses, weights=weight)
+    if penalties:
+        expected += 0.1 * ((W**2).sum() + (0.0 if tied else (V**2).sum()))
+    objective = Reconstruction(layout, activation, visible=visible, penalties=penalties)
+    assert_allclose(objective.value(theta, X, None, weight), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("activation", [Sigmoid(), TRec(0.5), Softmax()], ids=name_of)
+@tying
+@every_visible
+def test_gradient_with_a_target_of_its_own(visible, tied, activation, rng):
+    """The input may be a corrupted version of what is to be reconstructed."""
+    target = rng.uniform(0.1, 0.9, (5, 4))
+    check_gradient(activation, (L2(0.2),), visible, tied, weighted=True, target=target)
+    layout = make_layout(tied=tied)
+    theta, X, _ = make_problem(layout, activation, visible)
+    objective = Reconstruction(layout, activation, visible=visible)
+    assert objective.value(theta, X, X) == objective.value(theta, X)
+    assert objective.value(theta, X, target) != objective.value(theta, X)
+
+
+@penalised
+@tying
+@every_visible
+def test_gradient_without_a_hidden_bias(visible, tied, penalties):
+    """A layout without b is a zero-bias model: it equals the one with b = 0."""
+    check_gradient(Sigmoid(), penalties, visible, tied, weighted=True, hidden_bias=False)
+    layout, with_bias = make_layout(tied=tied, hidden_bias=False), make_layout(tied=tied)
+    theta, X, _ = make_problem(layout, Sigmoid(), visible)
+    padded = with_bias.pack(theta.dtype, **layout.views(theta), b=0.0)
+    value, grad = Reconstruction(layout, Sigmoid(), visible=visible, penalties=penalties).value_and_grad(theta, X)
+    other = Reconstruction(with_bias, Sigmoid(), visible=visible, penalties=penalties).value_and_grad(padded, X)
+    assert_allclose(value, other[0], rtol=1e-13)
+    for name, block in layout.views(grad).items():
+        assert_allclose(block, with_bias.views(other[1])[name], rtol=1e-12)
+
+
+# Rows and their weights
+
+
+@pytest.mark.parametrize("penalties", PENALTY_SETS, ids=name_of)
+def test_weighted_rows_equal_repeated_rows(penalties):
+    """An integer weight repeats a row, a zero weight removes it, and the scale of the weights is nothing."""
+    for activation, visible, tied in all_combinations(penalties, [Sigmoid(), TRec(0.5)]):
+        layout = make_layout(tied=tied)
+        objective = Reconstruction(layout, activation, visible=visible, penalties=penalties)
+        theta, X, _ = make_problem(layout, activation, visible)
+        count = np.array([2, 0, 1, 3, 1])
+        value, grad = objective.value_and_grad(theta, X, None, 7.0 * count)
+        repeated = objective.value_and_grad(theta, np.repeat(X, count, axis=0))
+        assert_allclose(value, repeated[0], rtol=1e-12)
+        assert_allclose(grad, repeated[1], rtol=1e-12, atol=1e-13)
+
+
+@weighting
+@pytest.mark.parametrize("penalties", PENALTY_SETS, ids=name_of)
+def test_unequal_blocks_of_rows_sum_to_the_whole(penalties, weighted):
+    """The mean over the blocks, weighted by their mass, is the whole: L-BFGS and threads rely on it."""
+    for activation, visible, tied in all_combinations(penalties, [Tanh(), ReLU()]):
+        layout = make_layout(tied=tied)
+        objective = Reconstruction(layout, activation, visible=visible, penalties=penalties)
+        theta, X, weight = make_problem(layout, activation, visible, n=11, weighted=weighted)
+        mean_code = objective.mean_code(theta, X, weight)
+        whole = objective.value_and_grad(theta, X, None, weight, mean_code=mean_code)
+        mass = np.ones(11) if weight is None else weight
+        value, grad = 0.0, np.zeros_like(theta)
+        for rows in (slice(0, 1), slice(1, 8), slice(8, 11)):
+            part = None if weight is None else weight[rows]
+            v, g = objective.value_and_grad(theta, X[rows], None, part, mean_code=mean_code)
+            share = mass[rows].sum() / mass.sum()
+            value, grad = value + share * v, grad + share * g
+        assert_allclose(value, whole[0], rtol=1e-12)
+        assert_allclose(grad, whole[1], rtol=1e-12, atol=1e-13)
+
+
+@weighting
+def test_mean_code_is_the_weighted_mean_of_the_codes(weighted):
+    """What a penalty on the mean code is given for all blocks."""
+    layout = make_layout()
+    theta, X, weight = make_problem(layout, Sigmoid(), weighted=weighted)
+    blocks = layout.views(theta)
+    expected = np.average(expit(X @ blocks["W"].T + blocks["b"]), axis=0, weights=weight)
+    assert_allclose(Reconstruction(layout, Sigmoid()).mean_code(theta, X, weight), expected, rtol=1e-13)
+
+
+# Arrays
+
+
+@pytest.mark.parametrize("penalties", PENALTY_SETS, ids=name_of)
+@pytest.mark.parametrize("activation", ALL_ACTIVATIONS, ids=name_of)
+def test_float32_stays_float32_and_agrees_with_float64(activation, penalties):
+    """Half the precision changes the last digits only, and nothing is promoted."""
+    for _, visible, tied in all_combinations(penalties, [activation]):
+        layout = make_layout(tied=tied)
+        objective = Reconstruction(layout, activation, visible=visible, penalties=penalties)
+        theta, X, weight = make_problem(layout, activation, visible, weighted=True)
+        value, grad = objective.value_and_grad(theta, X, None, weight)
+        single = [array.astype(np.float32) for array in (theta, X, weight)]
+        value_32, grad_32 = objective.value_and_grad(single[0], single[1], None, single[2])
+        assert isinstance(value_32, float)
+        assert grad_32.dtype == np.float32
+        assert_allclose(value_32, value, rtol=1e-4)
+        assert_allclose(grad_32, grad, rtol=1e-4, atol=1e-4)
+        assert_allclose(objective.value(single[0], single[1], None, single[2]), value, rtol=1e-4)
+
+
+@weighting
+@penalised
+@tying
+def test_workspaces_do_not_remember_earlier_batches(tied, penalties, weighted):
+    """Large, small and large batches, first in one dtype, then in the other, give what a fresh objective gives."""
+    layout = make_layout(tied=tied)
+
+    def fresh():
+        return Reconstruction(layout, Sigmoid(), penalties=penalties)
+
+    used = fresh()
+    theta, X, weight = make_problem(layout, Sigmoid(), n=40, weighted=weighted)
+    for dtype, rows in itertools.product((np.float32, np.float64), (40, 3, 17, 1, 40)):
+        t, x = theta.astype(dtype), X[:rows].astype(dtype)
+        w = None if weight is None else weight[:rows].astype(dtype)
+        tolerance = 1e-12 if dtype == np.float64 else 1e-5
+        assert used.mean_code(t, x, w).dtype == dtype
+        assert_allclose(used.mean_code(t, x, w), fresh().mean_code(t, x, w), rtol=tolerance)
+        assert_allclose(used.value(t, x, None, w), fresh().value(t, x, None, w), rtol=tolerance)
+        value, grad = used.value_and_grad(t, x, None, w)
+        expected = fresh().value_and_grad(t, x, None, w)
+        assert_allclose(value, expected[0], rtol=tolerance)
+        assert_allclose(grad, expected[1], rtol=tolerance, atol=tolerance)
+
+
+def test_results_survive_the_next_call():
+    """A gradient and a mean code belong to the caller, not to the workspace."""
+    layout = make_layout()
+    objective = Reconstruction(layout, Sigmoid(), penalties=(Contractive(0.3),))
+    theta, X, _ = make_problem(layout, Sigmoid())
+    _, grad = objective.value_and_grad(theta, X)
+    mean_code = objective.mean_code(theta, X)
+    copies = grad.copy(), mean_code.copy()
+    objective.value_and_grad(2.0 * theta, X[::-1])
+    objective.mean_code(2.0 * theta, X)
+    assert_array_equal(grad, copies[0])
+    assert_array_equal(mean_code, copies[1])
+
+
+@penalised
+@tying
+def test_out_receives_the_gradient(tied, penalties):
+    """`out=` is overwritten, whatever it held, and returned."""
+    layout = make_layout(tied=tied)
+    objective = Reconstruction(layout, Sigmoid(), penalties=penalties)
+    theta, X, _ = make_problem(layout, Sigmoid())
+    out = np.full_like(theta, np.nan)
+    _, grad = objective.value_and_grad(theta, X, out=out)
+    assert grad is out
+    assert_array_equal(out, objective.value_and_grad(theta, X)[1])
+
+
+@tying
+@every_visible
+def test_read_only_and_fortran_ordered_arguments(visible, tied):
+    """Arguments are read, never written; a memmap or a transposed array gives the same."""
+    layout = make_layout(tied=tied)
+    objective = Reconstruction(layout, Sigmoid(), visible=visible, penalties=(Contractive(0.3), L2(0.2)))
+    theta, X, weight = make_problem(layout, Sigmoid(), visible, weighted=True)
+    expected = objective.value_and_grad(theta, X, X, weight)
+    arguments = [theta.copy(), np.asfortranarray(X), np.asfortranarray(X), weight.copy()]
+    for array in arguments:
+        array.flags.writeable = False
+    value, grad = objective.value_and_grad(*arguments)
+    assert_allclose(value, expected[0], rtol=1e-12)
+    assert_allclose(grad, expected[1], rtol=1e-12, atol=1e-14)
+
+
+@tying
+@pytest.mark.parametrize("penalty", ALL_PENALTIES, ids=name_of)
+def test_alpha_zero_is_the_plain_model(penalty, tied):
+    """A penalty of strength 0 changes neither the value nor the gradient."""
+    if not is_compatible((penalty,), Sigmoid(), "gaussian", tied):
+        with pytest.raises(ValueError, match=penalty.name):
+            Reconstruction(make_layout(tied=tied), Sigmoid(), penalties=(type(penalty)(0.0),))
+        return
+    layout = make_layout(tied=tied)
+    theta, X, weight = make_problem(layout, Sigmoid(), weighted=True)
+    plain = Reconstruction(layout, Sigmoid()).value_and_grad(theta, X, None, weight)
+    value, grad = Reconstruction(layout, Sigmoid(), penalties=(type(penalty)(0.0),)).value_and_grad(
+        theta, X, None, weight
+    )
+    assert_allclose(value, plain[0], rtol=1e-13)
+    assert_allclose(grad, plain[1], rtol=1e-12, atol=1e-14)
+
+
+def test_penalties_add_up():
+    """Two penalties together cost, and pull, as much as each alone beyond the plain model."""
+    layout = make_layout()
+    theta, X, _ = make_problem(layout, Sigmoid())
+    parts = [(), (Contractive(0.3),), (Laplacian(0.2),), (Contractive(0.3), Laplacian(0.2))]
+    values, grads = zip(
+        *(Reconstruction(layout, Sigmoid(), penalties=p).value_and_grad(theta, X) for p in parts), strict=True
+    )
+    assert_allclose(values[1] + values[2] - values[0], values[3], rtol=1e-12)
+    assert_allclose(grads[1] + grads[2] - grads[0], grads[3], rtol=1e-11, atol=1e-13)
+
+
+# Constraints, as the solvers meet them
+
+
+@pytest.mark.parametrize("constraint", [UnitNorm, MaxNorm], ids=name_of)
+@pytest.mark.parametrize(("tied", "block"), [(True, "W"), (False, "V"), (False, "W")])
+def test_constraint_acts_on_its_block_alone(tied, block, constraint, rng):
+    """`project` and `project_gradient` leave all other parameters as they were."""
+    layout = make_layout(tied=tied)
+    objective = Reconstruction(layout, Sigmoid(), constraint=constraint(block))
+    theta, grad = 3.0 * rng.standard_normal((2, layout.size))
+    before, grad_before = theta.copy(), grad.copy()
+    objective.project(theta)
+    objective.project_gradient(theta, grad)
+    for name, view in layout.views(theta).items():
+        if name == block:
+            assert_allclose(np.linalg.norm(view, axis=1), 1.0, rtol=1e-14)
+            assert (np.einsum("ij,ij->i", view, layout.views(grad)[name]) > -1e-13).all()
+        else:
+            assert_array_equal(view, layout.views(before)[name])
+            assert_array_equal(layout.views(grad)[name], layout.views(grad_before)[name])
+
+
+@pytest.mark.parametrize("constraint", [None, UnitNorm("V"), MaxNorm("V", 1.5)], ids=name_of)
+def test_pull_back_is_the_gradient_of_the_parametrised_objective(constraint, rng):
+    """L-BFGS minimises value(parametrize(free)): its gradient agrees with central differences."""
+    layout = make_layout(tied=False)
+    objective = Reconstruction(layout, Sigmoid(), penalties=(Contractive(0.3),), constraint=constraint)
+    _, X, _ = make_problem(layout, Sigmoid())
+    free = rng.standard_normal(layout.size)
+    _, grad = objective.value_and_grad(objective.parametrize(free), X)
+    expected = numerical_gradient(lambda free: objective.value(objective.parametrize(free), X), free)
+    assert_allclose(objective.pull_back(free, grad), expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("constraint", [None, UnitNorm("W"), MaxNorm("W", 20.0)], ids=name_of)
+def test_free_is_undone_by_parametrize(constraint, rng):
+    """`parametrize(free(theta))` is theta, for theta that meets the constraint; neither changes its argument."""
+    layout = make_layout()
+    objective = Reconstruction(layout, Sigmoid(), constraint=constraint)
+    theta = rng.standard_normal(layout.size)
+    objective.project(theta)
+    before = theta.copy()
+    free = objective.free(theta)
+    assert not np.shares_memory(free, theta)
+    assert_allclose(objective.parametrize(free), theta, rtol=1e-13)
+    assert_array_equal(theta, before)

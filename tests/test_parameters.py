@@ -1,0 +1,362 @@
+"""Layout, constraints on row lengths, and the start of training."""
+
+import math
+
+import numpy as np
+import pytest
+from helpers import numerical_gradient
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skae.activations import Sigmoid, TRec
+from skae.objectives import Reconstruction
+from skae.parameters import (
+    INITIALIZATIONS,
+    Layout,
+    MaxNorm,
+    Sample,
+    UnitNorm,
+    initial_parameters,
+    initial_weights,
+)
+
+every_constraint = pytest.mark.parametrize("constraint", [UnitNorm("W"), MaxNorm("W", 1.5)], ids=["unit", "max"])
+every_init = pytest.mark.parametrize("init", INITIALIZATIONS)
+every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+
+# Layout
+
+
+def test_views_share_memory_with_theta():
+    """Writing to a block writes to the flat vector, and every element belongs to one block."""
+    layout = Layout(W=(2, 3), V=(2, 3), b=(2,), c=(3,))
+    theta = np.zeros(layout.size)
+    for number, view in enumerate(layout.views(theta).values(), start=1):
+        assert np.shares_memory(view, theta)
+        view += number
+    assert_array_equal(theta, np.repeat([1, 2, 3, 4], [6, 6, 2, 3]))
+
+
+@every_dtype
+def test_pack_is_undone_by_views(dtype, rng):
+    """Blocks go into a new vector of the given dtype in the layout's order, and come out as they were."""
+    layout = Layout(W=(2, 3), b=(2,))
+    blocks = {"b": rng.standard_normal(2), "W": rng.standard_normal((2, 3))}
+    theta = layout.pack(dtype, **blocks)
+    assert theta.dtype == dtype
+    for name, view in layout.views(theta).items():
+        assert_array_equal(view, blocks[name].astype(dtype))
+        assert not np.shares_memory(theta, blocks[name])
+
+
+def test_layout_describes_itself():
+    """Names, sizes and the representation that error messages and tests rely on."""
+    layout = Layout(W=(np.int64(2), 3), c=(3,))
+    assert layout.size == 9
+    assert "W" in layout
+    assert "V" not in layout
+    assert repr(layout) == "Layout(W=(2, 3), c=(3,))"
+    assert layout.shapes == {"W": (2, 3), "c": (3,)}
+
+
+def test_pack_asks_for_every_block():
+    """A forgotten block is an error, not a block of garbage."""
+    with pytest.raises(KeyError, match="b"):
+        Layout(W=(1, 1), b=(1,)).pack(np.float64, W=1.0)
+
+
+# Constraints
+
+
+@every_dtype
+@every_constraint
+def test_project_meets_the_constraint_exactly_and_once(constraint, dtype, rng):
+    """Row lengths after `project` are exact to rounding; projecting again changes nothing more."""
+    rows = (3.0 * rng.standard_normal((6, 4))).astype(dtype)
+    rows[0] *= 0.01
+    before = rows.copy()
+    eps = np.finfo(dtype).eps
+    assert constraint.project(rows) is None
+    assert rows.dtype == dtype
+    norms = np.linalg.norm(rows.astype(np.float64), axis=1)
+    if constraint.name == "unit":
+        assert_allclose(norms, 1.0, rtol=4 * eps)
+    else:
+        assert_allclose(norms[1:], 1.5, rtol=4 * eps)
+        assert_array_equal(rows[0], before[0])
+    cosines = (rows * before).sum(axis=1) / np.linalg.norm(rows, axis=1) / np.linalg.norm(before, axis=1)
+    assert_allclose(cosines, 1.0, rtol=10 * eps)
+    again = rows.copy()
+    constraint.project(again)
+    assert_allclose(again, rows, rtol=4 * eps)
+
+
+@every_constraint
+def test_project_leaves_short_rows_and_zero_rows_finite(constraint):
+    """A row of zeros has no direction: it must not become NaN."""
+    rows = np.zeros((3, 4))
+    rows[1] = 1e-3
+    constraint.project(rows)
+    assert np.isfinite(rows).all()
+    expected = [1.0, 1.0, 1.0] if constraint.name == "unit" else [0.0, 2e-3, 0.0]
+    assert_allclose(np.linalg.norm(rows, axis=1), expected, rtol=1e-14)
+
+
+@every_dtype
+@every_constraint
+def test_tangent_removes_what_would_lengthen_the_rows(constraint, dtype, rng):
+    """Against the gradient no row of full length grows longer; shorter rows, and what lies across, are left alone."""
+    rows = (3.0 * rng.standard_normal((150, 4))).astype(dtype)
+    rows[::3] *= 0.01
+    constraint.project(rows)
+    grad = rng.standard_normal((150, 4)).astype(dtype)
+    before = grad.copy()
+    assert constraint.tangent(rows, grad) is None
+    assert grad.dtype == dtype
+    dots, dots_before = (rows * grad).sum(axis=1), (rows * before).sum(axis=1)
+    tolerance = 20 * np.finfo(dtype).eps
+    full = np.full(150, True) if constraint.name == "unit" else np.arange(150) % 3 > 0
+    removed = full if constraint.name == "unit" else full & (dots_before < 0.0)
+    assert (dots[full] > -tolerance).all()
+    assert_allclose(dots[removed], 0.0, atol=tolerance)
+    assert_array_equal(grad[~removed], before[~removed])
+    # The difference is along the rows.
+    squares = (rows * rows).sum(axis=1, keepdims=True)
+    assert_allclose(before - grad, (dots_before - dots)[:, None] * rows / squares, atol=10 * tolerance)
+
+
+@every_constraint
+def test_parametrize_gives_rows_that_meet_the_constraint(constraint, rng):
+    """Any v is allowed; w(v) meets the constraint and v is left as it was."""
+    free = 5.0 * rng.standard_normal((6, 4))
+    before = free.copy()
+    rows = constraint.parametrize(free)
+    assert_array_equal(free, before)
+    projected = rows.copy()
+    constraint.project(projected)
+    assert_allclose(projected, rows, rtol=1e-14)
+
+
+@every_constraint
+def test_parametrize_undoes_free(constraint, rng):
+    """w -> v -> w is the identity, up to 0.99 of the largest length and at zero."""
+    rows = rng.standard_normal((6, 4))
+    constraint.project(rows)
+    if constraint.name == "max":
+        rows *= np.array([0.98, 0.5, 0.1, 1e-8, 0.7, 0.0])[:, None]
+    assert_allclose(constraint.parametrize(constraint.free(rows)), rows, rtol=1e-13, atol=1e-20)
+
+
+def test_free_shortens_the_longest_rows_a_little():
+    """A row of the largest length has its v at infinity: it starts at 0.99 of it, in the same direction."""
+    constraint = MaxNorm("W", 1.5)
+    rows = np.array([[1.5, 0.0], [0.9, 1.2]])
+    start = constraint.parametrize(constraint.free(rows))
+    assert_allclose(start, math.sqrt(0.98) * rows, rtol=1e-13)
+
+
+@every_constraint
+def test_pull_back_is_the_chain_rule(constraint, rng):
+    """The gradient in v of a function of w(v) agrees with central differences."""
+    free, A = rng.standard_normal((2, 5, 3))
+
+    def function(rows):
+        return float((A * rows).sum() + (rows**3).sum())
+
+    rows = constraint.parametrize(free)
+    expected = numerical_gradient(lambda free: function(constraint.parametrize(free)), free)
+    assert_allclose(constraint.pull_back(free, A + 3.0 * rows**2), expected, rtol=1e-6, atol=1e-7)
+
+
+# The start
+
+
+def make_sample(rng, n=30, d=6, rank=None, weighted=True):
+    """A sample of correlated, off-centre data, with its weighted mean."""
+    rank = d if rank is None else rank
+    X = 2.0 + rng.standard_normal((n, rank)) @ (np.diag(1.5 ** np.arange(rank)) @ rng.standard_normal((rank, d)))
+    weight = rng.uniform(0.5, 2.0, n) if weighted else np.ones(n)
+    return Sample(X, weight, weight @ X / weight.sum())
+
+
+def glorot_limit(k, d):
+    return math.sqrt(6.0 / (k + d))
+
+
+def test_glorot_is_uniform_within_its_bounds(rng):
+    """Weights fill (-limit, limit), limit = sqrt(6/(k + d))."""
+    limit = glorot_limit(300, 6)
+    W = initial_weights("glorot", 300, make_sample(rng), rng)
+    assert W.shape == (300, 6)
+    assert W.dtype == np.float64
+    assert np.abs(W).max() <= limit
+    deciles = np.quantile(W, np.linspace(0.1, 0.9, 9)) / limit
+    assert_allclose(deciles, np.linspace(-0.8, 0.8, 9), atol=0.1)
+
+
+@pytest.mark.parametrize("init", ["data", "pca"])
+def test_rows_have_the_length_that_glorots_have_on_average(init, rng):
+    """All three starts put the pre-activations on one scale, whatever the scale of the data."""
+    sample = make_sample(rng)
+    scaled = Sample(1e6 * sample.X, sample.weight, 1e6 * sample.mean)
+    for each in (sample, scaled):
+        W = initial_weights(init, 5, each, rng)
+        assert_allclose(np.linalg.norm(W, axis=1), math.sqrt(2 * 6 / (6 + 5)), rtol=1e-12)
+    lengths = (initial_weights("glorot", 5000, make_sample(rng), rng) ** 2).sum(axis=1)
+    assert_allclose(lengths.mean(), 2 * 6 / (6 + 5000), rtol=0.05)
+
+
+def test_data_rows_are_distinct_centred_samples(rng):
+    """Each row is parallel to a different centred row of the sample."""
+    sample = make_sample(rng)
+    W = initial_weights("data", 12, sample, rng)
+    centred = sample.X - sample.mean
+    cosines = W @ centred.T / np.linalg.norm(W, axis=1)[:, None] / np.linalg.norm(centred, axis=1)
+    assert_allclose(cosines.max(axis=1), 1.0, rtol=1e-12)
+    assert len(set(cosines.argmax(axis=1))) == 12
+
+
+def test_pca_rows_are_the_principal_axes(rng):
+    """Orthogonal, in order of variance, equal to the eigenvectors of the weighted covariance up to sign."""
+    sample = make_sample(rng)
+    W = initial_weights("pca", 4, sample, rng)
+    unit = W / np.linalg.norm(W, axis=1)[:, None]
+    assert_allclose(unit @ unit.T, np.eye(4), atol=1e-12)
+    covariance = np.cov(sample.X, rowvar=False, aweights=sample.weight, ddof=0)
+    axes = np.linalg.eigh(covariance)[1][:, ::-1].T[:4]
+    assert_allclose(np.abs((unit * axes).sum(axis=1)), 1.0, rtol=1e-10)
+    largest = np.abs(W).argmax(axis=1)
+    assert (W[np.arange(4), largest] > 0.0).all()
+
+
+@pytest.mark.parametrize(
+    ("init", "n", "rank", "found"),
+    [("data", 3, 6, 3), ("pca", 3, 6, 2), ("pca", 30, 2, 2), ("pca", 30, 6, 6)],
+    ids=["data-few-rows", "pca-few-rows", "pca-low-rank", "pca-more-units-than-features"],
+)
+def test_glorot_fills_in_where_rows_or_rank_run_out(init, n, rank, found, rng):
+    """Units beyond the rows or the rank of the sample start at random, none at zero, none twice."""
+    k = 9
+    W = initial_weights(init, k, make_sample(rng, n=n, rank=rank, weighted=False), rng)
+    assert W.shape == (k, 6)
+    lengths = np.linalg.norm(W, axis=1)
+    assert_allclose(lengths[:found], math.sqrt(2 * 6 / (6 + k)), rtol=1e-12)
+    assert (lengths[found:] > 0.0).all()
+    assert np.abs(W[found:]).max() <= glorot_limit(k, 6)
+    assert len(np.unique(W, axis=0)) == k
+
+
+@pytest.mark.parametrize("n", [3, 7, 10])
+@pytest.mark.parametrize("value", [0.0, 0.1, 1e6 / 3])
+@every_init
+def test_constant_data_start_at_random(init, value, n, rng):
+    """Where all rows are alike there is no direction to learn from, not even that of the mean's rounding error."""
+    X = np.full((n, 4), value)
+    W = initial_weights(init, 5, Sample(X, np.ones(n), np.ones(n) @ X / n), rng)
+    assert np.abs(W).max() <= glorot_limit(5, 4)
+    assert len(np.unique(np.abs(W))) == W.size  # no two weights alike: all are drawn by glorot
+
+
+@pytest.mark.parametrize("visible", ["gaussian", "bernoulli"])
+@every_init
+def test_one_row_one_feature_one_unit(init, visible):
+    """The smallest model starts finite."""
+    X = np.array([[0.3]])
+    theta = initial_parameters(
+        Layout(W=(1, 1), V=(1, 1), b=(1,), c=(1,)),
+        init,
+        Sample(X, np.ones(1), X[0]),
+        Sigmoid(),
+        visible,
+        np.random.default_rng(0),
+        np.float64,
+        UnitNorm("V"),
+    )
+    assert theta.shape == (4,)
+    assert np.isfinite(theta).all()
+
+
+def start(sample, *, init="data", tied=True, visible="gaussian", dtype=np.float64, constraint=None, bias=True, seed=0):
+    """Layout and starting blocks of a small model."""
+    d, k = sample.X.shape[1], 5
+    shapes = {"W": (k, d)} | ({} if tied else {"V": (k, d)}) | ({"b": (k,)} if bias else {})
+    layout = Layout(**shapes, c=(d,))
+    theta = initial_parameters(layout, init, sample, Sigmoid(), visible, np.random.default_rng(seed), dtype, constraint)
+    return layout, theta
+
+
+@pytest.mark.parametrize("bias", [True, False], ids=["bias", "no-bias"])
+@pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
+@every_init
+def test_start_has_no_mean_residual(init, tied, bias, rng):
+    """The visible bias makes the weighted mean reconstruction the weighted mean: its gradient is zero."""
+    sample = make_sample(rng)
+    layout, theta = start(sample, init=init, tied=tied, bias=bias)
+    _, grad = Reconstruction(layout, Sigmoid()).value_and_grad(theta, sample.X, None, sample.weight)
+    assert_allclose(layout.views(grad)["c"], 0.0, atol=1e-12)
+
+
+@every_init
+def test_start_does_not_depend_on_where_the_data_lie(init, rng):
+    """Shifting the data shifts c and turns b against it; weights, codes and loss stay."""
+    sample, shift = make_sample(rng), 10.0 * rng.standard_normal(6)
+    shifted = Sample(sample.X + shift, sample.weight, sample.mean + shift)
+    layout, theta = start(sample, init=init)
+    _, moved = start(shifted, init=init)
+    blocks, others = layout.views(theta), layout.views(moved)
+    assert_allclose(others["W"], blocks["W"], rtol=1e-9, atol=1e-10)
+    assert_allclose(others["c"], blocks["c"] + shift, rtol=1e-9)
+    objective = Reconstruction(layout, Sigmoid())
+    assert_allclose(objective.mean_code(moved, shifted.X), objective.mean_code(theta, sample.X), rtol=1e-9)
+
+
+@every_dtype
+@every_init
+def test_start_has_the_dtype_asked_for(init, dtype, rng):
+    """Initial values are computed in float64 and rounded once."""
+    _, theta = start(make_sample(rng), init=init, dtype=dtype)
+    assert theta.dtype == dtype
+    _, exact = start(make_sample(np.random.default_rng(0)), init=init)
+    assert_array_equal(theta, exact.astype(dtype))
+
+
+def test_untied_decoder_starts_equal_to_the_encoder(rng):
+    """Without a constraint V = W, in memory of its own."""
+    layout, theta = start(make_sample(rng), tied=False)
+    blocks = layout.views(theta)
+    assert_array_equal(blocks["V"], blocks["W"])
+    assert not np.shares_memory(blocks["V"], blocks["W"])
+
+
+def test_start_meets_the_constraint(rng):
+    """Decoder rows are unit from the first update on; the encoder keeps its length."""
+    layout, theta = start(make_sample(rng), tied=False, constraint=UnitNorm("V"))
+    blocks = layout.views(theta)
+    assert_allclose(np.linalg.norm(blocks["V"], axis=1), 1.0, rtol=1e-14)
+    assert_allclose(np.linalg.norm(blocks["W"], axis=1), math.sqrt(12 / 11), rtol=1e-12)
+
+
+def test_bernoulli_start_is_finite_where_columns_never_change(rng):
+    """A pixel that is always 0 or always 1 has no finite logit: it is kept off the edges."""
+    X = (rng.random((20, 3)) < 0.5).astype(float)
+    X[:, 0], X[:, 1] = 0.0, 1.0
+    layout, theta = start(Sample(X, np.ones(20), X.mean(axis=0)), visible="bernoulli", init="glorot")
+    assert np.isfinite(theta).all()
+    residual = Reconstruction(layout, Sigmoid(), visible="bernoulli").value_and_grad(theta, X)[1]
+    assert np.abs(layout.views(residual)["c"]).max() < 0.05
+
+
+def test_start_is_reproducible(rng):
+    """The same generator gives the same start, another one another."""
+    sample = make_sample(rng)
+    assert_array_equal(start(sample, seed=3)[1], start(sample, seed=3)[1])
+    assert not np.array_equal(start(sample, seed=3)[1], start(sample, seed=4)[1])
+
+
+def test_start_uses_the_given_activation(rng):
+    """The visible bias accounts for the mean code of the units in use, a thresholded one here."""
+    sample = make_sample(rng)
+    layout = Layout(W=(5, 6), c=(6,))
+    theta = initial_parameters(layout, "glorot", sample, TRec(1.0), "gaussian", np.random.default_rng(0), np.float64)
+    _, grad = Reconstruction(layout, TRec(1.0)).value_and_grad(theta, sample.X, None, sample.weight)
+    assert_allclose(layout.views(grad)["c"], 0.0, atol=1e-12)

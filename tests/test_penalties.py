@@ -1,0 +1,285 @@
+"""Penalties: values by definition, what they refuse and in which words, the registry."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from helpers import (
+    ALL_ACTIVATIONS,
+    ALL_PENALTIES,
+    VISIBLE,
+    all_combinations,
+    check_gradient,
+    check_penalty_adds,
+    check_penalty_declarations,
+    check_value_object,
+    is_compatible,
+    is_frozen,
+    make_batch,
+    name_of,
+    numerical_gradient,
+)
+from numpy.testing import assert_allclose
+
+from skae.activations import Activation, Identity, Modulus, ReLU, Sigmoid, Softmax, Softplus, Square, Tanh
+from skae.penalties import (
+    L2,
+    PENALTIES,
+    REQUIREMENTS,
+    Contractive,
+    Laplacian,
+    Penalty,
+    as_penalty,
+    check_compatible,
+    register_penalty,
+)
+
+every_penalty = pytest.mark.parametrize("penalty", ALL_PENALTIES, ids=name_of)
+tying = pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
+weighting = pytest.mark.parametrize("weighted", [False, True], ids=["equal", "weighted"])
+
+
+@weighting
+@every_penalty
+def test_contract(penalty, weighted):
+    """Each registered penalty meets the contract of `Penalty` with all that it goes with."""
+    check_penalty_declarations(penalty)
+    for activation, visible, tied in all_combinations((penalty,)):
+        check_penalty_adds(penalty, activation, visible, tied, weighted)
+
+
+@every_penalty
+def test_is_a_value_object(penalty):
+    """Instances can be shared, compared, hashed, cloned and sent to worker processes."""
+    check_value_object(penalty)
+    assert dataclasses.replace(penalty, alpha=1.0) != penalty
+
+
+def test_instances_are_immutable():
+    """What a class declares cannot be changed on an instance: it may be shared by many models."""
+    assert [penalty for penalty in ALL_PENALTIES if not is_frozen(penalty, "requires")] == []
+
+
+def mean_over_rows(batch, of_row):
+    """Weighted mean of a function of x over the rows of a batch."""
+    weight = np.broadcast_to(batch.weight, (len(batch.X), 1))[:, 0]
+    return sum(w * of_row(x) for w, x in zip(weight, batch.X, strict=True))
+
+
+def jacobian(f, x):
+    """Jacobian (outputs, inputs) of a vector function, by central differences."""
+    return np.stack([numerical_gradient(lambda x, i=i: f(x)[i], x) for i in range(len(f(x)))])
+
+
+@weighting
+@tying
+@pytest.mark.parametrize("activation", [Sigmoid(), Tanh(), ReLU(), Square(), Modulus()], ids=name_of)
+def test_contractive_is_the_squared_jacobian_of_the_code(activation, tied, weighted):
+    """SPARSE eq. 9: alpha times the mean squared Frobenius norm of dh/dx."""
+    batch, grad = make_batch(activation, tied=tied, weighted=weighted)
+    bias = batch.U[0] - batch.W @ batch.X[0]
+    expected = mean_over_rows(batch, lambda x: (jacobian(lambda x: activation.value(batch.W @ x + bias), x) ** 2).sum())
+    assert_allclose(Contractive(0.7).add(batch, grad), 0.7 * expected, rtol=1e-6)
+
+
+@weighting
+@pytest.mark.parametrize("activation", [Sigmoid(), Tanh(), ReLU(), Softplus(), Identity()], ids=name_of)
+def test_laplacian_is_the_trace_of_the_jacobian_of_the_reconstruction(activation, weighted):
+    """ENERGY eq. 39: alpha times the mean divergence of r, for tied weights."""
+    batch, grad = make_batch(activation, weighted=weighted)
+    bias = batch.U[0] - batch.W @ batch.X[0]
+
+    def trace(x):
+        return np.trace(jacobian(lambda x: activation.value(batch.W @ x + bias) @ batch.W, x))
+
+    assert_allclose(Laplacian(0.7).add(batch, grad), 0.7 * mean_over_rows(batch, trace), rtol=1e-6)
+
+
+@tying
+def test_l2_counts_each_matrix_once(tied):
+    """Weight decay of W and, where there is one of its own, V."""
+    batch, grad = make_batch(Sigmoid(), tied=tied)
+    expected = 0.35 * ((batch.W**2).sum() + (0.0 if tied else (batch.V**2).sum()))
+    assert_allclose(L2(0.7).add(batch, grad), expected, rtol=1e-13)
+
+
+#: For each built-in penalty: the activations that it refuses, and whether it takes untied and bernoulli models.
+COMPATIBILITY = {
+    "contractive": ({"max", "softmax"}, True, True),
+    "laplacian": ({"max", "softmax", "square", "modulus"}, False, False),
+    "l2": (set(), True, True),
+}
+
+
+@pytest.mark.parametrize("visible", VISIBLE)
+@tying
+@pytest.mark.parametrize("name", COMPATIBILITY)
+def test_compatibility_table(name, tied, visible):
+    """Which partners each built-in penalty takes, written out by hand from DESIGN.md."""
+    refused, untied_too, bernoulli_too = COMPATIBILITY[name]
+    for activation in ALL_ACTIVATIONS:
+        expected = activation.name not in refused and (tied or untied_too) and (visible == "gaussian" or bernoulli_too)
+        assert is_compatible((as_penalty(name, 1.0),), activation, visible, tied) == expected, activation
+
+
+@pytest.mark.parametrize(
+    ("penalty", "activation", "visible", "tied", "reason"),
+    [
+        (Contractive(), Softmax(), "gaussian", True, "an activation with a derivative, which 'softmax' has not"),
+        (Laplacian(), Square(), "gaussian", True, "a non-decreasing activation .*, which 'square' is not"),
+        (Laplacian(), Sigmoid(), "gaussian", False, "tied weights, got tied_weights=False"),
+        (Laplacian(), Sigmoid(), "bernoulli", True, "visible='gaussian', got visible='bernoulli'"),
+    ],
+    ids=["derivative", "monotone", "tied", "gaussian"],
+)
+def test_refusal_names_both_sides(penalty, activation, visible, tied, reason):
+    """One sentence says which penalty, what it requires, and what it got instead."""
+    with pytest.raises(ValueError, match=reason) as caught:
+        check_compatible(penalty, activation, visible, tied)
+    assert f"'{penalty.name}'" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+class Silent(Activation):
+    """An activation with nothing but what the base class demands."""
+
+    name = "silent"
+    monotone = False
+
+    def value(self, u, out=None):
+        return np.multiply(u, 0.0, out=out)
+
+    def backward(self, u, h, grad_h, out=None):
+        return np.multiply(u, 0.0, out=out)
+
+
+@pytest.mark.parametrize("key", REQUIREMENTS)
+def test_every_requirement_can_be_met_and_can_fail(key):
+    """Each requirement tells some model from another, and its refusal is a complete sentence."""
+
+    class Demanding(L2):
+        name = "demanding"
+        requires = (key,)
+
+    models = [
+        (activation, visible, tied)
+        for activation in [*ALL_ACTIVATIONS, Silent()]
+        for visible in VISIBLE
+        for tied in (True, False)
+    ]
+    accepted = [is_compatible((Demanding(),), *model) for model in models]
+    assert any(accepted)
+    assert not all(accepted)
+    for model, accept in zip(models, accepted, strict=True):
+        if accept:
+            check_compatible(Demanding(), *model)
+        else:
+            with pytest.raises(ValueError, match=r"the penalty 'demanding' .*requires ") as caught:
+                check_compatible(Demanding(), *model)
+            assert "{" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", sorted(PENALTIES))
+def test_as_penalty_takes_names_and_instances(name):
+    """The strength given replaces the instance's own, which is left as it was."""
+    penalty = as_penalty(name, 0.25)
+    assert type(penalty) is PENALTIES[name]
+    assert penalty.alpha == 0.25
+    assert as_penalty(penalty, 0.5) == as_penalty(name, 0.5)
+    assert penalty.alpha == 0.25
+
+
+def test_as_penalty_lists_the_names_it_knows():
+    """A misspelt name is answered by all that there are."""
+    with pytest.raises(ValueError, match="no penalty is called 'contraktive'") as caught:
+        as_penalty("contraktive", 0.1)
+    assert all(name in str(caught.value) for name in PENALTIES)
+
+
+@pytest.mark.parametrize("wrong", [None, 0.1, Contractive], ids=repr)
+def test_as_penalty_refuses_other_types(wrong):
+    """A class in place of an instance is a TypeError that says what would be right."""
+    with pytest.raises(TypeError, match=r"a name or an instance of skae\.penalties\.Penalty, got "):
+        as_penalty(wrong, 0.1)
+
+
+def test_alpha_is_kept_as_a_python_float():
+    """A numpy alpha from a parameter grid would promote float32 arrays."""
+    assert type(Contractive(np.float64(0.1)).alpha) is float
+    assert type(as_penalty("l2", np.float32(0.5)).alpha) is float
+
+
+def test_registry_is_read_only():
+    """PENALTIES can be read by everyone and changed by `register_penalty` alone."""
+    with pytest.raises(TypeError):
+        PENALTIES["mine"] = L2
+
+
+def test_register_penalty_refuses_what_is_no_penalty():
+    """A foreign class and a class without a name are refused by name."""
+    for wrong in (L2(), int, "l2"):
+        with pytest.raises(TypeError, match="only subclasses of Penalty can be registered, got "):
+            register_penalty(wrong)
+
+    class Nameless(Penalty):
+        def add(self, batch, grad):
+            return 0.0
+
+    with pytest.raises(TypeError, match="Nameless needs a class attribute `name`"):
+        register_penalty(Nameless)
+
+
+def test_unknown_requirement_is_refused_where_it_is_written():
+    """A misspelt requirement would otherwise never be tested."""
+    with pytest.raises(TypeError, match="Demanding requires patience, but a penalty can require elementwise, "):
+
+        class Demanding(L2):
+            requires = ("derivative", "patience")
+
+
+def test_describe_names_every_one():
+    """The table has a line for each penalty, with what it requires."""
+    lines = PENALTIES.describe().splitlines()
+    assert [line.split()[0] for line in lines] == list(PENALTIES)
+    assert next(line for line in lines if line.startswith("contractive ")).endswith("[derivative, second_derivative]")
+
+
+# A penalty as a user would write it
+
+
+class Activity(Penalty):
+    """alpha/2 sum_k h(u_k)^2: keeps the code small."""
+
+    name = "activity"
+    requires = ("derivative",)
+
+    def add(self, batch, grad):
+        grad.U += self.alpha * batch.weight * batch.H * batch.D
+        return 0.5 * self.alpha * float(batch.column_means(batch.H**2).sum())
+
+
+@pytest.fixture
+def activity():
+    """An instance of the new penalty, registered while the test runs."""
+    register_penalty(Activity)
+    yield as_penalty("activity", 0.3)
+    PENALTIES.unregister("activity")
+
+
+def test_a_users_penalty_passes_the_same_checks(activity):
+    """One class of a few lines meets the whole contract, by name and by instance."""
+    check_penalty_declarations(activity)
+    check_value_object(activity)
+    for activation, visible, tied in all_combinations((activity,)):
+        check_penalty_adds(activity, activation, visible, tied, weighted=True)
+    assert "activity" in PENALTIES.describe()
+    with pytest.raises(ValueError, match="'activity' requires .* which 'softmax' has not"):
+        check_compatible(activity, Softmax(), "gaussian", True)
+
+
+@weighting
+def test_a_users_penalty_trains(activity, weighted):
+    """The objective adds a new penalty, alone or beside a built-in one, with every activation it goes with."""
+    for penalties in ((activity,), (activity, Contractive(0.2))):
+        for activation, visible, tied in all_combinations(penalties):
+            check_gradient(activation, penalties, visible, tied, weighted)
