@@ -26,7 +26,6 @@ from numpy import (
     reciprocal,
     sign,
     sqrt,
-    square,
     subtract,
     tanh,
     vdot,
@@ -40,12 +39,16 @@ __all__ = [
     "add_scaled_rows",
     "argmax",
     "clip",
+    "column_sums",
     "divide",
+    "dots_last",
     "empty",
     "empty_like",
     "exp",
     "filled_like",
     "greater",
+    "into",
+    "is_number",
     "less",
     "log",
     "matmul",
@@ -53,14 +56,15 @@ __all__ = [
     "minimum",
     "multiply",
     "negative",
+    "one_hot",
     "reciprocal",
     "row_dots",
     "row_squared_norms",
     "sigmoid",
     "sign",
+    "smallest_normal",
     "softplus",
     "sqrt",
-    "square",
     "subtract",
     "sum_last",
     "sum_squares",
@@ -105,6 +109,40 @@ def filled_like(A, number, out=None):
     return out
 
 
+def into(out, result):
+    """Return `out` with the result in it, also where the function that was given `out` has ignored it."""
+    if result is not out:
+        out[...] = result
+    return out
+
+
+def one_hot(indices, out):
+    """Set `out` to 1 at the indices along its last axis, to 0 elsewhere."""
+    out.fill(0.0)
+    np.put_along_axis(out, indices[..., None], 1.0, axis=-1)
+    return out
+
+
+def dots_last(A, B):
+    """Inner products along the last axis, which is kept."""
+    return np.einsum("...k,...k->...", A, B)[..., None]
+
+
+def smallest_normal(dtype):
+    """The smallest normal number of a dtype."""
+    return float(np.finfo(dtype).tiny)
+
+
+def is_number(weight):
+    """Whether a weight is one number for all rows."""
+    return np.ndim(weight) == 0
+
+
+def column_sums(A, out=None):
+    """Sum over the rows."""
+    return np.add.reduce(A, axis=0, out=out)
+
+
 def sum_last(A):
     """Sum over the last axis."""
     return A.sum(axis=-1)
@@ -127,9 +165,7 @@ def sum_squares(A):
 
 def weighted_column_sums(weight, A):
     """sum_i weight_i A_i, shape (columns,); `weight` is (rows,) or one number for all rows."""
-    if np.ndim(weight) == 0:
-        return np.add.reduce(A, axis=0) * weight
-    return weight @ A
+    return column_sums(A) * weight if is_number(weight) else weight @ A
 
 
 def add_scaled_rows(out, scale, A, rows=64):

@@ -8,10 +8,13 @@ class Immutable:
     """Base of frozen dataclasses whose subclasses, dataclasses or not, are frozen too."""
 
     def __setattr__(self, name, value):
-        raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
+        raise dataclasses.FrozenInstanceError(
+            f"cannot assign to {name!r}: a {type(self).__name__} is immutable. Parameters are fields: declare them in "
+            "the class body, and decorate the class with @dataclass(frozen=True)"
+        )
 
     def __delattr__(self, name):
-        raise dataclasses.FrozenInstanceError(f"cannot delete field {name!r}")
+        raise dataclasses.FrozenInstanceError(f"cannot delete {name!r}: a {type(self).__name__} is immutable")
 
 
 class Registry(Mapping):

@@ -162,7 +162,7 @@ class MaxNorm:
 
     def free(self, rows):
         """Return the v of w (of a slightly shorter w where |w| = c, whose v is at infinity)."""
-        squares = np.minimum(ops.row_squared_norms(rows) / self.max_norm**2, 0.98)
+        squares = np.minimum(ops.row_squared_norms(rows) / self.max_norm**2, 0.999)
         norms = np.sqrt(ops.row_squared_norms(rows))
         short = np.divide(np.sqrt(squares) * self.max_norm, norms, out=np.ones_like(norms), where=norms > 0)
         return rows * (short / np.sqrt(1.0 - squares))[:, None]
@@ -183,9 +183,12 @@ def _glorot(n_components, n_features, sample, rng):
 
 def _data(n_components, n_features, sample, rng):
     """Randomly chosen centred samples, no two alike: tied units that start alike stay alike."""
-    X = sample.X[rng.permutation(sample.X.shape[0])]
-    first = np.sort(np.unique(X, axis=0, return_index=True)[1])
-    return _centred(X[first[:n_components]], sample.mean)
+    distinct = {}
+    for i in rng.permutation(sample.X.shape[0]):
+        distinct.setdefault(sample.X[i].tobytes(), i)
+        if len(distinct) == n_components:
+            break
+    return _centred(sample.X[list(distinct.values())], sample.mean)
 
 
 def _pca(n_components, n_features, sample, rng):

@@ -83,12 +83,15 @@ class Penalty(Immutable, ABC):
     scale_free_encoder : bool
         Whether, with untied weights, it falls to zero by shrinking W and growing V at the same
         reconstruction. Such a model keeps its decoder rows at unit length.
+    uses_mean_code : bool
+        Whether it reads ``batch.mean_code``, so that blocks of rows need that of all rows.
     """
 
     alpha: float = 0.1
     name: ClassVar[str]
     requires: ClassVar[tuple[str, ...]] = ()
     scale_free_encoder: ClassVar[bool] = False
+    uses_mean_code: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)

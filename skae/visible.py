@@ -4,8 +4,6 @@ from abc import ABC, abstractmethod
 from types import MappingProxyType
 from typing import ClassVar
 
-import numpy as np
-
 from skae import _ops as ops
 
 __all__ = ["VISIBLE", "Bernoulli", "Gaussian", "Visible"]
@@ -35,13 +33,17 @@ class Visible(ABC):
         """
 
     @abstractmethod
+    def loss_of_mean(self, mean, var):
+        """Return the mean loss of predicting the mean of data with that mean and variance, each of shape (d,)."""
+
+    @abstractmethod
     def potential(self, X, c):
         """Return the visible units' part of the energy of each row, shape (n,)."""
 
 
 def _weighted_sum(values, weight):
     """Sum of weight * values, as a Python float."""
-    if np.ndim(weight) == 0:
+    if ops.is_number(weight):
         return float(values.sum()) * weight
     return float(values @ weight[:, 0])
 
@@ -62,12 +64,16 @@ class Gaussian(Visible):
     def loss_and_residual(self, A, X, weight):
         """Return the weighted sum of |x - a|^2 / 2; A becomes weight * (A - X)."""
         ops.subtract(A, X, out=A)
-        if np.ndim(weight) == 0:
+        if ops.is_number(weight):
             loss = 0.5 * weight * ops.sum_squares(A)
         else:
             loss = 0.5 * _weighted_sum(ops.row_squared_norms(A), weight)
         ops.multiply(A, weight, out=A)
         return loss
+
+    def loss_of_mean(self, mean, var):
+        """Return half the total variance."""
+        return 0.5 * float(var.sum())
 
     def potential(self, X, c):
         """Return -|x - c|^2 / 2 of each row (ENERGY eq. 11)."""
@@ -95,6 +101,10 @@ class Bernoulli(Visible):
         ops.multiply(A, weight, out=A)
         return loss
 
+    def loss_of_mean(self, mean, var):
+        """Return the entropy of the mean."""
+        return float(_entropy(ops.clip(mean, 0.0, 1.0)[None])[0])
+
     def potential(self, X, c):
         """Return c.x + entropy(x) of each row, with 0 log 0 = 0 (ENERGY eq. 28-29)."""
         return X @ c + _entropy(X)
@@ -102,11 +112,9 @@ class Bernoulli(Visible):
 
 def _entropy(X):
     """-sum_i x_i log x_i + (1 - x_i) log(1 - x_i) of each row of X in [0, 1]."""
-    total = np.zeros(X.shape[0], dtype=X.dtype)
-    for p in (X, 1.0 - X):
-        # The smallest normal number stands in for 0: p log p is 0 there.
-        total -= ops.row_dots(p, ops.log(ops.maximum(p, np.finfo(X.dtype).tiny)))
-    return total
+    # The smallest normal number stands in for 0: p log p is 0 there.
+    tiny = ops.smallest_normal(X.dtype)
+    return -sum(ops.row_dots(p, ops.log(ops.maximum(p, tiny))) for p in (X, 1.0 - X))
 
 
 #: The visible units by name.

@@ -236,6 +236,17 @@ def test_describe_names_every_one():
     assert next(line for line in lines if line.startswith("max ")).endswith("[potential]")
 
 
+def test_an_activation_needs_a_derivative_or_a_backward():
+    """Said where the class is defined, not in the middle of a fit."""
+    with pytest.raises(TypeError, match="Half must define derivative, or its own backward"):
+
+        class Half(Activation):
+            name = "half"
+
+            def value(self, u, out=None):
+                return 0.5 * u
+
+
 def test_describe_does_without_a_docstring():
     """A user's class need not have one."""
 
@@ -244,6 +255,9 @@ def test_describe_does_without_a_docstring():
 
         def value(self, u, out=None):
             return u
+
+        def derivative(self, u, h, out=None):
+            return np.ones_like(u)
 
     Bare.__doc__ = None
     register_activation(Bare)

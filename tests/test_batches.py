@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
-from skae.estimators._batches import Batches, dense, largest_magnitude, merge_moments, moments, row_blocks
+from skae.estimators._batches import Batches, checked_weight, dense, merge_moments, moments, row_blocks, value_range
 
 quickly = settings(deadline=None, max_examples=30)
 every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=name_of)
@@ -120,7 +120,8 @@ def test_an_epoch_has_each_row_once(n, batch_size, shuffle, subset, seed):
     assert max(sizes) - min(sizes) <= 1
     numbers = np.concatenate([block[:, 0] for block, _ in epoch])
     assert_array_equal(np.sort(numbers), expected)
-    assert_array_equal(np.concatenate([w for _, w in epoch]), 10.0 + numbers)
+    relative = weight[numbers.astype(int)] / weight[expected].mean()
+    assert_allclose(np.concatenate([w for _, w in epoch]), relative, rtol=1e-15)
     assert_array_equal(np.concatenate([block for block, _ in epoch]), X[numbers.astype(int)])
     if not shuffle or len(batches) == 1:
         assert_array_equal(numbers, expected)
@@ -205,7 +206,8 @@ def test_sample_draws_distinct_rows_in_float64(make, weighted, rng):
             assert (np.diff(numbers) > 0).all()
             assert set(numbers) <= set(expected)
             assert_array_equal(taken, X[numbers])
-            assert_array_equal(w, 5.0 + numbers if weighted else 1.0)
+            relative = weight[numbers] / weight[expected].mean() if weighted else 1.0
+            assert_allclose(w, relative, rtol=1e-6)
 
 
 # Parts
@@ -230,8 +232,28 @@ def test_dense_makes_no_copy_of_an_array():
 
 
 @pytest.mark.parametrize("make", [np.asarray, sparse.csr_array], ids=["dense", "csr"])
-def test_largest_magnitude(make):
-    """The largest absolute value, of either sign, 0 where there is none."""
-    assert largest_magnitude(make(np.array([[0.0, -3.0], [2.0, 0.0]]))) == 3.0
-    assert largest_magnitude(make(np.array([[0.0, 4.0], [2.0, 0.0]]))) == 4.0
-    assert largest_magnitude(make(np.zeros((2, 2)))) == 0.0
+def test_value_range(make):
+    """The smallest and largest value, of the chosen rows only, implicit zeros included."""
+    X = make(np.array([[0.0, -3.0], [2.0, 0.0], [5.0, 7.0]]))
+    assert value_range(X) == (-3.0, 7.0)
+    assert value_range(X, np.array([1])) == (0.0, 2.0)
+
+
+def test_checked_weight_names_the_rows_that_count(rng):
+    """None stays None, zeros are left out, and weights of no use are refused."""
+    X = np.ones((4, 2))
+    assert checked_weight(X, None) == (None, None)
+    weight, rows = checked_weight(X, np.array([1, 0, 2, 0], dtype=np.float32))
+    assert weight.dtype == np.float64
+    assert_array_equal(rows, [0, 2])
+    assert checked_weight(X, np.ones(4))[1] is None
+    for bad in (np.zeros(4), -np.ones(4), np.full(4, 1e308), np.ones(3)):
+        with pytest.raises(ValueError, match=r"(?i)sample.?weight"):
+            checked_weight(X, bad)
+
+
+def test_moments_of_chosen_rows_are_those_of_their_copy(rng):
+    """A memmap need not be copied to leave rows out."""
+    X, weight, rows = rng.standard_normal((50, 3)), rng.random(50), np.arange(0, 50, 3)
+    for a, b in zip(moments(X, weight, rows), moments(X[rows], weight[rows]), strict=True):
+        assert_array_equal(a, b)

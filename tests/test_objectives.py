@@ -1,5 +1,6 @@
 """The reconstruction objective: gradients, refusals, weights, blocks of rows, dtypes, workspaces, constraints."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -19,10 +20,13 @@ from helpers import (
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit
 
-from skae.activations import ReLU, Sigmoid, Softmax, Tanh, TRec
+from skae.activations import Activation, ReLU, Sigmoid, Softmax, Tanh, TRec, as_activation
+from skae.estimators._batches import Batches
+from skae.estimators._training import mean_value
 from skae.objectives import Reconstruction
-from skae.parameters import MaxNorm, UnitNorm
-from skae.penalties import L2, Contractive, Laplacian
+from skae.parameters import Layout, MaxNorm, UnitNorm
+from skae.penalties import L2, Contractive, Laplacian, Penalty
+from skae.solvers._lbfgs import _whole
 
 PENALTY_SETS = [(), *((penalty,) for penalty in ALL_PENALTIES), (Contractive(0.3), L2(0.2))]
 COMBINATIONS = list(itertools.product(ALL_ACTIVATIONS, PENALTY_SETS, VISIBLE, (True, False)))
@@ -330,3 +334,88 @@ def test_free_is_undone_by_parametrize(constraint, rng):
     assert not np.shares_memory(free, theta)
     assert_allclose(objective.parametrize(free), theta, rtol=1e-13)
     assert_array_equal(theta, before)
+
+
+@dataclasses.dataclass(frozen=True)
+class MeanActivity(Penalty):
+    """alpha |mean code|^2, a penalty that is no mean over rows."""
+
+    name = "mean activity"
+    uses_mean_code = True
+
+    def add(self, batch, grad):
+        grad.U += batch.weight * (2.0 * self.alpha * batch.mean_code * batch.D)
+        return self.alpha * float(batch.mean_code @ batch.mean_code)
+
+
+def test_a_penalty_on_the_mean_code_is_exact_in_blocks(rng):
+    """With the mean code of all rows, blocks add up for L-BFGS and for the loss that is reported."""
+    layout = Layout(W=(3, 4), b=(3,), c=(4,))
+    objective = Reconstruction(layout, as_activation("sigmoid"), penalties=[MeanActivity(0.7)])
+    assert objective.uses_mean_code
+    X, theta = rng.standard_normal((30, 4)), rng.standard_normal(layout.size)
+    value, grad = objective.value_and_grad(theta, X)
+    assert_allclose(grad, numerical_gradient(lambda t: objective.value(t, X), theta), atol=1e-7)
+    batches = Batches(X, None, None, 7, True)
+    assert_allclose(mean_value(objective, theta, batches, rng), value, rtol=1e-12)
+    assert_allclose(_whole(objective, theta, batches, rng)[1], grad, rtol=1e-10, atol=1e-12)
+
+
+def test_mean_value_keeps_targets(rng):
+    """A corrupted input is compared with its clean target, not with itself."""
+    layout = Layout(W=(3, 4), b=(3,), c=(4,))
+    objective = Reconstruction(layout, as_activation("tanh"))
+    X, target, theta = rng.standard_normal((9, 4)), rng.standard_normal((9, 4)), rng.standard_normal(layout.size)
+    batches = lambda rng: iter([(X[:4], target[:4], None), (X[4:], target[4:], None)])  # noqa: E731
+    assert_allclose(mean_value(objective, theta, batches, rng), objective.value(theta, X, target), rtol=1e-12)
+
+
+class CarelessSine(Activation):
+    """sin(u), by a user who does not write to out."""
+
+    name = "careless sine"
+    monotone = False
+
+    def value(self, u, out=None):
+        return np.sin(u)
+
+    def derivative(self, u, h, out=None):
+        return np.cos(u)
+
+    def second_derivative(self, u, h, out=None):
+        return -np.sin(u)
+
+
+class CarelessBackward(CarelessSine):
+    """The same by backward."""
+
+    name = "careless backward"
+
+    def backward(self, u, h, grad_h, out=None):
+        return grad_h * np.cos(u)
+
+
+@pytest.mark.parametrize("activation", [CarelessSine(), CarelessBackward()], ids=lambda a: a.name)
+@pytest.mark.parametrize("penalties", [(), (Contractive(0.2),)], ids=["plain", "contractive"])
+def test_an_activation_may_ignore_out(activation, penalties, rng):
+    """What it returns counts, not what scratch memory happened to hold."""
+    layout = Layout(W=(3, 4), b=(3,), c=(4,))
+    objective = Reconstruction(layout, activation, penalties=penalties)
+    X, theta = rng.standard_normal((9, 4)), rng.standard_normal(layout.size)
+    _, grad = objective.value_and_grad(theta, X)
+    assert_allclose(grad, numerical_gradient(lambda t: objective.value(t, X), theta), atol=1e-7)
+
+
+def test_a_penalty_that_hides_its_need_of_a_derivative_is_told():
+    """A sentence, not an AttributeError from the depths."""
+
+    class Hidden(Penalty):
+        name = "hidden"
+
+        def add(self, batch, grad):
+            return float(batch.D.sum())
+
+    layout = Layout(W=(3, 4), b=(3,), c=(4,))
+    objective = Reconstruction(layout, as_activation("softmax"), penalties=[Hidden(0.1)])
+    with pytest.raises(ValueError, match="'softmax' has no derivative: add 'derivative'"):
+        objective.value_and_grad(np.zeros(layout.size), np.zeros((2, 4)))

@@ -273,7 +273,7 @@ def test_a_users_penalty_passes_the_same_checks(activity):
     for activation, visible, tied in all_combinations((activity,)):
         check_penalty_adds(activity, activation, visible, tied, weighted=True)
     assert "activity" in PENALTIES.describe()
-    with pytest.raises(ValueError, match="'activity' requires .* which 'softmax' has not"):
+    with pytest.raises(ValueError, match=r"'activity' requires .* which 'softmax' has not"):
         check_compatible(activity, Softmax(), "gaussian", True)
 
 

@@ -13,7 +13,7 @@ class Activation(Immutable, ABC):
     """Base class of the activations: immutable, stateless, arrays in and arrays out.
 
     Conventions: ``u`` are pre-activations of shape (..., n_components), ``h = value(u)``; ``out`` is
-    None (allocate) or an array of u's shape and dtype that shares no memory with the inputs.
+    None (allocate) or an array of u's shape and dtype that shares no memory with the inputs, to write to and return.
     float32 stays float32.
 
     A subclass must define `name`, `value` and, unless it defines `derivative`, `backward`. It may define
@@ -48,6 +48,11 @@ class Activation(Immutable, ABC):
     monotone: ClassVar[bool] = True
     non_negative: ClassVar[bool] = False
     flat_below_zero: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if "name" in vars(cls) and not hasattr(cls, "derivative") and cls.backward is Activation.backward:
+            raise TypeError(f"{cls.__name__} must define derivative, or its own backward")
 
     @property
     def kinks(self):

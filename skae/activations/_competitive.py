@@ -1,7 +1,5 @@
 """Activations that couple the units: only `backward`, no elementwise derivative."""
 
-import numpy as np
-
 from skae import _ops as ops
 from skae.activations._base import Activation, register_activation
 
@@ -16,10 +14,7 @@ class Max(Activation):
 
     def value(self, u, out=None):
         """Return the one-hot code of the largest u along the last axis."""
-        out = ops.empty_like(u) if out is None else out
-        out.fill(0.0)
-        np.put_along_axis(out, ops.argmax(u, axis=-1)[..., None], 1.0, axis=-1)
-        return out
+        return ops.one_hot(ops.argmax(u, axis=-1), ops.empty_like(u) if out is None else out)
 
     def backward(self, u, h, grad_h, out=None):
         """Return 0: the code is piecewise constant."""
@@ -45,8 +40,7 @@ class Softmax(Activation):
 
     def backward(self, u, h, grad_h, out=None):
         """Return h (g - sum_j h_j g_j)."""
-        mean = np.einsum("...k,...k->...", h, grad_h)[..., None]
-        out = ops.subtract(grad_h, mean, out=out)
+        out = ops.subtract(grad_h, ops.dots_last(h, grad_h), out=out)
         return ops.multiply(out, h, out=out)
 
     def potential(self, u):

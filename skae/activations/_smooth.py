@@ -2,8 +2,6 @@
 
 import math
 
-import numpy as np
-
 from skae import _ops as ops
 from skae.activations._base import Activation, register_activation
 
@@ -142,7 +140,7 @@ class Softplus(Activation):
         a = -ops.absolute(u)
         y = ops.softplus(a)
         y2 = y * y
-        terms = self._SERIES[:3] if u.dtype == np.float32 else self._SERIES
+        terms = self._SERIES[:3] if u.dtype.itemsize == 4 else self._SERIES
         series = terms[-1] * y2
         for coefficient in terms[-2::-1]:
             series += coefficient

@@ -10,17 +10,16 @@ from sklearn.utils.metaestimators import available_if
 from skae._sklearn_compat import (
     Interval,
     StrOptions,
-    _check_sample_weight,
     _fit_context,
     validate_data,
 )
 from skae.activations import Activation
-from skae.estimators._batches import Batches, largest_magnitude, merge_moments, moments
+from skae.estimators._batches import Batches, block_rows, checked_weight, merge_moments, moments, value_range
 from skae.estimators._prediction import DTYPES, AutoencoderPrediction
 from skae.estimators._training import (
     Printer,
     ValidationMonitor,
-    mean_value,
+    final_loss,
     seed_of,
     unchanged_on_error,
     warn_unless_converged,
@@ -32,8 +31,9 @@ from skae.solvers import LBFGS, SCHEDULES, SGD, UPDATE_RULES, Stochastic
 from skae.visible import VISIBLE
 
 _AUTO_BATCH_SIZE = 100
-_LBFGS_BLOCK = 2048
+# The start looks at so many rows, and at no more elements than that if it can.
 _SAMPLE_ROWS = 2000
+_SAMPLE_ELEMENTS = 2**22
 
 
 def _can_continue(estimator):
@@ -113,20 +113,23 @@ class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
             If X or the parameters are not usable, or training diverges; the estimator is then as before.
         """
         with unchanged_on_error(self):
-            X, sample_weight = self._validate_training(X, sample_weight, reset=True, ensure_min_samples=2)
-            self.n_samples_seen_, self.mean_, self.var_ = moments(X, sample_weight)
-            rng = np.random.default_rng(seed_of(self.random_state))
-            train, validation = self._split(X, sample_weight, rng)
+            X, sample_weight, rows = self._validate_training(X, sample_weight, reset=True, ensure_min_samples=2)
             objective = self._objective(X.shape[1])
+            self.n_samples_seen_, self.mean_, self.var_ = moments(X, sample_weight, rows)
+            rng = np.random.default_rng(seed_of(self.random_state))
+            train, validation = self._split(X, sample_weight, rows, rng)
             theta = self._start(objective, train, X.dtype, rng, continued=self.warm_start)
             watch = self._watch(objective, validation, rng)
+            if watch is not None:
+                watch.consider(theta)
             result = self._solver().minimize(objective, theta, train, rng, on_epoch=self._on_epoch(watch))
             theta = result.theta if watch is None else watch.best_theta
             self._set_parameters(objective, theta)
             self.n_iter_, self.loss_curve_ = result.n_iter, result.loss_curve
             self.validation_loss_curve_ = None if watch is None else np.array(watch.curve)
-            self.loss_ = mean_value(objective, theta, train, rng)
+            self.loss_ = final_loss(objective, theta, train, rng)
             self._optimizer_state = self._random_stream = None
+            self._n_rows_seen = X.shape[0] if rows is None else len(rows)
             warn_unless_converged(self, result)
         return self
 
@@ -156,14 +159,16 @@ class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
             raise ValueError("partial_fit sees no validation set: early_stopping must be False, got True")
         with unchanged_on_error(self):
             first = not hasattr(self, "components_")
-            X, sample_weight = self._validate_training(X, sample_weight, reset=first)
-            fresh = moments(X, sample_weight)
+            X, sample_weight, rows = self._validate_training(X, sample_weight, reset=first)
+            objective = self._objective(X.shape[1])
+            fresh = moments(X, sample_weight, rows)
             seen = fresh if first else merge_moments((self.n_samples_seen_, self.mean_, self.var_), fresh)
             self.n_samples_seen_, self.mean_, self.var_ = seen
+            self._n_rows_seen = (0 if first else self._n_rows_seen) + (X.shape[0] if rows is None else len(rows))
             seed, n_updates = getattr(self, "_random_stream", None) or (seed_of(self.random_state), 0)
             rng = np.random.default_rng([seed, n_updates])
-            batches = Batches(X, sample_weight, None, self._batch_size(), self.shuffle)
-            objective = self._objective(X.shape[1])
+            unit_weight = self.n_samples_seen_ / self._n_rows_seen
+            batches = self._batches(X, sample_weight, rows, self._batch_size(), self.shuffle, unit_weight)
             theta = self._start(objective, batches, X.dtype, rng, continued=not first)
             result = self._solver(max_iter=1, schedule="constant").minimize(
                 objective, theta, batches, rng, state=getattr(self, "_optimizer_state", None)
@@ -172,44 +177,45 @@ class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
             self.n_iter_ = 1 if first else self.n_iter_ + 1
             self.loss_curve_ = result.loss_curve if first else np.append(self.loss_curve_, result.loss_curve)
             self.validation_loss_curve_ = None
-            self.loss_ = mean_value(objective, result.theta, batches, rng)
+            self.loss_ = final_loss(objective, result.theta, batches, rng)
             self._optimizer_state, self._random_stream = result.state, (seed, n_updates + len(batches))
         return self
 
     def _validate_training(self, X, sample_weight, reset, ensure_min_samples=1):
-        """Return X and the weights, without the rows of weight zero; refuse what training cannot hold."""
-        dtype = DTYPES if reset else self.components_.dtype
+        """Return X, the weights and the rows of positive weight (None where all are); refuse what cannot be held."""
+        dtype = DTYPES if reset else np.result_type(self.components_, np.float32)
         X = validate_data(self, X, reset=reset, accept_sparse="csr", dtype=dtype, ensure_min_samples=ensure_min_samples)
-        self._check_range(X)
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
-            if not sample_weight.any():
-                raise ValueError("sample_weight is zero for every row; at least one must be positive")
-            if not sample_weight.all():
-                X, sample_weight = X[sample_weight > 0.0], sample_weight[sample_weight > 0.0]
-        largest = largest_magnitude(X)
+        sample_weight, rows = checked_weight(X, sample_weight)
+        if rows is not None and len(rows) < ensure_min_samples:
+            raise ValueError(f"sample_weight leaves 1 sample, while fit needs at least {ensure_min_samples}")
+        low, high = value_range(X, rows)
+        self._check_range(low, high)
+        largest = max(high, -low)
         if largest > math.sqrt(np.finfo(X.dtype).max / (4.0 * X.shape[1])):
             raise ValueError(
                 f"X holds values up to {largest:.3g}, whose squares {X.dtype} cannot hold; "
                 "bring the features to a common scale near 1, or pass float64"
             )
-        return X, sample_weight
+        return X, sample_weight, rows
 
-    def _split(self, X, sample_weight, rng):
+    def _batches(self, X, sample_weight, rows, batch_size, shuffle, unit_weight=None):
+        """The batches to train or to validate on."""
+        return Batches(X, sample_weight, rows, batch_size, shuffle, unit_weight)
+
+    def _split(self, X, sample_weight, rows, rng):
         """Return the batches to train on and, with early stopping, those to validate on (else None)."""
+        block = block_rows(max(X.shape[1], self.n_components))
         lbfgs = self.solver == "lbfgs"
-        batch_size, shuffle = (_LBFGS_BLOCK, False) if lbfgs else (self._batch_size(), self.shuffle)
+        batch_size, shuffle = (block, False) if lbfgs else (self._batch_size(), self.shuffle)
         if not self.early_stopping:
-            return Batches(X, sample_weight, None, batch_size, shuffle), None
-        n_validation = math.ceil(self.validation_fraction * X.shape[0])
-        if n_validation >= X.shape[0]:
-            raise ValueError(
-                f"validation_fraction={self.validation_fraction} of {X.shape[0]} rows leaves none to train on"
-            )
-        order = rng.permutation(X.shape[0])
+            return self._batches(X, sample_weight, rows, batch_size, shuffle), None
+        order = rng.permutation(X.shape[0] if rows is None else rows)
+        n_validation = math.ceil(self.validation_fraction * len(order))
+        if n_validation >= len(order):
+            raise ValueError(f"validation_fraction={self.validation_fraction} of {len(order)} rows leaves none to fit")
         return (
-            Batches(X, sample_weight, np.sort(order[n_validation:]), batch_size, shuffle),
-            Batches(X, sample_weight, np.sort(order[:n_validation]), _LBFGS_BLOCK, False),
+            self._batches(X, sample_weight, np.sort(order[n_validation:]), batch_size, shuffle),
+            self._batches(X, sample_weight, np.sort(order[:n_validation]), block, False),
         )
 
     def _batch_size(self):
@@ -250,7 +256,8 @@ class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
         """The starting vector: the fitted parameters, or fresh ones."""
         layout = objective.layout
         if not (continued and hasattr(self, "components_")):
-            X, weight = batches.sample(max(_SAMPLE_ROWS, self.n_components), rng)
+            n_rows = min(_SAMPLE_ROWS, max(_SAMPLE_ELEMENTS // layout.shapes["W"][1], 1))
+            X, weight = batches.sample(n_rows if self.init == "glorot" else max(n_rows, self.n_components), rng)
             return initial_parameters(
                 layout,
                 self.init,

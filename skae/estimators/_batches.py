@@ -6,19 +6,27 @@ import math
 import numpy as np
 from scipy import sparse
 
+from skae._sklearn_compat import _check_sample_weight
+
 # A block of this many elements stays in cache and keeps the products efficient.
 _BLOCK_ELEMENTS = 2**19
 
 
-def row_blocks(X, columns=0):
-    """Yield (slice, dense block) over the rows of X (dense or CSR), in blocks of bounded size.
+def row_blocks(X, columns=0, chosen=None):
+    """Yield (index, dense block) over the rows of X (dense or CSR), in blocks of bounded size.
 
-    `columns` is the width of what is made of each row, where that is wider than X.
+    `columns` is the width of what is made of each row, where that is wider than X; `chosen` are the rows to take,
+    all if None.
     """
-    rows = min(max(_BLOCK_ELEMENTS // max(X.shape[1], columns, 1), 64), 4096)
-    for start in range(0, X.shape[0], rows):
-        block = slice(start, start + rows)
-        yield block, dense(X[block])
+    n_rows = block_rows(max(X.shape[1], columns))
+    for start in range(0, X.shape[0] if chosen is None else len(chosen), n_rows):
+        index = slice(start, start + n_rows) if chosen is None else chosen[start : start + n_rows]
+        yield index, dense(X[index])
+
+
+def block_rows(columns):
+    """How many rows of so many columns make a block."""
+    return min(max(_BLOCK_ELEMENTS // max(columns, 1), 64), 4096)
 
 
 def dense(X):
@@ -26,16 +34,36 @@ def dense(X):
     return X.toarray() if sparse.issparse(X) else np.asarray(X)
 
 
-def largest_magnitude(X):
-    """Return the largest absolute value in X (dense or CSR); 0 if there is none."""
-    values = X.data if sparse.issparse(X) else X
-    return max(float(values.max()), -float(values.min()), 0.0) if values.size else 0.0
+def value_range(X, chosen=None):
+    """Return the smallest and the largest value of some rows of X (dense or CSR; all rows if `chosen` is None)."""
+    low, high = np.inf, -np.inf
+    for _, block in row_blocks(X, chosen=chosen):
+        low, high = min(low, float(block.min())), max(high, float(block.max()))
+    return low, high
 
 
-def moments(X, sample_weight=None):
-    """Return the total weight, the mean (d,) and the variance (d,) of the rows of X, in float64."""
+def checked_weight(X, sample_weight):
+    """Return the weights in float64, and the rows of positive weight (None where all are); None for None.
+
+    Raises
+    ------
+    ValueError
+        If the weights are negative, all zero, not finite, or not one a row.
+    """
+    if sample_weight is None:
+        return None, None
+    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    with np.errstate(over="ignore"):
+        total = weight.sum()
+    if not 0.0 < total < math.inf:
+        raise ValueError(f"the sum of sample_weight must be positive and finite, got {total}")
+    return weight, None if weight.all() else np.flatnonzero(weight)
+
+
+def moments(X, sample_weight=None, chosen=None):
+    """Return the total weight, the mean (d,) and the variance (d,) of some rows of X, in float64."""
     total = (0.0, np.zeros(X.shape[1]), np.zeros(X.shape[1]))
-    for rows, block in row_blocks(X):
+    for rows, block in row_blocks(X, chosen=chosen):
         block = block.astype(np.float64)
         weight = np.ones(len(block)) if sample_weight is None else sample_weight[rows].astype(np.float64)
         mass = weight.sum()
@@ -66,23 +94,30 @@ class Batches:
     X : ndarray or CSR matrix of shape (n_samples, n_features)
         Of the dtype to train in; a memmap is read a batch at a time.
     sample_weight : ndarray of shape (n_samples,) or None
-        Of X's dtype.
+        Weights, float64, positive where they are used.
     rows : ndarray of int or None
         The rows to use; all if None.
     batch_size : int
         Largest number of rows in a batch.
     shuffle : bool
         Whether each epoch draws its own order. A single batch keeps its order.
+    unit_weight : float, optional
+        The weight that counts as one row; the mean weight if not given.
     """
 
-    def __init__(self, X, sample_weight, rows, batch_size, shuffle):
+    def __init__(self, X, sample_weight, rows, batch_size, shuffle, unit_weight=None):
         self.X = X if sparse.issparse(X) else np.asarray(X)
-        self.sample_weight, self.rows, self.shuffle = sample_weight, rows, shuffle
+        self.rows, self.shuffle, self.sample_weight = rows, shuffle, None
+        if sample_weight is not None:
+            if unit_weight is None:
+                unit_weight = (sample_weight if rows is None else sample_weight[rows]).mean()
+            # None underflows to 0.
+            self.sample_weight = np.maximum(sample_weight / unit_weight, np.finfo(X.dtype).tiny).astype(X.dtype)
         self.n_samples = X.shape[0] if rows is None else len(rows)
         self._length = max(1, math.ceil(self.n_samples / batch_size))
         self._buffer = None
-        weights = sample_weight if sample_weight is None or rows is None else sample_weight[rows]
-        self.mean_weight = (self.n_samples if weights is None else float(weights.sum())) / len(self)
+        #: The weight of a batch of mean weight.
+        self.mean_weight = self.n_samples / len(self)
 
     def __len__(self):
         return self._length

@@ -36,7 +36,8 @@ class ContractiveAutoencoder(BaseAutoencoder):
         `skae.penalties.Penalty`, whose own strength alpha replaces.
 
     alpha : float, default=0.1
-        Strength of the penalty, >= 0.
+        Strength of the penalty, >= 0, relative to the squared error, so it goes with the square of X's scale:
+        the default suits features of variance near 1; pixels in [0, 1] want about 0.03.
 
     {l2}
 

@@ -64,7 +64,7 @@ learning_rate : {"linear", "constant"}, default="linear"
 
 learning_rate_init : float or "auto", default="auto"
     Largest learning rate; "auto" is 0.005 for adam, and for sgd one over the largest curvature of the
-    objective at the start.
+    objective at the start, halved until a trial of up to 100 updates does not end above its beginning.
 
 momentum : float, default=0.9
     Momentum of sgd, in [0, 1).

@@ -8,10 +8,13 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from skae import energy
 from skae._sklearn_compat import InvalidParameterError, validate_data
 from skae.activations import as_activation
-from skae.estimators._batches import dense, row_blocks
+from skae.estimators._batches import row_blocks, value_range
 from skae.estimators._scoring import denoising_r2
 
 DTYPES = [np.float64, np.float32]
+
+# Scalers to [0, 1] miss it by the rounding of their own arithmetic.
+_ROUNDING = 1e-6
 
 
 def _can_invert(estimator):
@@ -30,7 +33,8 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     @property
     def decoder_components_(self):
         """Decoder weights, shape (n_components, n_features): `components_` itself when tied."""
-        return self.components_ if self._untied_decoder is None else self._untied_decoder
+        untied = getattr(self, "_untied_decoder", None)
+        return self.components_ if untied is None else untied
 
     @decoder_components_.setter
     def decoder_components_(self, value):
@@ -165,6 +169,11 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         """
         X, p = self._validate_prediction(X)
         activation, decoder = self._activation(), None if p["V"] is p["W"] else p["V"]
+        if decoder is None and not hasattr(activation, "potential"):
+            raise ValueError(
+                f"score_samples of tied weights needs an activation with a potential, which {activation.name!r} has "
+                "not; define it, or use tied_weights=False"
+            )
         return self._by_blocks(
             lambda block, rows: energy.energy(block, p["W"], p["b"], p["c"], activation, self.visible, decoder),
             X,
@@ -220,7 +229,11 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             At most 1, the higher the better.
         """
         X, p = self._validate_prediction(X)
-        return denoising_r2(lambda block: self._reconstruct(block, p), X, self.mean_, self.var_)
+        with np.errstate(over="ignore", invalid="ignore"):
+            score = denoising_r2(lambda block: self._reconstruct(block, p), X, self.mean_, self.var_, len(p["W"]))
+        if not np.isfinite(score):
+            raise ValueError(self._overflow(X))
+        return score
 
     def _reconstruct(self, X, p):
         """r(x) of one block."""
@@ -243,18 +256,17 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         """Return X, checked, and the parameters in its dtype."""
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=DTYPES)
-        self._check_range(X)
+        if self.visible == "bernoulli":
+            self._check_range(*value_range(X))
         return X, self._parameters(X.dtype)
 
-    def _check_range(self, X):
-        """Refuse values outside [0, 1] where the visible units are Bernoulli."""
-        if self.visible == "bernoulli":
-            values = X.data if hasattr(X, "tocsr") else X
-            if values.size and not (values.min() >= 0.0 and values.max() <= 1.0):
-                raise ValueError(
-                    f"visible='bernoulli' takes values in [0, 1], got values from {values.min():.4g} to "
-                    f"{values.max():.4g}; scale X (MinMaxScaler), or use visible='gaussian'"
-                )
+    def _check_range(self, low, high):
+        """Refuse values outside [0, 1], but for rounding, where the visible units are Bernoulli."""
+        if self.visible == "bernoulli" and not (low >= -_ROUNDING and high <= 1.0 + _ROUNDING):
+            raise ValueError(
+                f"visible='bernoulli' takes values in [0, 1], got values from {low:.4g} to {high:.4g}; scale X "
+                "(MinMaxScaler(clip=True)), or use visible='gaussian'"
+            )
 
     def _by_blocks(self, function, X, out):
         """Fill `out` with function(block, rows) of each block of rows; refuse a result that overflowed."""
@@ -262,10 +274,16 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             for rows, block in row_blocks(X, max(self.components_.shape)):
                 result = function(block, rows)
                 if not np.isfinite(result.sum()) and not np.isfinite(result).all():
-                    raise ValueError(
-                        f"the result overflows {out.dtype} for X with values up to {np.abs(dense(block)).max():.3g}; "
-                        "bring the features to the training data's scale, or pass float64"
-                    )
+                    raise ValueError(self._overflow(block))
                 if not np.may_share_memory(result, out):
                     out[rows] = result
         return out
+
+    @staticmethod
+    def _overflow(X):
+        """What to say where a result is not finite."""
+        low, high = value_range(X)
+        return (
+            f"the result overflows {X.dtype} for X with values from {low:.3g} to {high:.3g}; bring the features to "
+            "the training data's scale, or pass float64"
+        )

@@ -8,7 +8,8 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
-from skae.solvers._progress import Plateau
+from skae.solvers._progress import Plateau, check_finite
+from skae.visible import VISIBLE
 
 
 @contextlib.contextmanager
@@ -57,11 +58,15 @@ class ValidationMonitor:
 
     def __call__(self, epoch):
         """Evaluate; return whether to stop."""
-        loss = mean_value(self.objective, epoch.theta, self.batches, self.rng)
-        self.curve.append(loss)
+        self.curve.append(self.consider(epoch.theta))
+        return self.plateau.reached(self.curve[-1])
+
+    def consider(self, theta):
+        """Return the loss at theta, and keep theta if it is the best."""
+        loss = mean_value(self.objective, theta, self.batches, self.rng)
         if self.best_theta is None or loss < self.best_loss:
-            self.best_theta, self.best_loss = epoch.theta.copy(), loss
-        return self.plateau.reached(loss)
+            self.best_theta, self.best_loss = theta.copy(), loss
+        return loss
 
 
 class Printer:
@@ -92,50 +97,89 @@ def mean_value(objective, theta, batches, rng):
     """Return the objective over all batches together."""
     mean_code = None
     if getattr(objective, "uses_mean_code", False):
-        mean_code = _weighted_mean(batches, rng, lambda X, w: objective.mean_code(theta, X, w))
+        mean_code = _weighted_mean(batches, rng, lambda X, target, weight: objective.mean_code(theta, X, weight))
 
-    def value(X, sample_weight, target=None):
+    def value(X, target, sample_weight):
         return objective.value(theta, X, target, sample_weight, mean_code=mean_code)
 
     with np.errstate(over="ignore", invalid="ignore"):
         return float(_weighted_mean(batches, rng, value))
 
 
+def final_loss(objective, theta, batches, rng):
+    """Return the objective at the parameters that a fit returns; refuse one that is not finite."""
+    loss = mean_value(objective, theta, batches, rng)
+    check_finite(loss, "at the end", theta, "; use a lower learning_rate_init, or bring the features to a common scale")
+    return loss
+
+
 def _weighted_mean(batches, rng, function):
-    """Mean of function(X, sample_weight) over batches, weighted by their rows' weights."""
+    """Mean of function(X, target, sample_weight) over batches, weighted by their rows' weights."""
     total = mass = 0.0
-    for X, _, sample_weight in batches(rng):
+    for X, target, sample_weight in batches(rng):
         m = X.shape[0] if sample_weight is None else float(sample_weight.sum())
-        total, mass = total + m * function(X, sample_weight), mass + m
+        total, mass = total + m * function(X, target, sample_weight), mass + m
     return total / mass
 
 
 def warn_unless_converged(estimator, result):
-    """Warn where the loss did not fall over the fit, or was still falling at `max_iter`."""
-    curve = result.loss_curve
-    rounding = 10.0 * np.finfo(estimator.components_.dtype).eps * np.abs(estimator.mean_)
-    negligible = float((1e-6 * estimator.var_ + rounding**2).sum())
-    stuck = len(curve) == 1 and result.reason == "converged"
-    if (len(curve) > 1 or stuck) and max(curve[0], curve[-1]) > negligible:
-        # A warm start may have nothing left to gain.
-        expected = -0.01 if estimator.warm_start else estimator.tol
-        if curve[-1] > curve[0] - expected * abs(curve[0]):
-            _warn(
-                estimator,
-                f"the loss did not fall: {curve[0]:.4g} in the first epoch, {curve[-1]:.4g} in the last; bring the "
-                "features to a common scale near 1 (StandardScaler, PCAWhitener), or use a lower learning_rate_init",
-            )
+    """Warn where a fit has come to little: the first of the reasons that applies, and what to do about it."""
+    for reason in (_no_better_than_mean, _not_falling, _still_falling):
+        text = reason(estimator, result)
+        if text:
+            warnings.warn(f"{type(estimator).__name__}: {text}", ConvergenceWarning, stacklevel=4)
             return
-    if result.reason == "max_iter" and estimator.tol > 0.0:
-        fall = 1.0 if len(curve) == 1 else (curve[-2] - curve[-1]) / (abs(curve[-2]) or 1.0)
-        if fall > estimator.tol:
-            _warn(
-                estimator,
-                f"stopped at max_iter={estimator.max_iter} while the loss still fell by {fall:.2g} of itself an "
-                f"epoch (tol={estimator.tol:.2g}); raise max_iter, or tol",
-            )
 
 
-def _warn(estimator, text):
-    """Issue a ConvergenceWarning that points at the caller of `fit`."""
-    warnings.warn(f"{type(estimator).__name__}: {text}", ConvergenceWarning, stacklevel=5)
+def _no_better_than_mean(estimator, result):
+    """The loss is that of predicting the mean: always wrong if above it, suspect near it if the scale is off."""
+    baseline = VISIBLE[estimator.visible].loss_of_mean(estimator.mean_, estimator.var_)
+    deviation = np.sqrt(estimator.var_)
+    largest = float(deviation.max())
+    offset = float((np.abs(estimator.mean_) / np.maximum(deviation, 1e-3 * largest)).max()) if largest else 0.0
+    badly_scaled = not 0.05 <= largest <= 20.0 or offset > 20.0
+    if estimator.loss_ <= (0.9 if badly_scaled else 1.001) * baseline + _negligible(estimator):
+        return None
+    return (
+        f"the loss, {estimator.loss_:.4g}, is hardly below that of predicting the mean, {baseline:.4g}, or above it "
+        f"(the features have standard deviations up to {largest:.3g}); bring them to a common scale near 1 "
+        "(StandardScaler, PCAWhitener), use a lower learning_rate_init or alpha, or train longer"
+    )
+
+
+def _not_falling(estimator, result):
+    """The loss has risen, or hardly fallen, over the fit."""
+    curve, negligible = result.loss_curve, _negligible(estimator)
+    stuck = len(curve) == 1 and result.reason == "converged"
+    if not (len(curve) > 1 or stuck) or max(curve[0], curve[-1]) <= negligible:
+        return None
+    # A warm start may have nothing left to gain.
+    expected = -0.01 if estimator.warm_start else estimator.tol
+    if curve[-1] <= curve[0] - expected * abs(curve[0]):
+        return None
+    change = "rose" if curve[-1] > curve[0] else "hardly fell"
+    rate = "lower" if curve[-1] > curve[0] else "higher"
+    return (
+        f"the loss {change}: {curve[0]:.4g} in the first epoch, {curve[-1]:.4g} in the last; bring the features to a "
+        f"common scale near 1 (StandardScaler, PCAWhitener), or use a {rate} learning_rate_init"
+    )
+
+
+def _still_falling(estimator, result):
+    """The loss was still falling at `max_iter`."""
+    curve = result.loss_curve
+    if result.reason != "max_iter" or not estimator.tol > 0.0:
+        return None
+    fall = 1.0 if len(curve) == 1 else (curve[-2] - curve[-1]) / (abs(curve[-2]) or 1.0)
+    if fall <= estimator.tol:
+        return None
+    return (
+        f"stopped at max_iter={estimator.max_iter} while the loss still fell by {fall:.2g} of itself an epoch "
+        f"(tol={estimator.tol:.2g}); raise max_iter, or tol"
+    )
+
+
+def _negligible(estimator):
+    """A loss that is rounding, or a millionth of the variance."""
+    rounding = 10.0 * np.finfo(estimator.components_.dtype).eps * np.abs(estimator.mean_)
+    return float((1e-6 * estimator.var_ + rounding**2).sum())

@@ -2,8 +2,6 @@
 
 import functools
 
-import numpy as np
-
 from skae import _ops as ops
 from skae.penalties import check_compatible
 from skae.visible import VISIBLE
@@ -46,7 +44,13 @@ class Batch:
     @functools.cached_property
     def D(self):
         """Derivative h'(U), shape (n, k)."""
-        return self.activation.derivative(self.U, self.H, out=self._scratch("D", self.U.shape, self.U.dtype))
+        if not hasattr(self.activation, "derivative"):
+            raise ValueError(
+                f"a penalty uses D, but the activation {self.activation.name!r} has no derivative: "
+                "add 'derivative' to what the penalty requires"
+            )
+        out = self._scratch("D", self.U.shape, self.U.dtype)
+        return ops.into(out, self.activation.derivative(self.U, self.H, out=out))
 
     @functools.cached_property
     def mean_code(self):
@@ -55,7 +59,7 @@ class Batch:
 
     def column_means(self, A):
         """Return the weighted mean over the rows of A (n, columns), shape (columns,)."""
-        weight = self.weight if np.ndim(self.weight) == 0 else self.weight[:, 0]
+        weight = self.weight if ops.is_number(self.weight) else self.weight[:, 0]
         return ops.weighted_column_sums(weight, A)
 
 
@@ -105,6 +109,8 @@ class Reconstruction:
             check_compatible(penalty, activation, visible, self.tied)
         elementwise = {"elementwise", "derivative", "second_derivative"}
         self._needs_derivative = any(elementwise.intersection(penalty.requires) for penalty in self.penalties)
+        #: Whether blocks need the `mean_code` of all rows, to be exact.
+        self.uses_mean_code = any(penalty.uses_mean_code for penalty in self.penalties)
         self._scratch = _Workspace()
 
     def value_and_grad(self, theta, X, target=None, sample_weight=None, *, mean_code=None, out=None):
@@ -146,7 +152,7 @@ class Reconstruction:
         if self._needs_derivative:
             ops.multiply(dU, batch.D, out=dU)
         else:
-            self.activation.backward(batch.U, batch.H, dU, out=dU)
+            ops.into(dU, self.activation.backward(batch.U, batch.H, dU, out=dU))
 
         value += self._add_penalties(batch, Gradient(dU, blocks["W"], blocks.get("V", blocks["W"])))
         if self.tied:
@@ -155,8 +161,8 @@ class Reconstruction:
             self._add_product(codes[:n].T, inputs[:n], blocks["W"])
             self._add_product(codes[n:].T, inputs[n:], blocks["V"])
         if "b" in blocks:
-            np.add.reduce(dU, axis=0, out=blocks["b"])
-        np.add.reduce(inputs[n:], axis=0, out=blocks["c"])
+            ops.column_sums(dU, out=blocks["b"])
+        ops.column_sums(inputs[n:], out=blocks["c"])
         return value, out
 
     def value(self, theta, X, target=None, sample_weight=None, *, mean_code=None):
@@ -176,7 +182,7 @@ class Reconstruction:
         """Return the weighted mean of the code over the rows of X, shape (k,)."""
         H = self._scratch("codes", (2 * X.shape[0], self.layout.shapes["W"][0]), theta.dtype)[: X.shape[0]]
         blocks = self.layout.views(theta)
-        self.activation.value(self._pre_activations(blocks, X), out=H)
+        ops.into(H, self.activation.value(self._pre_activations(blocks, X), out=H))
         if sample_weight is None:
             return H.mean(axis=0)
         return sample_weight @ H / sample_weight.sum()
@@ -230,7 +236,7 @@ class Reconstruction:
         W, V = blocks["W"], blocks.get("V", blocks["W"])
         weight = 1.0 / X.shape[0] if sample_weight is None else (sample_weight / sample_weight.sum())[:, None]
         U = self._pre_activations(blocks, X)
-        self.activation.value(U, out=H)
+        ops.into(H, self.activation.value(U, out=H))
         ops.matmul(H, V, out=E)
         ops.add(E, blocks["c"], out=E)
         loss = self.visible.loss_and_residual(E, X if target is None else target, weight)

@@ -53,7 +53,7 @@ class LBFGS:
         free = objective.free(theta.astype(np.float64))
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             start = evaluate(free)[0]
-            check_finite(start, 1, advice=_ADVICE)
+            check_finite(start, "at the start", advice=_ADVICE)
             # scipy's tests are relative to max(1, |f|): divided by its start, f does not depend on the data's scale.
             scale = abs(start) or 1.0
 
@@ -89,7 +89,7 @@ class LBFGS:
             reason = "max_iter" if solution.status == 1 else "converged"
         theta = objective.parametrize(np.asarray(solution.x)).astype(dtype)
         curve = curve or [start]
-        check_finite(curve[-1], len(curve), theta, _ADVICE)
+        check_finite(curve[-1], "at the end", theta, _ADVICE)
         return Result(theta, len(curve), np.array(curve), reason, {})
 
 

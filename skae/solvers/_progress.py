@@ -80,11 +80,9 @@ class Plateau:
         return self.stalled >= self.patience
 
 
-def check_finite(loss, epoch, theta=None, advice=""):
+def check_finite(loss, when, theta=None, advice=""):
     """Raise DivergenceError unless the loss, and theta where given, are finite."""
     if not math.isfinite(loss):
-        raise DivergenceError(f"training diverged: the loss of epoch {epoch} is {loss}{advice}")
+        raise DivergenceError(f"training diverged: the loss {when} is {loss}{advice}")
     if theta is not None and not np.isfinite(theta).all():
-        raise DivergenceError(
-            f"training diverged: after epoch {epoch} some parameters are not finite{advice}"
-        )
+        raise DivergenceError(f"training diverged: some parameters {when} are not finite{advice}")

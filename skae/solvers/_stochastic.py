@@ -7,12 +7,12 @@ from types import MappingProxyType
 
 import numpy as np
 
-from skae.solvers._progress import Epoch, Plateau, Result, check_finite
+from skae.solvers._progress import DivergenceError, Epoch, Plateau, Result, check_finite
 from skae.solvers._update_rules import UpdateRule
 
 # A learning rate that nobody gave is tried for so many updates, and halved at most so many times.
 _TRIAL_STEPS = 100
-_MAX_TRIALS = 10
+_MAX_TRIALS = 40
 
 
 def _constant(step, n_steps):
@@ -73,7 +73,6 @@ class Stochastic:
         # Overflow on the way to divergence is reported by check_finite, in words.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             rate = self._rate(objective, theta, batches, rng, state)
-            state["learning_rate"] = np.array(rate)
             advice = (
                 f" at a learning rate of {rate:.3g}; use a lower learning_rate_init, "
                 "or bring the features to a common scale near 1 (StandardScaler, PCAWhitener)"
@@ -81,13 +80,13 @@ class Stochastic:
             while reason is None:
                 values, weights = [], []
                 for batch in batches(rng):
-                    step_rate = rate * factor(n_steps, self.max_iter * len(batches))
+                    step_rate = float(rate * factor(n_steps, self.max_iter * len(batches)))
                     values.append(self._step(objective, theta, grad, state, batches, batch, step_rate))
                     weights.append(_weight(batch))
-                    check_finite(values[-1], len(curve) + 1, advice=advice)
+                    check_finite(values[-1], f"of epoch {len(curve) + 1}", advice=advice)
                     n_steps += 1
                 curve.append(float(np.average(values, weights=weights)))
-                check_finite(curve[-1], len(curve), theta, advice)
+                check_finite(curve[-1], f"of epoch {len(curve)}", theta, advice)
                 if on_epoch is not None and on_epoch(Epoch(len(curve), curve[-1], theta)):
                     reason = "stopped"
                 elif plateau.reached(curve[-1]):
@@ -111,28 +110,38 @@ class Stochastic:
     def _continued(self, theta, state):
         """A copy of the state to continue from, or a fresh one where there is none that this rule can use."""
         fresh = self.update_rule.init(theta)
-        if not state or set(state) - {"learning_rate"} != set(fresh):
+        if not state or any(name not in state or state[name].shape != fresh[name].shape for name in fresh):
             return fresh
         return {name: array.copy() for name, array in state.items()}
 
     def _rate(self, objective, theta, batches, rng, state):
-        """The learning rate that was given, the one carried, the update rule's own, or the largest that works.
-
-        The first candidate of the last is 1 / curvature at the start. Training may become more curved on its
-        way, so a trial run at twice the rate must not end above its own beginning.
-        """
-        for rate in (self.learning_rate, state.get("learning_rate"), self.update_rule.learning_rate):
+        """The learning rate that was given, the update rule's own, the one carried, or the largest that works."""
+        carried = state.pop("learning_rate", None)
+        for rate in (self.learning_rate, self.update_rule.learning_rate):
             if rate is not None:
                 return float(rate)
+        rate = self._automatic_rate(objective, theta, batches, rng) if carried is None else float(carried)
+        state["learning_rate"] = np.array(rate)
+        return rate
+
+    def _automatic_rate(self, objective, theta, batches, rng):
+        """The largest learning rate that works, of 1 / curvature at the start and its halves.
+
+        Training may become more curved on its way, so a trial run at twice the rate must not end above its own
+        beginning.
+        """
         (trial_rng,) = rng.spawn(1)
         rate = 1.0 / largest_curvature(objective, theta, next(iter(batches(trial_rng))), trial_rng)
         n_steps = min(_TRIAL_STEPS, max(self.max_iter * len(batches), _TRIAL_STEPS // 5))
         for _ in range(_MAX_TRIALS):
             values = self._trial(objective, theta, batches, trial_rng, 2.0 * rate, n_steps)
             if np.mean(values[-n_steps // 10 :]) <= values[0]:
-                break
+                return rate
             rate /= 2.0
-        return rate
+        raise DivergenceError(
+            f"training diverges even at a learning rate of {rate:.3g}; bring the features to a common scale near 1 "
+            "(StandardScaler, PCAWhitener)"
+        )
 
     def _trial(self, objective, theta, batches, rng, rate, n_steps):
         """The values of some updates from theta, which is not changed."""
@@ -181,7 +190,8 @@ def largest_curvature(objective, theta, batch, rng, n_iter=10):
         return objective.value_and_grad(theta, X, target, sample_weight)[1]
 
     origin = gradient(theta)
-    radius = 1e-2 * max(_norm(theta), 1e-3)
+    # A hundredth of a typical parameter each: the median does not see a few large biases.
+    radius = 1e-2 * math.sqrt(theta.size) * (float(np.median(np.abs(theta))) or 1e-3)
     direction = rng.standard_normal(theta.size).astype(theta.dtype)
     curvature = 1.0
     for _ in range(n_iter):

@@ -10,6 +10,9 @@ import numpy as np
 
 from skae import _ops as ops
 
+# A gradient below so many units of rounding of the largest one is rounding.
+_ROUNDING = 64.0
+
 # Elements of a block: with its state it fits into the second-level cache.
 _BLOCK = 16384
 
@@ -84,17 +87,22 @@ class SGD(UpdateRule):
 class Adam(UpdateRule):
     """Adam (Kingma and Ba 2015): steps of a running mean over the root of a running mean square of the gradient.
 
+    It differs from the paper in two points. Where that adds a constant to the root, this adds a share of the root
+    mean square over all parameters, so that the steps do not depend on the scale of the objective. And the first
+    step, which is the sign of the gradient, leaves out what is rounding: a bias that starts at its optimum would
+    go a full step in a direction that depends on the order of summation.
+
     Parameters
     ----------
     beta_1, beta_2 : float
         Decay of the mean and of the mean square.
     epsilon : float
-        Added to the root.
+        The share.
     """
 
     beta_1: float = 0.9
     beta_2: float = 0.999
-    epsilon: float = 1e-8
+    epsilon: float = 1e-4
     name: ClassVar[str] = "adam"
     learning_rate: ClassVar[float | None] = 5e-3
 
@@ -103,6 +111,7 @@ class Adam(UpdateRule):
         return {
             "mean": ops.zeros_like(theta),
             "mean_square": ops.zeros_like(theta),
+            "overall_mean_square": np.zeros(()),
             "n_updates": np.zeros((), dtype=np.int64),
         }
 
@@ -112,7 +121,14 @@ class Adam(UpdateRule):
         t = int(state["n_updates"])
         root_correction = math.sqrt(1.0 - self.beta_2**t)
         step = -learning_rate * root_correction / (1.0 - self.beta_1**t)
-        epsilon = self.epsilon * root_correction
+        if t == 1:
+            rounding = _ROUNDING * float(np.finfo(grad.dtype).eps) * float(np.abs(grad).max())
+            grad[np.abs(grad) < rounding] = 0.0
+        overall = state["overall_mean_square"]
+        overall *= self.beta_2
+        overall += (1.0 - self.beta_2) * ops.sum_squares(grad) / grad.size
+        # Squares below the smallest normal number are lost: so small a gradient moves nothing.
+        epsilon = max(self.epsilon * math.sqrt(overall), math.sqrt(ops.smallest_normal(theta.dtype)))
         scratch = ops.empty(min(_BLOCK, theta.size), dtype=theta.dtype)
         for block in _blocks(theta.size):
             g, m, v, th = grad[block], state["mean"][block], state["mean_square"][block], theta[block]

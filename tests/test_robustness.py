@@ -1,0 +1,648 @@
+"""Bad input, odd input, interruptions, divergence and threads: what must not change, and what must be said."""
+
+import contextlib
+import copy
+import dataclasses
+import pickle
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import threadpoolctl
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from scipy.special import expit
+from sklearn.exceptions import ConvergenceWarning
+
+from skae import ContractiveAutoencoder
+from skae.activations import Activation
+from skae.objectives import Reconstruction
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names:UserWarning"),
+]
+
+SOLVERS = ["adam", "sgd", "lbfgs"]
+TRAINING = [*((solver, "fit") for solver in SOLVERS), ("adam", "partial_fit"), ("sgd", "partial_fit")]
+DTYPES = [np.float32, np.float64]
+PREDICTIONS = ["transform", "reconstruct", "vector_field", "score_samples", "reconstruction_error", "score"]
+FITTED = ["components_", "decoder_components_", "intercept_hidden_", "intercept_visible_"]
+
+
+def make_X(rng, n=60, d=5):
+    """Correlated rows around a mean that is not zero."""
+    return 0.5 * rng.standard_normal((n, d)) @ rng.standard_normal((d, d)) + rng.standard_normal(d)
+
+
+def make(**parameters):
+    """Return a small autoencoder that trains in milliseconds."""
+    return ContractiveAutoencoder(**{"n_components": 4, "max_iter": 6, "random_state": 0, **parameters})
+
+
+def assert_equal_deeply(a, b, where="vars"):
+    """Assert that two values, or dicts or sequences of them, are equal in every bit and type."""
+    assert type(a) is type(b), where
+    if isinstance(a, dict):
+        assert a.keys() == b.keys(), where
+        for key in a:
+            assert_equal_deeply(a[key], b[key], f"{where}[{key!r}]")
+    elif isinstance(a, list | tuple):
+        assert len(a) == len(b), where
+        for number, (x, y) in enumerate(zip(a, b, strict=True)):
+            assert_equal_deeply(x, y, f"{where}[{number}]")
+    elif isinstance(a, np.ndarray):
+        assert a.dtype == b.dtype, where
+        assert_array_equal(a, b, err_msg=where)
+    else:
+        assert a == b, where
+
+
+@contextlib.contextmanager
+def unchanged(estimator):
+    """Assert that the body leaves vars(estimator), its order and numpy's error state as they were."""
+    before, order, floats = copy.deepcopy(vars(estimator)), list(vars(estimator)), np.geterr()
+    yield
+    assert_equal_deeply(vars(estimator), before)
+    assert list(vars(estimator)) == order
+    assert np.geterr() == floats
+
+
+def states(method, rng, dtype=np.float64, **parameters):
+    """An estimator as made, and one fitted on three columns: a refit has another width, a partial_fit the same."""
+    yield make(**parameters), 5
+    X = expit(make_X(rng, d=3)).astype(dtype)
+    yield getattr(make(**parameters), method)(X), 5 if method == "fit" else 3
+
+
+# Bad training data
+
+
+def with_value(X, value):
+    """X with one value replaced."""
+    X = X.copy()
+    X[3, 1] = value
+    return X
+
+
+BAD_DATA = {
+    "nan": (lambda X: with_value(X, np.nan), ValueError, "NaN"),
+    "inf": (lambda X: with_value(X, np.inf), ValueError, "infinity"),
+    "negative inf": (lambda X: with_value(X, -np.inf), ValueError, "infinity"),
+    "float32 nan": (lambda X: with_value(X, np.nan).astype(np.float32), ValueError, "NaN"),
+    "sparse nan": (lambda X: sparse.csr_matrix(with_value(X, np.nan)), ValueError, "NaN"),
+    "empty": (lambda X: X[:0], ValueError, "0 sample"),
+    "no features": (lambda X: X[:, :0], ValueError, "0 feature"),
+    "a vector": (lambda X: X[0], ValueError, "2D array"),
+    "a cube": (lambda X: X[None], ValueError, "dim 3"),
+    "a number": (lambda X: 3.0, ValueError, "2D array"),
+    "nothing": (lambda X: None, ValueError, "array"),
+    "text": (lambda X: np.full(X.shape, "ten"), ValueError, "could not convert string to float"),
+    "a column of text": (
+        lambda X: pd.DataFrame(X).assign(kind="good").iloc[:, -X.shape[1] :].rename(columns=str),
+        ValueError,
+        "could not convert string to float",
+    ),
+    "objects": (lambda X: np.full(X.shape, {}, dtype=object), TypeError, "argument must be"),
+    "complex": (lambda X: X * 1j, ValueError, "Complex data not supported"),
+    "float64 too large": (lambda X: with_value(X, 1e160), ValueError, "float64"),
+    "float32 too large": (lambda X: with_value(X, 1e30).astype(np.float32), ValueError, "float32"),
+    "sparse float32 too large": (
+        lambda X: sparse.csr_matrix(with_value(X, -1e30).astype(np.float32)),
+        ValueError,
+        "float32",
+    ),
+}
+
+
+@pytest.mark.parametrize(("solver", "method"), TRAINING)
+@pytest.mark.parametrize("case", BAD_DATA)
+def test_bad_data_is_refused_and_changes_nothing(case, solver, method, rng):
+    """Data that cannot be trained on end in a sentence, and leave the estimator as it was, fitted or not."""
+    spoil, kind, words = BAD_DATA[case]
+    dtype = np.float32 if "float32" in case else np.float64
+    for estimator, width in states(method, rng, dtype, solver=solver):
+        with unchanged(estimator), pytest.raises(kind, match=words):
+            getattr(estimator, method)(spoil(make_X(rng, d=width)))
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_one_sample_is_refused(solver, rng):
+    """A fit needs two rows, and two rows of positive weight."""
+    X = make_X(rng)
+    for estimator, _ in states("fit", rng, solver=solver):
+        with unchanged(estimator), pytest.raises(ValueError, match="1 sample"):
+            estimator.fit(X[:1])
+        with unchanged(estimator), pytest.raises(ValueError, match=r"1 sample|at least two|sample_weight"):
+            estimator.fit(X, sample_weight=np.arange(60) == 7)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
+@pytest.mark.parametrize("value", [-0.01, 1.01, 255.0])
+@pytest.mark.parametrize(("solver", "method"), TRAINING)
+def test_bernoulli_refuses_values_outside_its_range(solver, method, value, kind, rng):
+    """Values outside [0, 1] are named, and what would be right."""
+    for estimator, width in states(method, rng, solver=solver, visible="bernoulli"):
+        X = with_value(expit(make_X(rng, d=width)), value)
+        with unchanged(estimator), pytest.raises(ValueError, match=r"\[0, 1\].*MinMaxScaler"):
+            getattr(estimator, method)(kind(X))
+
+
+BAD_WEIGHTS = {
+    "negative": (lambda n: np.linspace(-1.0, 1.0, n), "[Nn]egative"),
+    "all zero": (np.zeros, r"zero|positive"),
+    "too short": (lambda n: np.ones(n - 1), "sample_weight"),
+    "two-dimensional": (lambda n: np.ones((n, 1)), "[Ss]ample.weight"),
+    "nan": (lambda n: np.full(n, np.nan), "NaN"),
+    "infinite": (lambda n: np.full(n, np.inf), "infinity"),
+    "text": (lambda n: ["heavy"] * n, "could not convert string to float"),
+}
+
+
+@pytest.mark.parametrize(("solver", "method"), TRAINING)
+@pytest.mark.parametrize("case", BAD_WEIGHTS)
+def test_bad_weights_are_refused_and_change_nothing(case, solver, method, rng):
+    """Weights that make no sense end in a sentence about them."""
+    weights, words = BAD_WEIGHTS[case]
+    for estimator, width in states(method, rng, solver=solver):
+        with unchanged(estimator), pytest.raises(ValueError, match=words):
+            getattr(estimator, method)(make_X(rng, d=width), sample_weight=weights(60))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_huge_weights(solver, dtype, rng):
+    """Weights whose sum overflows are refused as weights, or used; none ends in NaN or in a warning of numpy's."""
+    X, estimator = make_X(rng).astype(dtype), make(solver=solver)
+    error, _ = attempt(estimator, X, sample_weight=np.full(60, 0.3 * np.finfo(dtype).max))
+    if error is None:
+        assert np.isfinite(estimator.components_).all()
+    else:
+        assert "weight" in str(error)
+
+
+def test_partial_fit_refuses_another_width(rng):
+    """The width of the first call, and the names of its columns, hold for the next."""
+    table = pd.DataFrame(make_X(rng), columns=list("abcde"))
+    estimator = make().partial_fit(table)
+    with unchanged(estimator), pytest.raises(ValueError, match="feature names should match"):
+        estimator.partial_fit(table[list("abced")])
+    with unchanged(estimator), pytest.raises(ValueError, match=r"4 features.*5 features"):
+        estimator.partial_fit(table.to_numpy()[:, :4])
+
+
+# Bad data to predict on
+
+
+@pytest.mark.parametrize("method", PREDICTIONS)
+@pytest.mark.parametrize("visible", ["gaussian", "bernoulli"])
+def test_bad_data_to_predict_on(method, visible, rng):
+    """Every prediction refuses what it cannot take, in words, and changes nothing."""
+    X = expit(make_X(rng))
+    names = list("abcde")
+    estimator = make(visible=visible).fit(pd.DataFrame(X, columns=names))
+    frames = [
+        (pd.DataFrame(X, columns=names)[names[::-1]], "feature names should match"),
+        (pd.DataFrame(X, columns=list("vwxyz")), "feature names should match"),
+    ]
+    estimator_of_arrays = make(visible=visible).fit(X)
+    arrays = [
+        (X[:, :4], "4 features.*5 features"),
+        (np.hstack([X, X]), "10 features.*5 features"),
+        (X[0], "2D array"),
+        (X[:0], "0 sample"),
+        (with_value(X, np.nan), "NaN"),
+        (with_value(X, np.inf), "infinity"),
+        (np.full(X.shape, "ten"), "could not convert string to float"),
+    ]
+    if visible == "bernoulli":
+        arrays += [(with_value(X, 1.5), r"\[0, 1\]"), (sparse.csr_matrix(with_value(X, -0.5)), r"\[0, 1\]")]
+    for each, cases in ((estimator, frames), (estimator_of_arrays, arrays)):
+        for bad, words in cases:
+            with unchanged(each), pytest.raises(ValueError, match=words):
+                getattr(each, method)(bad)
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "relu", "square", "identity", "softplus", "softmax", "synchrony"])
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("method", PREDICTIONS)
+@pytest.mark.parametrize(("dtype", "magnitude"), [(np.float32, 1e30), (np.float32, 1e36), (np.float64, 1e200)])
+def test_values_too_large_to_predict_on(dtype, magnitude, method, tied, activation, rng):
+    """A prediction that would overflow is refused in words; none warns, and none returns inf or NaN."""
+    X = make_X(rng).astype(dtype)
+    estimator = make(activation=activation, alpha=0, tied_weights=tied).fit(X)
+    large = (magnitude * np.sign(X)).astype(dtype)
+    error = None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            result = getattr(estimator, method)(large)
+        except ValueError as caught:
+            error = caught
+    if error is None:
+        assert np.isfinite(result).all()
+    else:
+        assert np.dtype(dtype).name in str(error)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_bad_codes_are_refused(bad, rng):
+    """inverse_transform refuses codes that are no numbers."""
+    estimator = make().fit(make_X(rng))
+    with unchanged(estimator), pytest.raises(ValueError, match=r"NaN|infinity"):
+        estimator.inverse_transform(with_value(np.ones((5, 4)), bad))
+
+
+def test_activation_without_potential(rng):
+    """A tied model whose activation has no potential has no energy: that is said, and the rest works."""
+    X = make_X(rng)
+    estimator = make(activation=Fragile()).fit(X)
+    with pytest.raises((AttributeError, ValueError), match=r"'fragile'.*potential|potential.*'fragile'"):
+        estimator.score_samples(X)
+    assert np.isfinite(estimator.score(X))
+    assert np.isfinite(estimator.set_params(tied_weights=False).fit(X).score_samples(X)).all()
+
+
+# Unusual data that work
+
+
+@pytest.mark.parametrize("n_components", [1, 4])
+@pytest.mark.parametrize(("solver", "method"), TRAINING)
+def test_one_feature_works(solver, method, n_components, rng):
+    """One column is enough, for training and every prediction; so are two rows."""
+    for X in (make_X(rng, d=1), make_X(rng, n=2, d=1)):
+        estimator = getattr(make(solver=solver, n_components=n_components), method)(X)
+        assert estimator.reconstruct(X).shape == X.shape
+        for name in PREDICTIONS:
+            assert np.isfinite(getattr(estimator, name)(X)).all()
+
+
+@pytest.mark.parametrize("init", ["glorot", "data", "pca"])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_constant_data_work(solver, init):
+    """Rows that are all alike, or all zero, train and predict, without a warning of numpy's."""
+    for value in (0.0, 3.0):
+        X = np.full((10, 4), value)
+        estimator = make(solver=solver, init=init).fit(X)
+        assert_allclose(estimator.reconstruct(X), X, atol=0.2)
+        assert np.isfinite(estimator.score(X))
+
+
+def as_memmap(X, path):
+    """A read-only memmap of X."""
+    np.save(path / "X.npy", X)
+    return np.load(path / "X.npy", mmap_mode="r")
+
+
+def read_only(X):
+    """A read-only copy."""
+    X = X.copy()
+    X.flags.writeable = False
+    return X
+
+
+VIEWS = {
+    "list": lambda X, path: X.tolist(),
+    "read-only": lambda X, path: read_only(X),
+    "strided": lambda X, path: np.repeat(np.repeat(X, 2, axis=0), 3, axis=1)[::2, ::3],
+    "reversed": lambda X, path: X[::-1, ::-1].copy()[::-1, ::-1],
+    "read-only memmap": as_memmap,
+    "big-endian": lambda X, path: X.astype(X.dtype.newbyteorder(">")),
+    "fortran": lambda X, path: np.asfortranarray(X),
+}
+
+
+def assert_like_fit_on_array(estimator, reference, X, data, *, rtol):
+    """Assert that a fit and its predictions on `data` are those on the array X."""
+    for name in FITTED:
+        assert_allclose(getattr(estimator, name), getattr(reference, name), rtol=rtol, atol=rtol, err_msg=name)
+    for name in PREDICTIONS:
+        expected = getattr(reference, name)(X)
+        assert_allclose(getattr(estimator, name)(data), expected, rtol=rtol, atol=rtol, err_msg=name)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize(("solver", "method"), TRAINING)
+def test_memory_layouts(solver, method, view, rng, tmp_path):
+    """The layout of X in memory changes no result (no bit for a memmap), and X is left as it was."""
+    X = make_X(rng, n=150)
+    data = VIEWS[view](X, tmp_path)
+    estimator = getattr(make(solver=solver, batch_size=40), method)(data)
+    reference = getattr(make(solver=solver, batch_size=40), method)(X)
+    exact = view in ("list", "read-only", "read-only memmap")
+    assert_like_fit_on_array(estimator, reference, X, data, rtol=0.0 if exact else 1e-7)
+    assert_array_equal(data, X)
+    assert not any(np.shares_memory(value, X) for value in vars(reference).values() if isinstance(value, np.ndarray))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_memmap_in_both_dtypes(solver, early_stopping, dtype, rng, tmp_path):
+    """A fit on a read-only memmap, weighted and with early stopping too, gives the bits of the fit on the array."""
+    X, weight = make_X(rng, n=150).astype(dtype), rng.integers(0, 3, 150)
+    parameters = {"solver": solver, "batch_size": 40, "early_stopping": early_stopping}
+    data = as_memmap(X, tmp_path)
+    estimator = make(**parameters).fit(data, sample_weight=weight)
+    assert_like_fit_on_array(estimator, make(**parameters).fit(X, sample_weight=weight), X, data, rtol=0.0)
+    assert type(pickle.loads(pickle.dumps(estimator)).components_) is np.ndarray
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int64, np.bool_, np.float16, np.longdouble, object])
+@pytest.mark.parametrize("visible", ["gaussian", "bernoulli"])
+def test_other_types_are_float64(dtype, visible, rng):
+    """Integers, booleans and other floats are trained on in float64, with the results of their float64 copy."""
+    X = (rng.random((60, 5)) > 0.5).astype(dtype)
+    before = X.copy()
+    estimator = make(visible=visible).fit(X)
+    assert estimator.components_.dtype == np.float64
+    reference = make(visible=visible).fit(X.astype(np.float64))
+    assert_like_fit_on_array(estimator, reference, X.astype(np.float64), X, rtol=0.0)
+    assert_array_equal(X, before)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "softplus", "relu", "identity", "satlinear", "synchrony"])
+@pytest.mark.parametrize(
+    ("dtype", "magnitude"), [(np.float64, 1e-30), (np.float64, 1e30), (np.float32, 1e-30), (np.float32, 1e15)]
+)
+def test_very_small_and_very_large_values(dtype, magnitude, activation, solver, rng):
+    """Values at 1e-30 and 1e30 train and predict in finite numbers; nothing warns but convergence."""
+    X = (magnitude * rng.standard_normal((60, 5))).astype(dtype)
+    for tied in (True, False):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            estimator = make(activation=activation, solver=solver, tied_weights=tied).fit(X)
+            for name in (*FITTED, "loss_", "loss_curve_", "mean_", "var_"):
+                assert np.isfinite(getattr(estimator, name)).all(), name
+            for name in PREDICTIONS:
+                assert np.isfinite(getattr(estimator, name)(X)).all(), name
+
+
+# Interruptions
+
+
+class Interruption(Exception):  # noqa: N818
+    """Something that nobody catches."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Fragile(Activation):
+    """tanh, until its k-th call raises."""
+
+    calls: list = dataclasses.field(default_factory=list, compare=False)
+    k: int = 0
+    name = "fragile"
+
+    def value(self, u, out=None):
+        self.calls.append(u.shape)
+        if len(self.calls) == self.k:
+            raise Interruption
+        return np.tanh(u, out=out)
+
+    def derivative(self, u, h, out=None):
+        return np.multiply(1.0 - h, 1.0 + h, out=out)
+
+    def second_derivative(self, u, h, out=None):
+        return np.multiply(-2.0 * h, self.derivative(u, h), out=out)
+
+
+def fitted_on_three_columns(method, rng, **parameters):
+    """An estimator with everything that can be fitted: an untied decoder, names, an optimiser's state."""
+    table = pd.DataFrame(make_X(rng, d=3), columns=list("abc"))
+    return getattr(make(tied_weights=False, **parameters), method)(table)
+
+
+@pytest.mark.parametrize("error", [Interruption, KeyboardInterrupt])
+@pytest.mark.parametrize("k", [1, 2, 3, 7, 12])
+@pytest.mark.parametrize(("solver", "method"), TRAINING)
+def test_interruption_at_a_batch_changes_nothing(solver, method, k, error, rng, monkeypatch):
+    """What is raised at the k-th batch comes out as it is, and leaves the estimator as it was, fitted or not."""
+    parameters = {"solver": solver, "batch_size": 5, "learning_rate_init": 0.01, "max_iter": 30}
+    fitted = fitted_on_three_columns(method, rng, **parameters)
+    X = make_X(rng)
+    value_and_grad, calls = Reconstruction.value_and_grad, []
+
+    def interrupted(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == k:
+            raise error("now")
+        return value_and_grad(*args, **kwargs)
+
+    monkeypatch.setattr(Reconstruction, "value_and_grad", interrupted)
+    # A refit has another width, and is tied; partial_fit goes on with the same.
+    again = (
+        (fitted.set_params(tied_weights=True), X)
+        if method == "fit"
+        else (fitted, pd.DataFrame(X[:, :3], columns=list("abc")))
+    )
+    for estimator, data in ((make(**parameters), X), again):
+        calls.clear()
+        with unchanged(estimator), pytest.raises(error, match="now"):
+            getattr(estimator, method)(data)
+        assert len(calls) == k
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_interruption_at_any_call_changes_nothing(solver, early_stopping, rng):
+    """An exception anywhere in a refit, from the start to the last loss, leaves the estimator as it was."""
+    X = make_X(rng, n=12)
+    parameters = {"solver": solver, "early_stopping": early_stopping, "max_iter": 2, "learning_rate_init": 0.01}
+    counting = Fragile()
+    make(activation=counting, **parameters).fit(X)
+    fitted = fitted_on_three_columns("fit", rng, **parameters)
+    for k in range(1, len(counting.calls) + 1):
+        fitted.set_params(activation=Fragile(k=k))
+        calls = fitted.activation.calls
+        before = {name: value for name, value in vars(fitted).items() if name != "activation"}
+        with pytest.raises(Interruption):
+            fitted.fit(X)
+        assert len(calls) == k
+        after = {name: value for name, value in vars(fitted).items() if name != "activation"}
+        assert all(after[name] is value for name, value in before.items())
+        assert after.keys() == before.keys()
+
+
+def test_interrupted_print_changes_nothing(rng, monkeypatch):
+    """A Ctrl-C while a line is printed is a Ctrl-C like any other."""
+
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("builtins.print", interrupt)
+    for estimator, width in states("fit", rng):
+        estimator.set_params(verbose=1)
+        with unchanged(estimator), pytest.raises(KeyboardInterrupt):
+            estimator.fit(make_X(rng, d=width))
+
+
+def test_warning_raised_as_an_error_changes_nothing(rng):
+    """Where warnings are errors, that of convergence is an exception like any other."""
+    for estimator, width in states("fit", rng, max_iter=2):
+        with unchanged(estimator), warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with pytest.raises(ConvergenceWarning):
+                estimator.fit(make_X(rng, d=width))
+
+
+def test_training_goes_on_after_an_interruption(rng, monkeypatch):
+    """After a Ctrl-C in partial_fit the next call gives the bits that it would have given without it."""
+    X = make_X(rng)
+    estimator, undisturbed = make(batch_size=10).partial_fit(X), make(batch_size=10).partial_fit(X)
+    value_and_grad, calls = Reconstruction.value_and_grad, []
+
+    def interrupted(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return value_and_grad(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Reconstruction, "value_and_grad", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            estimator.partial_fit(X)
+    assert_equal_deeply(vars(estimator.partial_fit(X)), vars(undisturbed.partial_fit(X)))
+
+
+# Divergence
+
+
+def attempt(estimator, X, method="fit", **parameters):
+    """Train; return the error or None, and assert that nothing but ConvergenceWarning was warned of."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            getattr(estimator, method)(X, **parameters)
+        except ValueError as error:
+            outcome = error
+        else:
+            outcome = None
+    assert {warning.category for warning in caught} <= {ConvergenceWarning}, [str(each.message) for each in caught]
+    return outcome, [str(each.message) for each in caught]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "softplus", "relu", "square", "identity"])
+@pytest.mark.parametrize(
+    ("solver", "rate", "spread"),
+    [
+        ("adam", 3.0, 1.0),
+        ("adam", "auto", 1e6),
+        ("adam", 3.0, 1e6),
+        ("sgd", 3.0, 1.0),
+        ("sgd", 1e3, 1.0),
+        ("sgd", "auto", 1e6),
+        ("sgd", 3.0, 1e6),
+        ("lbfgs", "auto", 1e6),
+    ],
+)
+def test_divergence_is_told(solver, rate, spread, activation, dtype, rng):
+    """Too large a rate or spread ends in an error with advice, or in finite parameters, and never badly in silence."""
+    X = (spread * make_X(rng, n=150)).astype(dtype)
+    estimator = make(
+        activation=activation, solver=solver, learning_rate_init=rate, n_components=8, max_iter=30, batch_size=50
+    )
+    error, messages = attempt(estimator, X)
+    if error is not None:
+        assert "diverged" in str(error)
+        assert "common scale" in str(error)
+        assert not hasattr(estimator, "components_")
+        return
+    for name in (*FITTED, "loss_", "loss_curve_"):
+        assert np.isfinite(getattr(estimator, name)).all(), name
+    for name in PREDICTIONS:
+        assert np.isfinite(getattr(estimator, name)(X)).all(), name
+    # W = 0 and c = mean is within reach of every fit.
+    mean_loss = 0.5 * estimator.var_.sum()
+    if estimator.loss_ > 1.01 * mean_loss or estimator.loss_ > estimator.loss_curve_[0]:
+        assert messages, f"the loss is {estimator.loss_:.3g}, that of the mean {mean_loss:.3g}, and nothing is said"
+
+
+@pytest.mark.parametrize("scale", [1e2, 1e4, 1e6])
+def test_automatic_rate_follows_the_scale(scale, rng):
+    """sgd's automatic rate is 1 / curvature at every scale: linear units learn raw data as they do scaled ones."""
+    X = make_X(rng, n=150)
+    parameters = {"activation": "identity", "alpha": 0, "solver": "sgd", "max_iter": 40, "batch_size": 50}
+    reference = make(**parameters).fit(X).score(X)
+    assert make(**parameters).fit(scale * X).score(scale * X) > reference - 0.1
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_divergence_of_partial_fit_is_told(solver, rng):
+    """partial_fit that diverges says so, and keeps the parameters that it had."""
+    X = make_X(rng).astype(np.float32)
+    estimator = make(solver=solver, activation="square", learning_rate_init=0.01).partial_fit(X)
+    estimator.set_params(learning_rate_init=1e12)
+    for _ in range(20):
+        before = copy.deepcopy(vars(estimator))
+        error, _ = attempt(estimator, X, "partial_fit")
+        assert all(np.isfinite(getattr(estimator, name)).all() for name in FITTED)
+        if error is not None:
+            break
+    assert "learning_rate_init" in str(error)
+    assert_equal_deeply(vars(estimator), before)
+
+
+def test_advice_of_lbfgs_names_what_lbfgs_has(rng):
+    """Where lbfgs cannot start, the advice is about the data: it has no learning rate."""
+    X = 1e80 * make_X(rng)
+    error, _ = attempt(make(solver="lbfgs", activation="square", alpha=0), X)
+    assert error is not None
+    assert "common scale" in str(error)
+    assert "learning_rate" not in str(error)
+
+
+@pytest.mark.parametrize(("solver", "method"), TRAINING)
+def test_ordinary_data_warn_of_nothing(solver, method, rng):
+    """Standardised data train without any warning but that of max_iter."""
+    X = rng.standard_normal((200, 8)) @ rng.standard_normal((8, 8)) / 3.0
+    error, messages = attempt(make(solver=solver, n_components=16, max_iter=20), X, method)
+    assert error is None
+    assert all("max_iter" in message for message in messages), messages
+
+
+def test_warning_names_what_to_raise(rng):
+    """A fit stopped at max_iter while its loss still falls says so; tol=0 and a finished one are silent."""
+    X = make_X(rng)
+    _, messages = attempt(make(max_iter=3), X)
+    assert len(messages) == 1
+    assert "max_iter=3" in messages[0]
+    assert attempt(make(max_iter=3, tol=0.0), X)[1] == []
+    assert attempt(make(max_iter=2000, solver="lbfgs", tol=1e-3), X)[1] == []
+
+
+# Threads: products of this size run on as many threads as there are
+
+
+def fit_on_threads(threads, X, **parameters):
+    """Fit with one number of BLAS threads."""
+    with threadpoolctl.threadpool_limits(threads):
+        return make(**{"n_components": 64, "batch_size": 100, "learning_rate_init": 0.01, **parameters}).fit(X)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_same_bits_at_one_thread_count(solver, threads, dtype, rng):
+    """The same seed gives the same bits at one number of BLAS threads."""
+    X = make_X(rng, n=200, d=48).astype(dtype) / 3.0
+    a, b = (fit_on_threads(threads, X, solver=solver) for _ in range(2))
+    for name in (*FITTED, "loss_curve_"):
+        assert_array_equal(getattr(a, name), getattr(b, name), err_msg=name)
+
+
+@pytest.mark.parametrize("batch_size", [100, 200])
+@pytest.mark.parametrize("activation", ["sigmoid", "relu", "softplus"])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_thread_counts_agree(solver, activation, batch_size, rng):
+    """float32 fits at one and two BLAS threads agree to 1e-5, with one batch in an epoch too."""
+    X = make_X(rng, n=200, d=48).astype(np.float32) / 3.0
+    parameters = {"solver": solver, "activation": activation, "batch_size": batch_size}
+    one, two = (fit_on_threads(threads, X, **parameters) for threads in (1, 2))
+    for name in (*FITTED, "loss_curve_"):
+        expected, difference = getattr(one, name), getattr(two, name) - getattr(one, name)
+        assert np.linalg.norm(difference) <= 1e-5 * np.linalg.norm(expected), name
+    assert_allclose(two.transform(X), one.transform(X), rtol=1e-4, atol=1e-5)
