@@ -1132,9 +1132,9 @@ def test_partial_fit_weighs_chunk_by_chunk(chunk):
     X = np.tile([[0.0], [10.0]], (500, 1))
     weight = np.where(X[:, 0] > 5.0, 9.0, 1.0)
     order = np.argsort(X[:, 0], kind="stable").reshape(2, -1, min(chunk, 100)).transpose(1, 0, 2).reshape(-1)
-    sgd = {"solver": "sgd", "learning_rate_init": 0.001 * min(chunk, 30), "momentum": 0.0}
+    sgd = {"solver": "sgd", "learning_rate_init": 0.003 * min(chunk, 30), "momentum": 0.0}
     autoencoder = make(n_components=1, activation="max", alpha=0.0, **sgd)
-    for _ in range(10):
+    for _ in range(4):
         for start in range(0, 1000, chunk):
             rows = order[start : start + chunk]
             autoencoder.partial_fit(X[rows], sample_weight=weight[rows])
