@@ -1,4 +1,4 @@
-"""How much does a fit step cost beyond its matrix products?
+"""What a fit step costs beyond its matrix products.
 
 One step is what `fit` does for one batch: value and gradient, projection, update of every parameter.
 The floor is the products that the step needs and nothing else: same shapes, same dtype, same BLAS, same run.

@@ -250,8 +250,9 @@ def initial_weights(init, n_components, sample, rng):
 def initial_parameters(layout, init, sample, activation, visible, rng, dtype, constraint=None):
     """Return the flat starting vector of a reconstruction objective.
 
-    The hidden biases start at -W mean, as if the data were centred, and the visible ones where the mean
-    residual over the sample is zero: then the start does not depend on where the data lie.
+    The hidden biases start at -W mean, as if the data were centred (without hidden bias, the rows of W start
+    orthogonal to the mean instead), and the visible ones where the mean residual over the sample is zero: then the
+    start does not depend on where the data lie.
 
     Parameters
     ----------
@@ -273,6 +274,10 @@ def initial_parameters(layout, init, sample, activation, visible, rng, dtype, co
         Applied to its block.
     """
     blocks = {"W": initial_weights(init, layout.shapes["W"][0], sample, rng)}
+    if "b" not in layout and sample.mean.any() and len(sample.mean) > 1:
+        direction = sample.mean / np.abs(sample.mean).max()
+        direction /= np.linalg.norm(direction)
+        blocks["W"] -= np.outer(blocks["W"] @ direction, direction)
     if "V" in layout:
         blocks["V"] = blocks["W"].copy()
     if constraint is not None:

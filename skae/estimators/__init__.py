@@ -1,5 +1,7 @@
 """scikit-learn estimators."""
 
 from skae.estimators._contractive import ContractiveAutoencoder
+from skae.estimators._whitening import ContrastNormalizer, PCAWhitener
+from skae.estimators._zero_bias import ZeroBiasAutoencoder
 
-__all__ = ["ContractiveAutoencoder"]
+__all__ = ["ContractiveAutoencoder", "ContrastNormalizer", "PCAWhitener", "ZeroBiasAutoencoder"]

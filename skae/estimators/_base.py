@@ -44,8 +44,8 @@ def _can_continue(estimator):
 class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
     """Base class of the autoencoders; see `skae.objectives.Reconstruction` for the model and its letters.
 
-    A subclass has an ``__init__`` with its parameters, and says what differs by overriding `_penalty`,
-    `_tied` and `_hidden_bias`.
+    A subclass has an ``__init__`` with its parameters, and says what differs by overriding `_hidden_bias`,
+    `_penalty`, `_tied`, `_training_activation`, `_data_unit` and `_diagnose`.
     """
 
     _parameter_constraints: dict = {
@@ -86,6 +86,17 @@ class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
         """Whether decoder and encoder share their weights."""
         return bool(self.tied_weights)
 
+    def _training_activation(self):
+        """The hidden units that are trained, on data in units of `_data_unit`."""
+        return self._activation()
+
+    def _data_unit(self):
+        """What the data are divided by in training; the model must not change but for c, which has X's unit."""
+        return 1.0
+
+    def _diagnose(self, objective, theta, batches, rng):
+        """Set what a class has to say of the fit beyond the parameters, and warn."""
+
     # -- fitting
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -116,6 +127,7 @@ class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
             X, sample_weight, rows = self._validate_training(X, sample_weight, reset=True, ensure_min_samples=2)
             objective = self._objective(X.shape[1])
             self.n_samples_seen_, self.mean_, self.var_ = moments(X, sample_weight, rows)
+            self._unit = self._data_unit()
             rng = np.random.default_rng(seed_of(self.random_state))
             train, validation = self._split(X, sample_weight, rows, rng)
             theta = self._start(objective, train, X.dtype, rng, continued=self.warm_start)
@@ -125,9 +137,10 @@ class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
             result = self._solver().minimize(objective, theta, train, rng, on_epoch=self._on_epoch(watch))
             theta = result.theta if watch is None else watch.best_theta
             self._set_parameters(objective, theta)
-            self.n_iter_, self.loss_curve_ = result.n_iter, result.loss_curve
-            self.validation_loss_curve_ = None if watch is None else np.array(watch.curve)
-            self.loss_ = final_loss(objective, theta, train, rng)
+            self.n_iter_, self.loss_curve_ = result.n_iter, self._unit**2 * result.loss_curve
+            self.validation_loss_curve_ = None if watch is None else self._unit**2 * np.array(watch.curve)
+            self.loss_ = self._unit**2 * final_loss(objective, theta, train, rng)
+            self._diagnose(objective, theta, train, rng)
             self._optimizer_state = self._random_stream = None
             self._n_rows_seen = X.shape[0] if rows is None else len(rows)
             warn_unless_converged(self, result)
@@ -164,6 +177,7 @@ class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
             fresh = moments(X, sample_weight, rows)
             seen = fresh if first else merge_moments((self.n_samples_seen_, self.mean_, self.var_), fresh)
             self.n_samples_seen_, self.mean_, self.var_ = seen
+            self._unit = self._data_unit() if first else self._unit
             self._n_rows_seen = (0 if first else self._n_rows_seen) + (X.shape[0] if rows is None else len(rows))
             seed, n_updates = getattr(self, "_random_stream", None) or (seed_of(self.random_state), 0)
             rng = np.random.default_rng([seed, n_updates])
@@ -175,9 +189,11 @@ class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
             )
             self._set_parameters(objective, result.theta)
             self.n_iter_ = 1 if first else self.n_iter_ + 1
-            self.loss_curve_ = result.loss_curve if first else np.append(self.loss_curve_, result.loss_curve)
+            curve = self._unit**2 * result.loss_curve
+            self.loss_curve_ = curve if first else np.append(self.loss_curve_, curve)
             self.validation_loss_curve_ = None
-            self.loss_ = final_loss(objective, result.theta, batches, rng)
+            self.loss_ = self._unit**2 * final_loss(objective, result.theta, batches, rng)
+            self._diagnose(objective, result.theta, batches, rng)
             self._optimizer_state, self._random_stream = result.state, (seed, n_updates + len(batches))
         return self
 
@@ -200,7 +216,7 @@ class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
 
     def _batches(self, X, sample_weight, rows, batch_size, shuffle, unit_weight=None):
         """The batches to train or to validate on."""
-        return Batches(X, sample_weight, rows, batch_size, shuffle, unit_weight)
+        return Batches(X, sample_weight, rows, batch_size, shuffle, unit_weight, self._unit)
 
     def _split(self, X, sample_weight, rows, rng):
         """Return the batches to train on and, with early stopping, those to validate on (else None)."""
@@ -223,7 +239,7 @@ class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
 
     def _objective(self, n_features):
         """Build the objective from the parameters."""
-        activation, tied, penalty = self._activation(), self._tied(), self._penalty()
+        activation, tied, penalty = self._training_activation(), self._tied(), self._penalty()
         penalties = [] if penalty is None else [penalty]
         if self.l2 > 0.0:
             penalties.append(L2(alpha=self.l2))
@@ -261,14 +277,14 @@ class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
             return initial_parameters(
                 layout,
                 self.init,
-                Sample(X, weight, self.mean_),
+                Sample(X, weight, self.mean_ / self._unit),
                 objective.activation,
                 self.visible,
                 rng,
                 dtype,
                 objective.constraint,
             )
-        blocks = {"W": self.components_, "V": self.decoder_components_, "c": self.intercept_visible_}
+        blocks = {"W": self.components_, "V": self.decoder_components_, "c": self.intercept_visible_ / self._unit}
         blocks["b"] = getattr(self, "intercept_hidden_", None)
         if self.components_.shape != layout.shapes["W"]:
             raise ValueError(
@@ -321,7 +337,7 @@ class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
         self._untied_decoder = blocks.get("V")
         if "b" in blocks:
             self.intercept_hidden_ = blocks["b"]
-        self.intercept_visible_ = blocks["c"]
+        self.intercept_visible_ = blocks["c"] * self._unit
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -103,11 +103,13 @@ class Batches:
         Whether each epoch draws its own order. A single batch keeps its order.
     unit_weight : float, optional
         The weight that counts as one row; the mean weight if not given.
+    unit : float, default=1.0
+        The rows are divided by it.
     """
 
-    def __init__(self, X, sample_weight, rows, batch_size, shuffle, unit_weight=None):
+    def __init__(self, X, sample_weight, rows, batch_size, shuffle, unit_weight=None, unit=1.0):
         self.X = X if sparse.issparse(X) else np.asarray(X)
-        self.rows, self.shuffle, self.sample_weight = rows, shuffle, None
+        self.rows, self.shuffle, self.sample_weight, self.factor = rows, shuffle, None, 1.0 / unit
         if sample_weight is not None:
             if unit_weight is None:
                 unit_weight = (sample_weight if rows is None else sample_weight[rows]).mean()
@@ -144,9 +146,13 @@ class Batches:
             chosen = self.rows[chosen]
         weight = None if self.sample_weight is None else self.sample_weight[chosen]
         if sparse.issparse(self.X):
-            return self.X[chosen].toarray(), None, weight
-        if isinstance(chosen, slice):
-            return self.X[chosen], None, weight
-        if self._buffer is None or len(self._buffer) < len(chosen):
-            self._buffer = np.empty((len(chosen), self.X.shape[1]), dtype=self.X.dtype)
-        return np.take(self.X, chosen, axis=0, out=self._buffer[: len(chosen)], mode="clip"), None, weight
+            X = self.X[chosen].toarray()
+        elif isinstance(chosen, slice):
+            X = self.X[chosen]
+        else:
+            if self._buffer is None or len(self._buffer) < len(chosen):
+                self._buffer = np.empty((len(chosen), self.X.shape[1]), dtype=self.X.dtype)
+            X = np.take(self.X, chosen, axis=0, out=self._buffer[: len(chosen)], mode="clip")
+        if self.factor != 1.0:
+            X = np.multiply(X, self.factor, out=None if isinstance(chosen, slice) else X)
+        return X, None, weight

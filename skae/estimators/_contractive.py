@@ -51,6 +51,8 @@ class ContractiveAutoencoder(BaseAutoencoder):
 
     {encoding}
 
+    {init}
+
     {training}
 
     Attributes

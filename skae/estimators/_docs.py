@@ -46,11 +46,12 @@ encoding : {"natural", "rectified", "rectified_bias", "linear"}, default="natura
     What `transform` returns: h(Wx + b), max(0, Wx) (the zero-bias code), max(0, Wx + b) or Wx (ZAE 4.3).
     Training does not depend on it; it can be changed on a fitted estimator.
 """,
-    "training": """
+    "init": """
 init : {"glorot", "data", "pca"}, default="glorot"
     Start of the weights: random, random centred samples, or principal components; where these are too few,
     random.
-
+""",
+    "training": """
 solver : {"adam", "sgd", "lbfgs"}, default="adam"
     "adam" and "sgd" (with momentum) update after each batch; "lbfgs" uses all rows at once, and ignores
     `batch_size`, `learning_rate`, `learning_rate_init`, `momentum`, `nesterovs_momentum` and `shuffle`.

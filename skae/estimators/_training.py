@@ -113,6 +113,14 @@ def final_loss(objective, theta, batches, rng):
     return loss
 
 
+def dead_units(objective, theta, batches, rng):
+    """Return which units have a code of zero on all rows, shape (k,)."""
+    alive = False
+    for X, _, _ in batches(rng):
+        alive = alive | objective.code(theta, X).any(axis=0)
+    return ~alive
+
+
 def _weighted_mean(batches, rng, function):
     """Mean of function(X, target, sample_weight) over batches, weighted by their rows' weights."""
     total = mass = 0.0
@@ -149,7 +157,7 @@ def _no_better_than_mean(estimator, result):
 
 def _not_falling(estimator, result):
     """The loss has risen, or hardly fallen, over the fit."""
-    curve, negligible = result.loss_curve, _negligible(estimator)
+    curve, negligible = estimator.loss_curve_, _negligible(estimator)
     stuck = len(curve) == 1 and result.reason == "converged"
     if not (len(curve) > 1 or stuck) or max(curve[0], curve[-1]) <= negligible:
         return None
@@ -167,7 +175,7 @@ def _not_falling(estimator, result):
 
 def _still_falling(estimator, result):
     """The loss was still falling at `max_iter`."""
-    curve = result.loss_curve
+    curve = estimator.loss_curve_
     if result.reason != "max_iter" or not estimator.tol > 0.0:
         return None
     fall = 1.0 if len(curve) == 1 else (curve[-2] - curve[-1]) / (abs(curve[-2]) or 1.0)

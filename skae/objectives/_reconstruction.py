@@ -178,11 +178,14 @@ class Reconstruction:
             value += self._add_penalties(batch, Gradient(H[:n], unused, other))
         return value
 
+    def code(self, theta, X):
+        """Return the code of the rows of X, shape (n, k), in memory that the next call overwrites."""
+        H = self._scratch("codes", (2 * X.shape[0], self.layout.shapes["W"][0]), theta.dtype)[: X.shape[0]]
+        return ops.into(H, self.activation.value(self._pre_activations(self.layout.views(theta), X), out=H))
+
     def mean_code(self, theta, X, sample_weight=None):
         """Return the weighted mean of the code over the rows of X, shape (k,)."""
-        H = self._scratch("codes", (2 * X.shape[0], self.layout.shapes["W"][0]), theta.dtype)[: X.shape[0]]
-        blocks = self.layout.views(theta)
-        ops.into(H, self.activation.value(self._pre_activations(blocks, X), out=H))
+        H = self.code(theta, X)
         if sample_weight is None:
             return H.mean(axis=0)
         return sample_weight @ H / sample_weight.sum()

@@ -1,0 +1,394 @@
+"""PCAWhitener and ContrastNormalizer: what goes before an autoencoder."""
+
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils.validation import check_array, check_is_fitted
+
+from skae._sklearn_compat import (
+    Interval,
+    RealNotInt,
+    StrOptions,
+    _check_feature_names_in,
+    _fit_context,
+    validate_data,
+)
+from skae.estimators._batches import checked_weight, merge_moments, moments, row_blocks
+from skae.estimators._principal import Factor, principal_components
+from skae.estimators._training import unchanged_on_error
+
+DTYPES = [np.float64, np.float32]
+
+
+class PCAWhitener(TransformerMixin, BaseEstimator):
+    """Rotate the data to their principal components and give these unit variance.
+
+    ::
+
+        z = S V (x - mean),        s_i = 1/sqrt(variance_i + eps)       whiten="pca"
+        z = V^T S V (x - mean),    the same s                           whiten="zca"
+        z = s V (x - mean),        s = 1/sqrt(mean variance + eps)      whiten=None
+
+    with the leading principal components as rows of V and S = diag(s). Directions without variance are always
+    dropped.
+
+    An autoencoder behind a whitener that drops components is blind off the kept subspace: its energy does not
+    see how far a sample lies from it. Keep all components (``n_components=None``), or score that distance apart.
+
+    Parameters
+    ----------
+    n_components : int, float or None, default=None
+        Number of components to keep; a float in (0, 1] is the fraction of variance to keep; None keeps all. Never
+        more than the rank of the data.
+
+    whiten : {"pca", "zca"} or None, default="pca"
+        "pca": each component has unit variance. "zca": the same, rotated back to the features, so that the
+        result has n_features columns and looks like the input. None: one common scale, which makes the mean
+        variance of the components 1 (ZAE's PCA without whitening).
+
+    eps : float, default=0.0
+        Added to the variances before the root, in squared units of X: damps directions of small variance.
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (n_components_, n_features)
+        Principal components, of decreasing variance.
+
+    explained_variance_ : ndarray of shape (n_components_,)
+        Their variances (with n - 1 in the denominator, as in `sklearn.decomposition.PCA`).
+
+    explained_variance_ratio_ : ndarray of shape (n_components_,)
+        Their shares of the total variance.
+
+    mean_ : ndarray of shape (n_features,)
+        Mean of the training data.
+
+    var_ : ndarray of shape (n_features,)
+        Variance of the training data (with n in the denominator).
+
+    n_components_ : int
+        Number of components kept.
+
+    n_samples_seen_ : int or float
+        Number of rows, or the sum of their weights.
+
+    n_features_in_ : int
+        Number of features seen in training.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X had names that are all strings.
+
+    See Also
+    --------
+    sklearn.decomposition.PCA : Without "zca", sample weights, and an exact `partial_fit`.
+
+    Notes
+    -----
+    Products are in X's type and sums over blocks of rows in float64, so float32 data stay float32; where that
+    is not exact enough for the smallest variance that is kept, they are repeated in float64 or by QR.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import PCAWhitener
+    >>> Z = PCAWhitener(0.99).fit_transform(load_digits().data)
+    >>> Z.shape
+    (1797, 41)
+    >>> bool(np.allclose(np.cov(Z.T), np.eye(41)))
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "n_components": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(RealNotInt, 0, 1, closed="right"),
+            None,
+        ],
+        "whiten": [StrOptions({"pca", "zca"}), None],
+        "eps": [Interval(Real, 0, None, closed="left")],
+    }
+
+    def __init__(self, n_components=None, *, whiten="pca", eps=0.0):
+        self.n_components = n_components
+        self.whiten = whiten
+        self.eps = eps
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, sample_weight=None):
+        """Find the principal components.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Training data, at least two rows; sparse rows are densified a block at a time.
+        y : Ignored
+            Present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights, as numbers of repetitions; a zero weight is an absent row.
+
+        Returns
+        -------
+        self : object
+            The fitted whitener.
+        """
+        with unchanged_on_error(self):
+            X, sample_weight = self._validate(X, sample_weight, reset=True, ensure_min_samples=2)
+            self.n_samples_seen_, self.mean_, self.var_ = moments(X, sample_weight)
+            self._set_components(X, sample_weight, self.mean_, X.dtype)
+            self._factor = None
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None, sample_weight=None):
+        """Take in more rows: chunk by chunk, the result is that of one `fit` to all of them.
+
+        After a `fit` that has dropped components, their variance is unknown; a warning says so.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Some rows.
+        y : Ignored
+            Present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights, as numbers of repetitions; a zero weight is an absent row.
+
+        Returns
+        -------
+        self : object
+            The whitener.
+        """
+        with unchanged_on_error(self):
+            first = not hasattr(self, "components_")
+            X, sample_weight = self._validate(X, sample_weight, reset=first, ensure_min_samples=1)
+            seen = (0.0, np.zeros(X.shape[1]), np.zeros(X.shape[1]))
+            factor = Factor(np.empty((0, X.shape[1])))
+            if not first:
+                seen, factor = (self.n_samples_seen_, self.mean_, self.var_), self._current_factor()
+            fresh = moments(X, sample_weight)
+            factor = factor.with_rows(X, sample_weight, fresh[1]).with_shift(seen, fresh)
+            self.n_samples_seen_, self.mean_, self.var_ = merge_moments(seen, fresh)
+            dtype = X.dtype if first else self.components_.dtype
+            self._set_components(factor.R, None, np.zeros(X.shape[1]), dtype)
+            self._factor = factor.R
+        return self
+
+    def _validate(self, X, sample_weight, reset, ensure_min_samples):
+        """Return X and the weights."""
+        X = validate_data(
+            self, X, reset=reset, accept_sparse="csr", dtype=DTYPES, ensure_min_samples=ensure_min_samples
+        )
+        return X, checked_weight(X, sample_weight)[0]
+
+    def _current_factor(self):
+        """The rows seen so far, as a `Factor`."""
+        if self._factor is not None:
+            return Factor(self._factor)
+        squares = self.explained_variance_ * self._denominator()
+        if squares.sum() < (1.0 - 1e-6) * float(self.var_.sum()) * self.n_samples_seen_:
+            warnings.warn(
+                f"PCAWhitener: the fit that partial_fit continues kept {self.n_components_} components only; what "
+                "it dropped counts as zero. Use partial_fit from the first rows on for an exact result",
+                UserWarning,
+                stacklevel=4,
+            )
+        return Factor(np.sqrt(squares)[:, None] * self.components_.astype(np.float64))
+
+    def _denominator(self):
+        """N - 1, or n where that is not positive (one row, or weights of less than one row)."""
+        n = float(self.n_samples_seen_)
+        return n - 1.0 if n > 1.0 else n
+
+    def _set_components(self, X, sample_weight, mean, dtype):
+        """Set the components and variances from the rows of X about `mean`."""
+        total = float(self.var_.sum()) * float(self.n_samples_seen_)
+        rounding = 4.0 * np.finfo(dtype).eps * float(np.abs(self.mean_).max())
+        squares, components = principal_components(
+            X,
+            sample_weight,
+            mean,
+            lambda squares: self._n_kept(squares, total),
+            np.dtype(dtype),
+            noise=rounding**2 * float(self.n_samples_seen_),
+        )
+        self.components_ = components.astype(dtype)
+        self.explained_variance_ = squares / self._denominator()
+        self.explained_variance_ratio_ = squares / total if total > 0.0 else np.ones_like(squares)
+        self.n_components_ = len(squares)
+
+    def _n_kept(self, squares, total):
+        """How many of the sums of squares to keep."""
+        if self.n_components is None:
+            return len(squares)
+        if isinstance(self.n_components, Integral):
+            return min(self.n_components, len(squares))
+        # The first at which the share is reached; rounding must not ask for one more than there are.
+        return min(int(np.searchsorted(np.cumsum(squares), self.n_components * total)) + 1, len(squares))
+
+    def _scale(self):
+        """What the components are multiplied by, shape (n_components_,)."""
+        variances = self.explained_variance_
+        if self.whiten is None:
+            variances = np.full_like(variances, variances.mean())
+        variances = variances + self.eps
+        return np.divide(1.0, np.sqrt(variances), out=np.zeros_like(variances), where=variances > 0.0)
+
+    def transform(self, X):
+        """Return the whitened data.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_components_), or (n_samples, n_features) with whiten="zca"
+            Whitened data, in X's dtype.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=DTYPES)
+        mean, components = self.mean_.astype(X.dtype), self.components_.astype(X.dtype)
+        scale = self._scale().astype(X.dtype)
+        out = np.empty((X.shape[0], self._n_features_out), dtype=X.dtype)
+        for rows, block in row_blocks(X, len(components)):
+            Z = (block - mean) @ components.T
+            Z *= scale
+            out[rows] = Z @ components if self.whiten == "zca" else Z
+        return out
+
+    def inverse_transform(self, X):
+        """Return the data that `transform` maps to X: exact on the kept subspace.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components_), or (n_samples, n_features) with whiten="zca"
+            Whitened data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Data, in X's dtype.
+        """
+        check_is_fitted(self)
+        Z = check_array(X, dtype=DTYPES, input_name="X")
+        if Z.shape[1] != self._n_features_out:
+            raise ValueError(f"inverse_transform takes {self._n_features_out} columns, got {Z.shape[1]}")
+        components, scale = self.components_.astype(Z.dtype), self._scale()
+        inverse = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0.0).astype(Z.dtype)
+        if self.whiten == "zca":
+            Z = Z @ components.T
+        X = (Z * inverse) @ components
+        X += self.mean_.astype(Z.dtype)
+        return X
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the columns of `transform`.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names of the features; with whiten="zca" those of the result.
+
+        Returns
+        -------
+        ndarray of str
+            pcawhitener0, pcawhitener1, ..., or with whiten="zca" the names of the input.
+        """
+        check_is_fitted(self)
+        names = _check_feature_names_in(self, input_features)
+        if self.whiten == "zca":
+            return names
+        prefix = type(self).__name__.lower()
+        return np.asarray([f"{prefix}{i}" for i in range(self.n_components_)], dtype=object)
+
+    @property
+    def _n_features_out(self):
+        return self.components_.shape[1 if self.whiten == "zca" else 0]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+class ContrastNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Subtract each sample's own mean and divide by its own standard deviation + eps.
+
+    Stateless: `fit` only checks its input.
+
+    Parameters
+    ----------
+    eps : float, default=1e-8
+        Added to the standard deviation, in units of X. On pixels from 0 to 255 a value near 10 keeps noise in
+        flat patches down. A sample of zero deviation becomes zero.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of features seen in `fit`.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X had names that are all strings.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae import ContrastNormalizer
+    >>> ContrastNormalizer().fit_transform(np.array([[1.0, 3.0], [5.0, 5.0]])).round(3)
+    array([[-1.,  1.],
+           [ 0.,  0.]])
+    """
+
+    _parameter_constraints: dict = {"eps": [Interval(Real, 0, None, closed="left")]}
+
+    def __init__(self, eps=1e-8):
+        self.eps = eps
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Check X and remember its width.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+        y : Ignored
+            Present for API consistency.
+
+        Returns
+        -------
+        self : object
+            The transformer.
+        """
+        with unchanged_on_error(self):
+            validate_data(self, X, dtype=DTYPES)
+        return self
+
+    def transform(self, X):
+        """Return X with each row normalised.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Rows of mean 0 and standard deviation (almost) 1, in X's dtype.
+        """
+        X = validate_data(self, X, reset=not hasattr(self, "n_features_in_"), dtype=DTYPES)
+        out = X - X.mean(axis=1, keepdims=True)
+        deviation = np.sqrt(np.mean(out * out, axis=1, keepdims=True)) + float(self.eps)
+        return np.divide(out, deviation, out=out, where=deviation > 0.0)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

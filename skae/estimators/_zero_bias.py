@@ -1,0 +1,178 @@
+"""ZeroBiasAutoencoder."""
+
+import warnings
+from numbers import Real
+
+import numpy as np
+
+from skae._sklearn_compat import Interval, StrOptions
+from skae.activations import as_activation
+from skae.estimators._base import BaseAutoencoder
+from skae.estimators._docs import fill_parameters
+from skae.estimators._training import dead_units
+
+
+@fill_parameters
+class ZeroBiasAutoencoder(BaseAutoencoder):
+    """Autoencoder whose units select by a threshold and represent linearly, without hidden bias (ZAE).
+
+    Minimises the squared error alone, over the mean of the samples (ZAE eq. 4 and 5)::
+
+        |x - r(x)|^2/2,    r(x) = sum_k h(w_k.x) w_k + c
+        h(u) = u where u > threshold, else 0         activation="trec"
+        h(u) = u where u^2 > threshold, else 0       activation="tlin"
+
+    The threshold keeps the model from learning the identity; it serves training only. The code that `transform`
+    returns is max(0, W x), without threshold and bias. Scaling X by a constant scales the codes by it, and changes
+    nothing else; the model does see where X lies, so take the mean off the data first (`PCAWhitener` does,
+    `ContrastNormalizer` sample by sample).
+
+    Parameters
+    ----------
+    {n_components}
+
+    activation : {"trec", "tlin"}, default="trec"
+        Truncated rectified units, active on a cone, or truncated linear ones, active on both sides.
+
+    threshold : float, default=1.0
+        In units of the root mean variance of the features (for "tlin" of its square), so that on whitened data
+        it is the paper's theta. `threshold_` has X's unit.
+
+    l2 : float, default=0.0
+        Strength of l2/2 times the sum of the squared weights, in units of the mean variance of the features.
+
+    {tied_weights}
+
+    {weight_constraint}
+
+    {max_norm}
+
+    visible : {"gaussian"}, default="gaussian"
+        Visible units: linear output with squared error.
+
+    encoding : {"natural", "rectified", "rectified_bias", "linear"}, default="rectified"
+        What `transform` returns: h(Wx), max(0, Wx) (for two values), or Wx. Training does not depend on it; it can
+        be changed on a fitted estimator.
+
+    init : {"glorot", "data", "pca"}, default="data"
+        Start of the weights: random, random centred samples, or principal components; where these are too few,
+        random. Units that start at samples stay alive, on raw data too.
+
+    {training}
+
+    Attributes
+    ----------
+    threshold_ : float
+        The threshold in X's unit (for "tlin" in its square).
+
+    dead_unit_fraction_ : float
+        Fraction of the units that no training row activates (after `partial_fit`, none of the last rows).
+
+    {attributes}
+
+    See Also
+    --------
+    ContractiveAutoencoder : Units with a bias, kept from the identity by a penalty.
+    skae.metrics.parseval_gap : How far the active weights are from a Parseval frame.
+
+    References
+    ----------
+    .. [1] K. Konda, R. Memisevic, D. Krueger, "Zero-bias autoencoders and the benefits of co-adapting features",
+       ICLR 2015 (ZAE).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skae import PCAWhitener, ZeroBiasAutoencoder
+    >>> X = load_digits().data
+    >>> features = make_pipeline(PCAWhitener(0.99), ZeroBiasAutoencoder(100, max_iter=50, random_state=0))
+    >>> features.fit_transform(X).shape
+    (1797, 100)
+    """
+
+    _hidden_bias = False
+
+    _parameter_constraints: dict = {
+        **BaseAutoencoder._parameter_constraints,
+        "activation": [StrOptions({"trec", "tlin"})],
+        "threshold": [Interval(Real, 0, None, closed="left")],
+        "visible": [StrOptions({"gaussian"})],
+    }
+
+    def __init__(
+        self,
+        n_components=256,
+        *,
+        activation="trec",
+        threshold=1.0,
+        l2=0.0,
+        tied_weights=True,
+        weight_constraint="auto",
+        max_norm=1.0,
+        visible="gaussian",
+        encoding="rectified",
+        init="data",
+        solver="adam",
+        batch_size="auto",
+        learning_rate="linear",
+        learning_rate_init="auto",
+        momentum=0.9,
+        nesterovs_momentum=True,
+        max_iter=200,
+        tol=1e-3,
+        n_iter_no_change=10,
+        early_stopping=False,
+        validation_fraction=0.1,
+        shuffle=True,
+        warm_start=False,
+        verbose=0,
+        random_state=None,
+    ):
+        self.n_components = n_components
+        self.activation = activation
+        self.threshold = threshold
+        self.l2 = l2
+        self.tied_weights = tied_weights
+        self.weight_constraint = weight_constraint
+        self.max_norm = max_norm
+        self.visible = visible
+        self.encoding = encoding
+        self.init = init
+        self.solver = solver
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.shuffle = shuffle
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def _activation(self):
+        """The hidden units, with the threshold in X's unit once it is known."""
+        return as_activation(self.activation, getattr(self, "threshold_", self.threshold))
+
+    def _training_activation(self):
+        return as_activation(self.activation, self.threshold)
+
+    def _data_unit(self):
+        """Root mean variance of the features: in this unit the threshold is what the parameter says."""
+        return float(np.sqrt(self.var_.mean())) or 1.0
+
+    def _diagnose(self, objective, theta, batches, rng):
+        self.threshold_ = float(self.threshold) * self._unit ** (2 if self.activation == "tlin" else 1)
+        self.dead_unit_fraction_ = float(dead_units(objective, theta, batches, rng).mean())
+        if self.dead_unit_fraction_ > 0.5:
+            warnings.warn(
+                f"ZeroBiasAutoencoder: {self.dead_unit_fraction_:.0%} of the units are active on no training row; take "
+                "the mean off the data (PCAWhitener), or use a lower threshold or fewer units",
+                UserWarning,
+                stacklevel=4,
+            )
