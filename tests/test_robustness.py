@@ -1,5 +1,6 @@
 """Bad input, odd input, interruptions, divergence and threads: what must not change, and what must be said."""
 
+import concurrent.futures
 import contextlib
 import copy
 import dataclasses
@@ -646,3 +647,31 @@ def test_thread_counts_agree(solver, activation, batch_size, rng):
         expected, difference = getattr(one, name), getattr(two, name) - getattr(one, name)
         assert np.linalg.norm(difference) <= 1e-5 * np.linalg.norm(expected), name
     assert_allclose(two.transform(X), one.transform(X), rtol=1e-4, atol=1e-5)
+
+
+def blas_thread_counts():
+    """The number of threads of each BLAS."""
+    return [library["num_threads"] for library in threadpoolctl.threadpool_info() if library["user_api"] == "blas"]
+
+
+def test_the_number_of_threads_is_restored(rng):
+    """Small fits run on one thread; afterwards the process has its threads back, after an error too."""
+    X = make_X(rng)
+    with threadpoolctl.threadpool_limits(2):
+        before = blas_thread_counts()
+        make().fit(X)
+        with pytest.raises(ValueError, match="diverge"):
+            make(activation="square", solver="sgd", learning_rate_init=1e6, max_iter=50).fit(X)
+        assert blas_thread_counts() == before
+
+
+def test_fits_in_threads_restore_the_number_of_threads(rng):
+    """Also where several fits overlap; they give the results of fits one after the other."""
+    X = make_X(rng)
+    with threadpoolctl.threadpool_limits(2):
+        before = blas_thread_counts()
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            fits = list(pool.map(lambda seed: make(random_state=seed, max_iter=30).fit(X), range(8)))
+        assert blas_thread_counts() == before
+    for seed, fitted in enumerate(fits):
+        assert_array_equal(fitted.components_, make(random_state=seed, max_iter=30).fit(X).components_)

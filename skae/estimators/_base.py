@@ -16,6 +16,7 @@ from skae._sklearn_compat import (
 from skae.activations import Activation
 from skae.estimators._batches import Batches, block_rows, checked_weight, merge_moments, moments, value_range
 from skae.estimators._prediction import DTYPES, AutoencoderPrediction
+from skae.estimators._threads import blas_threads
 from skae.estimators._training import (
     Printer,
     ValidationMonitor,
@@ -134,7 +135,8 @@ class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
             watch = self._watch(objective, validation, rng)
             if watch is not None:
                 watch.consider(theta)
-            result = self._solver().minimize(objective, theta, train, rng, on_epoch=self._on_epoch(watch))
+            with blas_threads(train.rows_per_batch * X.shape[1] * self.n_components):
+                result = self._solver().minimize(objective, theta, train, rng, on_epoch=self._on_epoch(watch))
             theta = result.theta if watch is None else watch.best_theta
             self._set_parameters(objective, theta)
             self.n_iter_, self.loss_curve_ = result.n_iter, self._unit**2 * result.loss_curve
@@ -184,9 +186,10 @@ class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
             unit_weight = self.n_samples_seen_ / self._n_rows_seen
             batches = self._batches(X, sample_weight, rows, self._batch_size(), self.shuffle, unit_weight)
             theta = self._start(objective, batches, X.dtype, rng, continued=not first)
-            result = self._solver(max_iter=1, schedule="constant").minimize(
-                objective, theta, batches, rng, state=getattr(self, "_optimizer_state", None)
-            )
+            with blas_threads(batches.rows_per_batch * X.shape[1] * self.n_components):
+                result = self._solver(max_iter=1, schedule="constant").minimize(
+                    objective, theta, batches, rng, state=getattr(self, "_optimizer_state", None)
+                )
             self._set_parameters(objective, result.theta)
             self.n_iter_ = 1 if first else self.n_iter_ + 1
             curve = self._unit**2 * result.loss_curve

@@ -118,8 +118,9 @@ class Batches:
         self.n_samples = X.shape[0] if rows is None else len(rows)
         self._length = max(1, math.ceil(self.n_samples / batch_size))
         self._buffer = None
-        #: The weight of a batch of mean weight.
-        self.mean_weight = self.n_samples / len(self)
+        self.rows_per_batch = self.n_samples / len(self)
+        #: The weight of a batch of mean weight: a row of mean weight counts 1.
+        self.mean_weight = self.rows_per_batch
 
     def __len__(self):
         return self._length
