@@ -1,21 +1,26 @@
 """The demonstration: ``python -m skae`` learns features of scikit-learn's bundled digits, without network."""
 
 import argparse
+import contextlib
 import pathlib
 import sys
 import time
+import warnings
 
+from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.neural_network import BernoulliRBM
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from skae import ContractiveAutoencoder, __version__
+from skae import ContractiveAutoencoder, PCAWhitener, ZeroBiasAutoencoder, __version__
 
 ALPHAS = (0.01, 0.03, 0.1, 0.3, 1.0)
+N_UNITS = 256
 
 
 def main(arguments=None):
@@ -29,77 +34,132 @@ def main(arguments=None):
     Returns
     -------
     int
-        Exit code: 0, or 1 where the picture cannot be written.
+        Exit code: 0, or 1 where the picture cannot be written. Wrong arguments exit with 2.
     """
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     started = time.perf_counter()
     data = load_digits()
     X = (data.data / 16.0).astype("float32")
-    X_train, X_test, y_train, y_test = train_test_split(
-        X, data.target, test_size=0.5, stratify=data.target, random_state=options.seed
-    )
-    print(f"skae {__version__}: {len(X_train)} digits to train on, {len(X_test)} to test on, 64 pixels each")
-
-    search = select_alpha(X_train, options)
-    features = search.best_estimator_["autoencoder"]
-    print("\nAccuracy of one logistic regression on ...")
-    for name, transformer in {
-        "raw pixels": FunctionTransformer(),
-        "PCA, 40 components": PCA(40, random_state=options.seed),
-        "BernoulliRBM, 256 units": BernoulliRBM(256, learning_rate=0.05, n_iter=20, random_state=options.seed),
-        f"ContractiveAutoencoder, 256 units, alpha={features.alpha:g}": features,
-    }.items():
-        classifier = LogisticRegression(C=0.1, max_iter=2000)
-        model = make_pipeline(transformer, StandardScaler(), classifier).fit(X_train, y_train)
-        print(f"  {name:<52} {100 * model.score(X_test, y_test):5.1f} %")
-
-    code = save_picture(features, options.output)
+    split = train_test_split(X, data.target, test_size=0.5, stratify=data.target, random_state=options.seed)
+    print(f"skae {__version__}: {len(split[0])} digits to train on, {len(split[1])} to test on, 64 pixels each")
+    alpha = select_alpha(split[0], options)
+    fitted = compare(models(alpha, options.seed), *split, options.digit)
+    code = save_picture(fitted, split[1], split[3], options)
     print(f"\nDone in {time.perf_counter() - started:.0f} s.")
     return code
 
 
-def select_alpha(X, options):
-    """Search for the regularization strength without labels, by the denoising R^2 of held-out digits."""
-    autoencoder = ContractiveAutoencoder(
-        256, encoding="rectified", init="data", max_iter=200, tol=0, random_state=options.seed
-    )
-    pipeline = Pipeline([("autoencoder", autoencoder)])
-    search = GridSearchCV(pipeline, {"autoencoder__alpha": ALPHAS}, cv=3, n_jobs=options.jobs)
-    print("\nGrid search over alpha, no labels: denoising R^2 of held-out digits")
-    search.fit(X)
-    for alpha, score in zip(ALPHAS, search.cv_results_["mean_test_score"], strict=True):
-        mark = "  <- chosen" if alpha == search.best_params_["autoencoder__alpha"] else ""
-        print(f"  alpha={alpha:<6g} {score:.3f}{mark}")
-    return search
-
-
-def save_picture(autoencoder, path):
-    """Draw the filters as image tiles; return the exit code."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        print('\nNo picture of the filters: that needs matplotlib (pip install "skae[plot]").')
-        return 0
-    figure = Figure(figsize=(6, 6), layout="constrained")
-    for axes, row in zip(figure.subplots(16, 16).ravel(), autoencoder.components_, strict=True):
-        limit = abs(row).max()
-        axes.imshow(row.reshape(8, 8), cmap="gray", vmin=-limit, vmax=limit)
-        axes.set_axis_off()
-    try:
-        figure.savefig(path, dpi=120)
-    except OSError as error:
-        print(f"\nCannot write the picture of the filters: {error}", file=sys.stderr)
-        return 1
-    print(f"\nPicture of the 256 filters: {pathlib.Path(path).resolve()}")
-    return 0
-
-
-def _parser():
+def parser():
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(prog="python -m skae", description=__doc__)
     parser.add_argument("--output", default="skae-demo.png", help="where to save the picture (default: %(default)s)")
+    parser.add_argument("--digit", type=int, default=0, choices=range(10), help="the novelty (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=None, help="processes of the grid search (default: 1)")
     parser.add_argument("--seed", type=int, default=0, help="random seed (default: %(default)s)")
     return parser
+
+
+def select_alpha(X, options):
+    """Search for the regularization strength without labels, by the denoising R^2 of held-out digits."""
+    print("\nGrid search over alpha, no labels: denoising R^2 of held-out digits")
+    autoencoder = ContractiveAutoencoder(N_UNITS, init="data", tol=0, random_state=options.seed)
+    pipeline = Pipeline([("autoencoder", autoencoder)])
+    search = GridSearchCV(pipeline, {"autoencoder__alpha": ALPHAS}, cv=3, n_jobs=options.jobs, refit=False)
+    with progress(search):
+        search.fit(X)
+    best = search.best_params_["autoencoder__alpha"]
+    for alpha, score in zip(ALPHAS, search.cv_results_["mean_test_score"], strict=True):
+        print(f"  alpha={alpha:<6g} {score:.3f}{'  <- chosen' if alpha == best else ''}")
+    return best
+
+
+@contextlib.contextmanager
+def progress(search):
+    """Show the progress of a search as a bar, where scikit-learn and rich can."""
+    with warnings.catch_warnings():
+        try:
+            import rich  # noqa: F401
+            from sklearn.callback import ProgressBar
+        except ImportError:
+            print('  (no progress bar: that needs scikit-learn 1.9 and rich, pip install "skae[progress]")', flush=True)
+        else:
+            warnings.filterwarnings("ignore", message=".*does not support callbacks")
+            search.set_callbacks(ProgressBar(max_propagation_depth=0))
+        yield
+
+
+def models(alpha, seed):
+    """Return what is compared, by name."""
+    return {
+        "raw pixels": FunctionTransformer(),
+        "PCA, 40 components": PCA(40, random_state=seed),
+        f"BernoulliRBM, {N_UNITS} units": BernoulliRBM(N_UNITS, learning_rate=0.05, n_iter=20, random_state=seed),
+        f"ContractiveAutoencoder, {N_UNITS} units, alpha={alpha:g}": ContractiveAutoencoder(
+            N_UNITS, alpha=alpha, init="data", encoding="rectified", tol=0, random_state=seed
+        ),
+        f"PCAWhitener + ZeroBiasAutoencoder, {N_UNITS} units": make_pipeline(
+            PCAWhitener(0.99, whiten=None), ZeroBiasAutoencoder(N_UNITS, tol=0, random_state=seed)
+        ),
+    }
+
+
+def compare(transformers, X_train, X_test, y_train, y_test, digit):
+    """Print a table of accuracy and novelty AUC; return the transformers fitted to all digits."""
+    print(
+        f"\nAccuracy of one logistic regression on the codes; AUC of telling {digit}s by score_samples, trained without"
+    )
+    print(f"  {'':<46} accuracy      novelty")
+    fitted = {}
+    for name, transformer in transformers.items():
+        classifier = LogisticRegression(C=0.1, max_iter=2000)
+        model = make_pipeline(transformer, StandardScaler(), classifier).fit(X_train, y_train)
+        fitted[name], auc = model[0], ""
+        if hasattr(transformer, "score_samples"):
+            others = clone(transformer).fit(X_train[y_train != digit])
+            auc = f"{roc_auc_score(y_test != digit, others.score_samples(X_test)):11.3f}"
+        print(f"  {name:<46} {100 * model.score(X_test, y_test):6.1f} %  {auc}", flush=True)
+    return fitted
+
+
+def save_picture(fitted, X_test, y_test, options):
+    """Draw filters and energies; return the exit code."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        print('\nNo picture of filters and energies: that needs matplotlib (pip install "skae[plot]").')
+        return 0
+    contractive, zero_bias = [model for name, model in fitted.items() if "Autoencoder" in name]
+    whitener, units = zero_bias[0], zero_bias[-1].components_
+    figure = Figure(figsize=(11, 8), layout="constrained")
+    left, right, below = (figure.add_subfigure(part) for part in split_figure(figure))
+    draw_filters(left, contractive.components_[:100], "ContractiveAutoencoder: 100 filters")
+    draw_filters(right, units[:100] @ whitener.components_, "ZeroBiasAutoencoder: 100 filters")
+    axes = below.subplots()
+    scores = contractive.score_samples(X_test)
+    axes.boxplot([scores[y_test == digit] for digit in range(10)], tick_labels=range(10))
+    axes.set(title="ContractiveAutoencoder: energy of the test digits", xlabel="digit", ylabel="score_samples")
+    try:
+        figure.savefig(options.output, dpi=120)
+    except OSError as error:
+        print(f"\nCannot write the picture of filters and energies: {error}", file=sys.stderr)
+        return 1
+    print(f"\nPicture of filters and energies: {pathlib.Path(options.output).resolve()}")
+    return 0
+
+
+def split_figure(figure):
+    """Return the parts of a figure: two above, one below."""
+    grid = figure.add_gridspec(3, 2)
+    return grid[:2, 0], grid[:2, 1], grid[2, :]
+
+
+def draw_filters(figure, filters, title):
+    """Draw ten rows of ten filters of 8 x 8 pixels, each in its own range."""
+    figure.suptitle(title)
+    for axes, row in zip(figure.subplots(10, 10).ravel(), filters, strict=True):
+        limit = abs(row).max()
+        axes.imshow(row.reshape(8, 8), cmap="gray", vmin=-limit, vmax=limit, interpolation="bicubic")
+        axes.set_axis_off()
 
 
 if __name__ == "__main__":

@@ -482,7 +482,7 @@ def test_interrupted_print_changes_nothing(rng, monkeypatch):
 
 def test_warning_raised_as_an_error_changes_nothing(rng):
     """Where warnings are errors, that of convergence is an exception like any other."""
-    for estimator, width in states("fit", rng, max_iter=2):
+    for estimator, width in states("fit", rng, max_iter=2, learning_rate="constant"):
         with unchanged(estimator), warnings.catch_warnings():
             warnings.simplefilter("error")
             with pytest.raises(ConvergenceWarning):
@@ -608,10 +608,10 @@ def test_ordinary_data_warn_of_nothing(solver, method, rng):
 def test_warning_names_what_to_raise(rng):
     """A fit stopped at max_iter while its loss still falls says so; tol=0 and a finished one are silent."""
     X = make_X(rng)
-    _, messages = attempt(make(max_iter=3), X)
+    _, messages = attempt(make(max_iter=3, learning_rate="constant"), X)
     assert len(messages) == 1
     assert "max_iter=3" in messages[0]
-    assert attempt(make(max_iter=3, tol=0.0), X)[1] == []
+    assert attempt(make(max_iter=3, learning_rate="constant", tol=0.0), X)[1] == []
     assert attempt(make(max_iter=2000, solver="lbfgs", tol=1e-3), X)[1] == []
 
 
