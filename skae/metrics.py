@@ -10,8 +10,8 @@ __all__ = ["parseval_gap"]
 def parseval_gap(estimator, X):
     """Return how far the active weights are from Parseval's identity, sum_{k active} (w_k.x)^2 = |x|^2.
 
-    Where the active weights of each sample form a Parseval frame, the autoencoder reconstructs it exactly (ZAE
-    eq. 6 and 7; x is taken from the visible bias c). The gap is::
+    Minimising the reconstruction error of a model without hidden bias drives the active weights of each sample
+    towards a Parseval frame (ZAE eq. 6 and 7). With a visible bias c, the gap is::
 
         mean_x | sum_{k active} (w_k.x)^2 - |x - c|^2 | / mean_x |x - c|^2
 
@@ -27,6 +27,11 @@ def parseval_gap(estimator, X):
     float
         0 for a Parseval frame, 1 where no unit is active.
 
+    Raises
+    ------
+    ValueError
+        If the model has a hidden bias, or a decoder of its own.
+
     Examples
     --------
     >>> from sklearn.datasets import load_digits
@@ -38,6 +43,10 @@ def parseval_gap(estimator, X):
     True
     """
     X, p = estimator._validate_prediction(X)
+    if p["b"] is not None or p["V"] is not p["W"]:
+        raise ValueError(
+            f"parseval_gap needs tied weights and no hidden bias (ZeroBiasAutoencoder), got {type(estimator).__name__}"
+        )
     activation = estimator._activation()
     gap = total = 0.0
     for _, block in row_blocks(X, len(p["W"])):

@@ -183,12 +183,9 @@ def _glorot(n_components, n_features, sample, rng):
 
 def _data(n_components, n_features, sample, rng):
     """Randomly chosen centred samples, no two alike: tied units that start alike stay alike."""
-    distinct = {}
-    for i in rng.permutation(sample.X.shape[0]):
-        distinct.setdefault(sample.X[i].tobytes(), i)
-        if len(distinct) == n_components:
-            break
-    return _centred(sample.X[list(distinct.values())], sample.mean)
+    # In an order of their own, so that repeating or reordering the rows changes nothing.
+    distinct = np.unique(sample.X, axis=0)
+    return _centred(distinct[rng.permutation(len(distinct))[:n_components]], sample.mean)
 
 
 def _pca(n_components, n_features, sample, rng):

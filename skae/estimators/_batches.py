@@ -70,6 +70,10 @@ def moments(X, sample_weight=None, chosen=None):
         if mass > 0.0:
             mean = weight @ block / mass
             block -= mean
+            # The mean's own rounding (Chan et al. 1983): constant columns have no variance.
+            correction = weight @ block / mass
+            mean += correction
+            block -= correction
             block *= block
             total = merge_moments(total, (mass, mean, weight @ block / mass))
     return total

@@ -13,6 +13,9 @@ _PRODUCT_FLOOR = {np.dtype(np.float32): 1e-4, np.dtype(np.float64): 1e-8}
 # Below these shares X itself hardly holds a direction's variance: it counts as none.
 _RANK_FLOOR = {np.dtype(np.float32): 1e-10, np.dtype(np.float64): 1e-20}
 
+# Below this variance, squares are not normal numbers any more.
+_LOST = {np.dtype(np.float32): 1e-25, np.dtype(np.float64): 1e-290}
+
 
 @dataclasses.dataclass(frozen=True)
 class Factor:
@@ -43,7 +46,7 @@ class Factor:
         return Factor(np.linalg.qr(self.R, mode="r")) if m > 2 * d else self
 
 
-def principal_components(X, sample_weight, mean, keep, dtype, noise=0.0):
+def principal_components(X, sample_weight, mean, keep, dtype, noise):
     """Return the sums of squares along the principal components that are kept, and the components.
 
     Parameters
@@ -58,8 +61,8 @@ def principal_components(X, sample_weight, mean, keep, dtype, noise=0.0):
         Maps all sums of squares, in decreasing order and without those that are none, to how many to keep.
     dtype : numpy dtype
         That of the data: it decides which directions count as having none.
-    noise : float, default=0.0
-        Sum of squares that the rounding of the data alone explains.
+    noise : ndarray of shape (d,)
+        Sum of squares that the rounding of each feature alone explains.
 
     Returns
     -------
@@ -72,22 +75,22 @@ def principal_components(X, sample_weight, mean, keep, dtype, noise=0.0):
     routes = [] if X.shape[0] < X.shape[1] else [np.dtype(X.dtype), np.dtype(np.float64)]
     for route in routes:
         squares, components = _by_products(X, sample_weight, mean, route)
-        k = _kept(squares, keep, _RANK_FLOOR[dtype], noise)
+        k = _kept(squares, keep, _RANK_FLOOR[dtype], components**2 @ noise)
         if squares[k - 1] > _PRODUCT_FLOOR[route] * squares[0]:
             break
     else:
         factor = empty.with_rows(X, sample_weight, mean)
         _, singular, components = np.linalg.svd(factor.R, full_matrices=False)
         squares = singular**2
-        k = _kept(squares, keep, _RANK_FLOOR[dtype], noise)
+        k = _kept(squares, keep, _RANK_FLOOR[dtype], components**2 @ noise)
     components = components[:k]
     largest = np.take_along_axis(components, np.abs(components).argmax(axis=1)[:, None], axis=1)
     return squares[:k], components * np.sign(largest)
 
 
 def _kept(squares, keep, floor, noise):
-    """How many to keep of those that are not none; at least one."""
-    return max(1, keep(squares[squares > max(floor * squares[0], noise)]))
+    """How many to keep of the sums of squares that are above their noise and a share of the largest; at least one."""
+    return max(1, keep(squares[squares > np.maximum(floor * squares[0], noise)]))
 
 
 def _by_products(X, sample_weight, mean, dtype):
@@ -102,7 +105,7 @@ def _by_products(X, sample_weight, mean, dtype):
             mass += len(block) if sample_weight is None else sample_weight[rows].sum()
     rounding = mean - mean.astype(dtype).astype(np.float64)
     scatter -= mass * np.outer(rounding, rounding)
-    if not np.isfinite(scatter).all():
-        return np.array([1.0, 0.0]), np.zeros((2, d))
+    if not np.isfinite(scatter).all() or scatter.trace() < _LOST[dtype] * mass:
+        return np.zeros(1), np.zeros((1, d))
     squares, vectors = np.linalg.eigh(scatter)
     return np.maximum(squares[::-1], 0.0), vectors.T[::-1]

@@ -15,7 +15,7 @@ from skae._sklearn_compat import (
     _fit_context,
     validate_data,
 )
-from skae.estimators._batches import checked_weight, merge_moments, moments, row_blocks
+from skae.estimators._batches import checked_weight, merge_moments, moments, row_blocks, value_range
 from skae.estimators._principal import Factor, principal_components
 from skae.estimators._training import unchanged_on_error
 
@@ -41,7 +41,8 @@ class PCAWhitener(TransformerMixin, BaseEstimator):
     ----------
     n_components : int, float or None, default=None
         Number of components to keep; a float in (0, 1] is the fraction of variance to keep; None keeps all. Never
-        more than the rank of the data.
+        more than the rank of the data. The last components of images are noise, which whitening would raise to
+        unit variance: keep a fraction such as 0.99 there, or use `eps`.
 
     whiten : {"pca", "zca"} or None, default="pca"
         "pca": each component has unit variance. "zca": the same, rotated back to the features, so that the
@@ -87,7 +88,9 @@ class PCAWhitener(TransformerMixin, BaseEstimator):
     Notes
     -----
     Products are in X's type and sums over blocks of rows in float64, so float32 data stay float32; where that
-    is not exact enough for the smallest variance that is kept, they are repeated in float64 or by QR.
+    is not exact enough for the smallest variance that is kept, they are repeated in float64 or by QR, which takes
+    several times as long. In float32 a direction whose standard deviation is below 1e-5 of the largest counts as
+    having none.
 
     Examples
     --------
@@ -181,7 +184,14 @@ class PCAWhitener(TransformerMixin, BaseEstimator):
         X = validate_data(
             self, X, reset=reset, accept_sparse="csr", dtype=DTYPES, ensure_min_samples=ensure_min_samples
         )
-        return X, checked_weight(X, sample_weight)[0]
+        sample_weight, rows = checked_weight(X, sample_weight)
+        if rows is not None and len(rows) < ensure_min_samples:
+            raise ValueError(f"sample_weight leaves 1 sample, while fit needs at least {ensure_min_samples}")
+        low, high = value_range(X, rows)
+        largest = max(high, -low)
+        if largest > np.sqrt(np.finfo(np.float64).max / (4.0 * X.shape[1] * X.shape[0])):
+            raise ValueError(f"X holds values up to {largest:.3g}, whose squares float64 cannot hold; scale them")
+        return X, sample_weight
 
     def _current_factor(self):
         """The rows seen so far, as a `Factor`."""
@@ -205,7 +215,7 @@ class PCAWhitener(TransformerMixin, BaseEstimator):
     def _set_components(self, X, sample_weight, mean, dtype):
         """Set the components and variances from the rows of X about `mean`."""
         total = float(self.var_.sum()) * float(self.n_samples_seen_)
-        rounding = 4.0 * np.finfo(dtype).eps * float(np.abs(self.mean_).max())
+        rounding = 4.0 * float(np.finfo(dtype).eps) * np.abs(self.mean_)
         squares, components = principal_components(
             X,
             sample_weight,
@@ -221,10 +231,10 @@ class PCAWhitener(TransformerMixin, BaseEstimator):
 
     def _n_kept(self, squares, total):
         """How many of the sums of squares to keep."""
-        if self.n_components is None:
-            return len(squares)
         if isinstance(self.n_components, Integral):
             return min(self.n_components, len(squares))
+        if self.n_components is None or self.n_components == 1.0:  # rounding may hide the smallest in the sum
+            return len(squares)
         # The first at which the share is reached; rounding must not ask for one more than there are.
         return min(int(np.searchsorted(np.cumsum(squares), self.n_components * total)) + 1, len(squares))
 
@@ -382,9 +392,17 @@ class ContrastNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         ndarray of shape (n_samples, n_features)
             Rows of mean 0 and standard deviation (almost) 1, in X's dtype.
         """
-        X = validate_data(self, X, reset=not hasattr(self, "n_features_in_"), dtype=DTYPES)
-        out = X - X.mean(axis=1, keepdims=True)
-        deviation = np.sqrt(np.mean(out * out, axis=1, keepdims=True)) + float(self.eps)
+        X = validate_data(self, X, reset=False, dtype=DTYPES)
+        # In units of the largest value, so that no square is lost; the mean is taken off twice for its rounding.
+        largest = np.abs(X).max(axis=1, keepdims=True)
+        unit = np.where(largest > 0.0, largest, 1.0).astype(X.dtype)
+        out = X / unit
+        out -= out.mean(axis=1, keepdims=True)
+        out -= out.mean(axis=1, keepdims=True)
+        deviation = np.sqrt(np.mean(out * out, axis=1, keepdims=True))
+        constant = X.min(axis=1, keepdims=True) == X.max(axis=1, keepdims=True)
+        deviation += (float(self.eps) / unit.astype(np.float64)).astype(X.dtype)
+        out[constant[:, 0]] = 0.0
         return np.divide(out, deviation, out=out, where=deviation > 0.0)
 
     def __sklearn_tags__(self):

@@ -63,7 +63,7 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
     Attributes
     ----------
     threshold_ : float
-        The threshold in X's unit (for "tlin" in its square).
+        The threshold in X's unit (for "tlin" in its square); `partial_fit` keeps that of its first rows.
 
     dead_unit_fraction_ : float
         Fraction of the units that no training row activates (after `partial_fit`, none of the last rows).
@@ -164,7 +164,8 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
 
     def _data_unit(self):
         """Root mean variance of the features: in this unit the threshold is what the parameter says."""
-        return float(np.sqrt(self.var_.mean())) or 1.0
+        rounding = 8.0 * np.finfo(np.float64).eps * np.abs(self.mean_)
+        return float(np.sqrt(self.var_[self.var_ > rounding**2].sum() / len(self.var_))) or 1.0
 
     def _diagnose(self, objective, theta, batches, rng):
         self.threshold_ = float(self.threshold) * self._unit ** (2 if self.activation == "tlin" else 1)

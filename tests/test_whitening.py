@@ -1,0 +1,759 @@
+"""PCAWhitener and ContrastNormalizer: their identities, what they refuse, and what they leave alone."""
+
+import contextlib
+import copy
+import pickle
+import tracemalloc
+import warnings
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
+
+from skae import ContrastNormalizer, PCAWhitener
+from skae._sklearn_compat import InvalidParameterError
+
+DTYPES = [np.float32, np.float64]
+WHITEN = ["pca", "zca", None]
+ROUNDING = {np.float32: 1e-3, np.float64: 1e-6}
+FITTED = ["components_", "explained_variance_", "explained_variance_ratio_", "mean_", "var_", "n_samples_seen_"]
+
+few_examples = settings(deadline=None, max_examples=60)
+
+
+def low_rank(rng, n, d, rank, ratio=0.8):
+    """Centred rows of a rank (at most n - 1), with standard deviations that fall by a ratio."""
+    U = rng.standard_normal((n, rank))
+    U, _ = np.linalg.qr(U - U.mean(axis=0))
+    V, _ = np.linalg.qr(rng.standard_normal((d, rank)))
+    return (U * (np.sqrt(n - 1.0) * ratio ** np.arange(rank))) @ V.T
+
+
+def make_X(rng, n=60, d=5):
+    """Correlated rows of full rank, around a mean that is not zero."""
+    return low_rank(rng, n, d, d) + rng.standard_normal(d)
+
+
+@st.composite
+def matrices(draw, per_feature=True):
+    """Rows, wider or taller, of any rank, scale and place; and the rank."""
+    n, d = draw(st.integers(2, 40)), draw(st.integers(1, 20))
+    rank = draw(st.integers(1, min(n - 1, d)))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    X = low_rank(rng, n, d, rank) + draw(st.sampled_from([0.0, 1.0, 100.0])) * rng.standard_normal(d)
+    X *= draw(st.sampled_from([1e-3, 0.3, 1.0, 1e3]))
+    if per_feature:
+        X *= 10.0 ** rng.uniform(-3.0, 3.0, d)
+    return X, rank
+
+
+def covariance(Z):
+    """The covariance of the columns, in float64, always a matrix."""
+    return np.atleast_2d(np.cov(Z.astype(np.float64), rowvar=False))
+
+
+def assert_like(a, b, *, rtol, atol=0.0):
+    """Assert that two whiteners have learnt the same."""
+    for name in FITTED:
+        assert_allclose(getattr(a, name), getattr(b, name), rtol=rtol, atol=atol, err_msg=name)
+
+
+@contextlib.contextmanager
+def unchanged(estimator):
+    """Assert that the body leaves vars(estimator) as they were, to the bit."""
+    before = joblib.hash(vars(estimator))
+    yield
+    assert joblib.hash(vars(estimator)) == before
+
+
+# The identity
+
+
+@few_examples
+@given(matrices(), st.sampled_from(DTYPES))
+def test_whitened_covariance_is_the_identity(data, dtype):
+    """Kept components have unit variance and no covariance, whatever the shape, rank, scales and place."""
+    X, _ = data
+    Z = PCAWhitener().fit_transform(X.astype(dtype))
+    assert_allclose(covariance(Z), np.eye(Z.shape[1]), atol=ROUNDING[dtype])
+
+
+@few_examples
+@given(matrices(), st.sampled_from(DTYPES))
+def test_zca_covariance_is_a_projection(data, dtype):
+    """Rotated back, the covariance is the projector on the kept subspace: the identity at full rank."""
+    X, _ = data
+    whitener = PCAWhitener(whiten="zca").fit(X.astype(dtype))
+    V = whitener.components_.astype(np.float64)
+    Z = whitener.transform(X.astype(dtype))
+    assert Z.shape == X.shape
+    assert_allclose(covariance(Z), V.T @ V, atol=ROUNDING[dtype])
+
+
+@few_examples
+@given(matrices())
+def test_the_rank_is_found(data):
+    """In float64 as many components are kept as the data have directions, over 12 orders of variance."""
+    X, rank = data
+    assert PCAWhitener().fit(X).n_components_ == rank
+
+
+@few_examples
+@given(matrices(per_feature=False), st.sampled_from(DTYPES))
+def test_the_rank_is_found_on_a_common_scale(data, dtype):
+    """Rounding is not taken for a direction, in float32 neither, at means a hundred times the deviation."""
+    X, rank = data
+    assert PCAWhitener().fit(X.astype(dtype)).n_components_ == rank
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_far_feature_does_not_hide_the_others(dtype, rng):
+    """A feature with a large mean is rounded itself; a small one beside it, which is exact, is kept."""
+    X = rng.standard_normal((200, 3)) * [100.0, 1.0, 1e-2]
+    X[:, 0] += 1e5 if dtype == np.float32 else 1e14
+    whitener = PCAWhitener().fit(X.astype(dtype))
+    assert whitener.n_components_ == 3
+
+
+@few_examples
+@given(matrices(), st.sampled_from(WHITEN), st.sampled_from([1, 2, 0.9, None]))
+def test_inverse_transform_is_exact_on_the_kept_subspace(data, whiten, n_components):
+    """The way back gives the projection of the data on the kept components, around their mean."""
+    X, _ = data
+    whitener = PCAWhitener(n_components, whiten=whiten).fit(X)
+    V = whitener.components_
+    expected = whitener.mean_ + (X - whitener.mean_) @ V.T @ V
+    scale = np.abs(X).max()
+    assert_allclose(whitener.inverse_transform(whitener.transform(X)), expected, atol=1e-10 * scale)
+    if n_components is None:
+        assert_allclose(expected, X, atol=1e-9 * scale)
+
+
+@pytest.mark.parametrize("whiten", WHITEN)
+@pytest.mark.parametrize("eps", [0.0, 0.1])
+def test_transform_is_the_formula(whiten, eps, rng):
+    """Codes are those of the docstring, from the public attributes."""
+    X = make_X(rng)
+    whitener = PCAWhitener(3, whiten=whiten, eps=eps).fit(X)
+    V, variances = whitener.components_, whitener.explained_variance_
+    scale = 1.0 / np.sqrt((np.full(3, variances.mean()) if whiten is None else variances) + eps)
+    Z = (X - whitener.mean_) @ V.T * scale
+    assert_allclose(whitener.transform(X), Z @ V if whiten == "zca" else Z, rtol=1e-12, atol=1e-13)
+    assert_allclose(whitener.inverse_transform(whitener.transform(X)), whitener.mean_ + (Z / scale) @ V, rtol=1e-10)
+
+
+@pytest.mark.parametrize("shape", [(80, 6), (6, 20)])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_agrees_with_pca(dtype, shape, rng):
+    """Variances, shares and components (up to the sign) are those of scikit-learn's PCA."""
+    X = low_rank(rng, *shape, 5) + rng.standard_normal(shape[1])
+    whitener, pca = PCAWhitener(4).fit(X.astype(dtype)), PCA(4, svd_solver="full").fit(X)
+    rtol = 1e-4 if dtype == np.float32 else 1e-10
+    assert_allclose(whitener.mean_, pca.mean_, rtol=rtol)
+    assert_allclose(whitener.explained_variance_, pca.explained_variance_, rtol=rtol)
+    assert_allclose(whitener.explained_variance_ratio_, pca.explained_variance_ratio_, rtol=rtol)
+    assert_allclose(np.abs(np.sum(whitener.components_ * pca.components_, axis=1)), 1.0, rtol=rtol)
+    assert_allclose(whitener.components_ @ whitener.components_.T, np.eye(4), atol=10 * rtol)
+
+
+def test_components_have_a_sign_of_their_own(rng):
+    """The largest entry of each component is positive, so that two fits do not differ by signs."""
+    components = PCAWhitener().fit(make_X(rng)).components_
+    assert (components[np.arange(5), np.abs(components).argmax(axis=1)] > 0.0).all()
+
+
+@pytest.mark.parametrize("eps", [0.0, 0.5])
+def test_zca_keeps_the_direction_of_the_input(eps, rng):
+    """The zca map is symmetric and positive definite: no rotation, only damping and boosting."""
+    X = make_X(rng)
+    whitener = PCAWhitener(whiten="zca", eps=eps).fit(X)
+    M = whitener.transform(np.eye(5) + whitener.mean_)
+    assert_allclose(M, M.T, atol=1e-12)
+    assert np.linalg.eigvalsh(M).min() > 0.0
+
+
+@pytest.mark.parametrize("n_components", [None, 2])
+def test_a_common_scale(n_components, rng):
+    """whiten=None makes the mean variance of the components 1, and keeps their ratios and the distances."""
+    X = make_X(rng)
+    whitener = PCAWhitener(n_components, whiten=None).fit(X)
+    Z = whitener.transform(X)
+    assert np.diag(covariance(Z)).mean() == pytest.approx(1.0)
+    assert_allclose(covariance(Z), np.diag(np.diag(covariance(Z))), atol=1e-12)
+    kept = whitener.inverse_transform(Z)
+    ratio = np.linalg.norm(kept[1:] - kept[0], axis=1) / np.linalg.norm(Z[1:] - Z[0], axis=1)
+    assert_allclose(ratio, ratio[0], rtol=1e-10)
+
+
+@pytest.mark.parametrize("whiten", WHITEN)
+def test_eps_damps_small_variances(whiten, rng):
+    """A variance v becomes v / (v + eps), least where v is small."""
+    X = make_X(rng)
+    plain, damped = PCAWhitener(whiten=whiten), PCAWhitener(whiten=whiten, eps=0.2)
+    before, after = (np.linalg.eigvalsh(covariance(each.fit_transform(X)))[::-1] for each in (plain, damped))
+    v = plain.explained_variance_
+    expected = v / (v.mean() + 0.2) if whiten is None else v / (v + 0.2)
+    assert_allclose(after, expected, rtol=1e-10)
+    assert (after < before).all()
+
+
+# How many components
+
+
+@pytest.mark.parametrize("fraction", [0.01, 0.3, 0.5, 0.9, 0.99, 0.999999])
+def test_a_fraction_keeps_the_fewest_that_reach_it(fraction, rng):
+    """One component fewer would fall short of the fraction of variance."""
+    whitener = PCAWhitener(fraction).fit(low_rank(rng, 100, 20, 12) + 3.0)
+    shares = whitener.explained_variance_ratio_
+    assert shares.sum() >= fraction
+    assert shares[:-1].sum() < fraction
+
+
+@pytest.mark.parametrize(
+    ("dtype", "smallest"),
+    [
+        *((np.float32, smallest) for smallest in (1.0, 1e-2, 1e-4)),
+        *((np.float64, smallest) for smallest in (1.0, 1e-4, 1e-8, 1e-9)),
+    ],
+)
+def test_a_fraction_of_one_keeps_all(smallest, dtype, rng):
+    """n_components=1.0 is None: a component whose share rounding hides in the sum is kept too."""
+    for _ in range(20):
+        X = (rng.standard_normal((300, 3)) * [1.0, 0.1, smallest]).astype(dtype)
+        assert PCAWhitener(1.0).fit(X).n_components_ == PCAWhitener().fit(X).n_components_ == 3
+
+
+@pytest.mark.parametrize(("n_components", "kept"), [(1, 1), (4, 4), (6, 6), (7, 6), (100, 6), (None, 6), (1.0, 6)])
+@pytest.mark.parametrize("shape", [(50, 9), (8, 30)])
+def test_never_more_than_the_rank(shape, n_components, kept, rng):
+    """An integer is the number of components, where the data have so many directions."""
+    whitener = PCAWhitener(n_components).fit(low_rank(rng, *shape, 6) + 1.0)
+    assert whitener.n_components_ == len(whitener.explained_variance_) == kept
+    assert whitener.components_.shape == (kept, shape[1])
+
+
+def test_shares_count_what_is_dropped(rng):
+    """explained_variance_ratio_ is the share of the whole variance, not of what is kept."""
+    X = make_X(rng)
+    whole, part = PCAWhitener().fit(X), PCAWhitener(2).fit(X)
+    assert whole.explained_variance_ratio_.sum() == pytest.approx(1.0)
+    assert_allclose(part.explained_variance_ratio_, whole.explained_variance_ratio_[:2])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"n_components": 0}, "n_components"),
+        ({"n_components": 0.0}, "n_components"),
+        ({"n_components": 1.5}, "n_components"),
+        ({"n_components": "mle"}, "n_components"),
+        ({"whiten": "none"}, "whiten"),
+        ({"whiten": True}, "whiten"),
+        ({"eps": -1.0}, "eps"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_invalid_parameters(method, parameters, words, rng):
+    """A parameter that does not exist is refused by name, and nothing is set."""
+    whitener = PCAWhitener(**parameters)
+    with unchanged(whitener), pytest.raises(InvalidParameterError, match=words):
+        getattr(whitener, method)(make_X(rng))
+
+
+# partial_fit
+
+
+def by_chunks(whitener, X, cuts, weight=None):
+    """Fit by chunks that end at `cuts`."""
+    for rows in np.split(np.arange(len(X)), cuts):
+        whitener.partial_fit(X[rows], sample_weight=None if weight is None else weight[rows])
+    return whitener
+
+
+@st.composite
+def cut_matrices(draw, **options):
+    """Rows, their rank, and where to cut them: any number of chunks, of one row too."""
+    X, rank = draw(matrices(**options))
+    return X, rank, sorted(draw(st.sets(st.integers(1, len(X) - 1))))
+
+
+@few_examples
+@given(cut_matrices(per_feature=False), st.sampled_from(DTYPES), st.sampled_from(WHITEN), st.integers(0, 3))
+def test_chunks_give_the_result_of_one_fit(data, dtype, whiten, n_dropped):
+    """Chunk by chunk, transform returns what one fit gives; components that are cut on the way too."""
+    X, rank, cuts = data
+    X = X.astype(dtype)
+    n_components = max(1, rank - n_dropped) if n_dropped else None
+    whole = PCAWhitener(n_components, whiten=whiten).fit(X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        chunked = by_chunks(PCAWhitener(n_components, whiten=whiten), X, cuts)
+    assert chunked.n_samples_seen_ == whole.n_samples_seen_
+    # Means a hundred times the deviation leave five digits of a float32.
+    assert_allclose(chunked.transform(X), whole.transform(X), atol=5e-3 if dtype == np.float32 else 1e-8)
+
+
+@few_examples
+@given(cut_matrices())
+def test_chunks_of_features_of_unlike_scales(data):
+    """Chunk by chunk, over 12 orders of variance, the whitened features are those of one fit."""
+    X, rank, cuts = data
+    whole, chunked = PCAWhitener(whiten="zca").fit(X), by_chunks(PCAWhitener(whiten="zca"), X, cuts)
+    assert chunked.n_components_ == rank
+    assert_allclose(chunked.transform(X), whole.transform(X), atol=1e-5)
+    Z = chunked.set_params(whiten="pca").transform(X)
+    assert_allclose(covariance(Z), np.eye(rank), atol=1e-6)
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 50])
+def test_weighted_chunks(chunk, rng):
+    """Weights go through chunks: the result is that of one weighted fit."""
+    X, weight = make_X(rng, n=100), rng.uniform(0.1, 3.0, 100)
+    chunked = by_chunks(PCAWhitener(), X, range(chunk, 100, chunk), weight)
+    assert_like(chunked, PCAWhitener().fit(X, sample_weight=weight), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(100, 5), (6, 20), (500, 30)])
+def test_partial_fit_goes_on_after_fit(shape, dtype, rng):
+    """After a fit that kept all, partial_fit is exact, and does not warn."""
+    X = (low_rank(rng, *shape, 5) + 1.0).astype(dtype)
+    half = shape[0] // 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        whitener = PCAWhitener().fit(X[:half]).partial_fit(X[half:])
+    assert_allclose(whitener.transform(X), PCAWhitener().fit_transform(X), atol=ROUNDING[dtype])
+
+
+@pytest.mark.parametrize("n_components", [2, 0.5])
+def test_partial_fit_says_what_a_fit_has_dropped(n_components, rng):
+    """After a fit that cut components, partial_fit warns; after partial_fit alone, which cut nothing, it does not."""
+    X = make_X(rng)
+    whitener = PCAWhitener(n_components).fit(X)
+    with pytest.warns(UserWarning, match="kept 2 components only"):
+        whitener.partial_fit(X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        whitener.partial_fit(X)
+        PCAWhitener(n_components).partial_fit(X).partial_fit(X)
+
+
+def test_fit_forgets_what_partial_fit_saw(rng):
+    """A fit starts afresh, of another width too."""
+    X = make_X(rng)
+    whitener = PCAWhitener().partial_fit(X).fit(X[:, :3])
+    assert_like(whitener, PCAWhitener().fit(X[:, :3]), rtol=0.0)
+    assert whitener.n_features_in_ == 3
+
+
+def test_first_row_alone(rng):
+    """One row has no variance: it becomes zero, and is right as part of more rows."""
+    X = make_X(rng)
+    whitener = PCAWhitener().partial_fit(X[:1])
+    assert_array_equal(whitener.transform(X[:1]), np.zeros((1, 1)))
+    assert_allclose(whitener.partial_fit(X[1:]).transform(X), PCAWhitener().fit_transform(X), atol=1e-10)
+
+
+@pytest.mark.parametrize("n_components", [None, 2])
+def test_copies_go_on(n_components, rng):
+    """Pickle, skops and deepcopy transform to the same bits, and so do further chunks; clone is unfitted."""
+    X = make_X(rng)
+    whitener = PCAWhitener(n_components).partial_fit(X[:30])
+    trusted = ["skae.estimators._whitening.PCAWhitener"]
+    twins = [
+        pickle.loads(pickle.dumps(whitener)),
+        copy.deepcopy(whitener),
+        skops.io.loads(skops.io.dumps(whitener), trusted=trusted),
+    ]
+    expected = whitener.partial_fit(X[30:]).transform(X)
+    for twin in twins:
+        assert_array_equal(twin.partial_fit(X[30:]).transform(X), expected)
+    assert not hasattr(clone(whitener), "components_")
+
+
+# Weights
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(60, 5), (8, 20)])
+def test_integer_weights_are_repeated_rows(shape, dtype, rng):
+    """A row of weight 3 is three rows, one of weight 0 none, for n > d and n < d."""
+    X, weight = (low_rank(rng, *shape, 5) + 1.0).astype(dtype), rng.integers(1, 4, shape[0])
+    weight[::4] = 0
+    weighted = PCAWhitener(3).fit(X, sample_weight=weight)
+    repeated = PCAWhitener(3).fit(np.repeat(X, weight, axis=0))
+    absent = PCAWhitener(3).fit(X[weight > 0], sample_weight=weight[weight > 0])
+    rtol = 1e-4 if dtype == np.float32 else 1e-9
+    assert_like(weighted, repeated, rtol=rtol, atol=rtol)
+    assert_like(weighted, absent, rtol=rtol, atol=rtol)
+    Z = weighted.transform(X).astype(np.float64)
+    assert_allclose(np.cov(Z.T, fweights=weight), np.eye(3), atol=ROUNDING[dtype])
+
+
+def test_weights_that_leave_one_row_are_refused(rng):
+    """A fit needs two rows of positive weight, as it needs two rows."""
+    whitener = PCAWhitener()
+    with unchanged(whitener), pytest.raises(ValueError, match="1 sample"):
+        whitener.fit(make_X(rng), sample_weight=np.arange(60) == 7)
+
+
+# Unusual data
+
+
+@pytest.mark.parametrize("whiten", WHITEN)
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_constant_and_duplicate_columns(dtype, method, whiten, rng):
+    """They add no direction: the covariance of what is kept is the identity, and the way back is exact."""
+    X = make_X(rng)[:, [0, 1, 0, 2, 3, 4, 1]]
+    X[:, 5] = 0.1
+    X = X.astype(dtype)
+    whitener = getattr(PCAWhitener(whiten=whiten), method)(X)
+    assert whitener.n_components_ == 4
+    Z = whitener.transform(X)
+    assert_allclose(whitener.inverse_transform(Z), X, atol=ROUNDING[dtype])
+    if whiten == "pca":
+        assert_allclose(covariance(Z), np.eye(4), atol=ROUNDING[dtype])
+
+
+@pytest.mark.parametrize("whiten", WHITEN)
+@pytest.mark.parametrize("n_components", [None, 3, 0.9])
+@pytest.mark.parametrize("value", [0.0, 0.1, -1e6])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_constant_data(dtype, value, n_components, whiten):
+    """Rows that are all alike become zero, without a warning, and come back."""
+    X = np.full((7, 4), value, dtype=dtype)
+    for method in ("fit", "partial_fit"):
+        whitener = getattr(PCAWhitener(n_components, whiten=whiten), method)(X)
+        Z = whitener.transform(X)
+        assert np.abs(Z).max() < 1e-3
+        assert_allclose(whitener.inverse_transform(Z), X, rtol=1e-6)
+
+
+def test_one_feature(rng):
+    """A single column is standardised."""
+    X = 5.0 + 2.0 * rng.standard_normal((40, 1))
+    assert_allclose(PCAWhitener().fit_transform(X), (X - X.mean()) / X.std(ddof=1), rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("exponent", [-30, -18, 18, 21, 30])
+def test_extreme_scales(exponent, dtype, rng):
+    """Scales at which squares leave float32 whiten as any other, without a warning of numpy's."""
+    X = (make_X(rng) * 10.0**exponent).astype(dtype)
+    for method in ("fit", "partial_fit"):
+        Z = getattr(PCAWhitener(), method)(X).transform(X)
+        assert_allclose(covariance(Z), np.eye(5), atol=ROUNDING[dtype])
+
+
+def test_values_whose_squares_overflow_are_refused(rng):
+    """What float64 cannot square is refused in words, or whitened; it does not end in a model of zeros."""
+    X = make_X(rng) * 1e200
+    whitener = PCAWhitener()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            Z = whitener.fit_transform(X)
+        except ValueError as error:
+            assert "float64" in str(error)  # noqa: PT017
+        else:
+            assert_allclose(covariance(Z), np.eye(5), atol=1e-6)
+
+
+@pytest.mark.parametrize("shift", [0.0, 10.0])
+@pytest.mark.parametrize("shape", [(2000, 12), (11, 40)])
+def test_small_eigenvalues_of_float32(shape, shift, rng):
+    """float32 data give variances down to 1e-5 of the largest, right to 1 %, and their directions."""
+    n, d = shape
+    X = low_rank(rng, n, d, 8, ratio=np.sqrt(1e-5) ** (1 / 7)) + shift * rng.standard_normal(d)
+    whitener = PCAWhitener().fit(X.astype(np.float32))
+    assert_allclose(whitener.explained_variance_[:8], np.geomspace(1.0, 1e-5, 8), rtol=1e-2)
+    assert whitener.n_components_ == 8
+
+
+# Containers, dtypes, names
+
+
+@pytest.mark.parametrize("whiten", WHITEN)
+@pytest.mark.parametrize("predict", DTYPES)
+@pytest.mark.parametrize("train", DTYPES)
+def test_dtypes(train, predict, whiten, rng):
+    """Components have the dtype of the training data, results that of the data given; moments are float64."""
+    X = make_X(rng)
+    for method in ("fit", "partial_fit"):
+        whitener = getattr(PCAWhitener(whiten=whiten), method)(X.astype(train))
+        assert whitener.components_.dtype == train
+        assert whitener.mean_.dtype == whitener.explained_variance_.dtype == np.float64
+        Z = whitener.transform(X.astype(predict))
+        assert Z.dtype == whitener.inverse_transform(Z).dtype == predict
+        assert_allclose(Z, PCAWhitener(whiten=whiten).fit_transform(X), atol=1e-4)
+    assert PCAWhitener().fit_transform(np.arange(12).reshape(6, 2) ** 2).dtype == np.float64
+
+
+@pytest.mark.parametrize("kind", ["csr_matrix", "csr_array", "csc_array"])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_sparse_is_dense(method, dtype, kind, rng):
+    """Sparse rows give the same bits as the array, and are left as they were."""
+    X = make_X(rng, n=90).astype(dtype)
+    X[X < 0.3] = 0.0
+    S = getattr(sparse, kind)(X)
+    dense, thin = getattr(PCAWhitener(), method)(X), getattr(PCAWhitener(), method)(S)
+    assert_like(thin, dense, rtol=0.0)
+    assert_array_equal(thin.transform(S), dense.transform(X))
+    assert_array_equal(S.toarray(), X)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_memmap(method, rng, tmp_path):
+    """A read-only memmap gives the same bits as the array."""
+    X = make_X(rng)
+    np.save(tmp_path / "X.npy", X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    whitener, reference = getattr(PCAWhitener(), method)(mapped), getattr(PCAWhitener(), method)(X)
+    assert_array_equal(whitener.transform(mapped), reference.transform(X))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("n_components", [None, 5])
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_memory_does_not_grow_with_the_rows(method, n_components, weighted, tmp_path):
+    """A tall memmap is read a block at a time, also where float32 products do not suffice."""
+    X = np.memmap(tmp_path / "X", dtype=np.float32, mode="w+", shape=(100_000, 50))
+    X[:] = np.random.default_rng(0).standard_normal(X.shape) * np.geomspace(1.0, 1e-4, 50)
+    weight = np.full(len(X), 2.0) if weighted else None
+    tracemalloc.start()
+    getattr(PCAWhitener(n_components), method)(X, sample_weight=weight)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 12e6  # the data hold 20 MB
+
+
+def test_input_is_not_written_to(rng):
+    """X is left as it was, read-only too, by every method."""
+    X = make_X(rng)
+    before = X.copy()
+    X.flags.writeable = False
+    for whiten in WHITEN:
+        whitener = PCAWhitener(whiten=whiten).fit(X).partial_fit(X)
+        Z = whitener.transform(X)
+        Z.flags.writeable = False
+        whitener.inverse_transform(Z)
+    assert_array_equal(X, before)
+
+
+@pytest.mark.parametrize("whiten", WHITEN)
+def test_names_out(whiten, rng):
+    """zca keeps the names of the features; a rotation has names of its own."""
+    table = pd.DataFrame(make_X(rng), columns=list("abcde"))
+    whitener = PCAWhitener(3, whiten=whiten).set_output(transform="pandas").fit(table)
+    expected = list("abcde") if whiten == "zca" else [f"pcawhitener{k}" for k in range(3)]
+    assert whitener.get_feature_names_out().tolist() == whitener.transform(table).columns.tolist() == expected
+    with pytest.raises(ValueError, match="feature_names_in_"):
+        whitener.get_feature_names_out(list("edcba"))
+
+
+def test_the_kind_can_be_changed_on_a_fitted_whitener(rng):
+    """`whiten` and `eps` only scale what fit has found: set on a fitted whitener, they count."""
+    X = make_X(rng)
+    whitener = PCAWhitener().fit(X)
+    for whiten in WHITEN:
+        whitener.set_params(whiten=whiten, eps=0.1)
+        assert_array_equal(whitener.transform(X), PCAWhitener(whiten=whiten, eps=0.1).fit_transform(X))
+
+
+# Refusals
+
+
+def with_value(X, value):
+    """X with one value replaced."""
+    X = X.copy()
+    X[3, 1] = value
+    return X
+
+
+BAD_DATA = {
+    "nan": (lambda X: with_value(X, np.nan), "NaN"),
+    "inf": (lambda X: with_value(X, np.inf), "infinity"),
+    "sparse nan": (lambda X: sparse.csr_matrix(with_value(X, np.nan)), "NaN"),
+    "empty": (lambda X: X[:0], "0 sample"),
+    "no features": (lambda X: X[:, :0], "0 feature"),
+    "a vector": (lambda X: X[0], "2D array"),
+    "text": (lambda X: np.full(X.shape, "ten"), "could not convert string to float"),
+    "complex": (lambda X: X * 1j, "Complex data not supported"),
+}
+BAD_WEIGHTS = {
+    "negative": (lambda n: np.linspace(-1.0, 1.0, n), "[Nn]egative"),
+    "all zero": (np.zeros, r"zero|positive"),
+    "too short": (lambda n: np.ones(n - 1), "sample_weight"),
+    "nan": (lambda n: np.full(n, np.nan), "NaN"),
+    "infinite": (lambda n: np.full(n, np.inf), "infinity"),
+}
+
+
+@pytest.mark.parametrize("fitted", [False, True])
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize("case", BAD_DATA)
+def test_bad_data_is_refused_and_changes_nothing(case, method, fitted, rng):
+    """Data that cannot be used end in a sentence and leave the whitener as it was."""
+    spoil, words = BAD_DATA[case]
+    whitener = PCAWhitener().partial_fit(make_X(rng)) if fitted else PCAWhitener()
+    with unchanged(whitener), pytest.raises(ValueError, match=words):
+        getattr(whitener, method)(spoil(make_X(rng)))
+
+
+@pytest.mark.parametrize("fitted", [False, True])
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize("case", BAD_WEIGHTS)
+def test_bad_weights_are_refused_and_change_nothing(case, method, fitted, rng):
+    """Weights that make no sense end in a sentence about them."""
+    weights, words = BAD_WEIGHTS[case]
+    whitener = PCAWhitener().partial_fit(make_X(rng)) if fitted else PCAWhitener()
+    with unchanged(whitener), pytest.raises(ValueError, match=words):
+        getattr(whitener, method)(make_X(rng), sample_weight=weights(60))
+
+
+def test_one_sample_is_refused(rng):
+    """A fit needs two rows."""
+    whitener = PCAWhitener()
+    with unchanged(whitener), pytest.raises(ValueError, match="1 sample"):
+        whitener.fit(make_X(rng)[:1])
+
+
+@pytest.mark.parametrize("whiten", WHITEN)
+def test_another_width_is_refused(whiten, rng):
+    """transform, partial_fit and inverse_transform name the width that they got and the one that is right."""
+    whitener = PCAWhitener(3, whiten=whiten).partial_fit(make_X(rng))
+    for method in ("transform", "partial_fit"):
+        with unchanged(whitener), pytest.raises(ValueError, match=r"4 features.*5 features"):
+            getattr(whitener, method)(np.ones((3, 4)))
+    with pytest.raises(ValueError, match=f"{5 if whiten == 'zca' else 3} columns, got 4"):
+        whitener.inverse_transform(np.ones((2, 4)))
+
+
+def test_not_fitted():
+    """Every method says that the whitener is not fitted."""
+    whitener = PCAWhitener()
+    for method in ("transform", "inverse_transform"):
+        with pytest.raises(NotFittedError):
+            getattr(whitener, method)(np.ones((2, 3)))
+    with pytest.raises(NotFittedError):
+        whitener.get_feature_names_out()
+
+
+@pytest.mark.parametrize("method", ["transform", "inverse_transform"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_bad_values_to_transform(bad, method, rng):
+    """transform and inverse_transform refuse what is no number."""
+    whitener = PCAWhitener().fit(make_X(rng))
+    with unchanged(whitener), pytest.raises(ValueError, match=r"NaN|infinity"):
+        getattr(whitener, method)(with_value(make_X(rng), bad))
+
+
+def test_an_interrupted_fit_changes_nothing(rng, monkeypatch):
+    """Ctrl-C in the decomposition leaves a fitted whitener as it was."""
+
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    X = make_X(rng)
+    whitener = PCAWhitener().partial_fit(X)
+    monkeypatch.setattr("skae.estimators._whitening.principal_components", interrupt)
+    for method in ("fit", "partial_fit"):
+        with unchanged(whitener), pytest.raises(KeyboardInterrupt):
+            getattr(whitener, method)(X)
+
+
+# ContrastNormalizer
+
+
+@pytest.mark.parametrize("eps", [0.0, 1e-8, 10.0])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_contrast_is_the_formula(dtype, eps):
+    """Each row loses its mean and is divided by its standard deviation + eps, in X's dtype."""
+    X = load_digits().data[:50].astype(dtype)
+    Z = ContrastNormalizer(eps).fit_transform(X)
+    assert Z.dtype == dtype
+    expected = (X - X.mean(axis=1, keepdims=True)) / (X.std(axis=1, keepdims=True) + eps)
+    assert_allclose(Z, expected, rtol=1e-4 if dtype == np.float32 else 1e-12, atol=1e-5 if dtype == np.float32 else 0)
+
+
+def test_contrast_needs_no_fit(rng):
+    """It has no state: unfitted, fitted on other rows, row by row, the result is the same."""
+    X = make_X(rng)
+    Z = ContrastNormalizer().transform(X)
+    assert_array_equal(ContrastNormalizer().fit(X[:1]).transform(X), Z)
+    assert_allclose(np.vstack([ContrastNormalizer().transform(x[None]) for x in X]), Z, rtol=1e-12)
+    assert vars(ContrastNormalizer().fit(X)) == {"eps": 1e-8, "n_features_in_": 5}
+
+
+def test_contrast_does_not_change_the_estimator(rng):
+    """transform of an unfitted normaliser sets nothing on it: data of another width are welcome after."""
+    normalizer = ContrastNormalizer()
+    with unchanged(normalizer):
+        normalizer.transform(make_X(rng))
+    assert normalizer.transform(make_X(rng)[:, :3]).shape == (60, 3)
+
+
+@pytest.mark.parametrize("eps", [0.0, 1e-8, 1.0])
+@pytest.mark.parametrize("d", [1, 3, 64, 3072])
+@pytest.mark.parametrize("value", [0.0, 0.1, -200.3, 1e6 / 3.0])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_constant_row_becomes_zero(dtype, value, d, eps):
+    """The rounding of a constant row's mean is not blown up to a contrast."""
+    X = np.full((2, d), value, dtype=dtype)
+    assert_allclose(ContrastNormalizer(eps).transform(X), np.zeros((2, d)), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "scale"),
+    [*((np.float64, scale) for scale in (1e-200, 1e-30, 1e30, 1e200)), (np.float32, 1e-30), (np.float32, 1e30)],
+)
+def test_contrast_of_extreme_scales(dtype, scale, rng):
+    """Rows of any magnitude are normalised without overflow: the result is near 1."""
+    X = rng.standard_normal((4, 30))
+    expected = ContrastNormalizer(0.0).transform(X)
+    assert_allclose(ContrastNormalizer(0.0).transform((scale * X).astype(dtype)), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_contrast_leaves_its_input_alone(rng):
+    """Read-only rows are taken, and nothing is written to X."""
+    X = make_X(rng)
+    before = X.copy()
+    ContrastNormalizer().fit_transform(X)
+    assert_array_equal(X, before)
+    X.flags.writeable = False
+    ContrastNormalizer().fit_transform(X)
+
+
+def test_contrast_keeps_names(rng):
+    """One column in, one column out: the names stay."""
+    table = pd.DataFrame(make_X(rng), columns=list("abcde"))
+    normalizer = ContrastNormalizer().set_output(transform="pandas")
+    assert normalizer.fit_transform(table).columns.tolist() == list("abcde")
+    assert normalizer.get_feature_names_out().tolist() == list("abcde")
+
+
+def test_contrast_refuses(rng):
+    """NaN, another width than that of fit, and a negative eps are refused in words."""
+    X = make_X(rng)
+    normalizer = ContrastNormalizer().fit(X)
+    with unchanged(normalizer), pytest.raises(ValueError, match="NaN"):
+        normalizer.transform(with_value(X, np.nan))
+    with unchanged(normalizer), pytest.raises(ValueError, match="NaN"):
+        normalizer.fit(with_value(X[:, :4], np.nan))
+    with unchanged(normalizer), pytest.raises(ValueError, match=r"4 features.*5 features"):
+        normalizer.transform(X[:, :4])
+    with pytest.raises(InvalidParameterError, match="eps"):
+        ContrastNormalizer(-1.0).fit(X)
