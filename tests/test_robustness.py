@@ -615,7 +615,13 @@ def test_warning_names_what_to_raise(rng):
     assert attempt(make(max_iter=2000, solver="lbfgs", tol=1e-3), X)[1] == []
 
 
-# Threads: products of this size run on as many threads as there are
+# Threads: by default products of this size run on one thread, whatever the limit
+
+
+@pytest.fixture
+def always_threaded(monkeypatch):
+    """Let small products use all the threads that there are."""
+    monkeypatch.setattr("skae.estimators._threads._WORTH_THREADS", 0.0)
 
 
 def fit_on_threads(threads, X, **parameters):
@@ -627,7 +633,7 @@ def fit_on_threads(threads, X, **parameters):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_same_bits_at_one_thread_count(solver, threads, dtype, rng):
+def test_same_bits_at_one_thread_count(solver, threads, dtype, rng, always_threaded):
     """The same seed gives the same bits at one number of BLAS threads."""
     X = make_X(rng, n=200, d=48).astype(dtype) / 3.0
     a, b = (fit_on_threads(threads, X, solver=solver) for _ in range(2))
@@ -638,7 +644,7 @@ def test_same_bits_at_one_thread_count(solver, threads, dtype, rng):
 @pytest.mark.parametrize("batch_size", [100, 200])
 @pytest.mark.parametrize("activation", ["sigmoid", "relu", "softplus"])
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_thread_counts_agree(solver, activation, batch_size, rng):
+def test_thread_counts_agree(solver, activation, batch_size, rng, always_threaded):
     """float32 fits at one and two BLAS threads agree to 1e-5, with one batch in an epoch too."""
     X = make_X(rng, n=200, d=48).astype(np.float32) / 3.0
     parameters = {"solver": solver, "activation": activation, "batch_size": batch_size}
@@ -647,6 +653,14 @@ def test_thread_counts_agree(solver, activation, batch_size, rng):
         expected, difference = getattr(one, name), getattr(two, name) - getattr(one, name)
         assert np.linalg.norm(difference) <= 1e-5 * np.linalg.norm(expected), name
     assert_allclose(two.transform(X), one.transform(X), rtol=1e-4, atol=1e-5)
+
+
+def test_small_fits_give_the_same_bits_at_any_thread_count(rng):
+    """They run on one thread, whatever the limit."""
+    X = make_X(rng, n=200, d=48).astype(np.float32)
+    one, two = (fit_on_threads(threads, X) for threads in (1, 2))
+    for name in (*FITTED, "loss_curve_"):
+        assert_array_equal(getattr(one, name), getattr(two, name), err_msg=name)
 
 
 def blas_thread_counts():
