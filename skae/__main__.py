@@ -106,7 +106,8 @@ def models(alpha, seed):
 def compare(transformers, X_train, X_test, y_train, y_test, digit):
     """Print a table of accuracy and novelty AUC; return the transformers fitted to all digits."""
     print(
-        f"\nAccuracy of one logistic regression on the codes; AUC of telling {digit}s by score_samples, trained without"
+        "\nAccuracy of one logistic regression on the codes; novelty: ROC AUC of score_samples in telling "
+        f"{digit}s,\nleft out of the training there, from the other digits"
     )
     print(f"  {'':<46} accuracy      novelty")
     fitted = {}

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
-from skae.solvers._progress import Plateau, check_finite
+from skae.solvers._progress import Plateau, check_finite, total_weight
 from skae.visible import VISIBLE
 
 
@@ -125,7 +125,7 @@ def _weighted_mean(batches, rng, function):
     """Mean of function(X, target, sample_weight) over batches, weighted by their rows' weights."""
     total = mass = 0.0
     for X, target, sample_weight in batches(rng):
-        m = X.shape[0] if sample_weight is None else float(sample_weight.sum())
+        m = total_weight(X, sample_weight)
         total, mass = total + m * function(X, target, sample_weight), mass + m
     return total / mass
 

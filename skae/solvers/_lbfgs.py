@@ -6,7 +6,7 @@ import math
 import numpy as np
 from scipy.optimize import minimize
 
-from skae.solvers._progress import Epoch, Plateau, Result, check_finite
+from skae.solvers._progress import Epoch, Plateau, Result, check_finite, total_weight
 
 _ADVICE = "; bring the features to a common scale near 1 (StandardScaler, PCAWhitener)"
 
@@ -99,12 +99,12 @@ def _whole(objective, theta, batches, rng):
     if getattr(objective, "uses_mean_code", False):
         mean_code = mass = 0.0
         for X, _, sample_weight in batches(rng):
-            m = X.shape[0] if sample_weight is None else float(sample_weight.sum())
+            m = total_weight(X, sample_weight)
             mean_code, mass = mean_code + m * objective.mean_code(theta, X, sample_weight), mass + m
         mean_code = mean_code / mass
     value, grad, mass = 0.0, np.zeros(theta.size), 0.0
     for X, target, sample_weight in batches(rng):
-        m = X.shape[0] if sample_weight is None else float(sample_weight.sum())
+        m = total_weight(X, sample_weight)
         v, g = objective.value_and_grad(theta, X, target, sample_weight, mean_code=mean_code)
         value, grad, mass = value + m * v, grad + m * g.astype(np.float64), mass + m
     return value / mass, grad / mass

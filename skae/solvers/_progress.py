@@ -80,6 +80,11 @@ class Plateau:
         return self.stalled >= self.patience
 
 
+def total_weight(X, sample_weight):
+    """Return the weight of the rows of a batch together: their number where they have none."""
+    return X.shape[0] if sample_weight is None else float(sample_weight.sum())
+
+
 def check_finite(loss, when, theta=None, advice=""):
     """Raise DivergenceError unless the loss, and theta where given, are finite."""
     if not math.isfinite(loss):

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from skae.solvers._progress import DivergenceError, Epoch, Plateau, Result, check_finite
+from skae.solvers._progress import DivergenceError, Epoch, Plateau, Result, check_finite, total_weight
 from skae.solvers._update_rules import UpdateRule
 
 # A learning rate that nobody gave is tried for so many updates, and halved at most so many times.
@@ -82,7 +82,7 @@ class Stochastic:
                 for batch in batches(rng):
                     step_rate = float(rate * factor(n_steps, self.max_iter * len(batches)))
                     values.append(self._step(objective, theta, grad, state, batches, batch, step_rate))
-                    weights.append(_weight(batch))
+                    weights.append(total_weight(batch[0], batch[2]))
                     check_finite(values[-1], f"of epoch {len(curve) + 1}", advice=advice)
                     n_steps += 1
                 curve.append(float(np.average(values, weights=weights)))
@@ -102,7 +102,7 @@ class Stochastic:
         objective.project_gradient(theta, grad)
         if sample_weight is not None:
             # The mean over the batch counts as much as the batch's weight does in the epoch.
-            grad *= float(sample_weight.sum()) / batches.mean_weight
+            grad *= total_weight(X, sample_weight) / batches.mean_weight
         self.update_rule.update(theta, grad, state, rate)
         objective.project(theta)
         return value
@@ -153,12 +153,6 @@ class Stochastic:
                 if not math.isfinite(values[-1]):
                     return values
         return values
-
-
-def _weight(batch):
-    """The total weight of a batch's rows."""
-    X, _, sample_weight = batch
-    return X.shape[0] if sample_weight is None else float(sample_weight.sum())
 
 
 def largest_curvature(objective, theta, batch, rng, n_iter=10):
