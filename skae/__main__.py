@@ -36,7 +36,7 @@ def main(arguments=None):
     int
         Exit code: 0, or 1 where the picture cannot be written. Wrong arguments exit with 2.
     """
-    options = parser().parse_args(arguments)
+    options = checked(parser(), arguments)
     started = time.perf_counter()
     data = load_digits()
     X = (data.data / 16.0).astype("float32")
@@ -57,6 +57,21 @@ def parser():
     parser.add_argument("--jobs", type=int, default=None, help="processes of the grid search (default: 1)")
     parser.add_argument("--seed", type=int, default=0, help="random seed (default: %(default)s)")
     return parser
+
+
+def checked(parser, arguments):
+    """Return the options, refusing before any work what would fail after it."""
+    options = parser.parse_args(arguments)
+    output = pathlib.Path(options.output)
+    if output.is_dir() or not output.name:
+        parser.error(f"argument --output: {options.output!r} is not the name of a file")
+    if output.suffix.lower() not in (".png", ".pdf", ".svg"):
+        parser.error(f"argument --output: the picture is a .png, .pdf or .svg file, got {options.output!r}")
+    if not 0 <= options.seed < 2**32:
+        parser.error(f"argument --seed: must be from 0 to 2**32 - 1, got {options.seed}")
+    if options.jobs == 0:
+        parser.error("argument --jobs: must not be 0")
+    return options
 
 
 def select_alpha(X, options):

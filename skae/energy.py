@@ -1,13 +1,21 @@
-"""Reconstruction, vector field and energy of an autoencoder, on arrays.
+"""Reconstruction, vector field, energy and Laplacian of an autoencoder, and its dynamics, on arrays.
 
 X is (n, d), W and V are (k, d), V is W when tied; b is (k,) or None, c is (d,).
 The functions take one block of rows; the estimators cut large inputs into blocks.
 """
 
+import math
+
 from skae import _ops as ops
 from skae.visible import VISIBLE
 
-__all__ = ["codes", "energy", "pre_activations", "reconstruction"]
+__all__ = ["codes", "energy", "laplacian", "pre_activations", "reconstruction", "relax", "vector_field"]
+
+# A trajectory that goes so many times farther than the data and the parameters reach is leaving every bound.
+_FAR = 1e6
+
+# A step is halved at most so often, and an energy that falls by so many units in its last place has not fallen.
+_HALVINGS, _ROUNDING_STEPS = 60, 32
 
 
 def pre_activations(X, W, b=None, out=None):
@@ -75,3 +83,113 @@ def energy(X, W, b, c, activation, visible="gaussian", V=None):
         return activation.potential(U) + VISIBLE[visible].potential(X, c)
     A = ops.matmul(activation.value(U), V)
     return -VISIBLE[visible].losses(ops.add(A, c, out=A), X)
+
+
+def vector_field(X, W, b, c, activation, visible="gaussian", V=None):
+    """Return r(x) - x of each row, shape (n, d) (ENERGY 2.1); the parameters are those of `energy`."""
+    R = reconstruction(codes(X, W, b, activation), W if V is None else V, c, visible)
+    return ops.subtract(R, X, out=R)
+
+
+def laplacian(X, W, b, c, activation, visible="gaussian", V=None):
+    """Return the divergence of the field r(x) - x at each row, shape (n,).
+
+    ::
+
+        sum_i s_i dA_i/dx_i - d,    A = h(U) V + c,    s = 1 (gaussian) or r (1 - r) (bernoulli)
+
+    which is sum_k h'(u_k) w_k.v_k - d for elementwise units and gaussian visible units; with tied weights it is
+    the Laplacian of the energy (ENERGY eq. 38). For bernoulli it is not that of eq. 28, which is infinite at
+    0 and 1. The parameters are those of `energy`.
+    """
+    units, V = VISIBLE[visible], W if V is None else V
+    U = pre_activations(X, W, b)
+    H = activation.value(U)
+    slope = units.slope(ops.matmul(H, V) + c) if hasattr(units, "slope") else None
+    if not hasattr(activation, "derivative"):
+        return activation.divergence(H, W, V, slope) - X.shape[1]
+    D = activation.derivative(U, H)
+    trace = ops.matmul(D, ops.row_dots(W, V)) if slope is None else ops.row_dots(slope, ops.matmul(D, W * V))
+    return trace - X.shape[1]
+
+
+def relax(X, W, b, c, activation, visible="gaussian", V=None, *, step_size=1.0, max_iter=1000, tol=1e-4):
+    """Follow the field from each row, x <- x + step_size (r(x) - x), to a fixed point (ENERGY 2.1).
+
+    With tied weights no step lowers the energy. Where h is non-decreasing, Phi is convex, so that a step raises it
+    by at least ``(s - s^2/2) |r - x|^2`` for every step size s up to 2 (gaussian; up to 1 for bernoulli). For other
+    activations the step of a row is halved until its energy rises.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        Where to start.
+    W, b, c, activation, visible, V
+        As in `energy`.
+    step_size : float, default=1.0
+        Share of r(x) - x that a step goes.
+    max_iter : int, default=1000
+        Largest number of steps of a row.
+    tol : float, default=1e-4
+        A row has arrived where no entry of r(x) - x is larger.
+
+    Returns
+    -------
+    points : ndarray of shape (n, d)
+        Where the rows have come to; always finite.
+    n_iter : ndarray of int of shape (n,)
+        Steps taken.
+    converged : ndarray of bool of shape (n,)
+        Whether the row has arrived; not so after `max_iter` steps, nor where it was leaving every bound, or could not
+        go on, and stopped.
+    """
+    guarded = V is None and not activation.monotone and hasattr(activation, "potential")
+    units = VISIBLE[visible]
+
+    def step(x, f, size):
+        return ops.clip(x + size * f, *units.domain)
+
+    # In float32 the rise of a step near a fixed point would drown in the rounding of the energy.
+    exact = [None if part is None else part.astype("float64") for part in (W, b, c)]
+
+    def score(x):
+        x = x.astype("float64")
+        E = energy(x, *exact, activation, visible)
+        return E, _ROUNDING_STEPS * ops.spacing(ops.absolute(E) + ops.absolute(units.potential(x, exact[2])))
+
+    reach = ops.absolute(c) + ops.absolute(W if V is None else V).sum(axis=0)
+    points = ops.add(X, 0.0)
+    n_iter, converged = ops.zeros(len(X), dtype=int), ops.zeros(len(X), dtype=bool)
+    moving = ops.arange(len(X))
+    with ops.errstate(over="ignore", invalid="ignore"):
+        bound = _FAR * ops.maximum(ops.absolute(X).max(axis=1), reach.max())
+        for iteration in range(max_iter + 1):
+            x = points[moving]
+            f = vector_field(x, W, b, c, activation, visible, V)
+            arrived = ops.absolute(f).max(axis=1) <= tol
+            converged[moving[arrived]] = True
+            moving, x, f = moving[~arrived], x[~arrived], f[~arrived]
+            if iteration == max_iter or not len(moving):
+                break
+            new = _ascend(x, f, step_size, step, score) if guarded else step(x, f, step_size)
+            size = ops.absolute(new).max(axis=1)
+            going = (size <= bound[moving]) & (size < math.inf) & (new != x).any(axis=1)
+            moving = moving[going]
+            points[moving] = new[going]
+            n_iter[moving] += 1
+    return points, n_iter, converged
+
+
+def _ascend(x, f, size, step, score):
+    """Return the first of step(x, f, size / 2^j) that does not lower the score, to its rounding, for each row."""
+    new, (before, rounding) = ops.add(x, 0.0), score(x)
+    before -= rounding
+    pending = ops.arange(len(x))
+    for _ in range(_HALVINGS):
+        candidate = step(x[pending], f[pending], size)
+        accepted = score(candidate)[0] >= before[pending]
+        new[pending[accepted]] = candidate[accepted]
+        pending, size = pending[~accepted], 0.5 * size
+        if not len(pending):
+            break
+    return new

@@ -1,10 +1,380 @@
-"""Measures of fitted autoencoders."""
+"""Measures of fitted autoencoders.
+
+Each takes a fitted autoencoder, or a Pipeline that ends in one, and data as they go into it. Where the last step sees
+transformed data, the measure is in their space. `denoising_r2`, `reconstruction_r2` and `neg_score_matching_loss` have
+the signature of a scorer: ``GridSearchCV(..., scoring=reconstruction_r2)``. Sums are in float64, over blocks of rows.
+"""
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
+from skae.energy import codes
 from skae.estimators._batches import row_blocks
+from skae.estimators._prediction import AutoencoderPrediction
 
-__all__ = ["parseval_gap"]
+__all__ = [
+    "activation_fraction",
+    "bias_statistics",
+    "dead_unit_fraction",
+    "denoising_r2",
+    "lifetime_sparsity",
+    "neg_score_matching_loss",
+    "parseval_gap",
+    "per_feature_error",
+    "population_sparsity",
+    "reconstruction_r2",
+    "score_matching_loss",
+]
+
+# Below this share of the variance the residual counts as none: no temperature is finite there.
+_NO_RESIDUAL = 1e-6
+
+
+def autoencoder_and_input(estimator, X):
+    """Return the autoencoder at the end of a Pipeline and what it is given there; others as they are."""
+    while hasattr(estimator, "steps"):
+        X = estimator[:-1].transform(X) if len(estimator) > 1 else X
+        estimator = estimator[-1]
+    return _autoencoder(estimator), X
+
+
+def _autoencoder(estimator):
+    """Return what a Pipeline ends in, and refuse what is no autoencoder."""
+    while hasattr(estimator, "steps"):
+        estimator = estimator[-1]
+    if not isinstance(estimator, AutoencoderPrediction):
+        raise TypeError(f"an autoencoder, or a Pipeline that ends in one, is needed, got {type(estimator).__name__}")
+    return estimator
+
+
+def denoising_r2(estimator, X, y=None):
+    """Return the denoising R^2, the `score` of every autoencoder.
+
+    ::
+
+        1 - sum |r(x + noise) - x|^2 / sum |x - mean|^2
+
+    with Gaussian noise of half the training data's standard deviation in each feature (fixed seeds).
+
+    Parameters
+    ----------
+    estimator : autoencoder, or a Pipeline that ends in one
+        Fitted.
+    X : {array-like, CSR matrix} of shape (n_samples, n_features)
+        Data.
+    y : Ignored
+        Present so that the function is a scorer.
+
+    Returns
+    -------
+    float
+        At most 1, the higher the better.
+    """
+    estimator, X = autoencoder_and_input(estimator, X)
+    return estimator.score(X)
+
+
+def reconstruction_r2(estimator, X, y=None):
+    """Return 1 - sum |r(x) - x|^2 / sum |x - mean|^2, with the mean of the training data.
+
+    It tells how much of the variance the reconstruction keeps, and prefers the weakest regularization: choose
+    hyper-parameters by `denoising_r2` instead.
+
+    Parameters
+    ----------
+    estimator : autoencoder, or a Pipeline that ends in one
+        Fitted.
+    X : {array-like, CSR matrix} of shape (n_samples, n_features)
+        Data.
+    y : Ignored
+        Present so that the function is a scorer.
+
+    Returns
+    -------
+    float
+        At most 1, the higher the better; as `sklearn.metrics.r2_score`, 1 or 0 where X does not vary.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import ContractiveAutoencoder
+    >>> from skae.metrics import reconstruction_r2
+    >>> X = load_digits().data / 16
+    >>> autoencoder = ContractiveAutoencoder(64, alpha=0.01, max_iter=50, random_state=0).fit(X)
+    >>> 0.5 < reconstruction_r2(autoencoder, X) < 1
+    True
+    """
+    estimator, X = autoencoder_and_input(estimator, X)
+    return estimator._denoising_r2(X, noise_scale=0.0)
+
+
+def per_feature_error(estimator, X):
+    """Return the mean squared reconstruction error of each feature.
+
+    Parameters
+    ----------
+    estimator : autoencoder, or a Pipeline that ends in one
+        Fitted.
+    X : {array-like, CSR matrix} of shape (n_samples, n_features)
+        Data.
+
+    Returns
+    -------
+    ndarray of shape (n_features,)
+        mean_x (x_i - r_i(x))^2, in squared units of the feature.
+    """
+    estimator, X = autoencoder_and_input(estimator, X)
+    X, p = estimator._validate_prediction(X)
+    total = sum(
+        (estimator._field(block, p).astype(np.float64) ** 2).sum(axis=0) for _, block in row_blocks(X, len(p["W"]))
+    )
+    return total / X.shape[0]
+
+
+def score_matching_loss(estimator, X, X_train=None):
+    """Return the score matching loss of the density p(x) ~ exp(t E(x)) (Hyvarinen 2005), the lower the better.
+
+    ::
+
+        J(t) = t^2/2 mean |r(x) - x|^2 + t mean laplacian(x)
+
+    Up to a constant it is half the mean squared distance between the score of p and that of the data's density.
+    The inverse temperature t is the best one on the training data, max(0, -mean laplacian / mean |r - x|^2).
+
+    Parameters
+    ----------
+    estimator : autoencoder, or a Pipeline that ends in one
+        Fitted; with tied weights, gaussian visible units and a continuous activation with a derivative.
+    X : {array-like, CSR matrix} of shape (n_samples, n_features)
+        Data to measure.
+    X_train : {array-like, CSR matrix} of shape (n_samples, n_features), default=None
+        Data that set the temperature, those of the fit as a rule; X itself if None.
+
+    Returns
+    -------
+    float
+        J, in units of one over the squared units of X.
+
+    Raises
+    ------
+    ValueError
+        If the model has no smooth energy (untied, bernoulli, or an activation that jumps: trec, tlin, max), or if
+        the residual vanishes, where no temperature is finite (constant columns, data of lower rank).
+    """
+    model, inputs = autoencoder_and_input(estimator, X)
+    residual, laplacian = _score_matching_means(model, inputs)
+    on_training = residual, laplacian
+    if X_train is not None:
+        on_training = _score_matching_means(*autoencoder_and_input(estimator, X_train))
+    t = max(0.0, -on_training[1] / on_training[0])
+    return 0.5 * t * t * residual + t * laplacian
+
+
+def neg_score_matching_loss(estimator, X, y=None):
+    """Return minus `score_matching_loss`, the temperature set by X itself: a scorer.
+
+    Parameters
+    ----------
+    estimator : autoencoder, or a Pipeline that ends in one
+        Fitted; see `score_matching_loss` for what it must be.
+    X : {array-like, CSR matrix} of shape (n_samples, n_features)
+        Data.
+    y : Ignored
+        Present so that the function is a scorer.
+
+    Returns
+    -------
+    float
+        (mean laplacian)^2 / (2 mean |r - x|^2), or 0 where the mean Laplacian is not negative.
+    """
+    return -score_matching_loss(estimator, X)
+
+
+def _score_matching_means(estimator, X):
+    """Return mean |r(x) - x|^2 and the mean Laplacian."""
+    X, p = estimator._validate_prediction(X)
+    activation = estimator._activation()
+    continuous = activation.continuous and hasattr(activation, "potential")
+    if not (continuous and p["V"] is p["W"] and estimator.visible == "gaussian"):
+        raise ValueError(
+            "score matching needs tied weights, visible='gaussian' and a continuous activation with a potential, got "
+            f"tied_weights={p['V'] is p['W']}, visible={estimator.visible!r}, activation={activation.name!r}"
+        )
+    residual = laplacian = 0.0
+    for _, block in row_blocks(X, len(p["W"])):
+        residual += float((estimator._field(block, p).astype(np.float64) ** 2).sum())
+        laplacian += float(estimator._laplacian(block, p).sum(dtype=np.float64))
+    residual, laplacian = residual / X.shape[0], laplacian / X.shape[0]
+    variance = float(np.sum(estimator.var_))
+    if residual <= _NO_RESIDUAL * variance:
+        raise ValueError(
+            f"the mean squared residual, {residual:.3g}, is below {_NO_RESIDUAL:g} of the variance, {variance:.3g}: "
+            "score matching has no lower bound there; drop constant or dependent columns, or regularize more"
+        )
+    return residual, laplacian
+
+
+def activation_fraction(estimator, X, *, threshold=0.0):
+    """Return the average activation fraction: the share of (sample, unit) pairs with h > threshold (SPARSE eq. 14).
+
+    Parameters
+    ----------
+    estimator : autoencoder, or a Pipeline that ends in one
+        Fitted. h is its activation, whatever `encoding` says.
+    X : {array-like, CSR matrix} of shape (n_samples, n_features)
+        Data.
+    threshold : float, default=0.0
+        The paper's delta_min: 0 for relu, 0.1 for sigmoid and softplus. Activations that can be negative are
+        compared by absolute value.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import ContractiveAutoencoder
+    >>> from skae.metrics import activation_fraction
+    >>> X = load_digits().data / 16
+    >>> strong, weak = (ContractiveAutoencoder(64, alpha=alpha, max_iter=60, random_state=0).fit(X) for alpha in (1, 0))
+    >>> activation_fraction(strong, X, threshold=0.1) < activation_fraction(weak, X, threshold=0.1)
+    True
+    """
+    counts, n_samples = _activation_counts(estimator, X, threshold)
+    return float(counts.mean()) / n_samples
+
+
+def dead_unit_fraction(estimator, X, *, threshold=0.0):
+    """Return the share of units with h > threshold on no sample.
+
+    Parameters
+    ----------
+    estimator : autoencoder, or a Pipeline that ends in one
+        Fitted. h is its activation, whatever `encoding` says.
+    X : {array-like, CSR matrix} of shape (n_samples, n_features)
+        Data.
+    threshold : float, default=0.0
+        See `activation_fraction`.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+    """
+    counts, _ = _activation_counts(estimator, X, threshold)
+    return float(np.mean(counts == 0))
+
+
+def lifetime_sparsity(estimator, X):
+    """Return how selective each unit is over the samples (Vinje & Gallant 2000).
+
+    ::
+
+        (1 - (mean |h|)^2 / mean h^2) / (1 - 1/n_samples)
+
+    Parameters
+    ----------
+    estimator : autoencoder, or a Pipeline that ends in one
+        Fitted. h is its activation, whatever `encoding` says.
+    X : {array-like, CSR matrix} of shape (n_samples, n_features)
+        Data, at least two samples.
+
+    Returns
+    -------
+    ndarray of shape (n_components,)
+        0 for a unit that is equally active on all samples, 1 for one that is active on a single sample, nan for a
+        dead one.
+    """
+    absolute = squares = n_samples = 0
+    for H in _hidden_units(estimator, X):
+        absolute, squares = absolute + np.abs(H).sum(axis=0), squares + (H**2).sum(axis=0)
+        n_samples += len(H)
+    return _sparsity(absolute, squares, n_samples, "samples")
+
+
+def population_sparsity(estimator, X):
+    """Return how few of the units each sample activates (Vinje & Gallant 2000).
+
+    ::
+
+        (1 - (mean |h|)^2 / mean h^2) / (1 - 1/n_components)
+
+    Parameters
+    ----------
+    estimator : autoencoder, or a Pipeline that ends in one
+        Fitted, with at least two units. h is its activation, whatever `encoding` says.
+    X : {array-like, CSR matrix} of shape (n_samples, n_features)
+        Data.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        0 where all units are equally active, 1 where a single one is, nan where none is.
+    """
+    blocks = [(np.abs(H).sum(axis=1), (H**2).sum(axis=1), H.shape[1]) for H in _hidden_units(estimator, X)]
+    absolute, squares = (np.concatenate([block[i] for block in blocks]) for i in range(2))
+    return _sparsity(absolute, squares, blocks[0][2], "units")
+
+
+def bias_statistics(estimator):
+    """Return what the hidden biases are like; regularized training often makes them negative (ZAE figure 1).
+
+    Parameters
+    ----------
+    estimator : autoencoder, or a Pipeline that ends in one
+        Fitted, with hidden biases.
+
+    Returns
+    -------
+    dict of str to float
+        "mean", "std", "min", "median" and "max" of `intercept_hidden_`, and "negative_fraction", the share below
+        zero.
+
+    Raises
+    ------
+    ValueError
+        If the model has no hidden biases.
+    """
+    estimator = _autoencoder(estimator)
+    check_is_fitted(estimator)
+    b = getattr(estimator, "intercept_hidden_", None)
+    if b is None:
+        raise ValueError(f"bias_statistics needs a model with hidden biases, which {type(estimator).__name__} has not")
+    b = np.asarray(b, dtype=np.float64)
+    return {
+        "mean": float(b.mean()),
+        "std": float(b.std()),
+        "min": float(b.min()),
+        "median": float(np.median(b)),
+        "max": float(b.max()),
+        "negative_fraction": float(np.mean(b < 0.0)),
+    }
+
+
+def _hidden_units(estimator, X):
+    """Yield h(u) of each block of rows, in float64."""
+    estimator, X = autoencoder_and_input(estimator, X)
+    X, p = estimator._validate_prediction(X)
+    for _, block in row_blocks(X, len(p["W"])):
+        yield codes(block, p["W"], p["b"], estimator._activation()).astype(np.float64)
+
+
+def _activation_counts(estimator, X, threshold):
+    """Return on how many samples each unit is above the threshold, and the number of samples."""
+    counts = n_samples = 0
+    for H in _hidden_units(estimator, X):
+        counts, n_samples = counts + (np.abs(H) > threshold).sum(axis=0), n_samples + len(H)
+    return counts, n_samples
+
+
+def _sparsity(absolute, squares, n, what):
+    """(1 - (mean |h|)^2 / mean h^2) / (1 - 1/n) from the sums; nan where all h are 0."""
+    if n < 2:
+        raise ValueError(f"this sparsity needs at least two {what}, got {n}")
+    squares = np.where(squares > 0.0, squares, np.nan)
+    return np.clip((1.0 - absolute**2 / (n * squares)) / (1.0 - 1.0 / n), 0.0, 1.0)
 
 
 def parseval_gap(estimator, X):
@@ -17,7 +387,7 @@ def parseval_gap(estimator, X):
 
     Parameters
     ----------
-    estimator : ZeroBiasAutoencoder
+    estimator : ZeroBiasAutoencoder, or a Pipeline that ends in one
         Fitted.
     X : {array-like, CSR matrix} of shape (n_samples, n_features)
         Data.
@@ -42,6 +412,7 @@ def parseval_gap(estimator, X):
     >>> 0 < parseval_gap(autoencoder, X) < 0.5
     True
     """
+    estimator, X = autoencoder_and_input(estimator, X)
     X, p = estimator._validate_prediction(X)
     if p["b"] is not None or p["V"] is not p["W"]:
         raise ValueError(

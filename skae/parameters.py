@@ -244,12 +244,21 @@ def initial_weights(init, n_components, sample, rng):
     return weights
 
 
+def _mean_direction(sample):
+    """The direction of the data's mean, of length 1 far from zero, falling to 0 where the mean is that of rounding."""
+    centred = _centred(sample.X, sample.mean)
+    largest = max(np.abs(sample.mean).max(), np.abs(centred).max()) or 1.0  # no square is lost
+    mean = sample.mean / largest
+    spread = float(sample.weight @ ops.row_squared_norms(centred / largest)) / float(sample.weight.sum())
+    return mean / (np.sqrt(mean @ mean + spread) or 1.0)
+
+
 def initial_parameters(layout, init, sample, activation, visible, rng, dtype, constraint=None):
     """Return the flat starting vector of a reconstruction objective.
 
-    The hidden biases start at -W mean, as if the data were centred (without hidden bias, the rows of W start
-    orthogonal to the mean instead), and the visible ones where the mean residual over the sample is zero: then the
-    start does not depend on where the data lie.
+    The hidden biases start at -W mean, as if the data were centred (without hidden bias, the rows of W start with
+    little of the mean's direction instead, the less the farther the mean is from zero), and the visible ones where
+    the mean residual over the sample is zero: then the start does not depend on where the data lie.
 
     Parameters
     ----------
@@ -271,10 +280,8 @@ def initial_parameters(layout, init, sample, activation, visible, rng, dtype, co
         Applied to its block.
     """
     blocks = {"W": initial_weights(init, layout.shapes["W"][0], sample, rng)}
-    if "b" not in layout and sample.mean.any() and len(sample.mean) > 1:
-        direction = sample.mean / np.abs(sample.mean).max()
-        direction /= np.linalg.norm(direction)
-        blocks["W"] -= np.outer(blocks["W"] @ direction, direction)
+    if "b" not in layout and len(sample.mean) > 1:
+        blocks["W"] -= np.outer(blocks["W"] @ _mean_direction(sample), _mean_direction(sample))
     if "V" in layout:
         blocks["V"] = blocks["W"].copy()
     if constraint is not None:

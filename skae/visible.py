@@ -1,5 +1,6 @@
 """Visible units: how pre-outputs A = H V + c become a reconstruction, its loss, and their part of the energy."""
 
+import math
 from abc import ABC, abstractmethod
 from types import MappingProxyType
 from typing import ClassVar
@@ -12,10 +13,15 @@ __all__ = ["VISIBLE", "Bernoulli", "Gaussian", "Visible"]
 class Visible(ABC):
     """Base class of the visible units: immutable, stateless, arrays in and arrays out.
 
-    In both cases the gradient of the loss with respect to A is R - X, so that training has one code path.
+    In both cases the gradient of the loss with respect to A is R - X, so that training has one code path. Where the
+    output is not linear, ``slope(A)`` is dR/dA, elementwise; else it is absent.
     """
 
     name: ClassVar[str]
+    #: Smallest and largest value of the data.
+    domain: ClassVar[tuple] = (-math.inf, math.inf)
+    #: Longest step x + step (r(x) - x) that cannot lower the energy of non-decreasing hidden units.
+    longest_step: ClassVar[float] = 2.0
 
     @abstractmethod
     def output(self, A):
@@ -84,10 +90,17 @@ class Bernoulli(Visible):
     """Sigmoid output, cross-entropy loss; data in [0, 1]."""
 
     name = "bernoulli"
+    domain = (0.0, 1.0)
+    longest_step = 1.0
 
     def output(self, A):
         """Return R = sigmoid(A)."""
         return ops.sigmoid(A, out=A)
+
+    def slope(self, A):
+        """Return dR/dA = R (1 - R)."""
+        R = ops.sigmoid(A)
+        return R * (1.0 - R)
 
     def losses(self, A, X):
         """Return -sum_i x_i log r_i + (1 - x_i) log(1 - r_i) = sum_i softplus(a_i) - x_i a_i of each row."""

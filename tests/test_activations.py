@@ -233,7 +233,7 @@ def test_describe_names_every_one():
     lines = ACTIVATIONS.describe().splitlines()
     assert [line.split()[0] for line in lines] == list(ACTIVATIONS)
     assert next(line for line in lines if line.startswith("relu ")).endswith("potential, complement]")
-    assert next(line for line in lines if line.startswith("max ")).endswith("[potential]")
+    assert next(line for line in lines if line.startswith("max ")).endswith("[potential, divergence]")
 
 
 def test_an_activation_needs_a_derivative_or_a_backward():

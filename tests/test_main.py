@@ -54,3 +54,15 @@ def test_it_saves_the_picture_where_it_says(small, monkeypatch, tmp_path, capsys
     assert path.read_bytes().startswith(b"\x89PNG")
     assert demonstration.main(["--output", str(tmp_path / "nowhere" / "picture.png")]) == 1
     assert "Cannot write" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--output", "."], ["--output", ""], ["--output", "a.xyz"], ["--output", "a"], ["--seed", "-1"], ["--jobs", "0"]],
+)
+def test_what_would_fail_at_the_end_is_refused_at_the_start(arguments, capsys):
+    """A wrong argument exits with 2 before any work."""
+    with pytest.raises(SystemExit) as exit_:
+        demonstration.main(arguments)
+    assert exit_.value.code == 2
+    assert arguments[0] in capsys.readouterr().err

@@ -1,23 +1,44 @@
 """Measures of fitted autoencoders."""
 
+import copy
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from scipy.special import expit
+from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
+from sklearn.metrics import r2_score
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from skae import PCAWhitener, ZeroBiasAutoencoder
-from skae.metrics import parseval_gap
+from skae import ContractiveAutoencoder, PCAWhitener, ZeroBiasAutoencoder, metrics
+from skae.activations import ACTIVATIONS, Activation, as_activation
+from skae.metrics import (
+    activation_fraction,
+    bias_statistics,
+    dead_unit_fraction,
+    denoising_r2,
+    lifetime_sparsity,
+    neg_score_matching_loss,
+    parseval_gap,
+    per_feature_error,
+    population_sparsity,
+    reconstruction_r2,
+    score_matching_loss,
+)
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
     pytest.mark.filterwarnings("ignore:ZeroBiasAutoencoder.*active on no training row:UserWarning"),
 ]
 
-ACTIVATIONS = ["trec", "tlin"]
+ZERO_BIAS_ACTIVATIONS = ["trec", "tlin"]
 
 
 def make(**parameters):
@@ -77,7 +98,7 @@ def test_gap_of_known_frames(rng):
 
 @pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", ZERO_BIAS_ACTIVATIONS)
 def test_gap_is_the_formula(activation, dtype, kind, rng):
     """Summed over the rows in a loop it is the same: |sum of squares of the active - |x - c|^2| / |x - c|^2."""
     X = (rng.standard_normal((90, 5)) * [1.0, 2.0, 1.0, 0.5, 1.0]).astype(dtype)
@@ -103,7 +124,7 @@ def test_gap_does_not_depend_on_the_blocks(elements, rng, monkeypatch):
     assert parseval_gap(autoencoder, X) == pytest.approx(whole, rel=1e-12)
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", ZERO_BIAS_ACTIVATIONS)
 def test_gap_falls_with_training(activation):
     """Minimising the squared error brings the active weights near a Parseval frame (ZAE 3.2)."""
     X = PCAWhitener(30).fit_transform(load_digits().data[:600])
@@ -143,3 +164,594 @@ def test_gap_refuses(rng):
         parseval_gap(autoencoder, np.full((2, 3), np.nan))
     parseval_gap(autoencoder, X)
     assert_array_equal(X, before)
+
+
+# The measures of every autoencoder
+
+SCORERS = [denoising_r2, reconstruction_r2, neg_score_matching_loss]
+OF_UNITS = [activation_fraction, dead_unit_fraction, lifetime_sparsity, population_sparsity]
+MEASURES = [denoising_r2, reconstruction_r2, per_feature_error, score_matching_loss, neg_score_matching_loss, *OF_UNITS]
+FLOATS = {denoising_r2, reconstruction_r2, score_matching_loss, neg_score_matching_loss, *OF_UNITS[:2]}
+
+every_measure = pytest.mark.parametrize("measure", MEASURES, ids=lambda measure: measure.__name__)
+
+
+def make_contractive(**parameters):
+    """Return a small autoencoder with hidden biases that trains in milliseconds."""
+    return ContractiveAutoencoder(**{"n_components": 6, "max_iter": 8, "random_state": 0, **parameters})
+
+
+def make_X(rng, n=200, d=5):
+    """Correlated rows around a mean that is not zero."""
+    return rng.standard_normal((n, d)) @ rng.standard_normal((d, d)) + rng.standard_normal(d)
+
+
+def linear(X, W, b, c, activation="identity"):
+    """An autoencoder without penalty that has these parameters, and the moments of X."""
+    autoencoder = make_contractive(activation=activation, alpha=0.0, max_iter=1).fit(X)
+    autoencoder.components_, autoencoder.intercept_hidden_, autoencoder.intercept_visible_ = W, b, c
+    return autoencoder
+
+
+def hidden(autoencoder, X):
+    """h(Wx + b) from the public attributes."""
+    activation = as_activation(autoencoder.activation, autoencoder.threshold)
+    return activation.value(X @ autoencoder.components_.T + autoencoder.intercept_hidden_)
+
+
+def test_everything_public_is_tested():
+    """The list of measures has all that the module exports."""
+    assert {measure.__name__ for measure in [*MEASURES, parseval_gap, bias_statistics]} == set(metrics.__all__)
+
+
+@every_measure
+def test_measures_of_a_pipeline(measure, rng):
+    """A Pipeline that ends in an autoencoder is measured in the space of its last step; the labels do not matter."""
+    X = make_X(rng)
+    pipeline = make_pipeline(StandardScaler(), PCAWhitener(3), make_contractive()).fit(X)
+    inside = pipeline[:-1].transform(X)
+    assert_array_equal(measure(pipeline, X), measure(pipeline[-1], inside))
+    alone = make_pipeline(make_contractive()).fit(X)
+    assert_array_equal(measure(alone, X), measure(alone[-1], X))
+    if measure in SCORERS:
+        assert measure(pipeline, X, np.arange(len(X))) == measure(pipeline, X)
+
+
+@every_measure
+def test_measures_of_a_pipeline_in_a_pipeline(measure, rng):
+    """A Pipeline whose last step is a Pipeline ends in an autoencoder too."""
+    X = make_X(rng)
+    nested = make_pipeline(StandardScaler(), make_pipeline(PCAWhitener(3), make_contractive())).fit(X)
+    flat = make_pipeline(StandardScaler(), PCAWhitener(3), make_contractive()).fit(X)
+    assert_array_equal(measure(nested, X), measure(flat, X))
+
+
+@every_measure
+def test_measures_of_a_frame(measure, rng):
+    """A data frame gives what its array gives, also through transformers that return frames."""
+    X = make_X(rng)
+    frame = pd.DataFrame(X, columns=list("abcde"))
+    pipeline = make_pipeline(StandardScaler(), make_contractive())
+    expected = measure(clone(pipeline).fit(X), X)
+    assert_allclose(measure(pipeline.set_output(transform="pandas").fit(frame), frame), expected, rtol=1e-10)
+
+
+@every_measure
+def test_measures_are_of_their_types(measure, rng):
+    """Numbers are Python floats, arrays are finite; X, its labels and the model are left alone."""
+    X = make_X(rng)
+    autoencoder, before = make_contractive().fit(X), X.copy()
+    X.flags.writeable = False
+    state = dict(vars(autoencoder))
+    result = measure(autoencoder, X)
+    assert type(result) is float if measure in FLOATS else result.dtype == np.float64
+    assert np.isfinite(result).all()
+    assert_array_equal(X, before)
+    assert vars(autoencoder) == state
+
+
+@pytest.mark.parametrize("elements", [1, 2**9])
+@every_measure
+def test_measures_do_not_depend_on_the_blocks(measure, elements, rng, monkeypatch):
+    """The size of the blocks of rows changes nothing."""
+    X = make_X(rng, n=300)
+    autoencoder = make_contractive().fit(X)
+    whole = measure(autoencoder, X)
+    monkeypatch.setattr("skae.estimators._batches._BLOCK_ELEMENTS", elements)
+    assert_allclose(measure(autoencoder, X), whole, rtol=1e-11)
+
+
+@pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.csr_array])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@every_measure
+def test_measures_of_sparse_and_float32_rows(measure, dtype, kind, rng):
+    """CSR rows give what dense ones give; float32 rows nearly what float64 ones give."""
+    X = make_X(rng).astype(np.float32).astype(float)
+    X[np.abs(X) < 0.5] = 0.0
+    autoencoder = make_contractive().fit(X)
+    dense = measure(autoencoder, X.astype(dtype))
+    assert_allclose(measure(autoencoder, kind(X.astype(dtype))), dense, rtol=1e-6 if dtype == np.float32 else 1e-12)
+    assert_allclose(dense, measure(autoencoder, X), rtol=1e-4 if dtype == np.float32 else 0)
+
+
+@every_measure
+def test_measures_refuse(measure, rng):
+    """Unfitted models, alone or in a Pipeline, another width, NaN, and what bernoulli units do not take."""
+    X = make_X(rng)
+    for unfitted in (make_contractive(), make_pipeline(make_contractive()), make_pipeline(StandardScaler(), make())):
+        with pytest.raises(NotFittedError):
+            measure(unfitted, X)
+    autoencoder = make_contractive().fit(X)
+    with pytest.raises(ValueError, match=r"3 features.*5 features"):
+        measure(autoencoder, X[:, :3])
+    with pytest.raises(ValueError, match="NaN"):
+        measure(autoencoder, np.full((3, 5), np.nan))
+    with pytest.raises(ValueError, match=r"\[0, 1\]"):
+        measure(make_contractive(visible="bernoulli").fit(expit(X)), X)
+
+
+@pytest.mark.parametrize("visible", ["gaussian", "bernoulli"])
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_measures_of_every_model(activation, tied, visible, rng):
+    """All but score matching take every activation, tied or not, gaussian or bernoulli."""
+    X = 0.05 + 0.9 * expit(make_X(rng, n=40))
+    parameters = {"activation": activation, "threshold": 0.1, "alpha": 0.0, "max_iter": 2}
+    autoencoder = make_contractive(tied_weights=tied, visible=visible, **parameters).fit(X)
+    H = hidden(autoencoder, X)
+    for measure in (denoising_r2, reconstruction_r2, per_feature_error, activation_fraction, dead_unit_fraction):
+        assert np.isfinite(measure(autoencoder, X)).all()
+    assert_array_equal(np.isnan(lifetime_sparsity(autoencoder, X)), ~H.any(axis=0))
+    assert_array_equal(np.isnan(population_sparsity(autoencoder, X)), ~H.any(axis=1))
+
+
+# Reconstruction
+
+
+def test_denoising_r2_is_the_score(rng):
+    """It is the autoencoder's `score`, on other rows too."""
+    X, other = make_X(rng), make_X(rng)
+    autoencoder = make_contractive().fit(X)
+    for rows in (X, other):
+        assert denoising_r2(autoencoder, rows) == autoencoder.score(rows)
+
+
+@pytest.mark.parametrize("visible", ["gaussian", "bernoulli"])
+@pytest.mark.parametrize("tied", [True, False])
+def test_denoising_r2_is_the_formula(tied, visible, rng):
+    """It is 1 - sum |r(x + noise) - x|^2 / sum |x - mean|^2, with half the training data's deviations, on average."""
+    X = expit(make_X(rng, n=1500))
+    autoencoder = make_contractive(tied_weights=tied, visible=visible, max_iter=30).fit(X[:500])
+    V, ratios = autoencoder.decoder_components_, []
+    for _ in range(20):
+        noisy = X + 0.5 * X[:500].std(axis=0) * rng.standard_normal(X.shape)
+        A = hidden(autoencoder, noisy) @ V + autoencoder.intercept_visible_
+        R = A if visible == "gaussian" else expit(A)
+        ratios.append(((R - X) ** 2).sum() / ((X - X[:500].mean(axis=0)) ** 2).sum())
+    assert denoising_r2(autoencoder, X) == pytest.approx(1.0 - np.mean(ratios), abs=0.01)
+
+
+@pytest.mark.parametrize("visible", ["gaussian", "bernoulli"])
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("activation", ["sigmoid", "relu", "softmax", "max"])
+def test_reconstruction_r2_is_the_formula(activation, tied, visible, rng):
+    """It is 1 - sum |r(x) - x|^2 / sum |x - mean|^2 with the training mean; on the training rows it is sklearn's."""
+    X, other = (expit(make_X(rng)) for _ in range(2))
+    autoencoder = make_contractive(activation=activation, alpha=0, tied_weights=tied, visible=visible).fit(X)
+    for rows in (X, other):
+        residual = ((autoencoder.reconstruct(rows) - rows) ** 2).sum()
+        expected = 1.0 - residual / ((rows - X.mean(axis=0)) ** 2).sum()
+        assert reconstruction_r2(autoencoder, rows) == pytest.approx(expected, rel=1e-12, abs=1e-12)
+    by_sklearn = r2_score(X, autoencoder.reconstruct(X), multioutput="variance_weighted")
+    assert reconstruction_r2(autoencoder, X) == pytest.approx(by_sklearn, rel=1e-12, abs=1e-12)
+
+
+def test_reconstruction_r2_of_known_maps(rng):
+    """The identity has 1, the mean 0, and a projection the share of the variance that it keeps."""
+    X = make_X(rng)
+    mean, (_, S, directions) = X.mean(axis=0), np.linalg.svd(X - X.mean(axis=0), full_matrices=False)
+    for k, expected in ((5, 1.0), (2, (S[:2] ** 2).sum() / (S**2).sum()), (1, S[0] ** 2 / (S**2).sum())):
+        W = directions[:k]
+        assert reconstruction_r2(linear(X, W, -W @ mean, mean), X) == pytest.approx(expected, abs=1e-12)
+    assert reconstruction_r2(linear(X, np.zeros((2, 5)), np.zeros(2), mean), X) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_reconstruction_r2_without_variance():
+    """A zero denominator gives what r2_score gives: 1 without residual, else 0."""
+    X = np.full((8, 3), 2.0)
+    assert reconstruction_r2(linear(X, np.zeros((4, 3)), np.zeros(4), np.full(3, 2.0)), X) == 1.0
+    assert reconstruction_r2(linear(X, np.zeros((4, 3)), np.zeros(4), np.full(3, 2.5)), X) == 0.0
+
+
+@pytest.mark.parametrize("visible", ["gaussian", "bernoulli"])
+@pytest.mark.parametrize("tied", [True, False])
+def test_per_feature_error_is_the_formula(tied, visible, rng):
+    """It is the mean of the squared residual of each feature."""
+    X = expit(make_X(rng, n=300))
+    autoencoder = make_contractive(tied_weights=tied, visible=visible).fit(X[:200])
+    result = per_feature_error(autoencoder, X)
+    assert result.shape == (5,)
+    assert_allclose(result, ((X - autoencoder.reconstruct(X)) ** 2).mean(axis=0), rtol=1e-12)
+    assert_allclose(result, autoencoder.reconstruction_error(X, per_feature=True).mean(axis=0), rtol=1e-12)
+    assert result.sum() == pytest.approx(autoencoder.reconstruction_error(X).mean())
+
+
+@pytest.mark.parametrize("scale", [2.0**-80, 1.0, 2.0**80])
+def test_sums_are_in_float64(scale, rng):
+    """Squares of float32 residuals overflow and underflow float32; their means come in float64, and scale."""
+    X, W, c = rng.standard_normal((200, 3)).astype(np.float32).astype(float), 0.6 * np.eye(3), rng.standard_normal(3)
+    plain, scaled = linear(X, W, np.zeros(3), c), linear(scale * X, W, np.zeros(3), scale * c)
+    rows = (scale * X).astype(np.float32)
+    result = per_feature_error(scaled, rows)
+    assert_allclose(result, scale**2 * per_feature_error(plain, X), rtol=1e-5)
+    assert result.dtype == np.float64
+    assert_allclose(score_matching_loss(scaled, rows), score_matching_loss(plain, X) / scale**2, rtol=1e-5)
+    assert_allclose(reconstruction_r2(scaled, rows), reconstruction_r2(plain, X), rtol=1e-5)
+
+
+# Score matching
+
+
+def score_matching_terms(autoencoder, X):
+    """Mean |r - x|^2 and the mean Laplacian by central differences of the score."""
+    step, E = 1e-4, autoencoder.score_samples
+    shifts = step * np.eye(X.shape[1])
+    gradient = np.stack([(E(X + shift) - E(X - shift)) / (2 * step) for shift in shifts])
+    laplacian = sum(E(X + shift) - 2.0 * E(X) + E(X - shift) for shift in shifts) / step**2
+    return (gradient**2).sum(axis=0).mean(), laplacian.mean()
+
+
+@pytest.mark.parametrize("activation", ["identity", "sigmoid", "tanh", "softplus", "synchrony", "softmax", "square"])
+def test_score_matching_is_the_formula(activation, rng):
+    """J = t^2/2 mean |grad E|^2 + t mean laplacian E, t from the training rows, else from the rows given."""
+    X = 0.3 * make_X(rng)
+    train, other = X[:120], X[120:]
+    autoencoder = make_contractive(n_components=3, activation=activation, alpha=0, max_iter=20).fit(train)
+    (a, b), (a_train, b_train) = (score_matching_terms(autoencoder, rows) for rows in (other, train))
+    t = max(0.0, -b_train / a_train)
+    expected = 0.5 * t**2 * a + t * b
+    assert t > 0.0
+    assert score_matching_loss(autoencoder, other, train) == pytest.approx(expected, rel=1e-4)
+    assert score_matching_loss(autoencoder, other) == pytest.approx(-(b**2) / (2.0 * a), rel=1e-4)
+    assert neg_score_matching_loss(autoencoder, other) == -score_matching_loss(autoencoder, other)
+    assert score_matching_loss(autoencoder, other, other) == score_matching_loss(autoencoder, other)
+
+
+def test_score_matching_temperature_is_the_best_on_the_training_rows(rng):
+    """No inverse temperature gives the training rows a lower loss; rows of their own give a lower one than theirs."""
+    X = make_X(rng)
+    train, other = X[:120], X[120:]
+    autoencoder = make_contractive(max_iter=30).fit(train)
+    residual = (autoencoder.vector_field(train) ** 2).sum(axis=1).mean()
+    laplacian = autoencoder.laplacian(train).mean()
+    losses = [0.5 * t**2 * residual + t * laplacian for t in np.geomspace(1e-3, 1e3, 400)]
+    assert score_matching_loss(autoencoder, train) <= min(losses)
+    assert score_matching_loss(autoencoder, other) < score_matching_loss(autoencoder, other, train)
+
+
+def test_score_matching_in_a_pipeline_transforms_the_training_rows(rng):
+    """X_train goes through the steps as X does."""
+    X = 10.0 * make_X(rng) + 50.0
+    pipeline = make_pipeline(StandardScaler(), make_contractive()).fit(X[:120])
+    inside = pipeline[0].transform(X)
+    expected = score_matching_loss(pipeline[-1], inside[120:], inside[:120])
+    assert score_matching_loss(pipeline, X[120:], X[:120]) == expected
+
+
+def test_score_matching_of_a_repelling_model(rng):
+    """Where the mean Laplacian is positive no density fits: the temperature is infinite, the loss 0."""
+    X = rng.standard_normal((50, 3))
+    autoencoder = linear(X, 2.0 * np.eye(3), np.zeros(3), np.zeros(3))
+    assert score_matching_loss(autoencoder, X) == 0.0
+    assert neg_score_matching_loss(autoencoder, X) == 0.0
+
+
+def gaussian_model(X, precision, mean):
+    """The autoencoder of identity units whose energy is -(x - mean)^T precision (x - mean)/2, but for a factor."""
+    size = 1.1 * np.linalg.eigvalsh(precision).max()
+    W = np.linalg.cholesky(np.eye(len(mean)) - precision / size).T
+    return linear(X, W, np.zeros(len(mean)), mean - W.T @ W @ mean)
+
+
+def test_score_matching_is_least_at_the_true_precision(rng):
+    """Gaussian data, identity units: the held-out loss is lowest near the true precision, and -trace/2 there."""
+    mean, mixing = np.array([1.0, -2.0, 0.5]), rng.standard_normal((3, 3))
+    precision = np.linalg.inv(mixing @ mixing.T + 0.3 * np.eye(3))
+    draw = np.linalg.cholesky(np.linalg.inv(precision))
+    train, other = (mean + rng.standard_normal((4000, 3)) @ draw.T for _ in range(2))
+    values, vectors = np.linalg.eigh(precision)
+
+    def loss(factor, which):
+        changed = values * np.where(np.arange(3) == which, factor, 1.0)
+        return score_matching_loss(gaussian_model(train, (vectors * changed) @ vectors.T, mean), other, train)
+
+    best = loss(1.0, 0)
+    assert best == pytest.approx(-0.5 * values.sum(), rel=0.1)
+    centred = other - mean
+    floor = -0.5 * np.trace(np.linalg.inv(centred.T @ centred / len(other)))
+    for which in range(3):
+        factors = [0.5, 0.8, 0.9, 1.0, 1.1, 1.25, 2.0]
+        losses = [loss(factor, which) for factor in factors]
+        assert 0.8 <= factors[int(np.argmin(losses))] <= 1.25
+        assert losses[0] > best < losses[-1]
+        assert min(losses) >= floor - 1e-9
+    assert score_matching_loss(gaussian_model(train, precision, mean + 0.5), other, train) > best
+    assert score_matching_loss(gaussian_model(train, np.eye(3), mean), other, train) > best
+
+
+def test_training_by_score_matching_finds_the_precision(rng):
+    """The laplacian penalty is score matching for exp(E/alpha): identity units learn the precision of the data."""
+    X = rng.standard_normal((3000, 2)) @ np.array([[1.0, 0.0], [0.5, 0.6]]) + 3.0
+    train, other = X[:2000], X[2000:]
+    alpha = 0.1
+    autoencoder = ContractiveAutoencoder(
+        4, activation="identity", penalty="laplacian", alpha=alpha, solver="lbfgs", max_iter=500, tol=1e-9
+    ).fit(train)
+    precision = (np.eye(2) - autoencoder.components_.T @ autoencoder.components_) / alpha
+    expected = np.linalg.inv(np.cov(train.T, bias=True))
+    assert_allclose(precision, expected, rtol=1e-2, atol=1e-2)
+    terms = (autoencoder.vector_field(train) ** 2).sum(axis=1).mean(), autoencoder.laplacian(train).mean()
+    assert -terms[1] / terms[0] == pytest.approx(1.0 / alpha, rel=1e-2)
+    assert score_matching_loss(autoencoder, train) == pytest.approx(-0.5 * np.trace(expected), rel=1e-3)
+    assert score_matching_loss(autoencoder, other, train) == pytest.approx(-0.5 * np.trace(expected), rel=0.1)
+
+
+@pytest.mark.parametrize("measure", [score_matching_loss, neg_score_matching_loss])
+@pytest.mark.parametrize(
+    ("parameters", "named"),
+    [
+        ({"tied_weights": False}, "tied_weights=False"),
+        ({"visible": "bernoulli"}, "visible='bernoulli'"),
+        ({"activation": "trec"}, "activation='trec'"),
+        ({"activation": "tlin"}, "activation='tlin'"),
+        ({"activation": "max", "alpha": 0.0}, "activation='max'"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_score_matching_refuses_models_without_a_smooth_energy(parameters, named, measure, rng):
+    """The sentence says what it needs and what it got."""
+    X = expit(make_X(rng))
+    with pytest.raises(ValueError, match=f"score matching needs tied weights.*continuous.*{named}"):
+        measure(make_contractive(**parameters).fit(X), X)
+    with pytest.raises(ValueError, match=f"score matching needs tied weights.*continuous.*{named}"):
+        measure(make_pipeline(MinMaxScaler(clip=True), make_contractive(**parameters)).fit(X), X)
+
+
+def test_score_matching_refuses_zero_bias_units(rng):
+    """Their activations jump."""
+    X = make_X(rng)
+    with pytest.raises(ValueError, match=r"score matching needs.*'trec'"):
+        score_matching_loss(make().fit(X), X)
+
+
+class Undifferentiable(Activation):
+    """h(u) = tanh(u) for which nobody has written a derivative."""
+
+    name = "undifferentiable"
+
+    def value(self, u, out=None):
+        return np.tanh(u, out=out)
+
+    def backward(self, u, h, grad_h, out=None):
+        return np.multiply(grad_h, 1.0 - h * h, out=out)
+
+    def potential(self, u):
+        return np.log(np.cosh(u)).sum(axis=-1)
+
+
+def test_score_matching_refuses_units_without_a_derivative(rng):
+    """A sentence says what the activation lacks."""
+    X = make_X(rng)
+    autoencoder = make_contractive(activation=Undifferentiable(), alpha=0.0).fit(X)
+    with pytest.raises(ValueError, match=r"derivative or a divergence.*'undifferentiable'"):
+        score_matching_loss(autoencoder, X)
+
+
+def test_score_matching_refuses_a_vanishing_residual(rng):
+    """A model that reconstructs all rows has no best temperature; constant rows neither."""
+    X = make_X(rng)
+    perfect = linear(X, np.eye(5), np.zeros(5), np.zeros(5))
+    for loss in (score_matching_loss, neg_score_matching_loss):
+        with pytest.raises(ValueError, match=r"residual.*below 1e-06 of the variance.*constant or dependent columns"):
+            loss(perfect, X)
+    # Data of rank 2, and a model that projects on them.
+    low = rng.standard_normal((50, 2)) @ rng.standard_normal((2, 5))
+    W = np.linalg.svd(low, full_matrices=False)[2][:2]
+    with pytest.raises(ValueError, match="residual"):
+        score_matching_loss(linear(low, W, np.zeros(2), np.zeros(5)), low)
+    # The rows that set the temperature count as well.
+    with pytest.raises(ValueError, match="residual"):
+        score_matching_loss(linear(low, W, np.zeros(2), np.zeros(5)), low + 1.0, low)
+    constant = np.full((20, 3), 2.0)
+    with pytest.raises(ValueError, match="residual"):
+        score_matching_loss(linear(constant, np.zeros((2, 3)), np.zeros(2), np.full(3, 2.0)), constant)
+
+
+# Selection without labels
+
+
+@pytest.mark.parametrize("scorer", SCORERS, ids=lambda scorer: scorer.__name__)
+def test_grid_search_takes_the_scorers(scorer, rng):
+    """By callable, without labels, on a Pipeline: the scores are those of each fold's model on its held-out rows."""
+    X = make_X(rng)
+    pipeline = make_pipeline(StandardScaler(), make_contractive(solver="lbfgs", max_iter=20))
+    grid = {"contractiveautoencoder__alpha": [0.0, 0.03, 100.0]}
+    folds = KFold(3)
+    search = GridSearchCV(pipeline, grid, scoring=scorer, cv=folds, error_score="raise").fit(X)
+    expected = [
+        [
+            scorer(clone(pipeline).set_params(contractiveautoencoder__alpha=alpha).fit(X[train]), X[test])
+            for alpha in grid["contractiveautoencoder__alpha"]
+        ]
+        for train, test in folds.split(X)
+    ]
+    assert_allclose(search.cv_results_["mean_test_score"], np.mean(expected, axis=0), rtol=1e-9)
+    assert search.score(X) == scorer(search.best_estimator_, X)
+    by_name = cross_val_score(pipeline, X, scoring=scorer, cv=folds)
+    assert by_name.shape == (3,)
+
+
+def test_what_the_scorers_prefer(rng):
+    """Reconstruction prefers no penalty at all, denoising one inside; neither the strongest."""
+    X = rng.standard_normal((300, 2)) @ rng.standard_normal((2, 8)) + 0.5 * rng.standard_normal((300, 8))
+    grid = {"contractiveautoencoder__alpha": [0.0, 0.1, 100.0]}
+    pipeline = make_pipeline(StandardScaler(), make_contractive(n_components=20, solver="lbfgs", max_iter=150))
+    chosen = {
+        scorer: GridSearchCV(pipeline, grid, scoring=scorer, cv=3).fit(X).best_params_["contractiveautoencoder__alpha"]
+        for scorer in (reconstruction_r2, denoising_r2)
+    }
+    assert chosen == {reconstruction_r2: 0.0, denoising_r2: 0.1}
+
+
+def test_denoising_r2_is_the_default_of_a_search(rng):
+    """GridSearchCV without `scoring` uses `score`, which is the same number."""
+    X = make_X(rng)
+    grid = {"alpha": [0.0, 0.1]}
+    default = GridSearchCV(make_contractive(), grid, cv=3).fit(X)
+    named = GridSearchCV(make_contractive(), grid, cv=3, scoring=denoising_r2).fit(X)
+    assert_array_equal(default.cv_results_["mean_test_score"], named.cv_results_["mean_test_score"])
+
+
+# The code
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "relu", "softplus", "tanh", "softmax"])
+def test_activation_fraction_is_the_formula(activation, rng):
+    """It is the share of pairs above the threshold, by absolute value where h can be negative (SPARSE eq. 14)."""
+    X = make_X(rng)
+    autoencoder = make_contractive(activation=activation, alpha=0.0).fit(X)
+    H = np.abs(hidden(autoencoder, X))
+    for threshold in (0.0, 0.1, 0.5, 1e3):
+        active = np.greater(H, threshold)
+        assert activation_fraction(autoencoder, X, threshold=threshold) == pytest.approx(active.mean())
+        assert dead_unit_fraction(autoencoder, X, threshold=threshold) == (~active.any(axis=0)).mean()
+
+
+def test_activation_fraction_does_not_depend_on_the_encoding(rng):
+    """It is about h, whatever `transform` returns."""
+    X = make_X(rng)
+    autoencoder = make_contractive(activation="relu").fit(X)
+    expected = [measure(autoencoder, X) for measure in OF_UNITS]
+    for encoding in ("rectified", "rectified_bias", "linear"):
+        autoencoder.set_params(encoding=encoding)
+        for measure, value in zip(OF_UNITS, expected, strict=True):
+            assert_array_equal(measure(autoencoder, X), value)
+
+
+def test_activation_fraction_of_zero_bias_units(rng):
+    """Units without bias count where they exceed their threshold in X's unit."""
+    X = make_X(rng)
+    for activation in ZERO_BIAS_ACTIVATIONS:
+        autoencoder = make(activation=activation).fit(X)
+        U = X @ autoencoder.components_.T
+        active = (U if activation == "trec" else U**2) > autoencoder.threshold_
+        assert activation_fraction(autoencoder, X) == pytest.approx(active.mean())
+        assert dead_unit_fraction(autoencoder, X) == (~active.any(axis=0)).mean()
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "relu", "tanh"])
+def test_sparsities_are_the_formula(activation, rng):
+    """(1 - (mean |h|)^2 / mean h^2) / (1 - 1/n), over the samples of a unit and over the units of a sample."""
+    X = make_X(rng)
+    autoencoder = make_contractive(activation=activation).fit(X)
+    H = np.abs(hidden(autoencoder, X))
+    for measure, axis in ((lifetime_sparsity, 0), (population_sparsity, 1)):
+        with np.errstate(invalid="ignore"):
+            expected = (1.0 - H.mean(axis) ** 2 / (H**2).mean(axis)) / (1.0 - 1.0 / H.shape[axis])
+        result = measure(autoencoder, X)
+        assert_allclose(result, expected, rtol=1e-10, atol=1e-12)
+        assert np.nanmin(result) >= 0.0
+        assert np.nanmax(result) <= 1.0
+
+
+def test_sparsity_of_known_codes():
+    """One-hot codes are as sparse as can be, equal ones not at all; all units alive, a third of the pairs active."""
+    X = np.eye(3)
+    one_hot = linear(X, np.eye(3), np.zeros(3), np.zeros(3), activation="relu")
+    assert_array_equal(lifetime_sparsity(one_hot, X), np.ones(3))
+    assert_array_equal(population_sparsity(one_hot, X), np.ones(3))
+    assert activation_fraction(one_hot, X) == pytest.approx(1 / 3)
+    assert dead_unit_fraction(one_hot, X) == 0.0
+    equal = linear(X, np.zeros((4, 3)), np.full(4, 0.3), np.zeros(3), activation="relu")
+    assert_allclose(lifetime_sparsity(equal, X), np.zeros(4), atol=1e-14)
+    assert_allclose(population_sparsity(equal, X), np.zeros(3), atol=1e-14)
+    winner = linear(X, np.eye(3), np.zeros(3), np.zeros(3), activation="max")
+    assert_array_equal(population_sparsity(winner, X), np.ones(3))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_dead_units(dtype):
+    """They are counted; their lifetime sparsity is nan, as is the population sparsity of a silent row: no warning."""
+    X = np.array([[1.0, 0.0], [2.0, 0.0], [0.0, -1.0]], dtype=dtype)
+    W = np.array([[1.0, 0.0], [0.0, 1.0], [2.0, 0.0], [0.0, 0.0]])
+    autoencoder = linear(X, W, np.array([0.0, 0.0, -2.5, -1.0]), np.zeros(2), activation="relu")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert dead_unit_fraction(autoencoder, X) == 0.5
+        assert dead_unit_fraction(autoencoder, X, threshold=1.9) == 0.75
+        assert activation_fraction(autoencoder, X) == 3 / 12
+        assert_array_equal(np.isnan(lifetime_sparsity(autoencoder, X)), [False, True, False, True])
+        assert_array_equal(np.isnan(population_sparsity(autoencoder, X)), [False, False, True])
+        assert lifetime_sparsity(autoencoder, X)[2] == 1.0
+        assert population_sparsity(autoencoder, X)[0] == 1.0
+
+
+def test_sparsities_need_two(rng):
+    """One sample has no lifetime, one unit no population: refused in a sentence."""
+    X = make_X(rng)
+    autoencoder = make_contractive().fit(X)
+    with pytest.raises(ValueError, match="at least two samples, got 1"):
+        lifetime_sparsity(autoencoder, X[:1])
+    assert population_sparsity(autoencoder, X[:1]).shape == (1,)
+    with pytest.raises(ValueError, match="at least two units, got 1"):
+        population_sparsity(make_contractive(n_components=1).fit(X), X)
+
+
+# The biases
+
+
+def test_bias_statistics_are_the_formulas(rng):
+    """Moments, extremes and the share of negative biases, as Python floats; of a Pipeline those of its last step."""
+    X = make_X(rng)
+    pipeline = make_pipeline(StandardScaler(), make_contractive(n_components=7, max_iter=40)).fit(X.astype(np.float32))
+    b = pipeline[-1].intercept_hidden_.astype(float)
+    expected = {
+        "mean": b.mean(),
+        "std": b.std(),
+        "min": b.min(),
+        "median": np.median(b),
+        "max": b.max(),
+        "negative_fraction": (b < 0).mean(),
+    }
+    for estimator in (pipeline, pipeline[-1], make_pipeline(pipeline[-1])):
+        result = bias_statistics(estimator)
+        assert list(result) == list(expected)
+        assert all(type(value) is float for value in result.values())
+        assert result == pytest.approx(expected)
+
+
+def test_bias_statistics_read_what_the_user_put_there(rng):
+    """They are those of the public attribute; zero is not negative."""
+    autoencoder = make_contractive(n_components=4).fit(make_X(rng))
+    autoencoder.intercept_hidden_ = np.array([-1, 0, 0, 3])
+    result = bias_statistics(autoencoder)
+    assert (result["mean"], result["median"], result["min"], result["max"]) == (0.5, 0.0, -1.0, 3.0)
+    assert result["negative_fraction"] == 0.25
+
+
+def test_bias_statistics_refuse(rng):
+    """Unfitted models, and such without hidden biases by name."""
+    with pytest.raises(NotFittedError):
+        bias_statistics(make_contractive())
+    with pytest.raises(NotFittedError):
+        bias_statistics(make_pipeline(StandardScaler(), make_contractive()))
+    with pytest.raises(ValueError, match=r"hidden biases, which ZeroBiasAutoencoder has not"):
+        bias_statistics(make().fit(make_X(rng)))
+
+
+def test_measures_of_a_copy(rng):
+    """A deep copy measures the same."""
+    X = make_X(rng)
+    autoencoder = make_contractive().fit(X)
+    for measure in MEASURES:
+        assert_array_equal(measure(copy.deepcopy(autoencoder), X), measure(autoencoder, X))

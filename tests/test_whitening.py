@@ -757,3 +757,98 @@ def test_contrast_refuses(rng):
         normalizer.transform(X[:, :4])
     with pytest.raises(InvalidParameterError, match="eps"):
         ContrastNormalizer(-1.0).fit(X)
+
+
+# Found by review
+
+
+@pytest.mark.parametrize("total", [1.0, 1.0 + 2.3e-16, 1.0 - 1e-16, 1.01, 1.9])
+@pytest.mark.parametrize("chunks", [1, 4])
+def test_weights_that_are_shares(chunks, total, rng):
+    """Weights that sum to one or so are shares: no division by what rounding leaves of n - 1."""
+    X, weight = make_X(rng, n=400), rng.uniform(size=400)
+    weight *= total / weight.sum()
+    whitener = PCAWhitener()
+    for part in np.array_split(np.arange(400), chunks):
+        whitener.partial_fit(X[part], sample_weight=weight[part])
+    fitted = PCAWhitener().fit(X, sample_weight=weight)
+    expected = np.cov(X.T, aweights=weight, bias=True)
+    for each in (whitener, fitted):
+        assert_allclose((each.components_.T * each.explained_variance_) @ each.components_, expected, rtol=1e-9)
+
+
+def test_a_cut_of_little_variance_is_announced(rng):
+    """What is dropped may be a billionth of the variance; whitening would have brought it to one."""
+    X = rng.standard_normal((500, 3)) * [1.0, 1e-5, 1e-6]
+    with pytest.warns(UserWarning, match="kept 1 components only"):
+        PCAWhitener(1).fit(X).set_params(n_components=None).partial_fit(X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        PCAWhitener(3).fit(X).partial_fit(X)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_fewer_rows_than_features(dtype, weighted, rng):
+    """The route by products of rows gives what the singular value decomposition gives."""
+    X = (low_rank(rng, 40, 300, 39, ratio=0.85) + 3.0).astype(dtype)
+    weight = rng.integers(1, 4, 40) if weighted else np.ones(40, dtype=int)
+    whitener = PCAWhitener().fit(X, sample_weight=weight)
+    repeated = np.repeat(X.astype(np.float64), weight, axis=0)
+    singular = np.linalg.svd(repeated - repeated.mean(axis=0), compute_uv=False)[:39]
+    assert whitener.components_.shape == (39, 300)
+    assert_allclose(whitener.explained_variance_, singular**2 / (len(repeated) - 1), rtol=1e-3)
+    gram = whitener.components_.astype(np.float64) @ whitener.components_.T
+    assert_allclose(gram, np.eye(39), atol=1e-5 if dtype == np.float32 else 1e-9)
+    assert_allclose(whitener.inverse_transform(whitener.transform(X)), X, atol=1e-4 if dtype == np.float32 else 1e-9)
+
+
+@pytest.mark.parametrize("ratio", [0.5, 0.3])
+def test_products_on_rotated_data_are_as_exact_as_qr(ratio, rng):
+    """Standard deviations over ten decades: each is right, and the whitened covariance is the identity."""
+    X = low_rank(rng, 400, 16, 16, ratio=ratio)
+    whitener = PCAWhitener().fit(X)
+    deviations = np.linalg.svd(X - X.mean(axis=0), compute_uv=False) / np.sqrt(399.0)
+    kept = len(whitener.components_)
+    assert kept == 16
+    assert_allclose(np.sqrt(whitener.explained_variance_), deviations[:kept], rtol=1e-6)
+    assert_allclose(np.cov(whitener.transform(X).T), np.eye(kept), atol=1e-5)
+
+
+def test_a_row_without_weight_is_not_looked_at(rng):
+    """A zero weight is an absent row, whatever it holds."""
+    X, weight = make_X(rng), np.ones(60)
+    X[0], weight[0] = 1e300, 0.0
+    for whitener in (PCAWhitener(0.9).fit(X, sample_weight=weight), PCAWhitener(0.9).partial_fit(X, None, weight)):
+        expected = PCAWhitener(0.9).fit(X[1:])
+        assert_allclose(whitener.var_, expected.var_)
+        assert_allclose(whitener.explained_variance_ratio_, expected.explained_variance_ratio_)
+
+
+def test_partial_fit_keeps_no_more_than_a_square(rng):
+    """What stays for the next call has at most as many rows as there are features."""
+    whitener = PCAWhitener(2).partial_fit(make_X(rng, n=9))
+    assert whitener._factor.shape == (5, 5)
+
+
+def test_float32_far_off_the_origin_is_centred(rng):
+    """The mean is not rounded to float32 where it is subtracted."""
+    X = (low_rank(rng, 2000, 6, 6, ratio=0.5) + 100.3).astype(np.float32)
+    Z = PCAWhitener(3).fit_transform(X)
+    assert Z.dtype == np.float32
+    assert np.abs(Z.mean(axis=0, dtype=np.float64)).max() < 1e-4
+
+
+def test_contrast_of_float32_rows_far_off_the_origin(rng):
+    """Dividing before the mean is off costs no digits."""
+    X = (1000.0 + 0.01 * rng.standard_normal((20, 50))).astype(np.float32)
+    expected = X.astype(np.float64) - X.astype(np.float64).mean(axis=1, keepdims=True)
+    expected /= expected.std(axis=1, keepdims=True)
+    assert_allclose(ContrastNormalizer(0.0).transform(X), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(("dtype", "scale"), [(np.float64, 1e-200), (np.float32, 1e-36)])
+def test_too_small_to_whiten(dtype, scale, rng):
+    """Data whose squares are lost are refused in words."""
+    with pytest.raises(ValueError, match="too small"):
+        PCAWhitener().fit((scale * make_X(rng)).astype(dtype))

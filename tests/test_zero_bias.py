@@ -243,7 +243,7 @@ def test_scaling_the_data_scales_the_codes(variant, solver, method, activation, 
 
     reference = fitted(X)
     Z, score = reference.transform(X), reference.score(X)
-    rounding = 1e-3 if dtype == np.float32 else 1e-9
+    rounding = 1e-2 if dtype == np.float32 else 1e-9  # the threshold amplifies it
     power = 2 if activation == "tlin" else 1
     for s in (1e-3, 1e3, 2.0**10, 2.0**-10):
         scaled_X = (dtype(s) * X).astype(dtype)
@@ -684,3 +684,33 @@ def test_features_for_a_classifier():
     normal = model[0].transform(X)
     assert features.inverse_transform(features.transform(normal)).shape == X.shape
     assert features.score_samples(normal).shape == y.shape
+
+
+# Found by review
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_the_start_on_centred_data_is_not_that_of_rounding(activation, rng):
+    """Where the mean is rounding, its direction says nothing: scale, repeated rows and order change nothing."""
+    X = rng.standard_normal((80, 6))
+    X -= X.mean(axis=0)
+
+    def components(X, sample_weight=None):
+        autoencoder = make(activation=activation, max_iter=1, batch_size=1000, shuffle=False)
+        return autoencoder.fit(X, sample_weight=sample_weight).components_
+
+    expected = components(X)
+    assert_allclose(components(1e3 * X), expected, atol=1e-12)
+    assert_allclose(components(X[::-1]), expected, atol=1e-12)
+    assert_allclose(components(np.repeat(X, 3, axis=0)), components(X, np.full(80, 3.0)), atol=1e-12)
+    assert_allclose(components(X.astype(np.float32)), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+def test_partial_fit_takes_its_unit_from_the_first_rows_that_vary(scale, rng):
+    """A first chunk of one row knows no scale; the threshold waits for the next."""
+    X = scale * make_X(rng)
+    autoencoder = make().partial_fit(X[:1]).partial_fit(X)
+    assert autoencoder.threshold_ == pytest.approx(np.sqrt(autoencoder.var_.mean()))
+    threshold = autoencoder.threshold_
+    assert autoencoder.partial_fit(3.0 * X).threshold_ == threshold

@@ -22,7 +22,9 @@ class Activation(Immutable, ABC):
       ``third_derivative(u, h, out=None)``: elementwise derivatives, almost everywhere;
     - ``potential(u)``: the antiderivative of h summed over the last axis, shape (...,) (ENERGY eq. 11);
     - ``complement(u, out=None)``, ``complement_derivative(u, out=None)``: distance to the nearest
-      flat region and its derivative (SAT eq. 1).
+      flat region and its derivative (SAT eq. 1);
+    - ``divergence(h, W, V, slope=None)``, where there is no `derivative`: sum_i s_i dA_i/dx_i of A = h(X W^T) V for
+      each row, shape (n,), with the slopes s of the visible units, of shape (n, d), or 1 if None.
 
     What a class does not define is absent: penalties and scores test for it with `hasattr`, and refuse
     an activation that lacks what they need.
@@ -67,7 +69,7 @@ class Activation(Immutable, ABC):
         return ops.multiply(grad_h, self.derivative(u, h), out=out)
 
 
-_ABILITIES = ("derivative", "second_derivative", "third_derivative", "potential", "complement")
+_ABILITIES = ("derivative", "second_derivative", "third_derivative", "potential", "complement", "divergence")
 
 #: All activation classes by name. ``ACTIVATIONS.describe()`` is a table of them.
 ACTIVATIONS = Registry("activation", Activation, lambda cls: [name for name in _ABILITIES if hasattr(cls, name)])

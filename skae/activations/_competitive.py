@@ -24,6 +24,10 @@ class Max(Activation):
         """Return max_k u_k."""
         return u.max(axis=-1)
 
+    def divergence(self, h, W, V, slope=None):
+        """Return 0: the code is piecewise constant."""
+        return ops.zeros_like(h[..., 0])
+
 
 @register_activation
 class Softmax(Activation):
@@ -47,3 +51,10 @@ class Softmax(Activation):
         """Return log sum_k exp(u_k)."""
         top = u.max(axis=-1, keepdims=True)
         return top[..., 0] + ops.log(ops.sum_last(ops.exp(u - top)))
+
+    def divergence(self, h, W, V, slope=None):
+        """Return sum_k h_k (s w_k).v_k - (s sum_k h_k w_k).(sum_k h_k v_k), s the slope."""
+        mean_w, mean_v = ops.matmul(h, W), ops.matmul(h, V)
+        if slope is None:
+            return ops.matmul(h, ops.row_dots(W, V)) - ops.row_dots(mean_w, mean_v)
+        return ops.row_dots(slope, ops.matmul(h, W * V)) - ops.row_dots(slope * mean_w, mean_v)

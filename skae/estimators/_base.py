@@ -174,12 +174,13 @@ class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
             raise ValueError("partial_fit sees no validation set: early_stopping must be False, got True")
         with unchanged_on_error(self):
             first = not hasattr(self, "components_")
+            unit_unknown = first or not self.var_.any()
             X, sample_weight, rows = self._validate_training(X, sample_weight, reset=first)
             objective = self._objective(X.shape[1])
             fresh = moments(X, sample_weight, rows)
             seen = fresh if first else merge_moments((self.n_samples_seen_, self.mean_, self.var_), fresh)
             self.n_samples_seen_, self.mean_, self.var_ = seen
-            self._unit = self._data_unit() if first else self._unit
+            self._unit = self._data_unit() if unit_unknown else self._unit
             self._n_rows_seen = (0 if first else self._n_rows_seen) + (X.shape[0] if rows is None else len(rows))
             seed, n_updates = getattr(self, "_random_stream", None) or (seed_of(self.random_state), 0)
             rng = np.random.default_rng([seed, n_updates])

@@ -1,7 +1,10 @@
 """What a fitted autoencoder computes; it reads the public fitted attributes only, so a user may replace them."""
 
+from numbers import Integral, Real
+
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_scalar
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted
 
@@ -9,7 +12,8 @@ from skae import energy
 from skae._sklearn_compat import InvalidParameterError, validate_data
 from skae.activations import as_activation
 from skae.estimators._batches import row_blocks, value_range
-from skae.estimators._scoring import denoising_r2
+from skae.estimators._scoring import NOISE_SCALE, denoising_r2
+from skae.visible import VISIBLE
 
 DTYPES = [np.float64, np.float32]
 
@@ -142,9 +146,92 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             The field, in X's dtype.
         """
         X, p = self._validate_prediction(X)
-        return self._by_blocks(
-            lambda block, rows: self._reconstruct(block, p) - block, X, np.empty(X.shape, dtype=X.dtype)
-        )
+        return self._by_blocks(lambda block, rows: self._field(block, p), X, np.empty(X.shape, dtype=X.dtype))
+
+    def laplacian(self, X):
+        """Return the divergence of the vector field at each sample: negative at a sink of the dynamics.
+
+        ::
+
+            sum_k h'(u_k) w_k.v_k - n_features                            gaussian (ENERGY eq. 38 where tied)
+            sum_i r_i (1 - r_i) sum_k h'(u_k) w_ki v_ki - n_features      bernoulli
+
+        With tied weights and gaussian visible units it is the Laplacian of `score_samples`. For bernoulli units
+        it is not: that one is infinite at 0 and 1.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Divergences, in X's dtype.
+        """
+        X, p = self._validate_prediction(X)
+        return self._by_blocks(lambda block, rows: self._laplacian(block, p), X, np.empty(X.shape[0], dtype=X.dtype))
+
+    def is_absorbing(self, X):
+        """Return where the model is absorbing, that is where `laplacian` is negative (ENERGY eq. 39).
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of bool of shape (n_samples,)
+            True at sinks of the dynamics.
+        """
+        return self.laplacian(X) < 0.0
+
+    def relax(self, X, *, step_size=1.0, max_iter=1000, tol=1e-4):
+        """Follow the vector field from each sample to a fixed point: x <- x + step_size (r(x) - x) (ENERGY 2.1).
+
+        With tied weights no step lowers the energy: for a non-decreasing activation, one of size s raises it by at
+        least (s - s^2/2) |r - x|^2, while "square", "modulus" and other activations that are not monotone halve a
+        sample's step until its energy rises. Untied weights have no energy, and their dynamics may run in circles.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Where to start.
+        step_size : float, default=1.0
+            In (0, 2], for bernoulli visible units in (0, 1].
+        max_iter : int, default=1000
+            Largest number of steps.
+        tol : float, default=1e-4
+            A sample has arrived where no entry of r(x) - x is larger than `tol` root mean variances of the
+            training data.
+
+        Returns
+        -------
+        points : ndarray of shape (n_samples, n_features)
+            Where the samples have come to, in X's dtype; always finite.
+        n_iter : ndarray of int of shape (n_samples,)
+            Steps taken.
+        converged : ndarray of bool of shape (n_samples,)
+            Whether the sample has arrived. It has not after `max_iter` steps, nor where it was leaving every bound
+            and was stopped.
+        """
+        X, p = self._validate_prediction(X)
+        longest = VISIBLE[self.visible].longest_step
+        check_scalar(step_size, "step_size", Real, min_val=0.0, max_val=longest, include_boundaries="right")
+        check_scalar(max_iter, "max_iter", Integral, min_val=0)
+        check_scalar(tol, "tol", Real, min_val=0.0)
+        for name, value in (("step_size", step_size), ("tol", tol)):
+            if np.isnan(value):
+                raise ValueError(f"{name} == {value}, must be a number")
+        unit = float(np.sqrt(np.mean(self.var_))) or 1.0
+        points = np.empty(X.shape, dtype=X.dtype)
+        n_iter, converged = np.empty(len(points), dtype=int), np.empty(len(points), dtype=bool)
+        for rows, block in row_blocks(X, len(p["W"])):
+            points[rows], n_iter[rows], converged[rows] = energy.relax(
+                block, *self._model(p), step_size=float(step_size), max_iter=max_iter, tol=tol * unit
+            )
+        return points, n_iter, converged
 
     def score_samples(self, X):
         """Return the energy score of each sample: the higher, the better the model fits.
@@ -168,16 +255,14 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             Scores, in X's dtype.
         """
         X, p = self._validate_prediction(X)
-        activation, decoder = self._activation(), None if p["V"] is p["W"] else p["V"]
-        if decoder is None and not hasattr(activation, "potential"):
+        activation = self._activation()
+        if p["V"] is p["W"] and not hasattr(activation, "potential"):
             raise ValueError(
                 f"score_samples of tied weights needs an activation with a potential, which {activation.name!r} has "
                 "not; define it, or use tied_weights=False"
             )
         return self._by_blocks(
-            lambda block, rows: energy.energy(block, p["W"], p["b"], p["c"], activation, self.visible, decoder),
-            X,
-            np.empty(X.shape[0], dtype=X.dtype),
+            lambda block, rows: energy.energy(block, *self._model(p)), X, np.empty(X.shape[0], dtype=X.dtype)
         )
 
     def reconstruction_error(self, X, per_feature=False):
@@ -228,12 +313,37 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         float
             At most 1, the higher the better.
         """
+        return self._denoising_r2(X, NOISE_SCALE)
+
+    def _denoising_r2(self, X, noise_scale):
+        """The denoising R^2 at a level of noise."""
         X, p = self._validate_prediction(X)
         with np.errstate(over="ignore", invalid="ignore"):
-            score = denoising_r2(lambda block: self._reconstruct(block, p), X, self.mean_, self.var_, len(p["W"]))
+            score = denoising_r2(
+                lambda block: self._reconstruct(block, p), X, self.mean_, self.var_, len(p["W"]), noise_scale
+            )
         if not np.isfinite(score):
             raise ValueError(self._overflow(X))
         return score
+
+    def _model(self, p):
+        """What the functions of `skae.energy` take after X."""
+        decoder = None if p["V"] is p["W"] else p["V"]
+        return p["W"], p["b"], p["c"], self._activation(), self.visible, decoder
+
+    def _field(self, X, p):
+        """r(x) - x of one block."""
+        return energy.vector_field(X, *self._model(p))
+
+    def _laplacian(self, X, p):
+        """The divergence of the field at one block."""
+        activation = self._activation()
+        if not hasattr(activation, "derivative") and not hasattr(activation, "divergence"):
+            raise ValueError(
+                f"laplacian needs an activation with a derivative or a divergence, which {activation.name!r} has not; "
+                "define one"
+            )
+        return energy.laplacian(X, *self._model(p))
 
     def _reconstruct(self, X, p):
         """r(x) of one block."""

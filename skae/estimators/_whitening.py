@@ -21,6 +21,9 @@ from skae.estimators._training import unchanged_on_error
 
 DTYPES = [np.float64, np.float32]
 
+# The scale of smaller data, or their squares, cannot be held.
+_SMALLEST = {np.dtype(np.float64): 1e-140, np.dtype(np.float32): 1e-34}
+
 
 class PCAWhitener(TransformerMixin, BaseEstimator):
     """Rotate the data to their principal components and give these unit variance.
@@ -88,9 +91,10 @@ class PCAWhitener(TransformerMixin, BaseEstimator):
     Notes
     -----
     Products are in X's type and sums over blocks of rows in float64, so float32 data stay float32; where that
-    is not exact enough for the smallest variance that is kept, they are repeated in float64 or by QR, which takes
-    several times as long. In float32 a direction whose standard deviation is below 1e-5 of the largest counts as
-    having none.
+    is not exact enough for the smallest variance that is kept, they are repeated in float64, and once more on the
+    rotated data, which takes several times as long. After `partial_fit`, n_features x n_features numbers stay
+    with the estimator, for its next call. In float32 a direction whose standard deviation is below 1e-5 of the
+    largest counts as having none.
 
     Examples
     --------
@@ -138,8 +142,8 @@ class PCAWhitener(TransformerMixin, BaseEstimator):
             The fitted whitener.
         """
         with unchanged_on_error(self):
-            X, sample_weight = self._validate(X, sample_weight, reset=True, ensure_min_samples=2)
-            self.n_samples_seen_, self.mean_, self.var_ = moments(X, sample_weight)
+            X, sample_weight, rows = self._validate(X, sample_weight, reset=True, ensure_min_samples=2)
+            self.n_samples_seen_, self.mean_, self.var_ = moments(X, sample_weight, rows)
             self._set_components(X, sample_weight, self.mean_, X.dtype)
             self._factor = None
         return self
@@ -166,21 +170,21 @@ class PCAWhitener(TransformerMixin, BaseEstimator):
         """
         with unchanged_on_error(self):
             first = not hasattr(self, "components_")
-            X, sample_weight = self._validate(X, sample_weight, reset=first, ensure_min_samples=1)
+            X, sample_weight, rows = self._validate(X, sample_weight, reset=first, ensure_min_samples=1)
             seen = (0.0, np.zeros(X.shape[1]), np.zeros(X.shape[1]))
             factor = Factor(np.empty((0, X.shape[1])))
             if not first:
                 seen, factor = (self.n_samples_seen_, self.mean_, self.var_), self._current_factor()
-            fresh = moments(X, sample_weight)
+            fresh = moments(X, sample_weight, rows)
             factor = factor.with_rows(X, sample_weight, fresh[1]).with_shift(seen, fresh)
             self.n_samples_seen_, self.mean_, self.var_ = merge_moments(seen, fresh)
             dtype = X.dtype if first else self.components_.dtype
             self._set_components(factor.R, None, np.zeros(X.shape[1]), dtype)
-            self._factor = factor.R
+            self._factor = factor.compressed(X.shape[1]).R
         return self
 
     def _validate(self, X, sample_weight, reset, ensure_min_samples):
-        """Return X and the weights."""
+        """Return X, the weights, and the rows of positive weight (None where all are)."""
         X = validate_data(
             self, X, reset=reset, accept_sparse="csr", dtype=DTYPES, ensure_min_samples=ensure_min_samples
         )
@@ -191,14 +195,16 @@ class PCAWhitener(TransformerMixin, BaseEstimator):
         largest = max(high, -low)
         if largest > np.sqrt(np.finfo(np.float64).max / (4.0 * X.shape[1] * X.shape[0])):
             raise ValueError(f"X holds values up to {largest:.3g}, whose squares float64 cannot hold; scale them")
-        return X, sample_weight
+        if 0.0 < largest < _SMALLEST[X.dtype]:
+            raise ValueError(f"X holds values up to {largest:.3g} only, too small for {X.dtype} to whiten; scale them")
+        return X, sample_weight, rows
 
     def _current_factor(self):
         """The rows seen so far, as a `Factor`."""
         if self._factor is not None:
             return Factor(self._factor)
         squares = self.explained_variance_ * self._denominator()
-        if squares.sum() < (1.0 - 1e-6) * float(self.var_.sum()) * self.n_samples_seen_:
+        if self._has_cut:
             warnings.warn(
                 f"PCAWhitener: the fit that partial_fit continues kept {self.n_components_} components only; what "
                 "it dropped counts as zero. Use partial_fit from the first rows on for an exact result",
@@ -208,19 +214,25 @@ class PCAWhitener(TransformerMixin, BaseEstimator):
         return Factor(np.sqrt(squares)[:, None] * self.components_.astype(np.float64))
 
     def _denominator(self):
-        """N - 1, or n where that is not positive (one row, or weights of less than one row)."""
+        """N - 1, or n where there is no second row (weights that sum to 1 are shares, not numbers of rows)."""
         n = float(self.n_samples_seen_)
-        return n - 1.0 if n > 1.0 else n
+        return n - 1.0 if n >= 2.0 else n
 
     def _set_components(self, X, sample_weight, mean, dtype):
         """Set the components and variances from the rows of X about `mean`."""
         total = float(self.var_.sum()) * float(self.n_samples_seen_)
         rounding = 4.0 * float(np.finfo(dtype).eps) * np.abs(self.mean_)
+        available = []
+
+        def keep(squares):
+            available.append(len(squares))
+            return self._n_kept(squares, total)
+
         squares, components = principal_components(
             X,
             sample_weight,
             mean,
-            lambda squares: self._n_kept(squares, total),
+            keep,
             np.dtype(dtype),
             noise=rounding**2 * float(self.n_samples_seen_),
         )
@@ -228,6 +240,7 @@ class PCAWhitener(TransformerMixin, BaseEstimator):
         self.explained_variance_ = squares / self._denominator()
         self.explained_variance_ratio_ = squares / total if total > 0.0 else np.ones_like(squares)
         self.n_components_ = len(squares)
+        self._has_cut = len(squares) < available[-1]
 
     def _n_kept(self, squares, total):
         """How many of the sums of squares to keep."""
@@ -263,10 +276,13 @@ class PCAWhitener(TransformerMixin, BaseEstimator):
         X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=DTYPES)
         mean, components = self.mean_.astype(X.dtype), self.components_.astype(X.dtype)
         scale = self._scale().astype(X.dtype)
+        # What the mean loses in X's type.
+        shift = ((mean - self.mean_) @ self.components_.T * self._scale()).astype(X.dtype)
         out = np.empty((X.shape[0], self._n_features_out), dtype=X.dtype)
         for rows, block in row_blocks(X, len(components)):
             Z = (block - mean) @ components.T
             Z *= scale
+            Z += shift
             out[rows] = Z @ components if self.whiten == "zca" else Z
         return out
 
@@ -393,9 +409,10 @@ class ContrastNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             Rows of mean 0 and standard deviation (almost) 1, in X's dtype.
         """
         X = validate_data(self, X, reset=False, dtype=DTYPES)
-        # In units of the largest value, so that no square is lost; the mean is taken off twice for its rounding.
+        # In units of a power of two near the largest value, so that no square is lost; the mean is taken off twice
+        # for its rounding.
         largest = np.abs(X).max(axis=1, keepdims=True)
-        unit = np.where(largest > 0.0, largest, 1.0).astype(X.dtype)
+        unit = np.where(largest > 0.0, np.ldexp(np.ones_like(largest), np.frexp(largest)[1] - 1), 1.0).astype(X.dtype)
         out = X / unit
         out -= out.mean(axis=1, keepdims=True)
         out -= out.mean(axis=1, keepdims=True)

@@ -63,7 +63,7 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
     Attributes
     ----------
     threshold_ : float
-        The threshold in X's unit (for "tlin" in its square); `partial_fit` keeps that of its first rows.
+        The threshold in X's unit (for "tlin" in its square); `partial_fit` keeps that of the first rows that vary.
 
     dead_unit_fraction_ : float
         Fraction of the units that no training row activates (after `partial_fit`, none of the last rows).
