@@ -1,7 +1,20 @@
 """Regularized autoencoders with an analytic energy, for scikit-learn."""
 
-from skae.estimators import ContractiveAutoencoder, ContrastNormalizer, PCAWhitener, ZeroBiasAutoencoder
+from skae.estimators import (
+    ContractiveAutoencoder,
+    ContrastNormalizer,
+    EnergyOutlierDetector,
+    PCAWhitener,
+    ZeroBiasAutoencoder,
+)
 
 __version__ = "0.1.0"
 
-__all__ = ["ContractiveAutoencoder", "ContrastNormalizer", "PCAWhitener", "ZeroBiasAutoencoder", "__version__"]
+__all__ = [
+    "ContractiveAutoencoder",
+    "ContrastNormalizer",
+    "EnergyOutlierDetector",
+    "PCAWhitener",
+    "ZeroBiasAutoencoder",
+    "__version__",
+]

@@ -1,10 +1,12 @@
 """Every private or version-dependent scikit-learn name that skae uses, imported once."""
 
 from sklearn.base import _fit_context
-from sklearn.utils._param_validation import Interval, InvalidParameterError, RealNotInt, StrOptions
+from sklearn.ensemble._base import _set_random_states
+from sklearn.utils._param_validation import HasMethods, Interval, InvalidParameterError, RealNotInt, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, _check_sample_weight, validate_data
 
 __all__ = [
+    "HasMethods",
     "Interval",
     "InvalidParameterError",
     "RealNotInt",
@@ -12,5 +14,6 @@ __all__ = [
     "_check_feature_names_in",
     "_check_sample_weight",
     "_fit_context",
+    "_set_random_states",
     "validate_data",
 ]

@@ -50,7 +50,8 @@ class Softmax(Activation):
     def potential(self, u):
         """Return log sum_k exp(u_k)."""
         top = u.max(axis=-1, keepdims=True)
-        return top[..., 0] + ops.log(ops.sum_last(ops.exp(u - top)))
+        shares = u - top
+        return top[..., 0] + ops.log(ops.sum_last(ops.exp(shares, out=shares)))
 
     def divergence(self, h, W, V, slope=None):
         """Return sum_k h_k (s w_k).v_k - (s sum_k h_k w_k).(sum_k h_k v_k), s the slope."""

@@ -1,0 +1,347 @@
+"""EnergyOutlierDetector: novelty and outlier detection by energy."""
+
+import contextlib
+from numbers import Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, OutlierMixin, clone
+from sklearn.utils import get_tags
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_array, check_is_fitted
+
+from skae._sklearn_compat import HasMethods, Interval, _fit_context, _set_random_states, validate_data
+from skae.estimators._batches import moments, row_blocks
+from skae.estimators._mixture import MixtureAutoencoder, cluster, sample_rows
+from skae.estimators._prediction import DTYPES, AutoencoderPrediction
+from skae.estimators._tabular import FeatureScaler
+from skae.estimators._training import seed_of, unchanged_on_error
+
+# Hidden units of each autoencoder of the default, at most, and training rows for each of them, at least.
+_MAX_UNITS, _ROWS_PER_UNIT = 256, 4
+
+# The variance within a component, in units of that of a feature, is at least this: data may be discrete.
+_SMALLEST_VARIANCE = 1e-3
+
+# Nodes of a path integral: doubled until the contributions sum to the difference of the energies.
+_FIRST_NODES, _LAST_NODES, _PATH_TOLERANCE = 32, 4096, 1e-6
+
+
+def _explains(detector):
+    """Whether the estimator can be asked for a field: only one that is given can be without."""
+    last = detector.estimator
+    while hasattr(last, "steps"):
+        last = last.steps[-1][1]
+    return last is None or isinstance(last, AutoencoderPrediction)
+
+
+class EnergyOutlierDetector(OutlierMixin, BaseEstimator):
+    """Tell outliers and novelties by their energy.
+
+    A sample is an outlier where the energy score of a model of the training data is below `offset_`.
+
+    By default the model is the sum of four softmax autoencoders, each of which is a mixture of Gaussians trained by
+    maximum likelihood (its energy is the log-density), on four views of the standardised features: as they are, with
+    their skewness taken off by powers, and both of these whitened too. Each energy counts in units of its standard
+    deviation over the training data. It needs no tuning, and no scaling of the features beforehand.
+
+    Parameters
+    ----------
+    estimator : estimator, default=None
+        Anything with `fit` and `score_samples`, such as an autoencoder of skae or a Pipeline that ends in one; a clone
+        of it is trained. None is the default model.
+
+    contamination : float, default=0.1
+        Share of outliers in the training data, in (0, 0.5]: so many of the training scores are below `offset_`.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of the default model, or of the `estimator` where it has a `random_state`. The default model with None is
+        deterministic: it takes seed 0.
+
+    Attributes
+    ----------
+    estimator_ : estimator, or list of autoencoders
+        The model: the clone of `estimator`, or the softmax autoencoders of the default, each with at most
+        min(256, n_samples // 4) hidden units.
+
+    scalers_ : list
+        What each autoencoder of the default sees: ``scaler.marginals(X) @ scaler.matrix_``. None with an `estimator`.
+
+    weights_ : ndarray of shape (n_autoencoders,)
+        Weights of the energies of the default. None with an `estimator`.
+
+    offset_ : float
+        Scores below it are those of outliers: ``decision_function = score_samples - offset_``.
+
+    mean_ : ndarray of shape (n_features,)
+        Mean of the training data; None where `estimator` takes data that have none.
+
+    n_features_in_ : int
+        Number of features seen in training.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X had names that are all strings.
+
+    See Also
+    --------
+    sklearn.ensemble.IsolationForest, sklearn.neighbors.LocalOutlierFactor : Other detectors.
+
+    Notes
+    -----
+    The default model is trained on at most 4096 rows, drawn at random; `offset_` is that of all. Scores cost as many
+    products as the autoencoders have units. In dimension d the energy of a sample at distance D from the data falls
+    with D squared, so that far outliers are far below.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.metrics import roc_auc_score
+    >>> from skae import EnergyOutlierDetector
+    >>> X, y = load_digits(return_X_y=True)
+    >>> detector = EnergyOutlierDetector().fit(X[:1000][y[:1000] != 3])
+    >>> bool(roc_auc_score(y[1000:] != 3, detector.score_samples(X[1000:])) > 0.9)
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "estimator": [HasMethods(["fit", "score_samples"]), None],
+        "contamination": [Interval(Real, 0, 0.5, closed="right")],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(self, estimator=None, *, contamination=0.1, random_state=None):
+        self.estimator = estimator
+        self.contamination = contamination
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None):
+        """Train the model and set the offset.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training data; what `estimator` takes, where it is given.
+        y : Ignored
+            Present for API consistency.
+
+        Returns
+        -------
+        self : object
+            The fitted detector.
+        """
+        with unchanged_on_error(self):
+            if self.estimator is None:
+                X = validate_data(self, X, dtype=DTYPES, ensure_min_samples=2)
+                self._fit_default(X)
+            else:
+                self._fit_given(X)
+            self.offset_ = float(np.percentile(self._scores(X), 100.0 * self.contamination))
+        return self
+
+    def _fit_default(self, X):
+        """Train a mixture on each view of a sample of the rows."""
+        rng = np.random.default_rng(0 if self.random_state is None else seed_of(self.random_state))
+        rows = sample_rows(X, rng)
+        n_units = max(1, min(_MAX_UNITS, len(rows) // _ROWS_PER_UNIT))
+        self.mean_ = moments(X)[1]
+        self.estimator_, self.scalers_ = [], []
+        for unskew in (False, True):
+            for whiten in (False, True):
+                scaler = FeatureScaler(unskew, whiten).fit(rows)
+                Z = scaler.marginals(rows) @ scaler.matrix_
+                centers, variance = cluster(Z, n_units, int(rng.integers(2**31)))
+                unit = np.sqrt(max(variance, _SMALLEST_VARIANCE))
+                scaler.matrix_ /= unit
+                mixture = MixtureAutoencoder(n_units, centers=centers / unit).fit(Z / unit)
+                self.estimator_.append(mixture.set_params(centers=None))
+                self.scalers_.append(scaler)
+        self.weights_ = np.ones(len(self.estimator_))
+        deviations = self._energies(rows).std(axis=0)
+        self.weights_ = np.divide(1.0, deviations, out=self.weights_, where=deviations > 0.0)
+
+    def _fit_given(self, X):
+        """Train a clone of the estimator."""
+        self.estimator_ = clone(self.estimator)
+        if self.random_state is not None:
+            _set_random_states(self.estimator_, self.random_state)
+        self.estimator_.fit(X)
+        self.scalers_ = self.weights_ = self.mean_ = None
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(self.estimator_, name):
+                setattr(self, name, getattr(self.estimator_, name))
+        with contextlib.suppress(TypeError, ValueError):  # data that only the estimator can read
+            self.mean_ = moments(check_array(X, accept_sparse="csr", dtype=DTYPES))[1]
+
+    def score_samples(self, X):
+        """Return the energy score of each sample: the lower, the more of an outlier.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Scores.
+        """
+        check_is_fitted(self)
+        return self._scores(self._validate(X))
+
+    def decision_function(self, X):
+        """Return ``score_samples(X) - offset_``: negative for outliers.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Shifted scores.
+        """
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X):
+        """Return 1 for inliers and -1 for outliers.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of int of shape (n_samples,)
+            Labels.
+        """
+        return np.where(self.decision_function(X) < 0.0, -1, 1)
+
+    @available_if(_explains)
+    def explain(self, X):
+        """Return how much each feature contributes to the difference between a sample's score and the mean's.
+
+        The contributions are integrals of the field along the straight path from the training mean a (Aumann and
+        Shapley 1974)::
+
+            (x_i - a_i) integral_0^1 (r - x)_i(a + t (x - a)) dt
+
+        so that they sum to ``score_samples(x) - score_samples(a)``: the most negative ones are why a sample is an
+        outlier. Each autoencoder of the default takes the path that is straight in its scaled features.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Contributions, in units of the score.
+
+        Raises
+        ------
+        ValueError
+            If the `estimator` has no potential whose gradient is known (untied or bernoulli autoencoders), or is a
+            Pipeline with a step before the autoencoder that is not affine.
+        """
+        check_is_fitted(self)
+        X = np.asarray(self._validate(X, numeric=True), dtype=np.float64)
+        if self.scalers_ is None:
+            autoencoder, start, matrix = self._affine_model(X)
+            return (X - self.mean_) * _mean_field(autoencoder, start, (X - self.mean_) @ matrix, matrix)
+        contributions = np.zeros(X.shape)
+        for autoencoder, scaler, weight in zip(self.estimator_, self.scalers_, self.weights_, strict=True):
+            start = scaler.marginals(self.mean_[None])
+            way = scaler.marginals(X) - start
+            field = _mean_field(autoencoder, start @ scaler.matrix_, way @ scaler.matrix_, scaler.matrix_)
+            contributions += weight * way * field
+        return contributions
+
+    def _affine_model(self, X):
+        """The autoencoder at the end of the estimator, and the affine map before it: image of the mean, and matrix."""
+        steps, last = [], self.estimator_
+        while hasattr(last, "steps"):
+            steps.append(last[:-1])
+            last = last[-1]
+        potential = hasattr(last._activation(), "potential") and last._untied_decoder is None
+        if last.visible != "gaussian" or not potential:
+            raise ValueError("explain needs an autoencoder with tied weights, gaussian units and a potential")
+        if self.mean_ is None:
+            raise ValueError("explain needs numeric training data")
+
+        def inputs(X):
+            for step in steps:
+                X = step.transform(X) if len(step) else X
+            return np.asarray(X, dtype=np.float64)
+
+        start = inputs(self.mean_[None])
+        size = np.maximum(np.abs(X - self.mean_).max(axis=0), 1e-6 * np.abs(self.mean_) + 1e-12)
+        matrix = (inputs(self.mean_ + np.diag(size)) - start) / size[:, None]
+        expected = start + (X - self.mean_) @ matrix
+        if np.abs(inputs(X) - expected).max() > 1e-3 * max(np.abs(expected).max(), 1e-300):
+            raise ValueError("explain needs steps that are affine (StandardScaler, PCAWhitener) before the autoencoder")
+        return last, start, matrix
+
+    def _validate(self, X, numeric=False):
+        """Return X, checked; where an estimator was given, that is its own affair, unless `numeric` says otherwise."""
+        if self.scalers_ is None and not numeric:
+            return X
+        return validate_data(self, X, dtype=DTYPES, reset=False)
+
+    def _scores(self, X):
+        """The score of each row."""
+        if self.scalers_ is None:
+            return self.estimator_.score_samples(X)
+        return (self._energies(X) @ self.weights_).astype(X.dtype)
+
+    def _energies(self, X):
+        """The energy of each row under each autoencoder of the default, float64."""
+        out = np.empty((len(X), len(self.estimator_)))
+        for rows, block in row_blocks(X, _MAX_UNITS):
+            for column, (autoencoder, scaler) in enumerate(zip(self.estimator_, self.scalers_, strict=True)):
+                out[rows, column] = autoencoder.score_samples(scaler.marginals(block) @ scaler.matrix_)
+        return out
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        if self.estimator is not None:
+            tags.input_tags = get_tags(self.estimator).input_tags
+        return tags
+
+
+def _mean_field(autoencoder, start, way, matrix):
+    """The mean of the gradient of E(z) with respect to g, z = start + way t + ..., dz/dg = matrix, along t in [0, 1].
+
+    Parameters
+    ----------
+    autoencoder : autoencoder
+        Tied, gaussian.
+    start : ndarray of shape (1, m)
+        Where the paths begin.
+    way : ndarray of shape (n, m)
+        Where they go, from there.
+    matrix : ndarray of shape (d, m)
+        How z moves with each feature.
+
+    Returns
+    -------
+    ndarray of shape (n, d)
+    """
+    out = np.empty((len(way), len(matrix)))
+    rise = autoencoder.score_samples(start + way) - autoencoder.score_samples(start)
+    for i, step in enumerate(way):
+        n_nodes = _FIRST_NODES
+        while True:
+            nodes, weights = np.polynomial.legendre.leggauss(_FIRST_NODES)
+            pieces = np.arange(n_nodes // _FIRST_NODES)[:, None]
+            t = ((pieces + 0.5 * (nodes + 1.0)) / len(pieces)).reshape(-1, 1)
+            shares = np.tile(0.5 * weights / len(pieces), len(pieces))
+            mean = shares @ autoencoder.vector_field(start + t * step)
+            error = abs(float(mean @ step) - rise[i])
+            if error <= _PATH_TOLERANCE * (1.0 + abs(rise[i])) or n_nodes >= _LAST_NODES:
+                break
+            n_nodes *= 2
+        out[i] = matrix @ mean
+    return out
