@@ -63,6 +63,7 @@ ROWS = {
         "ZeroBiasAutoencoder, trec": (zero_bias("trec"), ["rectified"]),
         "ZeroBiasAutoencoder, tlin": (zero_bias("tlin"), ["rectified"]),
         "ContractiveAutoencoder": (contractive(10.0), ["rectified", "rectified_bias", "natural"]),
+        "ContractiveAutoencoder, alpha=1.5": (contractive(1.5), ["rectified", "natural"]),
         "random filters, rectified": (lambda seed, epochs: RandomFilters(500, seed), [None]),
         "PCA components": (lambda seed, epochs: FunctionTransformer(), [None]),
     },

@@ -3,8 +3,11 @@
 from skae.estimators import (
     ContractiveAutoencoder,
     ContrastNormalizer,
+    DenoisingAutoencoder,
     EnergyOutlierDetector,
+    MarginalizedDenoisingAutoencoder,
     PCAWhitener,
+    SparseAutoencoder,
     ZeroBiasAutoencoder,
 )
 
@@ -13,8 +16,11 @@ __version__ = "0.1.0"
 __all__ = [
     "ContractiveAutoencoder",
     "ContrastNormalizer",
+    "DenoisingAutoencoder",
     "EnergyOutlierDetector",
+    "MarginalizedDenoisingAutoencoder",
     "PCAWhitener",
+    "SparseAutoencoder",
     "ZeroBiasAutoencoder",
     "__version__",
 ]

@@ -43,9 +43,11 @@ __all__ = [
     "add_scaled_rows",
     "arange",
     "argmax",
+    "array_like",
     "clip",
     "column_sums",
     "divide",
+    "dot",
     "dots_last",
     "empty",
     "empty_like",
@@ -64,6 +66,7 @@ __all__ = [
     "negative",
     "one_hot",
     "reciprocal",
+    "rounding",
     "row_dots",
     "row_squared_norms",
     "sigmoid",
@@ -141,6 +144,16 @@ def smallest_normal(dtype):
     return float(np.finfo(dtype).tiny)
 
 
+def rounding(dtype):
+    """The distance from 1 to the next number of a dtype."""
+    return float(np.finfo(dtype).eps)
+
+
+def array_like(numbers, A):
+    """Return numbers as an array of A's dtype."""
+    return np.asarray(numbers, dtype=A.dtype)
+
+
 def is_number(weight):
     """Whether a weight is one number for all rows."""
     return np.ndim(weight) == 0
@@ -169,6 +182,11 @@ def row_squared_norms(A):
 def sum_squares(A):
     """Sum of the squares of all elements of A, as a Python float."""
     return float(vdot(A, A))
+
+
+def dot(A, B):
+    """Inner product of all elements of A and B, as a Python float."""
+    return float(vdot(A, B))
 
 
 def weighted_column_sums(weight, A):

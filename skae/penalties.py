@@ -1,18 +1,21 @@
 """Penalties on the code and the weights, added to the reconstruction loss.
 
-=========== ========================================= ==================================
-name        value, per sample                         source
-=========== ========================================= ==================================
-contractive alpha sum_k h'(u_k)^2 |w_k|^2             SPARSE eq. 9, ENERGY eq. 40
-laplacian   alpha sum_k h'(u_k) |w_k|^2               ENERGY eq. 39
-l2          alpha/2 (|W|^2 + |V|^2 when untied)       ENERGY 4.4
-=========== ========================================= ==================================
+============ ========================================= ==================================
+name         value, per sample                         source
+============ ========================================= ==================================
+contractive  alpha sum_k h'(u_k)^2 |w_k|^2             SPARSE eq. 9, ENERGY eq. 40
+laplacian    alpha sum_k h'(u_k) |w_k|^2               ENERGY eq. 39
+marginalized alpha sum_k h'(u_k)^2 |w_k|^2 |v_k|^2     SPARSE eq. 10-11
+sparse       alpha sum_k KL(rho || mean h_k)           SPARSE eq. 12-13
+l2           alpha/2 (|W|^2 + |V|^2 when untied)       ENERGY 4.4
+============ ========================================= ==================================
 
 A new penalty is a subclass of `Penalty`; pass an instance of it as ``penalty=``, or register the class with
 `register_penalty` to use it by name. ``PENALTIES.describe()`` lists all that are registered, and what each requires.
 """
 
 import dataclasses
+import math
 from abc import ABC, abstractmethod
 from types import MappingProxyType
 from typing import ClassVar
@@ -26,7 +29,9 @@ __all__ = [
     "REQUIREMENTS",
     "Contractive",
     "Laplacian",
+    "Marginalized",
     "Penalty",
+    "Sparse",
     "as_penalty",
     "check_compatible",
     "register_penalty",
@@ -226,6 +231,93 @@ class Laplacian(Penalty):
         ops.add(grad.U, slope, out=grad.U)
         ops.add_scaled_rows(grad.W, 2.0 * self.alpha * steepness, batch.W)
         return self.alpha * float(steepness @ norms)
+
+
+@register_penalty
+@dataclasses.dataclass(frozen=True)
+class Marginalized(Penalty):
+    """alpha sum_k h'(u_k)^2 |v_k|^2 sum_i s_i w_ki^2: the marginalized denoising autoencoder (SPARSE eq. 10-11).
+
+    It is the expected loss under Gaussian noise of variance 2 alpha s_i in feature i, to second order, without the
+    terms that couple the units and without the curvature of h; |w_k|^4 when tied with s = 1.
+
+    Attributes
+    ----------
+    feature_variances : tuple of float or None
+        The s_i, relative variances of the features' noise; 1 if None.
+    """
+
+    feature_variances: tuple[float, ...] | None = None
+    name = "marginalized"
+    requires = ("derivative", "second_derivative", "gaussian")
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.feature_variances is not None:
+            variances = tuple(float(variance) for variance in self.feature_variances)
+            if not all(0.0 <= variance < math.inf for variance in variances):
+                raise ValueError(f"feature_variances must be >= 0 and finite, got {min(variances)} to {max(variances)}")
+            object.__setattr__(self, "feature_variances", variances)
+
+    def add(self, batch, grad):
+        """Return the value and add the gradient."""
+        noisy = batch.W  # s o W
+        if self.feature_variances is not None:
+            if len(self.feature_variances) != batch.W.shape[1]:
+                raise ValueError(
+                    f"feature_variances are {len(self.feature_variances)} numbers, X has {batch.W.shape[1]} features"
+                )
+            noisy = batch.W * ops.array_like(self.feature_variances, batch.W)
+        encoder, decoder = ops.row_dots(batch.W, noisy), ops.row_squared_norms(batch.V)  # (k,)
+        steepness = batch.column_means(batch.D * batch.D)  # (k,)
+        slope = batch.activation.second_derivative(batch.U, batch.H)
+        ops.multiply(slope, batch.D, out=slope)
+        ops.multiply(slope, 2.0 * self.alpha * encoder * decoder, out=slope)
+        ops.multiply(slope, batch.weight, out=slope)
+        ops.add(grad.U, slope, out=grad.U)
+        ops.add_scaled_rows(grad.W, 2.0 * self.alpha * steepness * decoder, noisy)
+        ops.add_scaled_rows(grad.V, 2.0 * self.alpha * steepness * encoder, batch.V)
+        return self.alpha * float(steepness @ (encoder * decoder))
+
+
+@register_penalty
+@dataclasses.dataclass(frozen=True)
+class Sparse(Penalty):
+    """alpha sum_k KL(rho || m_k) of the mean code m (SPARSE eq. 12; eq. 13, -alpha sum_k log(1 - m_k), at rho = 0).
+
+    The divergence is exact for units with values in [0, 1] (sigmoid, softmax). For others that are never negative
+    (relu, softplus, ...) it continues by its tangent where a mean leaves [1e-4, 1 - 1e-4], so that dead units and means
+    above 1 have a finite value and a slope towards rho.
+
+    Attributes
+    ----------
+    target : float
+        rho, in [0, 1).
+    """
+
+    target: float = 0.05
+    name = "sparse"
+    requires = ("non-negative",)
+    uses_mean_code = True
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not 0.0 <= self.target < 1.0:
+            raise ValueError(f"target of the penalty 'sparse' must be in [0, 1), got {self.target!r}")
+        object.__setattr__(self, "target", float(self.target))
+
+    def add(self, batch, grad):
+        """Return the value and add the gradient."""
+        mean, rho, dtype = batch.mean_code.astype("float64"), self.target, batch.H.dtype
+        margin = 1e-37 if batch.activation.at_most_one else 1e-4  # a normal number in float32
+        inside = ops.clip(mean, margin, 1.0 - max(margin, ops.rounding(dtype)))
+        slope = (1.0 - rho) / (1.0 - inside) - rho / inside
+        value = (rho - 1.0) * ops.log(1.0 - inside) - rho * ops.log(inside) + slope * (mean - inside)
+        if rho > 0.0:
+            value += rho * math.log(rho) + (1.0 - rho) * math.log(1.0 - rho)
+        slope = ops.multiply((self.alpha * slope).astype(dtype), batch.weight, out=ops.empty_like(batch.H))
+        ops.add(grad.U, batch.activation.backward(batch.U, batch.H, slope), out=grad.U)
+        return self.alpha * float(value.sum())
 
 
 @register_penalty

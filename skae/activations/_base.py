@@ -39,6 +39,8 @@ class Activation(Immutable, ABC):
         Whether h is non-decreasing.
     non_negative : bool
         Whether h(u) >= 0 for all u.
+    at_most_one : bool
+        Whether h(u) <= 1 for all u.
     flat_below_zero : bool
         Whether h(u) = h(0) for all u <= 0, so that h(max(0, u)) = h(u).
     kinks : tuple of float
@@ -49,6 +51,7 @@ class Activation(Immutable, ABC):
     continuous: ClassVar[bool] = True
     monotone: ClassVar[bool] = True
     non_negative: ClassVar[bool] = False
+    at_most_one: ClassVar[bool] = False
     flat_below_zero: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs):

@@ -11,6 +11,7 @@ class Max(Activation):
     name = "max"
     continuous = False
     non_negative = True
+    at_most_one = True
 
     def value(self, u, out=None):
         """Return the one-hot code of the largest u along the last axis."""
@@ -35,6 +36,7 @@ class Softmax(Activation):
 
     name = "softmax"
     non_negative = True
+    at_most_one = True
 
     def value(self, u, out=None):
         """Return h(u)."""

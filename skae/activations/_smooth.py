@@ -37,6 +37,7 @@ class Sigmoid(Activation):
 
     name = "sigmoid"
     non_negative = True
+    at_most_one = True
 
     def value(self, u, out=None):
         """Return h(u)."""

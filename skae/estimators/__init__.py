@@ -1,14 +1,19 @@
 """scikit-learn estimators."""
 
 from skae.estimators._contractive import ContractiveAutoencoder
+from skae.estimators._denoising import DenoisingAutoencoder, MarginalizedDenoisingAutoencoder
 from skae.estimators._outlier import EnergyOutlierDetector
+from skae.estimators._sparse import SparseAutoencoder
 from skae.estimators._whitening import ContrastNormalizer, PCAWhitener
 from skae.estimators._zero_bias import ZeroBiasAutoencoder
 
 __all__ = [
     "ContractiveAutoencoder",
     "ContrastNormalizer",
+    "DenoisingAutoencoder",
     "EnergyOutlierDetector",
+    "MarginalizedDenoisingAutoencoder",
     "PCAWhitener",
+    "SparseAutoencoder",
     "ZeroBiasAutoencoder",
 ]

@@ -1,5 +1,6 @@
 """What all autoencoders share in training: parameters, a fit that is a page, partial_fit."""
 
+import functools
 import math
 from numbers import Integral, Real
 
@@ -14,7 +15,15 @@ from skae._sklearn_compat import (
     validate_data,
 )
 from skae.activations import Activation
-from skae.estimators._batches import Batches, block_rows, checked_weight, merge_moments, moments, value_range
+from skae.estimators._batches import (
+    Batches,
+    block_rows,
+    checked_weight,
+    feature_range,
+    merge_moments,
+    moments,
+    value_range,
+)
 from skae.estimators._prediction import DTYPES, AutoencoderPrediction
 from skae.estimators._threads import blas_threads
 from skae.estimators._training import (
@@ -46,7 +55,7 @@ class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
     """Base class of the autoencoders; see `skae.objectives.Reconstruction` for the model and its letters.
 
     A subclass has an ``__init__`` with its parameters, and says what differs by overriding `_hidden_bias`,
-    `_penalty`, `_tied`, `_training_activation`, `_data_unit` and `_diagnose`.
+    `_penalty`, `_tied`, `_training_activation`, `_corruption`, `_objective_class`, `_data_unit` and `_diagnose`.
     """
 
     _parameter_constraints: dict = {
@@ -86,6 +95,14 @@ class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
     def _tied(self):
         """Whether decoder and encoder share their weights."""
         return bool(self.tied_weights)
+
+    def _corruption(self):
+        """What is done to the input in training: a `skae.corruption.Corruption`, or None."""
+        return
+
+    def _objective_class(self):
+        """What is minimised: a callable with the signature of `Reconstruction`, but for `visible`."""
+        return functools.partial(Reconstruction, visible=self.visible)
 
     def _training_activation(self):
         """The hidden units that are trained, on data in units of `_data_unit`."""
@@ -129,6 +146,7 @@ class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
             objective = self._objective(X.shape[1])
             self.n_samples_seen_, self.mean_, self.var_ = moments(X, sample_weight, rows)
             self._unit = self._data_unit()
+            self._range = self._feature_range(X, rows)
             rng = np.random.default_rng(seed_of(self.random_state))
             train, validation = self._split(X, sample_weight, rows, rng)
             theta = self._start(objective, train, X.dtype, rng, continued=self.warm_start)
@@ -181,6 +199,7 @@ class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
             seen = fresh if first else merge_moments((self.n_samples_seen_, self.mean_, self.var_), fresh)
             self.n_samples_seen_, self.mean_, self.var_ = seen
             self._unit = self._data_unit() if unit_unknown else self._unit
+            self._range = self._feature_range(X, rows, None if first else self._range)
             self._n_rows_seen = (0 if first else self._n_rows_seen) + (X.shape[0] if rows is None else len(rows))
             seed, n_updates = getattr(self, "_random_stream", None) or (seed_of(self.random_state), 0)
             rng = np.random.default_rng([seed, n_updates])
@@ -218,24 +237,40 @@ class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
             )
         return X, sample_weight, rows
 
-    def _batches(self, X, sample_weight, rows, batch_size, shuffle, unit_weight=None):
+    def _batches(self, X, sample_weight, rows, batch_size, shuffle, unit_weight=None, noise_seed=None):
         """The batches to train or to validate on."""
-        return Batches(X, sample_weight, rows, batch_size, shuffle, unit_weight, self._unit)
+        corruption = self._corruption()
+        if corruption is not None:
+            corruption = functools.partial(corruption.apply, **(self._range or {}))
+        return Batches(X, sample_weight, rows, batch_size, shuffle, unit_weight, self._unit, corruption, noise_seed)
+
+    def _feature_range(self, X, rows, before=None):
+        """The smallest and largest value of each feature, in X's dtype, where the corruption looks at it; else None."""
+        corruption = self._corruption()
+        if corruption is None or not corruption.uses_range:
+            return None
+        low, high = feature_range(X, rows)
+        if before is not None:
+            low, high = np.minimum(low, before["low"]), np.maximum(high, before["high"])
+        return {"low": low.astype(X.dtype), "high": high.astype(X.dtype)}
 
     def _split(self, X, sample_weight, rows, rng):
         """Return the batches to train on and, with early stopping, those to validate on (else None)."""
         block = block_rows(max(X.shape[1], self.n_components))
         lbfgs = self.solver == "lbfgs"
         batch_size, shuffle = (block, False) if lbfgs else (self._batch_size(), self.shuffle)
+        # lbfgs needs the same objective in every iteration, and validation losses are compared.
+        seeds = rng.integers(2**63, size=2) if self._corruption() is not None else (None, None)
+        train_seed = seeds[0] if lbfgs else None
         if not self.early_stopping:
-            return self._batches(X, sample_weight, rows, batch_size, shuffle), None
+            return self._batches(X, sample_weight, rows, batch_size, shuffle, noise_seed=train_seed), None
         order = rng.permutation(X.shape[0] if rows is None else rows)
         n_validation = math.ceil(self.validation_fraction * len(order))
         if n_validation >= len(order):
             raise ValueError(f"validation_fraction={self.validation_fraction} of {len(order)} rows leaves none to fit")
         return (
-            self._batches(X, sample_weight, np.sort(order[n_validation:]), batch_size, shuffle),
-            self._batches(X, sample_weight, np.sort(order[:n_validation]), block, False),
+            self._batches(X, sample_weight, np.sort(order[n_validation:]), batch_size, shuffle, noise_seed=train_seed),
+            self._batches(X, sample_weight, np.sort(order[:n_validation]), block, False, noise_seed=seeds[1]),
         )
 
     def _batch_size(self):
@@ -254,10 +289,9 @@ class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
             shapes["V"] = shapes["W"]
         if self._hidden_bias:
             shapes["b"] = (self.n_components,)
-        return Reconstruction(
+        return self._objective_class()(
             Layout(**shapes, c=(n_features,)),
             activation,
-            visible=self.visible,
             penalties=penalties,
             constraint=self._constraint(tied, penalty),
         )

@@ -42,6 +42,14 @@ def value_range(X, chosen=None):
     return low, high
 
 
+def feature_range(X, chosen=None):
+    """Return the smallest and the largest value of each feature, each of shape (n_features,), as `value_range`."""
+    low, high = np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)
+    for _, block in row_blocks(X, chosen=chosen):
+        low, high = np.minimum(low, block.min(axis=0)), np.maximum(high, block.max(axis=0))
+    return low, high
+
+
 def checked_weight(X, sample_weight):
     """Return the weights in float64, and the rows of positive weight (None where all are); None for None.
 
@@ -109,9 +117,26 @@ class Batches:
         The weight that counts as one row; the mean weight if not given.
     unit : float, default=1.0
         The rows are divided by it.
+    corruption : callable, optional
+        ``corruption(X, rng, out)`` writes corrupted rows to `out`: these are yielded as X then, the clean ones as
+        target.
+    noise_seed : int, optional
+        Seed of the corruption, where it is to be the same in every epoch.
     """
 
-    def __init__(self, X, sample_weight, rows, batch_size, shuffle, unit_weight=None, unit=1.0):
+    def __init__(
+        self,
+        X,
+        sample_weight,
+        rows,
+        batch_size,
+        shuffle,
+        unit_weight=None,
+        unit=1.0,
+        corruption=None,
+        noise_seed=None,
+    ):
+        self.corruption, self.noise_seed = corruption, noise_seed
         self.X = X if sparse.issparse(X) else np.asarray(X)
         self.rows, self.shuffle, self.sample_weight, self.factor = rows, shuffle, None, 1.0 / unit
         if sample_weight is not None:
@@ -121,7 +146,7 @@ class Batches:
             self.sample_weight = np.maximum(sample_weight / unit_weight, np.finfo(X.dtype).tiny).astype(X.dtype)
         self.n_samples = X.shape[0] if rows is None else len(rows)
         self._length = max(1, math.ceil(self.n_samples / batch_size))
-        self._buffer = None
+        self._buffer = self._noisy = None
         self.rows_per_batch = self.n_samples / len(self)
         #: The weight of a batch of mean weight: a row of mean weight counts 1.
         self.mean_weight = self.rows_per_batch
@@ -131,22 +156,27 @@ class Batches:
 
     def __call__(self, rng):
         order = rng.permutation(self.n_samples) if self.shuffle and len(self) > 1 else None
+        noise = rng if self.noise_seed is None else np.random.default_rng(self.noise_seed)
         edges = [self.n_samples * i // len(self) for i in range(len(self) + 1)]
         for start, stop in itertools.pairwise(edges):
             chosen = slice(start, stop) if order is None else order[start:stop]
-            yield self._take(chosen)
+            X, weight = self._take(chosen)
+            if self.corruption is None:
+                yield X, None, weight
+            else:
+                yield self._corrupted(X, noise), X, weight
 
     def sample(self, n_rows, rng):
         """Return at most `n_rows` rows (all, in order, if there are no more) and their weights, in float64."""
         chosen = slice(None)
         if self.n_samples > n_rows:
             chosen = np.sort(rng.permutation(self.n_samples)[:n_rows])
-        X, _, weight = self._take(chosen)
+        X, weight = self._take(chosen)
         weight = np.ones(len(X)) if weight is None else weight.astype(np.float64)
         return X.astype(np.float64), weight
 
     def _take(self, chosen):
-        """Return X, target and weights of some of `rows`."""
+        """Return X and weights of some of `rows`."""
         if self.rows is not None:
             chosen = self.rows[chosen]
         weight = None if self.sample_weight is None else self.sample_weight[chosen]
@@ -160,4 +190,17 @@ class Batches:
             X = np.take(self.X, chosen, axis=0, out=self._buffer[: len(chosen)], mode="clip")
         if self.factor != 1.0:
             X = np.multiply(X, self.factor, out=None if isinstance(chosen, slice) else X)
-        return X, None, weight
+        return X, weight
+
+    def _corrupted(self, X, rng):
+        """Return corrupted rows; in a single batch equal rows get equal noise, so that weights act as repetitions."""
+        if self._noisy is None or len(self._noisy) < len(X):
+            self._noisy = np.empty(X.shape, dtype=X.dtype)
+        out = self._noisy[: len(X)]
+        if len(self) > 1:
+            return self.corruption(X, rng, out)
+        # Rows are told apart, and put into an order of their own, by their product with a fixed direction.
+        direction = np.random.default_rng(0).standard_normal(X.shape[1])
+        _, first, inverse = np.unique(np.einsum("ij,j->i", X, direction), return_index=True, return_inverse=True)
+        distinct = self.corruption(X[first], rng, np.empty((len(first), X.shape[1]), dtype=X.dtype))
+        return np.take(distinct, inverse, axis=0, out=out, mode="clip")

@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skae._sklearn_compat import validate_data
 from skae.estimators._batches import moments
 from skae.estimators._prediction import DTYPES, AutoencoderPrediction
+from skae.estimators._threads import one_openmp_thread
 from skae.estimators._training import seed_of, unchanged_on_error
 
 # Rows that the centres are found from; more change them little.
@@ -34,7 +35,7 @@ class MixtureAutoencoder(AutoencoderPrediction, BaseEstimator):
     n_components : int, default=256
         Largest number of units; there are fewer where K-means finds fewer distinct centres.
 
-    max_iter : int, default=5
+    max_iter : int, default=2
         Iterations of expectation maximisation.
 
     centers : ndarray of shape (n_centers, n_features), default=None
@@ -70,7 +71,7 @@ class MixtureAutoencoder(AutoencoderPrediction, BaseEstimator):
     activation, visible, encoding, threshold = "softmax", "gaussian", "natural", 1.0
     _untied_decoder = None
 
-    def __init__(self, n_components=256, *, max_iter=5, centers=None, random_state=None):
+    def __init__(self, n_components=256, *, max_iter=2, centers=None, random_state=None):
         self.n_components = n_components
         self.max_iter = max_iter
         self.centers = centers
@@ -109,7 +110,7 @@ class MixtureAutoencoder(AutoencoderPrediction, BaseEstimator):
                 P -= top
                 np.exp(P, out=P)
                 total = P.sum(axis=1, keepdims=True)
-                curve.append(constant - float(np.mean(top + np.log(total))))
+                curve.append(float(constant - np.mean(top + np.log(total))))
                 if iteration == self.max_iter:
                     break
                 P /= total
@@ -131,10 +132,18 @@ def sample_rows(X, rng):
 
 
 def cluster(X, n_clusters, seed):
-    """Return the distinct centres of K-means, and the variance of a feature within a cluster."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct rows than clusters
-        kmeans = KMeans(min(n_clusters, len(X)), n_init=1, init="random", max_iter=20, random_state=seed).fit(X)
+    """Return the distinct centres of K-means, and the variance of a feature within a cluster.
+
+    It starts from distinct rows: where there are more clusters than these, the relocation of empty clusters in
+    scikit-learn 1.9.1 can throw centres out of the data.
+    """
+    distinct = {}
+    for i in np.random.default_rng(seed).permutation(len(X)):
+        distinct.setdefault(X[i].tobytes(), i)
+    start = X[list(distinct.values())[:n_clusters]]
+    with warnings.catch_warnings(), one_openmp_thread():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        kmeans = KMeans(len(start), init=start, n_init=1, max_iter=10).fit(X)
     centers = kmeans.cluster_centers_[np.unique(kmeans.labels_)]
     freedom = max(len(X) - len(centers), 1) * X.shape[1]
     return centers, float(kmeans.inertia_) / freedom

@@ -1,6 +1,7 @@
 """EnergyOutlierDetector: novelty and outlier detection by energy."""
 
 import contextlib
+import warnings
 from numbers import Real
 
 import numpy as np
@@ -12,8 +13,9 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from skae._sklearn_compat import HasMethods, Interval, _fit_context, _set_random_states, validate_data
 from skae.estimators._batches import moments, row_blocks
 from skae.estimators._mixture import MixtureAutoencoder, cluster, sample_rows
+from skae.estimators._path_integral import mean_field
 from skae.estimators._prediction import DTYPES, AutoencoderPrediction
-from skae.estimators._tabular import FeatureScaler
+from skae.estimators._tabular import FeatureScaler, on_grid
 from skae.estimators._training import seed_of, unchanged_on_error
 
 # Hidden units of each autoencoder of the default, at most, and training rows for each of them, at least.
@@ -22,8 +24,8 @@ _MAX_UNITS, _ROWS_PER_UNIT = 256, 4
 # The variance within a component, in units of that of a feature, is at least this: data may be discrete.
 _SMALLEST_VARIANCE = 1e-3
 
-# Nodes of a path integral: doubled until the contributions sum to the difference of the energies.
-_FIRST_NODES, _LAST_NODES, _PATH_TOLERANCE = 32, 4096, 1e-6
+# An energy that hardly varies over the training data (few rows, or a full factorial design) must not drown the others.
+_SMALLEST_DEVIATION = 0.1
 
 
 def _explains(detector):
@@ -88,8 +90,9 @@ class EnergyOutlierDetector(OutlierMixin, BaseEstimator):
     Notes
     -----
     The default model is trained on at most 4096 rows, drawn at random; `offset_` is that of all. Scores cost as many
-    products as the autoencoders have units. In dimension d the energy of a sample at distance D from the data falls
-    with D squared, so that far outliers are far below.
+    products as the autoencoders have units. On the features as they are, the energy of a sample at distance D from
+    the data falls with D squared; where a power takes their skewness off, with its square. A feature that is constant
+    in the training data counts in its own unit.
 
     Examples
     --------
@@ -97,8 +100,8 @@ class EnergyOutlierDetector(OutlierMixin, BaseEstimator):
     >>> from sklearn.metrics import roc_auc_score
     >>> from skae import EnergyOutlierDetector
     >>> X, y = load_digits(return_X_y=True)
-    >>> detector = EnergyOutlierDetector().fit(X[:1000][y[:1000] != 3])
-    >>> bool(roc_auc_score(y[1000:] != 3, detector.score_samples(X[1000:])) > 0.9)
+    >>> detector = EnergyOutlierDetector().fit(X[:1000][y[:1000] == 3])
+    >>> bool(roc_auc_score(y[1000:] == 3, detector.score_samples(X[1000:])) > 0.9)
     True
     """
 
@@ -140,24 +143,28 @@ class EnergyOutlierDetector(OutlierMixin, BaseEstimator):
 
     def _fit_default(self, X):
         """Train a mixture on each view of a sample of the rows."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            _, self.mean_, variance = moments(X)
+        if not np.isfinite(variance).all():
+            raise ValueError(
+                f"X holds values up to {np.abs(X).max():.3g}, whose squares float64 cannot hold; "
+                "bring the features to a common scale near 1"
+            )
         rng = np.random.default_rng(0 if self.random_state is None else seed_of(self.random_state))
         rows = sample_rows(X, rng)
         n_units = max(1, min(_MAX_UNITS, len(rows) // _ROWS_PER_UNIT))
-        self.mean_ = moments(X)[1]
         self.estimator_, self.scalers_ = [], []
         for unskew in (False, True):
-            for whiten in (False, True):
-                scaler = FeatureScaler(unskew, whiten).fit(rows)
-                Z = scaler.marginals(rows) @ scaler.matrix_
+            plain = FeatureScaler(unskew, whiten=False).fit(rows)
+            for scaler in (plain, plain.whitened(rows)):
+                Z = on_grid(scaler.marginals(rows) @ scaler.matrix_)
                 centers, variance = cluster(Z, n_units, int(rng.integers(2**31)))
                 unit = np.sqrt(max(variance, _SMALLEST_VARIANCE))
-                scaler.matrix_ /= unit
+                scaler.matrix_ = scaler.matrix_ / unit
                 mixture = MixtureAutoencoder(n_units, centers=centers / unit).fit(Z / unit)
                 self.estimator_.append(mixture.set_params(centers=None))
                 self.scalers_.append(scaler)
-        self.weights_ = np.ones(len(self.estimator_))
-        deviations = self._energies(rows).std(axis=0)
-        self.weights_ = np.divide(1.0, deviations, out=self.weights_, where=deviations > 0.0)
+        self.weights_ = 1.0 / np.maximum(self._energies(rows).std(axis=0), _SMALLEST_DEVIATION)
 
     def _fit_given(self, X):
         """Train a clone of the estimator."""
@@ -167,9 +174,11 @@ class EnergyOutlierDetector(OutlierMixin, BaseEstimator):
         self.estimator_.fit(X)
         self.scalers_ = self.weights_ = self.mean_ = None
         for name in ("n_features_in_", "feature_names_in_"):
+            vars(self).pop(name, None)
             if hasattr(self.estimator_, name):
                 setattr(self, name, getattr(self.estimator_, name))
-        with contextlib.suppress(TypeError, ValueError):  # data that only the estimator can read
+        # There are data that only the estimator can read.
+        with contextlib.suppress(TypeError, ValueError), np.errstate(over="ignore", invalid="ignore"):
             self.mean_ = moments(check_array(X, accept_sparse="csr", dtype=DTYPES))[1]
 
     def score_samples(self, X):
@@ -238,7 +247,7 @@ class EnergyOutlierDetector(OutlierMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples, n_features)
-            Contributions, in units of the score.
+            Contributions, in units of the score, in X's dtype.
 
         Raises
         ------
@@ -247,17 +256,19 @@ class EnergyOutlierDetector(OutlierMixin, BaseEstimator):
             Pipeline with a step before the autoencoder that is not affine.
         """
         check_is_fitted(self)
-        X = np.asarray(self._validate(X, numeric=True), dtype=np.float64)
+        X = self._validate(X, numeric=True)
+        dtype, X = X.dtype, np.asarray(X, dtype=np.float64)
         if self.scalers_ is None:
             autoencoder, start, matrix = self._affine_model(X)
-            return (X - self.mean_) * _mean_field(autoencoder, start, (X - self.mean_) @ matrix, matrix)
+            field = mean_field(autoencoder, start, (X - self.mean_) @ matrix) @ matrix.T
+            return ((X - self.mean_) * field).astype(dtype)
         contributions = np.zeros(X.shape)
         for autoencoder, scaler, weight in zip(self.estimator_, self.scalers_, self.weights_, strict=True):
             start = scaler.marginals(self.mean_[None])
             way = scaler.marginals(X) - start
-            field = _mean_field(autoencoder, start @ scaler.matrix_, way @ scaler.matrix_, scaler.matrix_)
+            field = mean_field(autoencoder, start @ scaler.matrix_, way @ scaler.matrix_) @ scaler.matrix_.T
             contributions += weight * way * field
-        return contributions
+        return _cast(contributions, dtype)
 
     def _affine_model(self, X):
         """The autoencoder at the end of the estimator, and the affine map before it: image of the mean, and matrix."""
@@ -272,15 +283,20 @@ class EnergyOutlierDetector(OutlierMixin, BaseEstimator):
             raise ValueError("explain needs numeric training data")
 
         def inputs(X):
-            for step in steps:
-                X = step.transform(X) if len(step) else X
+            with warnings.catch_warnings():  # the names have been checked
+                warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
+                for step in steps:
+                    X = step.transform(X) if len(step) else X
             return np.asarray(X, dtype=np.float64)
 
         start = inputs(self.mean_[None])
         size = np.maximum(np.abs(X - self.mean_).max(axis=0), 1e-6 * np.abs(self.mean_) + 1e-12)
         matrix = (inputs(self.mean_ + np.diag(size)) - start) / size[:, None]
-        expected = start + (X - self.mean_) @ matrix
-        if np.abs(inputs(X) - expected).max() > 1e-3 * max(np.abs(expected).max(), 1e-300):
+        # One row, or rows on one side of the mean, can fit a chord of a curve: its middle and the other side cannot.
+        tested = np.vstack([X, self.mean_ + size * np.array([[-1.0], [0.5], [1.0]])])
+        expected = start + (tested - self.mean_) @ matrix
+        tolerance = 1e-5 * np.abs(expected - start).max() + 1e-6 * np.abs(expected).max()
+        if np.abs(inputs(tested) - expected).max() > tolerance:
             raise ValueError("explain needs steps that are affine (StandardScaler, PCAWhitener) before the autoencoder")
         return last, start, matrix
 
@@ -294,7 +310,7 @@ class EnergyOutlierDetector(OutlierMixin, BaseEstimator):
         """The score of each row."""
         if self.scalers_ is None:
             return self.estimator_.score_samples(X)
-        return (self._energies(X) @ self.weights_).astype(X.dtype)
+        return _cast(self._energies(X) @ self.weights_, X.dtype)
 
     def _energies(self, X):
         """The energy of each row under each autoencoder of the default, float64."""
@@ -311,37 +327,7 @@ class EnergyOutlierDetector(OutlierMixin, BaseEstimator):
         return tags
 
 
-def _mean_field(autoencoder, start, way, matrix):
-    """The mean of the gradient of E(z) with respect to g, z = start + way t + ..., dz/dg = matrix, along t in [0, 1].
-
-    Parameters
-    ----------
-    autoencoder : autoencoder
-        Tied, gaussian.
-    start : ndarray of shape (1, m)
-        Where the paths begin.
-    way : ndarray of shape (n, m)
-        Where they go, from there.
-    matrix : ndarray of shape (d, m)
-        How z moves with each feature.
-
-    Returns
-    -------
-    ndarray of shape (n, d)
-    """
-    out = np.empty((len(way), len(matrix)))
-    rise = autoencoder.score_samples(start + way) - autoencoder.score_samples(start)
-    for i, step in enumerate(way):
-        n_nodes = _FIRST_NODES
-        while True:
-            nodes, weights = np.polynomial.legendre.leggauss(_FIRST_NODES)
-            pieces = np.arange(n_nodes // _FIRST_NODES)[:, None]
-            t = ((pieces + 0.5 * (nodes + 1.0)) / len(pieces)).reshape(-1, 1)
-            shares = np.tile(0.5 * weights / len(pieces), len(pieces))
-            mean = shares @ autoencoder.vector_field(start + t * step)
-            error = abs(float(mean @ step) - rise[i])
-            if error <= _PATH_TOLERANCE * (1.0 + abs(rise[i])) or n_nodes >= _LAST_NODES:
-                break
-            n_nodes *= 2
-        out[i] = matrix @ mean
-    return out
+def _cast(values, dtype):
+    """Return float64 values in another dtype: the largest of it where they are larger."""
+    largest = np.finfo(dtype).max
+    return np.clip(values, -largest, largest).astype(dtype)

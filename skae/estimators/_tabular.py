@@ -1,5 +1,7 @@
 """Feature scaling inside `EnergyOutlierDetector`."""
 
+import copy
+
 import numpy as np
 from sklearn.preprocessing import PowerTransformer
 
@@ -7,6 +9,12 @@ from skae.estimators._batches import moments
 
 # Variances of whitened features are raised by this share of the mean variance: data may lie on a plane.
 _VARIANCE_FLOOR = 0.05
+
+# Standardised values are no farther from 0: powers of them, squared, stay finite.
+_FARTHEST = 1e60
+
+# What is fitted is fitted to values rounded to this: the ties of discrete data stay ties, whatever their unit.
+_GRID = 2.0**-16
 
 
 class FeatureScaler:
@@ -20,7 +28,7 @@ class FeatureScaler:
         Whether to take a Yeo-Johnson power of each standardised feature, with its exponent kept in [0, 2], so that no
         tail becomes bounded and a stray value stays far off; standardised again.
     whiten : bool
-        Whether to rotate to the principal components and divide by the root of (variance + 0.05).
+        Whether to divide each principal component by the root of (variance + 0.05), and rotate back.
     """
 
     def __init__(self, unskew, whiten):
@@ -31,20 +39,29 @@ class FeatureScaler:
         self.mean_, self.deviation_ = _location_and_scale(X)
         self.powers_ = None
         if self.unskew:
-            standard = self.marginals(X)
+            standard = on_grid(self.marginals(X))
             powers = PowerTransformer(standardize=False).fit(standard).lambdas_
             self.powers_ = np.clip(powers, 0.0, 2.0)
             self.power_mean_, self.power_deviation_ = _location_and_scale(self._raised(standard))
-        self.matrix_ = np.eye(X.shape[1])
-        if self.whiten:
-            G = self.marginals(X)
-            variances, vectors = np.linalg.eigh(G.T @ G / len(G))
-            self.matrix_ = vectors / np.sqrt(np.maximum(variances, 0.0) + _VARIANCE_FLOOR)
+        self.matrix_ = self._whitening(X) if self.whiten else np.eye(X.shape[1])
         return self
+
+    def whitened(self, X):
+        """Return a copy that whitens, X being the training data."""
+        twin = copy.copy(self)
+        twin.whiten, twin.matrix_ = True, self._whitening(X)
+        return twin
+
+    def _whitening(self, X):
+        """The symmetric whitening matrix: the one that depends on no sign or order of eigenvectors."""
+        G = on_grid(self.marginals(X))
+        variances, vectors = np.linalg.eigh(G.T @ G / len(G))
+        return (vectors / np.sqrt(np.maximum(variances, 0.0) + _VARIANCE_FLOOR)) @ vectors.T
 
     def marginals(self, X):
         """Return what becomes of each feature on its own, float64, shape (n_samples, n_features)."""
-        G = (X - self.mean_) / self.deviation_
+        with np.errstate(over="ignore"):
+            G = np.clip((X - self.mean_) / self.deviation_, -_FARTHEST, _FARTHEST)
         return G if self.powers_ is None else (self._raised(G) - self.power_mean_) / self.power_deviation_
 
     def _raised(self, G):
@@ -53,6 +70,11 @@ class FeatureScaler:
             _box_cox(np.log1p(np.maximum(g, 0.0)), p) for g, p in ((G, self.powers_), (-G, 2 - self.powers_))
         )
         return above - below
+
+
+def on_grid(X):
+    """Return X rounded to multiples of 2^-16, none of them -0."""
+    return np.round(X / _GRID) * _GRID + 0.0
 
 
 def _box_cox(log, power):

@@ -19,6 +19,11 @@ def _controller():
     return ThreadpoolController()
 
 
+def one_openmp_thread():
+    """Run the body on one OpenMP thread: the order of sums, and so the result, is then the same on every machine."""
+    return _controller().limit(limits=1, user_api="openmp")
+
+
 @contextlib.contextmanager
 def blas_threads(multiplications):
     """Run the body on one BLAS thread where its products are small.

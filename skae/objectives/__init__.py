@@ -5,5 +5,6 @@ unconstrained solvers, ``parametrize``, ``pull_back`` and ``free``; see `Reconst
 """
 
 from skae.objectives._reconstruction import Batch, Gradient, Reconstruction
+from skae.objectives._taylor import FirstOrder, SecondOrder
 
-__all__ = ["Batch", "Gradient", "Reconstruction"]
+__all__ = ["Batch", "FirstOrder", "Gradient", "Reconstruction", "SecondOrder"]

@@ -1,0 +1,154 @@
+"""Corruptions of the input, for denoising autoencoders.
+
+=============== ================================================================= ======================
+name            corrupted feature                                                 level
+=============== ================================================================= ======================
+gaussian        x + level * standard normal noise                                 standard deviation
+masking         0 with probability `level`, else x                                probability
+salt_and_pepper the feature's smallest or largest value, with equal chances,      probability
+                with probability `level`, else x
+=============== ================================================================= ======================
+
+A new corruption is a subclass of `Corruption`; pass an instance of it as ``noise=``, or register the class with
+`register_corruption` to use it by name.
+"""
+
+import dataclasses
+import math
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import numpy as np
+
+from skae._registry import Immutable, Registry
+
+__all__ = [
+    "CORRUPTIONS",
+    "Corruption",
+    "Gaussian",
+    "Masking",
+    "SaltAndPepper",
+    "as_corruption",
+    "register_corruption",
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class Corruption(Immutable, ABC):
+    """Base class of the corruptions: immutable, stateless, independent from feature to feature and row to row.
+
+    A subclass defines `name` and `apply`, and `largest_level` where the level is bounded.
+
+    Attributes
+    ----------
+    level : float
+        How much.
+    uses_range : bool
+        Whether it looks at the features' ranges, `low` and `high`.
+    """
+
+    level: float = 0.1
+    name: ClassVar[str]
+    uses_range: ClassVar[bool] = False
+    largest_level: ClassVar[float] = math.inf
+
+    def __post_init__(self):
+        if not 0.0 <= self.level <= self.largest_level or self.level == math.inf:
+            limits = "finite" if self.largest_level == math.inf else f"<= {self.largest_level:g}"
+            raise ValueError(f"the noise level of {self.name!r} must be >= 0 and {limits}, got {self.level!r}")
+        object.__setattr__(self, "level", float(self.level))
+
+    @abstractmethod
+    def apply(self, X, rng, out, low=None, high=None):
+        """Write the corrupted rows of X to `out` and return it.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, d)
+            Clean rows; not to be changed.
+        rng : numpy.random.Generator
+            Source of randomness.
+        out : ndarray of shape (n, d)
+            Where to write, of X's dtype.
+        low, high : ndarray of shape (d,), optional
+            Smallest and largest value of each feature in the training data; given where `uses_range`.
+        """
+
+
+#: All corruption classes by name.
+CORRUPTIONS = Registry("corruption", Corruption, lambda cls: [])
+
+register_corruption = CORRUPTIONS.register
+
+
+def as_corruption(noise, level):
+    """Return a `Corruption` of a level from a name or an instance.
+
+    Parameters
+    ----------
+    noise : str or Corruption
+        A registered name, or an instance, whose own level is replaced.
+    level : float
+        The level.
+
+    Raises
+    ------
+    ValueError
+        If no corruption has that name, or it cannot have that level.
+    TypeError
+        If `noise` is neither a name nor an instance.
+
+    Examples
+    --------
+    >>> from skae.corruption import as_corruption
+    >>> as_corruption("masking", 0.3)
+    Masking(level=0.3)
+    """
+    if isinstance(noise, Corruption):
+        return dataclasses.replace(noise, level=level)
+    return CORRUPTIONS.named(noise)(level=level)
+
+
+@register_corruption
+class Gaussian(Corruption):
+    """x + level * standard normal noise."""
+
+    name = "gaussian"
+
+    def apply(self, X, rng, out, low=None, high=None):
+        """Return noisy rows."""
+        rng.standard_normal(dtype=out.dtype, out=out)
+        out *= out.dtype.type(self.level)
+        out += X
+        return out
+
+
+@register_corruption
+class Masking(Corruption):
+    """0 with probability `level`."""
+
+    name = "masking"
+    largest_level = 1.0
+
+    def apply(self, X, rng, out, low=None, high=None):
+        """Return rows with zeros."""
+        rng.random(dtype=out.dtype, out=out)
+        return np.multiply(X, out >= self.level, out=out)
+
+
+@register_corruption
+class SaltAndPepper(Corruption):
+    """The feature's smallest or largest value, with equal chances, with probability `level`."""
+
+    name = "salt_and_pepper"
+    uses_range = True
+    largest_level = 1.0
+
+    def apply(self, X, rng, out, low=None, high=None):
+        """Return rows with extreme values."""
+        rng.random(dtype=out.dtype, out=out)
+        pepper, salt = out < 0.5 * self.level, out >= 1.0 - 0.5 * self.level
+        np.copyto(out, X)
+        np.copyto(out, low, where=pepper)
+        np.copyto(out, high, where=salt)
+        return out

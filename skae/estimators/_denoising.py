@@ -1,0 +1,329 @@
+"""DenoisingAutoencoder and MarginalizedDenoisingAutoencoder."""
+
+import functools
+from numbers import Real
+
+from skae._sklearn_compat import Interval, InvalidParameterError, StrOptions
+from skae.corruption import Corruption, as_corruption
+from skae.estimators._base import BaseAutoencoder
+from skae.estimators._docs import fill_parameters
+from skae.objectives import FirstOrder, SecondOrder
+from skae.penalties import Marginalized
+
+
+@fill_parameters
+class DenoisingAutoencoder(BaseAutoencoder):
+    """Autoencoder that reconstructs clean samples from corrupted ones (Vincent et al. 2008; SPARSE eq. 6).
+
+    Minimises, over the mean of the samples x and of their corrupted versions x~::
+
+        |x - r(x~)|^2/2                                                                 approximation="sampled"
+        |x - r(x)|^2/2 + (r(x) - x).J(x) (x~ - x)                                       "first_order" (SPARSE 3.1.1)
+        |x - r(x)|^2/2 + s/2 [ sum_jk h'_j h'_k (w_j.w_k)(v_j.v_k)
+                               + (r(x) - x).sum_k v_k h''_k |w_k|^2 ]                   "second_order" (SPARSE eq. 7)
+
+    with J the Jacobian of r and s = `noise_level` squared. The first draws new noise in every epoch (``solver="lbfgs"``
+    and the validation loss: one corruption for the whole fit; equal rows of a single batch get equal noise, so that
+    weights act as repetitions). The other two are Taylor expansions in Gaussian noise: the first-order term alone, with
+    sampled noise, and the expectation to second order, without noise. SPARSE has no 1/2.
+
+    Parameters
+    ----------
+    {n_components}
+
+    {activation}
+
+    {threshold}
+
+    noise : {"gaussian", "masking", "salt_and_pepper"} or Corruption, default="gaussian"
+        The corruption; see `skae.corruption`. Another one is an instance of `skae.corruption.Corruption`, whose own
+        level `noise_level` replaces.
+
+    noise_level : float, default=0.3
+        Standard deviation of gaussian noise, in X's unit; the probability that a feature is corrupted by the others.
+        0 is the plain autoencoder.
+
+    approximation : {"sampled", "first_order", "second_order"}, default="sampled"
+        What is minimised. The expansions need gaussian noise, gaussian visible units, an activation with second
+        (and third) derivatives and, as they have no lower bound otherwise, `l2` or a weight constraint;
+        "first_order" does not go with lbfgs.
+
+    {l2}
+
+    {tied_weights}
+
+    {weight_constraint}
+
+    {max_norm}
+
+    {visible}
+
+    {encoding}
+
+    {init}
+
+    {training}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    MarginalizedDenoisingAutoencoder : Its second-order expectation without the terms that couple units.
+    ContractiveAutoencoder : The same with unit weight lengths.
+
+    References
+    ----------
+    .. [1] P. Vincent, H. Larochelle, Y. Bengio, P.-A. Manzagol, "Extracting and composing robust features with
+       denoising autoencoders", ICML 2008.
+    .. [2] D. Arpit, Y. Zhou, H. Ngo, V. Govindaraju, "Why regularized auto-encoders learn sparse
+       representation?", ICML 2016 (SPARSE).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import DenoisingAutoencoder
+    >>> X = load_digits().data / 16
+    >>> autoencoder = DenoisingAutoencoder(64, noise="masking", max_iter=50, random_state=0).fit(X)
+    >>> autoencoder.transform(X).shape
+    (1797, 64)
+    """
+
+    _parameter_constraints: dict = {
+        **BaseAutoencoder._parameter_constraints,
+        "noise": [str, Corruption],
+        "noise_level": [Interval(Real, 0, None, closed="left")],
+        "approximation": [StrOptions({"sampled", "first_order", "second_order"})],
+    }
+
+    def __init__(
+        self,
+        n_components=256,
+        *,
+        activation="sigmoid",
+        threshold=1.0,
+        noise="gaussian",
+        noise_level=0.3,
+        approximation="sampled",
+        l2=0.0,
+        tied_weights=True,
+        weight_constraint="auto",
+        max_norm=1.0,
+        visible="gaussian",
+        encoding="natural",
+        init="glorot",
+        solver="adam",
+        batch_size="auto",
+        learning_rate="linear",
+        learning_rate_init="auto",
+        momentum=0.9,
+        nesterovs_momentum=True,
+        max_iter=200,
+        tol=1e-3,
+        n_iter_no_change=10,
+        early_stopping=False,
+        validation_fraction=0.1,
+        shuffle=True,
+        warm_start=False,
+        verbose=0,
+        random_state=None,
+    ):
+        self.n_components = n_components
+        self.activation = activation
+        self.threshold = threshold
+        self.noise = noise
+        self.noise_level = noise_level
+        self.approximation = approximation
+        self.l2 = l2
+        self.tied_weights = tied_weights
+        self.weight_constraint = weight_constraint
+        self.max_norm = max_norm
+        self.visible = visible
+        self.encoding = encoding
+        self.init = init
+        self.solver = solver
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.shuffle = shuffle
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def _corruption(self):
+        """What is done to the input, or None."""
+        corruption = self._named(as_corruption, self.noise, self.noise_level)
+        return None if corruption.level == 0.0 or self.approximation == "second_order" else corruption
+
+    def _objective_class(self):
+        """The loss of corrupted input, or one of its expansions."""
+        corruption = self._named(as_corruption, self.noise, self.noise_level)
+        if self.approximation == "sampled" or corruption.level == 0.0:
+            return super()._objective_class()
+        activation, second = self._training_activation(), self.approximation == "second_order"
+        bounded = self.l2 > 0.0 or self.weight_constraint in ("unit", "max")
+        derivatives = ("second_derivative", "third_derivative") if second else ("second_derivative",)
+        for holds, what in (
+            (corruption.name == "gaussian", f"noise='gaussian', got {self.noise!r}"),
+            (self.visible == "gaussian", f"visible='gaussian', got {self.visible!r}"),
+            (bounded, "weight_constraint='unit' or 'max', or l2 > 0: it has no lower bound otherwise"),
+            (second or self.solver != "lbfgs", "solver='adam' or 'sgd': it lives of new noise, got 'lbfgs'"),
+            (
+                all(hasattr(activation, name) for name in derivatives),
+                f"an activation with {' and '.join(derivatives)}, which {activation.name!r} has not",
+            ),
+        ):
+            if not holds:
+                raise InvalidParameterError(f"{type(self).__name__}: approximation={self.approximation!r} needs {what}")
+        return functools.partial(SecondOrder, noise_variance=corruption.level**2) if second else FirstOrder
+
+
+@fill_parameters
+class MarginalizedDenoisingAutoencoder(BaseAutoencoder):
+    """Denoising autoencoder with its Gaussian noise integrated out, approximately (Chen et al. 2014; SPARSE eq. 10-11).
+
+    Minimises, over the mean of the samples::
+
+        |x - r(x)|^2/2 + alpha sum_k h'(u_k)^2 |v_k|^2 sum_i s_i w_ki^2
+
+    with u = W x + b and r(x) = V^T h(u) + c, V = W when tied (then, with s = 1, |w_k|^4). It is what noise of variance
+    2 alpha s_i in feature i costs to second order, without the terms that couple units or depend on the residual.
+
+    Parameters
+    ----------
+    {n_components}
+
+    {activation}
+
+    {threshold}
+
+    alpha : float, default=0.1
+        Strength of the penalty, >= 0: half the variance of the noise. SPARSE minimises the squared error without the
+        1/2: its lambda is twice this alpha.
+
+    feature_variances : array-like of shape (n_features,), default=None
+        Relative variances s_i of the features' noise, >= 0; 1 for all if None.
+
+    {l2}
+
+    {tied_weights}
+
+    {weight_constraint}
+
+    {max_norm}
+
+    visible : {"gaussian"}, default="gaussian"
+        Visible units: linear output with squared error.
+
+    {encoding}
+
+    {init}
+
+    {training}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    DenoisingAutoencoder : With sampled noise, or all terms of the second order.
+    ContractiveAutoencoder : The same with unit weight lengths.
+
+    References
+    ----------
+    .. [1] M. Chen, K. Weinberger, F. Sha, Y. Bengio, "Marginalized denoising auto-encoders for nonlinear
+       representations", ICML 2014.
+    .. [2] D. Arpit, Y. Zhou, H. Ngo, V. Govindaraju, "Why regularized auto-encoders learn sparse
+       representation?", ICML 2016 (SPARSE).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import MarginalizedDenoisingAutoencoder
+    >>> X = load_digits().data / 16
+    >>> autoencoder = MarginalizedDenoisingAutoencoder(64, alpha=0.03, max_iter=50, random_state=0).fit(X)
+    >>> autoencoder.transform(X).shape
+    (1797, 64)
+    """
+
+    _parameter_constraints: dict = {
+        **BaseAutoencoder._parameter_constraints,
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "feature_variances": ["array-like", None],
+    }
+
+    def __init__(
+        self,
+        n_components=256,
+        *,
+        activation="sigmoid",
+        threshold=1.0,
+        alpha=0.1,
+        feature_variances=None,
+        l2=0.0,
+        tied_weights=True,
+        weight_constraint="auto",
+        max_norm=1.0,
+        visible="gaussian",
+        encoding="natural",
+        init="glorot",
+        solver="adam",
+        batch_size="auto",
+        learning_rate="linear",
+        learning_rate_init="auto",
+        momentum=0.9,
+        nesterovs_momentum=True,
+        max_iter=200,
+        tol=1e-3,
+        n_iter_no_change=10,
+        early_stopping=False,
+        validation_fraction=0.1,
+        shuffle=True,
+        warm_start=False,
+        verbose=0,
+        random_state=None,
+    ):
+        self.n_components = n_components
+        self.activation = activation
+        self.threshold = threshold
+        self.alpha = alpha
+        self.feature_variances = feature_variances
+        self.l2 = l2
+        self.tied_weights = tied_weights
+        self.weight_constraint = weight_constraint
+        self.max_norm = max_norm
+        self.visible = visible
+        self.encoding = encoding
+        self.init = init
+        self.solver = solver
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.shuffle = shuffle
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def _penalty(self):
+        """The penalty, or None where alpha is zero."""
+        variances = self.feature_variances
+        if variances is not None:
+            variances = tuple(float(variance) for variance in variances)
+        penalty = self._named(functools.partial(Marginalized, self.alpha, variances))
+        return penalty if self.alpha > 0 else None

@@ -1,0 +1,146 @@
+"""SparseAutoencoder."""
+
+from numbers import Real
+
+from skae._sklearn_compat import Interval
+from skae.estimators._base import BaseAutoencoder
+from skae.estimators._docs import fill_parameters
+from skae.penalties import Sparse
+
+
+@fill_parameters
+class SparseAutoencoder(BaseAutoencoder):
+    """Autoencoder whose units are active on few samples (Lee et al. 2008; SPARSE eq. 12-13).
+
+    Minimises::
+
+        mean |x - r(x)|^2/2 + alpha sum_k KL(rho || m_k),      KL = rho log(rho/m) + (1 - rho) log((1 - rho)/(1 - m))
+
+    with m_k the mean of h(u_k) over the batch, and -alpha sum_k log(1 - m_k) at rho = 0. The divergence is exact for
+    units with values in [0, 1] (sigmoid, softmax); for relu, softplus, square, modulus and trec it continues by its
+    tangent where m_k leaves [1e-4, 1 - 1e-4]. Units that can be negative are refused. ``solver="lbfgs"`` takes the
+    mean over all rows.
+
+    Parameters
+    ----------
+    {n_components}
+
+    {activation}
+
+    {threshold}
+
+    alpha : float, default=0.1
+        Strength of the penalty, >= 0. SPARSE minimises the squared error without the 1/2: its lambda is twice this
+        alpha.
+
+    target_activation : float, default=0.05
+        rho, the mean activation to aim at, in [0, 1).
+
+    {l2}
+
+    {tied_weights}
+
+    {weight_constraint}
+
+    {max_norm}
+
+    {visible}
+
+    {encoding}
+
+    {init}
+
+    {training}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    skae.metrics.activation_fraction : How sparse the codes are.
+
+    References
+    ----------
+    .. [1] H. Lee, C. Ekanadham, A. Ng, "Sparse deep belief net model for visual area V2", NIPS 2008.
+    .. [2] D. Arpit, Y. Zhou, H. Ngo, V. Govindaraju, "Why regularized auto-encoders learn sparse
+       representation?", ICML 2016 (SPARSE).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import SparseAutoencoder
+    >>> X = load_digits().data / 16
+    >>> autoencoder = SparseAutoencoder(64, max_iter=50, random_state=0).fit(X)
+    >>> bool(0.02 < autoencoder.transform(X).mean() < 0.2)
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **BaseAutoencoder._parameter_constraints,
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "target_activation": [Interval(Real, 0, 1, closed="left")],
+    }
+
+    def __init__(
+        self,
+        n_components=256,
+        *,
+        activation="sigmoid",
+        threshold=1.0,
+        alpha=0.1,
+        target_activation=0.05,
+        l2=0.0,
+        tied_weights=True,
+        weight_constraint="auto",
+        max_norm=1.0,
+        visible="gaussian",
+        encoding="natural",
+        init="glorot",
+        solver="adam",
+        batch_size="auto",
+        learning_rate="linear",
+        learning_rate_init="auto",
+        momentum=0.9,
+        nesterovs_momentum=True,
+        max_iter=200,
+        tol=1e-3,
+        n_iter_no_change=10,
+        early_stopping=False,
+        validation_fraction=0.1,
+        shuffle=True,
+        warm_start=False,
+        verbose=0,
+        random_state=None,
+    ):
+        self.n_components = n_components
+        self.activation = activation
+        self.threshold = threshold
+        self.alpha = alpha
+        self.target_activation = target_activation
+        self.l2 = l2
+        self.tied_weights = tied_weights
+        self.weight_constraint = weight_constraint
+        self.max_norm = max_norm
+        self.visible = visible
+        self.encoding = encoding
+        self.init = init
+        self.solver = solver
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.shuffle = shuffle
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def _penalty(self):
+        """The penalty, or None where alpha is zero."""
+        return Sparse(self.alpha, self.target_activation) if self.alpha > 0 else None

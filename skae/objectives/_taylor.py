@@ -1,0 +1,121 @@
+"""Taylor expansions of the denoising loss: the objectives behind `DenoisingAutoencoder(approximation=...)`."""
+
+from skae import _ops as ops
+from skae.objectives._reconstruction import Gradient, Reconstruction
+
+
+class _Taylor(Reconstruction):
+    """Reconstruction loss plus the terms of an expansion in the noise, all at the clean input.
+
+    Both expansions move the reconstruction by S V, S of shape (n, k), and count what that costs to first order::
+
+        value = mean_i |x_i - r_i|^2/2 + (r_i - x_i).(S V)_i + curvature + penalties
+
+    A subclass says what S is, how it depends on U and W, and what `curvature` it adds.
+    """
+
+    def __init__(self, layout, activation, *, penalties=(), constraint=None):
+        super().__init__(layout, activation, penalties=penalties, constraint=constraint)
+
+    def value_and_grad(self, theta, X, target=None, sample_weight=None, *, mean_code=None, out=None):
+        """Return the objective over the rows and its gradient; see `Reconstruction.value_and_grad`."""
+        out = ops.empty_like(theta) if out is None else out
+        blocks, k = self.layout.views(out), self.layout.shapes["W"][0]
+        clean = X if target is None else target
+        H, E = ops.empty((len(clean), k), dtype=theta.dtype), ops.empty_like(clean)
+        value, batch = self._forward(theta, clean, None, sample_weight, mean_code, H=H, E=E)
+        V, gW, gV = batch.V, blocks["W"], blocks.get("V", blocks["W"])
+        gW.fill(0.0)
+        gV.fill(0.0)
+        slope = self.activation.second_derivative(batch.U, H)
+        noise = X - clean
+        S, S_slope, pull_back = self._shift(batch, slope, noise)
+        P = ops.matmul(E, V.T)  # of the weighted residuals
+        value += ops.dot(P, S)
+        pull_back(P, gW)
+        gV += ops.matmul(S.T, E)
+        R = E + ops.multiply(ops.matmul(S, V), batch.weight)
+        dU = ops.multiply(ops.matmul(R, V.T), batch.D)
+        dU += P * S_slope
+        value += self._curvature(batch, slope, dU, gW, gV)
+        value += sum(penalty.add(batch, Gradient(dU, gW, gV)) for penalty in self.penalties)
+        gW += ops.matmul(dU.T, clean)
+        gV += ops.matmul(H.T, R)
+        if "b" in blocks:
+            ops.column_sums(dU, out=blocks["b"])
+        ops.column_sums(R, out=blocks["c"])
+        return value, out
+
+    def value(self, theta, X, target=None, sample_weight=None, *, mean_code=None):
+        """Return the objective over the rows of X."""
+        return self.value_and_grad(theta, X, target, sample_weight, mean_code=mean_code)[0]
+
+    def _shift(self, batch, slope, noise):
+        """Return S, its elementwise derivative in U, and a function that adds its gradient in W.
+
+        That function takes P, the gradient of the value in S, and the array to add to.
+        """
+        raise NotImplementedError
+
+    def _curvature(self, batch, slope, dU, gW, gV):
+        """Return the rest of the expansion and add its gradients."""
+        return 0.0
+
+
+class FirstOrder(_Taylor):
+    """The first-order term of explicit noise alone: eDAE (SPARSE 3.1.1).
+
+    ::
+
+        |x - r(x)|^2/2 + (r(x) - x).J (x~ - x),    J = sum_k v_k h'(u_k) w_k^T
+
+    `X` is the corrupted input x~, `target` the clean x.
+    """
+
+    def _shift(self, batch, slope, noise):
+        moved = ops.matmul(noise, batch.W.T)
+
+        def pull_back(P, gW):
+            gW += ops.matmul((P * batch.D).T, noise)
+
+        return batch.D * moved, slope * moved, pull_back
+
+
+class SecondOrder(_Taylor):
+    """The expected loss under Gaussian noise to second order (SPARSE eq. 7, with the 1/2 of our loss).
+
+    ::
+
+        |x - r|^2/2 + s/2 [ sum_jk h'_j h'_k (w_j.w_k)(v_j.v_k) + (r - x).sum_k v_k h''_k |w_k|^2 ]
+
+    Parameters
+    ----------
+    layout, activation, penalties, constraint
+        As those of `Reconstruction`.
+    noise_variance : float
+        The variance s of the noise.
+    """
+
+    def __init__(self, layout, activation, *, noise_variance, penalties=(), constraint=None):
+        super().__init__(layout, activation, penalties=penalties, constraint=constraint)
+        self.noise_variance = float(noise_variance)
+
+    def _shift(self, batch, slope, noise):
+        half = 0.5 * self.noise_variance
+        norms = half * ops.row_squared_norms(batch.W)
+
+        def pull_back(P, gW):
+            ops.add_scaled_rows(gW, 2.0 * half * ops.column_sums(P * slope), batch.W)
+
+        return slope * norms, self.activation.third_derivative(batch.U, batch.H) * norms, pull_back
+
+    def _curvature(self, batch, slope, dU, gW, gV):
+        half, D = 0.5 * self.noise_variance, batch.D
+        encoder, decoder = ops.matmul(batch.W, batch.W.T), ops.matmul(batch.V, batch.V.T)
+        mixed = ops.matmul(D, encoder * decoder)
+        weighted = D * batch.weight
+        dU += 2.0 * half * mixed * slope * batch.weight
+        coupling = 2.0 * half * ops.matmul(weighted.T, D)
+        gW += ops.matmul(coupling * decoder, batch.W)
+        gV += ops.matmul(coupling * encoder, batch.V)
+        return half * ops.dot(mixed, weighted)

@@ -1,0 +1,950 @@
+"""EnergyOutlierDetector, and the MixtureAutoencoder and FeatureScaler that its default is made of."""
+
+import contextlib
+import copy
+import io
+import pickle
+import tracemalloc
+import warnings
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+import threadpoolctl
+from helpers import numerical_gradient
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from scipy.special import logsumexp
+from scipy.stats import norm, yeojohnson
+from sklearn.base import clone
+from sklearn.compose import make_column_transformer
+from sklearn.datasets import load_digits
+from sklearn.ensemble import IsolationForest
+from sklearn.exceptions import NotFittedError
+from sklearn.inspection import DecisionBoundaryDisplay
+from sklearn.metrics import roc_auc_score
+from sklearn.mixture import GaussianMixture
+from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import LocalOutlierFactor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, PowerTransformer, RobustScaler, StandardScaler
+
+from skae import ContractiveAutoencoder, EnergyOutlierDetector, PCAWhitener, ZeroBiasAutoencoder
+from skae._sklearn_compat import InvalidParameterError
+from skae.estimators import _outlier
+from skae.estimators._mixture import MixtureAutoencoder
+from skae.estimators._prediction import AutoencoderPrediction
+from skae.estimators._tabular import FeatureScaler
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+SMALL = {"n_components": 6, "max_iter": 10, "random_state": 0}
+DTYPES = [np.float32, np.float64]
+
+
+def make_X(rng, n=200, d=4):
+    """Correlated rows around a mean that is not zero."""
+    return 0.5 * rng.standard_normal((n, d)) @ rng.standard_normal((d, d)) + rng.standard_normal(d)
+
+
+def make_clusters(rng, n=200, d=3):
+    """Rows around five centres that stand well apart."""
+    return 6.0 * rng.standard_normal((5, d))[rng.integers(0, 5, n)] + rng.standard_normal((n, d))
+
+
+def make_parity(rng, n=1000):
+    """Five random bits and their parity: 32 distinct rows."""
+    bits = rng.integers(0, 2, (n, 5))
+    return np.column_stack([bits, bits.sum(axis=1) % 2]).astype(float)
+
+
+DATA = {
+    "correlated": make_X,
+    "skewed": lambda rng: np.exp(make_X(rng)),
+    "clusters": make_clusters,
+    "integers": lambda rng: rng.integers(0, 4, (600, 4)).astype(float),
+    "parity": make_parity,
+    "mixed": lambda rng: np.column_stack([make_X(rng, d=2), rng.integers(0, 3, (200, 2))]),
+    "heavy tails": lambda rng: rng.standard_cauchy((300, 3)),
+}
+
+
+def contractive(**parameters):
+    """Return a small autoencoder that trains in milliseconds."""
+    return ContractiveAutoencoder(**{**SMALL, **parameters})
+
+
+@contextlib.contextmanager
+def unchanged(estimator):
+    """Assert that the body leaves vars(estimator) as they were, to the bit."""
+    before = joblib.hash(vars(estimator))
+    yield
+    assert joblib.hash(vars(estimator)) == before
+
+
+@contextlib.contextmanager
+def no_warning():
+    """Assert that nothing is warned of in the body."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+# The mixture
+
+
+def log_likelihood(mixture, X):
+    """The log-density of each row, from scipy's normals."""
+    W = mixture.components_
+    log_p = mixture.intercept_hidden_ + 0.5 * (W**2).sum(axis=1)
+    return logsumexp(norm.logpdf(X[:, None], W).sum(axis=2) + log_p, axis=1)
+
+
+@pytest.mark.parametrize("data", DATA)
+def test_energy_is_the_log_density(data, rng):
+    """score_samples is log sum_k p_k N(x; w_k, I) + d/2 log 2 pi, with p_k that sum to 1."""
+    X = DATA[data](rng)
+    X = X / X.std(axis=0)
+    mixture = MixtureAutoencoder(12, random_state=0).fit(X)
+    constant = 0.5 * X.shape[1] * np.log(2.0 * np.pi)
+    tolerance = 1e-13 * (X**2).sum(axis=1).max()
+    assert_allclose(mixture.score_samples(X), log_likelihood(mixture, X) + constant, rtol=1e-10, atol=tolerance)
+    p = np.exp(mixture.intercept_hidden_ + 0.5 * (mixture.components_**2).sum(axis=1))
+    assert p.sum() == pytest.approx(1.0, rel=1e-10)
+    assert_array_equal(mixture.intercept_visible_, 0.0)
+
+
+@pytest.mark.parametrize("data", DATA)
+def test_loss_is_minus_the_mean_log_likelihood(data, rng):
+    """loss_ belongs to the parameters returned; the first of the curve is that of the start, equally weighted."""
+    X = DATA[data](rng)
+    X = X / X.std(axis=0)
+    mixture = MixtureAutoencoder(centers=X[:5], max_iter=3).fit(X)
+    assert type(mixture.loss_) is float
+    assert mixture.loss_ == mixture.loss_curve_[-1] == pytest.approx(-log_likelihood(mixture, X).mean(), rel=1e-10)
+    assert mixture.loss_curve_.shape == (4,)
+    first = -(logsumexp(norm.logpdf(X[:, None], X[:5]).sum(axis=2), axis=1) - np.log(5.0)).mean()
+    assert mixture.loss_curve_[0] == pytest.approx(first, rel=1e-10)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("data", DATA)
+def test_expectation_maximisation_never_raises_the_loss(data, seed):
+    """loss_curve_ does not rise, but for the share of units that are dropped."""
+    X = DATA[data](np.random.default_rng(seed))
+    mixture = MixtureAutoencoder(20, max_iter=15, random_state=seed).fit(X / X.std(axis=0))
+    assert np.diff(mixture.loss_curve_).max() <= 1e-6
+    assert mixture.loss_ < mixture.loss_curve_[0]
+
+
+def test_an_iteration_by_its_formulas(rng):
+    """w_k is the mean of the rows by their posteriors, b_k = log p_k - |w_k|^2/2, p_k the mean posterior."""
+    X = make_clusters(rng)
+    mixture = MixtureAutoencoder(centers=X[:5], max_iter=1).fit(X)
+    log = norm.logpdf(X[:, None], X[:5]).sum(axis=2)
+    posterior = np.exp(log - logsumexp(log, axis=1, keepdims=True))
+    W = posterior.T @ X / posterior.sum(axis=0)[:, None]
+    assert_allclose(mixture.components_, W, rtol=1e-9)
+    b = np.log(posterior.mean(axis=0)) - 0.5 * (W**2).sum(axis=1)
+    assert_allclose(mixture.intercept_hidden_, b, rtol=1e-9)
+
+
+def test_field_is_the_gradient_of_the_log_density(rng):
+    """vector_field is the gradient of score_samples: the posterior mean of the centres, minus x."""
+    X = make_clusters(rng)
+    mixture = MixtureAutoencoder(8, random_state=0).fit(X)
+    some = X[:10]
+    gradient = numerical_gradient(lambda X: float(mixture.score_samples(X).sum()), some)
+    assert_allclose(mixture.vector_field(some), gradient, rtol=1e-6, atol=1e-6)
+    assert_allclose(mixture.vector_field(some), mixture.transform(some) @ mixture.components_ - some, atol=1e-12)
+
+
+def test_units_without_rows_are_dropped(rng):
+    """A centre that no row is near is not carried along."""
+    X = make_X(rng)
+    mixture = MixtureAutoencoder(centers=np.vstack([X[:3], np.full((1, 4), 1e3)])).fit(X)
+    assert len(mixture.components_) == len(mixture.intercept_hidden_) == 3
+    assert np.isfinite(mixture.score_samples(X)).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("data", ["parity", "integers"])
+def test_centres_lie_among_the_data(data, seed):
+    """More units than distinct rows: one for each of these, none outside (scikit-learn's K-means can lose them)."""
+    X = 2.0 * DATA[data](np.random.default_rng(seed)) - 1.0
+    mixture = MixtureAutoencoder(500, random_state=seed).fit(30.0 * X)
+    assert len(mixture.components_) == len(np.unique(X, axis=0))
+    assert_allclose(np.unique(mixture.components_.round(6), axis=0), np.unique(30.0 * X, axis=0))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_mixture_keeps_the_dtype(dtype, rng):
+    """Parameters have the dtype of the training data; the sums are float64's."""
+    X = make_X(rng).astype(dtype)
+    mixture = MixtureAutoencoder(5, random_state=0).fit(X)
+    assert mixture.components_.dtype == mixture.intercept_hidden_.dtype == mixture.score_samples(X).dtype == dtype
+    exact = MixtureAutoencoder(5, random_state=0).fit(X.astype(np.float64))
+    assert_allclose(mixture.score_samples(X), exact.score_samples(X.astype(np.float64)), atol=1e-4)
+
+
+def test_mixture_of_many_rows_sees_a_sample(rng):
+    """Beyond 4096 rows a sample is trained on, the same for the same seed; the moments are those of all."""
+    X = make_X(rng, n=6000, d=2)
+    first, again, other = (MixtureAutoencoder(4, random_state=seed).fit(X) for seed in (0, 0, 1))
+    assert_array_equal(first.components_, again.components_)
+    assert np.abs(first.components_.sum(axis=0) - other.components_.sum(axis=0)).min() > 0.0
+    assert first.n_samples_seen_ == 6000
+    assert_allclose(first.mean_, X.mean(axis=0), rtol=1e-10)
+
+
+# The scaler
+
+
+def test_scaler_is_yeo_johnson(rng):
+    """The exponents are those of PowerTransformer, where these are in [0, 2], and the result is standardised."""
+    X = np.column_stack([rng.gamma(4.0, size=800), rng.standard_normal(800), -rng.gamma(9.0, size=800)])
+    scaler = FeatureScaler(True, False).fit(X)
+    standard = (X - X.mean(axis=0)) / X.std(axis=0)
+    reference = PowerTransformer().fit(standard)
+    assert ((reference.lambdas_ > 0.1) & (reference.lambdas_ < 1.9)).all()
+    assert_allclose(scaler.powers_, reference.lambdas_, atol=1e-3)
+    assert_allclose(scaler.marginals(X), reference.transform(standard), atol=5e-3)
+    raised = np.column_stack([yeojohnson(g, lmbda=p) for g, p in zip(standard.T, scaler.powers_, strict=True)])
+    expected = (raised - raised.mean(axis=0)) / raised.std(axis=0)
+    # The moments are those of the training values rounded.
+    assert_allclose(scaler.marginals(X), expected, atol=1e-4)
+
+
+def test_exponents_are_kept_in_bounds(rng):
+    """Heavier tails would ask for exponents outside [0, 2], whose powers are bounded: these are not."""
+    X = np.exp(3.0 * rng.standard_normal((500, 2))) * [1.0, -1.0]
+    asked = PowerTransformer().fit((X - X.mean(axis=0)) / X.std(axis=0)).lambdas_
+    assert asked[0] < 0.0
+    assert asked[1] > 2.0
+    scaler = FeatureScaler(True, False).fit(X)
+    assert_allclose(scaler.powers_, [0.0, 2.0])
+    far = scaler.marginals(X.std(axis=0) * [[1e3, -1e3], [1e6, -1e6], [1e9, -1e9]])
+    assert (np.diff(far * [1.0, -1.0], axis=0) > 0.1).all()
+
+
+@pytest.mark.parametrize("unskew", [False, True])
+@pytest.mark.parametrize("data", ["correlated", "skewed", "integers", "heavy tails"])
+def test_marginals_are_increasing_and_standardised(data, unskew, rng):
+    """Each feature keeps its order, far outside the data too, and gets mean 0 and variance 1."""
+    X = DATA[data](rng)
+    scaler = FeatureScaler(unskew, False).fit(X)
+    Z = scaler.marginals(X)
+    assert_allclose(Z.mean(axis=0), 0.0, atol=1e-4)
+    assert_allclose(Z.std(axis=0), 1.0, atol=1e-4)
+    spread = np.concatenate([-np.geomspace(1e9, 1e-3, 200), np.geomspace(1e-3, 1e9, 200)])
+    assert (np.diff(scaler.marginals(X.mean(axis=0) + X.std(axis=0) * spread[:, None]), axis=0) > 0.0).all()
+
+
+def test_marginals_of_features_turned_round(rng):
+    """Minus a feature gives minus its marginal: left and right tails are treated alike."""
+    X = np.exp(0.5 * make_X(rng))
+    there, back = FeatureScaler(True, False).fit(X), FeatureScaler(True, False).fit(-X)
+    assert_allclose(back.powers_, 2.0 - there.powers_, atol=1e-3)
+    assert_allclose(back.marginals(-X), -there.marginals(X), atol=5e-3)
+
+
+@pytest.mark.parametrize("unskew", [False, True])
+def test_whitening(unskew, rng):
+    """The variances v of the principal components become v / (v + 0.05)."""
+    X = make_X(rng)
+    scaler = FeatureScaler(unskew, True).fit(X)
+    variances = np.linalg.eigvalsh(np.cov(scaler.marginals(X).T, bias=True))
+    Z = scaler.marginals(X) @ scaler.matrix_
+    assert_allclose(np.linalg.eigvalsh(np.cov(Z.T, bias=True)), np.sort(variances / (variances + 0.05)), atol=1e-3)
+
+
+@pytest.mark.parametrize("whiten", [False, True])
+@pytest.mark.parametrize("unskew", [False, True])
+def test_constant_columns_become_zero(unskew, whiten, rng):
+    """A column without variance, up to rounding, is 0, and the others do not notice."""
+    X = make_X(rng)
+    table = np.column_stack([X, np.full(200, 0.1), np.zeros(200), np.full(200, 1e15)])
+    with no_warning():
+        scaler = FeatureScaler(unskew, whiten).fit(table)
+        Z = scaler.marginals(table)
+    assert_allclose(Z[:, 4:], 0.0, atol=1e-15)
+    assert_allclose(Z[:, :4], FeatureScaler(unskew, whiten).fit(X).marginals(X), atol=1e-12)
+    assert np.isfinite(scaler.matrix_).all()
+
+
+@pytest.mark.parametrize("unskew", [False, True])
+def test_marginals_of_extreme_values_are_finite(unskew, rng):
+    """What a float can hold gives numbers whose squares one can hold, in order, without a warning."""
+    X = np.exp(2.0 * make_X(rng)) * [1.0, -1.0, 1.0, -1.0]
+    scaler = FeatureScaler(unskew, False).fit(X)
+    with no_warning():
+        Z = scaler.marginals(np.array([[-1e308], [-1e100], [0.0], [1e-308], [1e100], [1e308]]) * np.ones(4))
+        assert np.isfinite(Z**2).all()
+    assert (np.diff(Z, axis=0) >= 0.0).all()
+
+
+# The detector
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("contamination", [0.004, 0.05, 0.1, 0.25, 0.5])
+def test_contamination_is_the_share_of_outliers(contamination, dtype, rng):
+    """So many of the training rows are outliers; offset_ is a float."""
+    X = make_X(rng, n=250).astype(dtype)
+    detector = EnergyOutlierDetector(contamination=contamination).fit(X)
+    assert (detector.predict(X) == -1).sum() == np.ceil(250 * contamination)
+    assert type(detector.offset_) is float
+
+
+@pytest.mark.parametrize("estimator", [None, contractive()], ids=str)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_predictions_agree(dtype, estimator, rng):
+    """decision_function is score_samples - offset_, predict its sign, fit_predict the prediction after fit."""
+    X = make_X(rng)
+    X, Y = X.astype(dtype), (X.mean(axis=0) + 1.5 * (X - X.mean(axis=0))).astype(dtype)
+    detector = EnergyOutlierDetector(estimator).fit(X)
+    decision = detector.decision_function(Y)
+    assert decision.dtype == detector.score_samples(Y).dtype == dtype
+    assert_array_equal(decision, detector.score_samples(Y) - detector.offset_)
+    prediction = detector.predict(Y)
+    assert prediction.dtype.kind == "i"
+    assert_array_equal(prediction, np.where(decision < 0.0, -1, 1))
+    assert set(prediction) == {-1, 1}
+    assert_array_equal(EnergyOutlierDetector(estimator).fit_predict(X), detector.predict(X))
+
+
+TRANSFORMATIONS = {
+    "all by 1e-30": lambda X: 1e-30 * X,
+    "all by 1e30": lambda X: 1e30 * X,
+    "all by 10": lambda X: 10.0 * X,
+    "each by another": lambda X: X * 10.0 ** np.arange(-3, X.shape[1] - 3),
+    "shifted": lambda X: X + 10.0 ** np.arange(X.shape[1]),
+    "turned round in Fortran order": lambda X: np.asfortranarray(X[:, ::-1])[:, ::-1],
+}
+
+
+@pytest.mark.parametrize("transformation", TRANSFORMATIONS)
+@pytest.mark.parametrize("data", ["correlated", "skewed", "integers", "mixed", "parity"])
+def test_units_of_the_features_do_not_matter(data, transformation, rng):
+    """Scaling or shifting any feature leaves the scores as they were, of discrete data with all their ties too."""
+    X, change = DATA[data](rng), TRANSFORMATIONS[transformation]
+    Y = np.vstack([X, X[::-1] + 0.1])
+    scores = EnergyOutlierDetector().fit(X).score_samples(Y)
+    changed = EnergyOutlierDetector().fit(change(X)).score_samples(change(Y))
+    assert_allclose(changed, scores, atol=1e-4 * scores.std())
+
+
+@pytest.mark.parametrize("data", ["correlated", "integers", "mixed"])
+def test_default_is_deterministic(data, rng):
+    """Without random_state: the same bits whatever numpy's global seed, which is not drawn from; threads hardly."""
+    X = DATA[data](rng)
+    np.random.seed(1)  # noqa: NPY002
+    scores = EnergyOutlierDetector().fit(X).score_samples(X)
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    np.random.seed(1)  # noqa: NPY002
+    assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
+    np.random.seed(2)  # noqa: NPY002
+    assert_array_equal(EnergyOutlierDetector().fit(X).score_samples(X), scores)
+    for threads in (1, 2, 4):
+        with threadpoolctl.threadpool_limits(threads):
+            again = EnergyOutlierDetector().fit(X).score_samples(X)
+        assert_allclose(again, scores, rtol=1e-10)
+
+
+def test_random_state(rng):
+    """None is seed 0; another seed gives another model; equal RandomStates give equal ones."""
+    X = make_X(rng)
+
+    def scores(random_state):
+        return EnergyOutlierDetector(random_state=random_state).fit(X).score_samples(X)
+
+    assert_array_equal(scores(None), scores(0))
+    assert_array_equal(scores(np.int64(3)), scores(3))
+    assert np.abs(scores(0) - scores(1)).max() > 1e-3
+    assert_array_equal(scores(np.random.RandomState(5)), scores(np.random.RandomState(5)))
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 8, 50, 5000])
+def test_number_of_units(n, rng):
+    """Each autoencoder has at most min(512, n // 4) units (one, if that is none), tied and gaussian."""
+    detector = EnergyOutlierDetector().fit(make_clusters(rng, n=n, d=2))
+    assert len(detector.estimator_) == len(detector.weights_) == len(detector.scalers_)
+    for member in detector.estimator_:
+        assert isinstance(member, AutoencoderPrediction)
+        assert 1 <= len(member.components_) <= max(1, min(512, n // 4))
+        assert member.decoder_components_ is member.components_
+        assert member.visible == "gaussian"
+
+
+def with_values(X, value, rows=slice(0, 1)):
+    """A copy of X with rows replaced."""
+    X = X.copy()
+    X[rows] = value
+    return X
+
+
+ODD_DATA = {
+    "one column": lambda rng: make_X(rng, d=1),
+    "two columns": lambda rng: make_X(rng, d=2),
+    "500 columns of 50 rows": lambda rng: make_X(rng, n=50, d=500),
+    "fewer rows than columns": lambda rng: make_X(rng, n=10, d=40),
+    "two rows": lambda rng: make_X(rng, n=2, d=7),
+    "three rows": lambda rng: make_X(rng, n=3),
+    "duplicates": lambda rng: np.repeat(make_X(rng, n=10), 20, axis=0),
+    "a constant column": lambda rng: make_X(rng) * [1.0, 0.0, 1.0, 1.0] + 0.1,
+    "all rows equal": lambda rng: np.full((50, 3), 3.7),
+    "all zero": lambda rng: np.zeros((50, 3)),
+    "a rare one": lambda rng: (np.arange(400)[:, None] == [7, 9]).astype(float),
+    "integers": lambda rng: rng.integers(0, 3, (200, 4)),
+    "booleans": lambda rng: rng.integers(0, 2, (200, 4)).astype(bool),
+    "a row at 1e6": lambda rng: with_values(make_X(rng), 1e6),
+    "rows at 1e12": lambda rng: with_values(make_X(rng), -1e12, slice(0, 10)),
+    "heavy tails": lambda rng: np.sign(make_X(rng)) * np.exp(np.abs(8.0 * make_X(rng))),
+    "1e-30": lambda rng: 1e-30 * make_X(rng),
+    "1e30": lambda rng: 1e30 * make_X(rng),
+    "float32 1e-30": lambda rng: (1e-30 * make_X(rng)).astype(np.float32),
+    "float32 1e30": lambda rng: (1e30 * make_X(rng)).astype(np.float32),
+    "a mean of 1e8": lambda rng: 1e8 + make_X(rng),
+    "float16": lambda rng: make_X(rng).astype(np.float16),
+    "a list": lambda rng: make_X(rng).tolist(),
+    "strided": lambda rng: np.repeat(make_X(rng), 2, axis=1)[::-1, ::2],
+}
+
+
+@pytest.mark.parametrize("data", ODD_DATA)
+def test_odd_data(data, rng):
+    """Whatever the data, nothing warns, scores and contributions are finite and moderate, and far rows fall below."""
+    X = ODD_DATA[data](rng)
+    with no_warning():
+        detector = EnergyOutlierDetector().fit(X)
+        scores = detector.score_samples(X)
+        far = np.asarray(X) + 100.0 * np.ptp(np.asarray(X, dtype=float), axis=0) + 1.0
+        assert np.isfinite(scores).all()
+        assert np.abs(scores).max() < 1e6
+        assert (detector.predict(X) == -1).mean() <= 0.34
+        assert np.isfinite(detector.explain(X[:3])).all()
+        assert detector.score_samples(far).max() < scores.min() - 1.0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_two_rows_score_alike(seed):
+    """Two rows are equally likely: rounding does not set a scale."""
+    X = np.random.default_rng(seed).standard_normal((2, 7))
+    scores = EnergyOutlierDetector().fit(X).score_samples(X)
+    assert_allclose(scores[0], scores[1], rtol=1e-6)
+    assert np.abs(scores).max() < 1e3
+
+
+def test_rows_that_are_all_alike():
+    """Equal rows are no outliers, and other rows are."""
+    X = np.full((50, 3), 3.7)
+    detector = EnergyOutlierDetector().fit(X)
+    assert_array_equal(detector.predict(X), 1)
+    assert_array_equal(detector.predict(X + 1.0), -1)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_discrete_data_are_told_from_what_they_never_are(seed):
+    """Rows of the wrong parity, which no feature shows alone, are outliers, and so are values between the bits."""
+    rng = np.random.default_rng(seed)
+    X = make_parity(rng)
+    detector = EnergyOutlierDetector().fit(X)
+    lowest = detector.score_samples(X).min()
+    flipped = X.copy()
+    flipped[:, 2] = 1.0 - flipped[:, 2]
+    assert detector.score_samples(flipped).max() < lowest
+    assert detector.score_samples(X + 0.3).max() < lowest
+
+
+@pytest.mark.parametrize("train", DTYPES)
+@pytest.mark.parametrize("predict", DTYPES)
+def test_dtypes(train, predict, rng):
+    """Results have the dtype of the data given; float32 data are scored as their float64 copies are."""
+    X = make_X(rng).astype(np.float32)
+    detector = EnergyOutlierDetector().fit(X.astype(train))
+    exact = EnergyOutlierDetector().fit(X.astype(np.float64))
+    for method in ("score_samples", "decision_function", "explain"):
+        result = getattr(detector, method)(X.astype(predict))
+        assert result.dtype == predict
+        assert_allclose(result, getattr(exact, method)(X.astype(np.float64)), atol=1e-4)
+
+
+@pytest.mark.parametrize(("dtype", "magnitude"), [(np.float32, 1e18), (np.float32, 1e37), (np.float64, 1e300)])
+def test_the_farthest_rows_have_a_score(dtype, magnitude, rng):
+    """One absurd value does not keep a batch from being scored: it is the lowest, finite, and nothing warns."""
+    X = make_X(rng).astype(dtype)
+    detector = EnergyOutlierDetector().fit(X)
+    Y = with_values(X, dtype(magnitude))
+    with no_warning():
+        scores = detector.score_samples(Y)
+    assert np.isfinite(scores).all()
+    assert scores[0] < scores[1:].min()
+    assert_array_equal(scores[1:], detector.score_samples(X)[1:])
+    assert detector.predict(Y)[0] == -1
+
+
+@pytest.mark.parametrize("data", ["correlated", "skewed", "clusters", "integers", "heavy tails"])
+def test_scores_fall_with_distance(data, rng):
+    """Along any ray out of the data the score falls, and goes on falling."""
+    X = DATA[data](rng)
+    detector = EnergyOutlierDetector().fit(X)
+    reach = np.abs(X - X.mean(axis=0)).max(axis=0)
+    for direction in np.vstack([np.eye(X.shape[1]), -np.eye(X.shape[1]), rng.standard_normal((5, X.shape[1]))]):
+        ray = X.mean(axis=0) + np.geomspace(3.0, 1e6, 50)[:, None] * reach * direction / np.abs(direction).max()
+        assert (np.diff(detector.score_samples(ray)) < 0.0).all()
+
+
+def test_novel_digits():
+    """Digits of another kind than those trained on are told from unseen ones of the same kind."""
+    X, y = load_digits(return_X_y=True)
+    detector = EnergyOutlierDetector().fit(X[:900][y[:900] == 3])
+    assert roc_auc_score(y[900:] == 3, detector.score_samples(X[900:])) > 0.9
+    detector = EnergyOutlierDetector().fit(X[:900][y[:900] != 4])
+    assert roc_auc_score(y[900:] != 4, detector.score_samples(X[900:])) > 0.9
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_row_is_scored_as_in_its_batch(dtype, rng):
+    """The rest of the batch changes nothing: to 1e-12 of the energy's terms, in float32 to 1e-5."""
+    X = make_clusters(rng, n=5000).astype(dtype)
+    detector = EnergyOutlierDetector().fit(X[:800])
+    scores = detector.score_samples(X)
+    scale = 0.0
+    for member, scaler, weight in zip(detector.estimator_, detector.scalers_, detector.weights_, strict=True):
+        Z = scaler.marginals(X) @ scaler.matrix_
+        scale = scale + weight * (np.abs(member.score_samples(Z)) + (Z**2).sum(axis=1))
+    alone = np.array([detector.score_samples(X[i : i + 1])[0] for i in range(0, 5000, 250)])
+    assert (np.abs(alone - scores[::250]) <= (1e-12 if dtype == np.float64 else 1e-5) * scale[::250]).all()
+
+
+def test_memory_is_bounded(rng):
+    """A fit and a score take no array of rows times units, nor another copy of the rows."""
+    X = rng.standard_normal((60_000, 10))
+    detector = EnergyOutlierDetector()
+    tracemalloc.start()
+    try:
+        detector.fit(X)
+        detector.predict(X)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 30e6
+
+
+def test_decision_boundary_display(rng):
+    """It goes into scikit-learn's picture, by score and by prediction."""
+    pytest.importorskip("matplotlib").use("agg")
+    X = make_X(rng, d=2)
+    for estimator in (None, contractive()):
+        detector = EnergyOutlierDetector(estimator).fit(X)
+        for method in ("decision_function", "predict", "auto"):
+            display = DecisionBoundaryDisplay.from_estimator(detector, X, response_method=method, grid_resolution=20)
+            assert np.isfinite(display.response).all()
+
+
+# Bad data, parameters and interruptions
+
+BAD_DATA = {
+    "nan": (lambda X: with_values(X, np.nan), "NaN"),
+    "inf": (lambda X: with_values(X, np.inf), "infinity"),
+    "a vector": (lambda X: X[0], "2D array"),
+    "empty": (lambda X: X[:0], "0 sample"),
+    "text": (lambda X: np.full(X.shape, "ten"), "could not convert string to float"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_DATA)
+def test_bad_data_are_refused_and_change_nothing(case, rng):
+    """Training, a refit and every prediction refuse what they cannot take, in words."""
+    spoil, words = BAD_DATA[case]
+    X = make_X(rng)
+    new, fitted = EnergyOutlierDetector(), EnergyOutlierDetector().fit(X)
+    for detector, method in (
+        (new, "fit"),
+        *((fitted, each) for each in ("fit", "score_samples", "predict", "explain")),
+    ):
+        with unchanged(detector), pytest.raises(ValueError, match=words):
+            getattr(detector, method)(spoil(X))
+
+
+def test_data_that_cannot_be_trained_on(rng):
+    """One row, sparse rows, and values whose squares overflow are refused in words."""
+    X = make_X(rng)
+    detector = EnergyOutlierDetector().fit(X)
+    with unchanged(detector), pytest.raises(ValueError, match="1 sample"):
+        detector.fit(X[:1])
+    with unchanged(detector), pytest.raises(TypeError, match=r"[Ss]parse"):
+        detector.fit(sparse.csr_matrix(X))
+    with unchanged(detector), no_warning(), pytest.raises(ValueError, match=r"e\+200.*float64"):
+        detector.fit(1e200 * X)
+    with unchanged(detector), pytest.raises(ValueError, match=r"3 features.*4 features"):
+        detector.score_samples(X[:, :3])
+    with pytest.raises(NotFittedError):
+        EnergyOutlierDetector().score_samples(X)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"contamination": 0.0},
+        {"contamination": 0.6},
+        {"contamination": "auto"},
+        {"random_state": "zero"},
+        {"estimator": "isolation"},
+        {"estimator": StandardScaler()},
+        {"estimator": LocalOutlierFactor()},
+        {"estimator": make_pipeline(StandardScaler())},
+    ],
+    ids=str,
+)
+def test_invalid_parameters(parameters, rng):
+    """A parameter that makes no sense, such as an estimator that cannot score, is refused by name."""
+    detector = EnergyOutlierDetector(**parameters)
+    words = "fit.*score_samples" if "estimator" in parameters else next(iter(parameters))
+    with unchanged(detector), pytest.raises(InvalidParameterError, match=words):
+        detector.fit(make_X(rng))
+
+
+def test_constructor_sets_and_nothing_more():
+    """__init__ keeps what it is given, unvalidated."""
+    parameters = {name: object() for name in EnergyOutlierDetector().get_params()}
+    assert vars(EnergyOutlierDetector(**parameters)) == parameters
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+@pytest.mark.parametrize("k", [1, 2, 4])
+@pytest.mark.parametrize(
+    "name", ["MixtureAutoencoder.fit", "FeatureScaler.marginals", "MixtureAutoencoder.score_samples"]
+)
+def test_interruption_changes_nothing(name, k, error, rng, monkeypatch):
+    """What is raised in a fit comes out as it is, and leaves the detector as it was, fitted or not."""
+    X = make_X(rng)
+    fitted = EnergyOutlierDetector().fit(pd.DataFrame(X[:, :3], columns=list("abc")))
+    given = EnergyOutlierDetector(contractive()).fit(X).set_params(estimator=None)
+    kind, method = name.split(".")
+    original, calls = getattr(getattr(_outlier, kind), method), []
+
+    def interrupted(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == k:
+            raise error("now")
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(getattr(_outlier, kind), method, interrupted)
+    for detector in (EnergyOutlierDetector(), fitted, given):
+        calls.clear()
+        with unchanged(detector), pytest.raises(error, match="now"):
+            detector.fit(X)
+        assert len(calls) == k
+
+
+def test_input_is_left_alone(rng, tmp_path):
+    """Rows may be read-only, in memory or mapped from a file; their layout changes no score."""
+    X = make_X(rng)
+    np.save(tmp_path / "X.npy", X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    before = X.copy()
+    X.flags.writeable = False
+    expected = EnergyOutlierDetector().fit(before).score_samples(before)
+    for data in (X, mapped, np.asfortranarray(X)):
+        detector = EnergyOutlierDetector().fit(data)
+        assert_allclose(detector.score_samples(data), expected, rtol=1e-9)
+        assert_array_equal(data, before)
+
+
+def test_names_of_columns(rng):
+    """Names are kept and checked, and nothing warns of them."""
+    X = make_X(rng)
+    table = pd.DataFrame(X, columns=list("abcd"))
+    for estimator in (None, contractive(), make_pipeline(StandardScaler(), contractive())):
+        with no_warning():
+            warnings.filterwarnings("ignore", category=UserWarning, message=".*(max_iter|predicting the mean)")
+            detector = EnergyOutlierDetector(estimator).fit(table)
+            assert detector.feature_names_in_.tolist() == list("abcd")
+            assert detector.n_features_in_ == 4
+            detector.predict(table)
+            contributions = detector.explain(table)
+        # The columns of a table are stored one by one: sums differ in their last bits.
+        assert_allclose(contributions, EnergyOutlierDetector(estimator).fit(X).explain(X), rtol=1e-6, atol=1e-9)
+        with pytest.raises(ValueError, match="feature names should match"):
+            detector.score_samples(table[list("dcba")])
+
+
+def test_names_of_an_earlier_fit_are_forgotten(rng):
+    """A refit on an array leaves no names, whichever model it is of."""
+    X = make_X(rng)
+    table = pd.DataFrame(X, columns=list("abcd"))
+    for estimator in (None, contractive()):
+        detector = EnergyOutlierDetector().fit(table).set_params(estimator=estimator).fit(X)
+        assert not hasattr(detector, "feature_names_in_")
+
+
+# Copies
+
+
+def by_joblib(detector):
+    """Through a joblib file."""
+    file = io.BytesIO()
+    joblib.dump(detector, file)
+    file.seek(0)
+    return joblib.load(file)
+
+
+def by_skops(detector):
+    """Through skops, which must find nothing but classes of skae to ask about."""
+    dumped = skops.io.dumps(detector)
+    unknown = skops.io.get_untrusted_types(data=dumped)
+    assert all(name.startswith("skae.estimators.") for name in unknown)
+    return skops.io.loads(dumped, trusted=unknown)
+
+
+COPIES = {
+    "pickle": lambda detector: pickle.loads(pickle.dumps(detector)),
+    "joblib": by_joblib,
+    "deepcopy": copy.deepcopy,
+    "skops": by_skops,
+}
+
+
+@pytest.mark.parametrize("estimator", [None, contractive(), make_pipeline(StandardScaler(), contractive())], ids=str)
+@pytest.mark.parametrize("way", COPIES)
+def test_copies_score_the_same_bits(way, estimator, rng):
+    """A copy scores, decides and explains to the same bits."""
+    X = make_X(rng)
+    detector = EnergyOutlierDetector(estimator).fit(X)
+    twin = COPIES[way](detector)
+    for method in ("score_samples", "decision_function", "predict", "explain"):
+        assert_array_equal(getattr(twin, method)(X), getattr(detector, method)(X))
+
+
+def test_clone_is_unfitted_and_fits_alike(rng):
+    """clone carries the parameters and nothing fitted; its fit gives the same bits."""
+    X = make_X(rng)
+    detector = EnergyOutlierDetector(contamination=0.2, random_state=4).fit(X)
+    twin = clone(detector)
+    assert vars(twin) == detector.get_params()
+    assert_array_equal(twin.fit(X).score_samples(X), detector.score_samples(X))
+
+
+# A given estimator
+
+GIVEN = {
+    "contractive": contractive(),
+    "zero-bias": ZeroBiasAutoencoder(**SMALL),
+    "scaled": make_pipeline(StandardScaler(), contractive()),
+    "whitened": make_pipeline(PCAWhitener(), contractive(activation="softplus")),
+    "nested": make_pipeline(StandardScaler(), make_pipeline(PCAWhitener(3, whiten="zca"), contractive())),
+    "untied": contractive(tied_weights=False),
+    "mixture": GaussianMixture(2, random_state=0),
+    "forest": IsolationForest(n_estimators=20, random_state=0),
+    "neighbours": LocalOutlierFactor(novelty=True),
+    "scaled mixture": make_pipeline(StandardScaler(), GaussianMixture(2, random_state=0)),
+    "detector": make_pipeline(StandardScaler(), EnergyOutlierDetector()),
+}
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_given_estimator(name, rng):
+    """A clone is trained; the scores are its own, and the rest follows from them."""
+    X, Y = make_X(rng), 2.0 * make_X(rng)
+    with unchanged(GIVEN[name]):
+        detector = EnergyOutlierDetector(GIVEN[name], contamination=0.2).fit(X)
+    scores = detector.score_samples(Y)
+    assert_array_equal(scores, clone(GIVEN[name]).fit(X).score_samples(Y))
+    assert_array_equal(scores, detector.estimator_.score_samples(Y))
+    assert detector.offset_ == np.percentile(detector.score_samples(X), 20.0)
+    assert (detector.predict(X) == -1).mean() == pytest.approx(0.2, abs=0.005)
+    assert_array_equal(detector.decision_function(Y), scores - detector.offset_)
+    assert detector.n_features_in_ == 4
+
+
+def test_parameters_of_the_given_estimator():
+    """set_params reaches into it, through a Pipeline too."""
+    detector = EnergyOutlierDetector(contractive()).set_params(estimator__alpha=0.7, contamination=0.3)
+    assert detector.estimator.alpha == 0.7
+    assert detector.get_params()["estimator__alpha"] == 0.7
+    piped = EnergyOutlierDetector(make_pipeline(StandardScaler(), contractive()))
+    piped.set_params(estimator__contractiveautoencoder__alpha=0.6, estimator__standardscaler__with_std=False)
+    assert piped.estimator[-1].alpha == 0.6
+    assert not piped.estimator[0].with_std
+
+
+def test_grid_search(rng):
+    """GridSearchCV reaches the given estimator's parameters, and scores by scikit-learn's own scorer."""
+    X, y = make_X(rng), np.where(rng.random(200) < 0.2, -1, 1)
+    X[y < 0] *= 3.0
+    grid = {"estimator__alpha": [0.01, 1.0], "contamination": [0.1, 0.2]}
+    search = GridSearchCV(EnergyOutlierDetector(contractive()), grid, cv=2, scoring="roc_auc").fit(X, y)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert search.best_estimator_.estimator_.alpha == search.best_params_["estimator__alpha"]
+
+    def denoising(detector, X, y=None):
+        return detector.estimator_.score(X)
+
+    search = GridSearchCV(EnergyOutlierDetector(contractive()), grid, cv=2, scoring=denoising).fit(X)
+    assert np.isfinite(search.best_score_)
+
+
+def test_random_state_is_passed_on(rng):
+    """The seed reaches the given estimator, in a Pipeline too, and its clone only; None leaves it its own."""
+    X = make_X(rng)
+    for estimator in (contractive(), make_pipeline(StandardScaler(), contractive())):
+        own, first, again, other = (
+            EnergyOutlierDetector(estimator, random_state=seed).fit(X) for seed in (None, 5, 5, 6)
+        )
+        assert_array_equal(first.score_samples(X), again.score_samples(X))
+        assert np.abs(first.score_samples(X) - other.score_samples(X)).max() > 0.0
+        assert_array_equal(own.score_samples(X), clone(estimator).fit(X).score_samples(X))
+        assert estimator.get_params()[next(name for name in estimator.get_params() if "random_state" in name)] == 0
+
+
+def test_failing_estimator_changes_nothing(rng):
+    """What the given estimator raises comes out, and leaves the detector as it was."""
+    X = make_X(rng)
+    detector = EnergyOutlierDetector().fit(pd.DataFrame(X, columns=list("abcd")))
+    detector.set_params(estimator=contractive(alpha=-1.0))
+    with unchanged(detector), pytest.raises(ValueError, match="alpha"):
+        detector.fit(X[:, :3])
+
+
+def test_estimator_that_reads_other_data(rng):
+    """Data are the given estimator's own affair: sparse rows, and tables with text."""
+    X = make_X(rng)
+    detector = EnergyOutlierDetector(contractive()).fit(sparse.csr_matrix(X))
+    assert_allclose(detector.score_samples(sparse.csr_matrix(X)), detector.score_samples(X), rtol=1e-10)
+    assert_allclose(detector.mean_, X.mean(axis=0), rtol=1e-10)
+    table = pd.DataFrame(X, columns=list("abcd")).assign(kind=np.where(X[:, 0] > 0.0, "good", "bad"))
+    encoder = make_column_transformer((OneHotEncoder(), ["kind"]), remainder="passthrough", sparse_threshold=0.0)
+    detector = EnergyOutlierDetector(make_pipeline(encoder, GaussianMixture(2, reg_covar=1e-3, random_state=0)))
+    assert (detector.fit_predict(table) == -1).mean() == pytest.approx(0.1, abs=0.005)
+    assert detector.mean_ is None
+
+
+# Explanations
+
+
+def rise(detector, X):
+    """score_samples(x) - score_samples(mean)."""
+    return detector.score_samples(X) - detector.score_samples(detector.mean_[None])
+
+
+@pytest.mark.parametrize("data", [name for name in DATA if name != "parity"])
+def test_contributions_sum_to_the_difference(data, rng):
+    """The default's contributions sum to E(x) - E(mean), for near and for far rows."""
+    X = DATA[data](rng)
+    detector = EnergyOutlierDetector().fit(X)
+    far = X.mean(axis=0) + np.geomspace(1.0, 1e5, 10)[:, None] * X.std(axis=0) * rng.standard_normal((10, X.shape[1]))
+    for rows in (X[:20], X.mean(axis=0) + 0.1 * (X[:10] - X.mean(axis=0)), far):
+        contributions, expected = detector.explain(rows), rise(detector, rows)
+        assert contributions.shape == rows.shape
+        assert (np.abs(contributions.sum(axis=1) - expected) <= 1e-5 * (1.0 + np.abs(expected))).all()
+
+
+ACTIVATIONS = ["sigmoid", "tanh", "softplus", "relu", "identity", "modulus", "satlinear", "shrink", "softmax", "max"]
+TIED = {
+    **{activation: contractive(activation=activation, alpha=0.0) for activation in ACTIVATIONS},
+    **{activation: ZeroBiasAutoencoder(activation=activation, **SMALL) for activation in ("trec", "tlin")},
+    **{name: GIVEN[name] for name in ("scaled", "whitened", "nested")},
+    "ranged": make_pipeline(MinMaxScaler(), RobustScaler(), contractive()),
+}
+
+
+@pytest.mark.parametrize("name", TIED)
+def test_contributions_of_a_given_autoencoder(name, rng):
+    """They sum to E(x) - E(mean), kinks and jumps of the units and affine steps before them notwithstanding."""
+    X = make_X(rng)
+    detector = EnergyOutlierDetector(TIED[name]).fit(X)
+    rows = np.vstack([X[:30], X.mean(axis=0) + 30.0 * (X[:3] - X.mean(axis=0))])
+    expected = rise(detector, rows)
+    assert (np.abs(detector.explain(rows).sum(axis=1) - expected) <= 1e-5 * (1.0 + np.abs(expected))).all()
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "relu", "softmax", "scaled", "whitened", "nested"])
+def test_contributions_are_path_integrals(name, rng):
+    """Each is the integral of the score's own slope, by differences, along the straight path from the mean."""
+    X = make_X(rng)
+    detector = EnergyOutlierDetector(TIED[name]).fit(X)
+    assert_allclose(detector.mean_, X.mean(axis=0), rtol=1e-10)
+    way, n, step = X[:3] - detector.mean_, 2000, 1e-5
+    t = (np.arange(n) + 0.5)[:, None] / n
+    expected = np.empty_like(way)
+    for i in range(3):
+        path = detector.mean_ + t * way[i]
+        for j, shift in enumerate(step * np.eye(4)):
+            slope = (detector.score_samples(path + shift) - detector.score_samples(path - shift)) / (2.0 * step)
+            expected[i, j] = way[i, j] * slope.mean()
+    assert_allclose(detector.explain(X[:3]), expected, atol=1e-5 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("data", ["correlated", "skewed", "clusters"])
+def test_contributions_of_the_default_are_path_integrals(data, rng):
+    """Those of each autoencoder are integrals along the path that is straight in its marginals."""
+    X = DATA[data](rng)
+    detector = EnergyOutlierDetector().fit(X)
+    n = 20_000
+    t = (np.arange(n) + 0.5)[:, None] / n
+    expected = np.zeros((2, X.shape[1]))
+    for member, scaler, weight in zip(detector.estimator_, detector.scalers_, detector.weights_, strict=True):
+        start, end = scaler.marginals(X.mean(axis=0)[None]), scaler.marginals(X[:2])
+        for i in range(2):
+            field = member.vector_field((start + t * (end[i] - start)) @ scaler.matrix_).mean(axis=0)
+            expected[i] += weight * (end[i] - start[0]) * (scaler.matrix_ @ field)
+    assert_allclose(detector.explain(X[:2]), expected, atol=1e-5 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("estimator", [None, contractive(), make_pipeline(StandardScaler(), contractive())], ids=str)
+def test_a_feature_at_its_mean_contributes_nothing(estimator, rng):
+    """So does every feature of the mean itself."""
+    X = make_X(rng)
+    detector = EnergyOutlierDetector(estimator).fit(X)
+    rows = X[:5].copy()
+    rows[:, 1] = detector.mean_[1]
+    contributions = detector.explain(rows)
+    assert_array_equal(contributions[:, 1], 0.0)
+    assert (contributions[:, [0, 2, 3]] != 0.0).all()
+    assert_array_equal(detector.explain(detector.mean_[None]), 0.0)
+
+
+def test_the_culprit_is_found(rng):
+    """The feature that makes a row an outlier has the most negative contribution."""
+    X = rng.standard_normal((300, 5)) * 10.0 ** np.arange(5)
+    detector = EnergyOutlierDetector().fit(X)
+    rows = X[:5].copy()
+    rows[np.arange(5), np.arange(5)] = X.mean(axis=0) + 8.0 * X.std(axis=0)
+    assert_array_equal(detector.explain(rows).argmin(axis=1), np.arange(5))
+
+
+@pytest.mark.parametrize(
+    ("estimator", "words"),
+    [
+        (contractive(tied_weights=False), "tied"),
+        (make_pipeline(StandardScaler(), contractive(tied_weights=False)), "tied"),
+        (make_pipeline(MinMaxScaler(), contractive(visible="bernoulli")), "gaussian"),
+        (make_pipeline(PowerTransformer(), contractive()), "affine"),
+        (make_pipeline(StandardScaler(), PowerTransformer(), PCAWhitener(), contractive()), "affine"),
+    ],
+    ids=["untied", "untied in a Pipeline", "bernoulli", "powers", "powers between"],
+)
+def test_models_without_an_explanation(estimator, words, rng):
+    """Where the score is no potential of a known field, or the path is bent, that is said."""
+    X = np.exp(2.0 * make_X(rng))
+    detector = EnergyOutlierDetector(estimator).fit(X)
+    outlier = X.mean(axis=0) + 3.0 * X.std(axis=0)  # one row, above the mean in every feature
+    for rows in (X, X[:1], outlier[None], X.mean(axis=0) + np.diag(3.0 * X.std(axis=0))[:1]):
+        with pytest.raises(ValueError, match=words):
+            detector.explain(rows)
+
+
+def test_explain_is_absent_without_a_field(rng):
+    """Other estimators have no explain, fitted or not; ours have."""
+    X = make_X(rng)
+    for name in ("mixture", "forest", "neighbours", "scaled mixture", "detector"):
+        detector = EnergyOutlierDetector(GIVEN[name])
+        assert not hasattr(detector, "explain")
+        assert not hasattr(detector.fit(X), "explain")
+    for name in ("contractive", "nested"):
+        assert hasattr(EnergyOutlierDetector(GIVEN[name]), "explain")
+    with pytest.raises(NotFittedError):
+        EnergyOutlierDetector().explain(X)
