@@ -17,7 +17,16 @@ from sklearn.neural_network import BernoulliRBM
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from skae import ContractiveAutoencoder, PCAWhitener, ZeroBiasAutoencoder, __version__
+from skae import (
+    ContractiveAutoencoder,
+    DenoisingAutoencoder,
+    EnergyOutlierDetector,
+    MarginalizedDenoisingAutoencoder,
+    PCAWhitener,
+    SparseAutoencoder,
+    ZeroBiasAutoencoder,
+    __version__,
+)
 
 ALPHAS = (0.01, 0.03, 0.1, 0.3, 1.0)
 N_UNITS = 256
@@ -112,6 +121,11 @@ def models(alpha, seed):
         f"ContractiveAutoencoder, {N_UNITS} units, alpha={alpha:g}": ContractiveAutoencoder(
             N_UNITS, alpha=alpha, init="data", encoding="rectified", tol=0, random_state=seed
         ),
+        f"MarginalizedDenoisingAutoencoder, {N_UNITS} units": MarginalizedDenoisingAutoencoder(
+            N_UNITS, alpha=0.03, max_iter=100, random_state=seed
+        ),
+        f"DenoisingAutoencoder, {N_UNITS} units": DenoisingAutoencoder(N_UNITS, max_iter=100, random_state=seed),
+        f"SparseAutoencoder, {N_UNITS} units": SparseAutoencoder(N_UNITS, max_iter=100, random_state=seed),
         f"PCAWhitener + ZeroBiasAutoencoder, {N_UNITS} units": make_pipeline(
             PCAWhitener(0.99, whiten=None), ZeroBiasAutoencoder(N_UNITS, tol=0, random_state=seed)
         ),
@@ -134,6 +148,9 @@ def compare(transformers, X_train, X_test, y_train, y_test, digit):
             others = clone(transformer).fit(X_train[y_train != digit])
             auc = f"{roc_auc_score(y_test != digit, others.score_samples(X_test)):11.3f}"
         print(f"  {name:<46} {100 * model.score(X_test, y_test):6.1f} %  {auc}", flush=True)
+    detector = EnergyOutlierDetector().fit(X_train[y_train != digit])
+    auc = roc_auc_score(y_test != digit, detector.score_samples(X_test))
+    print(f"  {'EnergyOutlierDetector, defaults':<46} {'':>8}  {auc:11.3f}", flush=True)
     return fitted
 
 
@@ -144,7 +161,9 @@ def save_picture(fitted, X_test, y_test, options):
     except ImportError:
         print('\nNo picture of filters and energies: that needs matplotlib (pip install "skae[plot]").')
         return 0
-    contractive, zero_bias = [model for name, model in fitted.items() if "Autoencoder" in name]
+    contractive, zero_bias = (
+        next(model for name, model in fitted.items() if part in name) for part in ("Contractive", "ZeroBias")
+    )
     whitener, units = zero_bias[0], zero_bias[-1].components_
     figure = Figure(figsize=(11, 8), layout="constrained")
     left, right, below = (figure.add_subfigure(part) for part in split_figure(figure))
