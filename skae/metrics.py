@@ -160,6 +160,12 @@ def score_matching_loss(estimator, X, X_train=None):
     ValueError
         If the model has no smooth energy (untied, bernoulli, or an activation that jumps: trec, tlin, max), or if
         the residual vanishes, where no temperature is finite (constant columns, data of lower rank).
+
+    Notes
+    -----
+    A single constant or dependent column escapes the check of the residual, which is that of all features together,
+    and makes J very negative all the same: drop it first. J is 0 where no temperature is better than none, which is
+    less, and so better, than any positive J.
     """
     model, inputs = autoencoder_and_input(estimator, X)
     residual, laplacian = _score_matching_means(model, inputs)
