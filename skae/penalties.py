@@ -286,8 +286,8 @@ class Sparse(Penalty):
     """alpha sum_k KL(rho || m_k) of the mean code m (SPARSE eq. 12; eq. 13, -alpha sum_k log(1 - m_k), at rho = 0).
 
     The divergence is exact for units with values in [0, 1] (sigmoid, softmax). For others that are never negative
-    (relu, softplus, ...) it continues by its tangent where a mean leaves [1e-4, 1 - 1e-4], so that dead units and means
-    above 1 have a finite value and a slope towards rho.
+    (relu, softplus, ...) it continues by its tangent where a mean leaves [1e-4, 1 - 1e-4] (or half the way from rho to
+    0 or 1, if that is less), so that dead units and means above 1 have a finite value and a slope towards rho.
 
     Attributes
     ----------
@@ -310,7 +310,9 @@ class Sparse(Penalty):
         """Return the value and add the gradient."""
         mean, rho, dtype = batch.mean_code.astype("float64"), self.target, batch.H.dtype
         margin = 1e-37 if batch.activation.at_most_one else 1e-4  # a normal number in float32
-        inside = ops.clip(mean, margin, 1.0 - max(margin, ops.rounding(dtype)))
+        # A tangent from the far side of rho would lead away from it, and down without bound.
+        low, high = min(margin, 0.5 * rho or margin), min(max(margin, ops.rounding(dtype)), 0.5 * (1.0 - rho))
+        inside = ops.clip(mean, low, 1.0 - high)
         slope = (1.0 - rho) / (1.0 - inside) - rho / inside
         value = (rho - 1.0) * ops.log(1.0 - inside) - rho * ops.log(inside) + slope * (mean - inside)
         if rho > 0.0:

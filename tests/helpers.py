@@ -219,6 +219,7 @@ def check_declarations(activation):
         assert isinstance(declared, bool)
         if declared or getattr(activation, "threshold", None) != 0.0:
             assert declared == fact, attribute
+    assert not activation.at_most_one or h.max() <= 1.0
     if is_elementwise(activation):
         for f in (h[:, 0], activation.derivative(grid, h[:, 0])):
             assert np.abs(np.diff(f))[smooth].max() < 0.01, "a jump that `kinks` does not name"

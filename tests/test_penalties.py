@@ -107,6 +107,8 @@ def test_l2_counts_each_matrix_once(tied):
 COMPATIBILITY = {
     "contractive": ({"max", "softmax"}, True, True),
     "laplacian": ({"max", "softmax", "square", "modulus"}, False, False),
+    "marginalized": ({"max", "softmax"}, True, False),
+    "sparse": ({"identity", "tanh", "synchrony", "tlin", "shrink", "satlinear"}, True, True),
     "l2": (set(), True, True),
 }
 

@@ -204,6 +204,7 @@ class SatLinear(_ZeroCurvature, Activation):
     """h(u) = clip(u, -1, 1)."""
 
     name = "satlinear"
+    at_most_one = True
     kinks = (-1.0, 1.0)
 
     def value(self, u, out=None):

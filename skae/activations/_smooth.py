@@ -69,6 +69,7 @@ class Tanh(Activation):
     """h(u) = tanh(u)."""
 
     name = "tanh"
+    at_most_one = True
 
     def value(self, u, out=None):
         """Return h(u)."""

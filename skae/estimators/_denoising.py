@@ -1,7 +1,11 @@
 """DenoisingAutoencoder and MarginalizedDenoisingAutoencoder."""
 
 import functools
+import warnings
 from numbers import Real
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 from skae._sklearn_compat import Interval, InvalidParameterError, StrOptions
 from skae.corruption import Corruption, as_corruption
@@ -46,7 +50,8 @@ class DenoisingAutoencoder(BaseAutoencoder):
     approximation : {"sampled", "first_order", "second_order"}, default="sampled"
         What is minimised. The expansions need gaussian noise, gaussian visible units, an activation with second
         (and third) derivatives and, as they have no lower bound otherwise, `l2` or a weight constraint;
-        "first_order" does not go with lbfgs.
+        "first_order" does not go with lbfgs. Only the constraint, with tied weights, bounds "second_order" for certain:
+        with untied weights or with `l2` alone much noise can drive it below zero and on, which is warned of.
 
     {l2}
 
@@ -185,6 +190,17 @@ class DenoisingAutoencoder(BaseAutoencoder):
                 raise InvalidParameterError(f"{type(self).__name__}: approximation={self.approximation!r} needs {what}")
         return functools.partial(SecondOrder, noise_variance=corruption.level**2) if second else FirstOrder
 
+    def _diagnose(self, objective, theta, batches, rng):
+        """Warn where the second-order expansion has left what it expands, a loss that cannot be negative."""
+        if self.approximation == "second_order" and self.loss_ < 0.0:
+            warnings.warn(
+                f"{type(self).__name__}: the second-order expansion has fallen to {self.loss_:.4g}, while no denoising "
+                "loss is negative; use a lower noise_level, approximation='sampled' or, against weights that run away, "
+                "tied weights with a weight constraint",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
 
 @fill_parameters
 class MarginalizedDenoisingAutoencoder(BaseAutoencoder):
@@ -322,8 +338,21 @@ class MarginalizedDenoisingAutoencoder(BaseAutoencoder):
 
     def _penalty(self):
         """The penalty, or None where alpha is zero."""
-        variances = self.feature_variances
-        if variances is not None:
-            variances = tuple(float(variance) for variance in variances)
-        penalty = self._named(functools.partial(Marginalized, self.alpha, variances))
+        penalty = self._named(Marginalized, self.alpha, self._variances())
         return penalty if self.alpha > 0 else None
+
+    def _variances(self):
+        """The variances as a tuple of floats, one for each feature, or None."""
+        if self.feature_variances is None:
+            return None
+        try:
+            variances = np.asarray(self.feature_variances, dtype=np.float64)
+        except (TypeError, ValueError):
+            what = "feature_variances must be numbers"
+        else:
+            if variances.shape == (self.n_features_in_,):
+                return tuple(variances.tolist())
+            what = f"feature_variances must be one number for each feature, got an array of shape {variances.shape}"
+            if variances.ndim == 1:
+                what = f"feature_variances are {len(variances)} numbers, X has {self.n_features_in_} features"
+        raise InvalidParameterError(f"{type(self).__name__}: {what}")
