@@ -134,6 +134,8 @@ def per_feature_error(estimator, X):
 def score_matching_loss(estimator, X, X_train=None):
     """Return the score matching loss of the density p(x) ~ exp(t E(x)) (Hyvarinen 2005), the lower the better.
 
+    It is a loss, not a scorer: ``GridSearchCV(scoring=neg_score_matching_loss)`` takes its negative.
+
     ::
 
         J(t) = t^2/2 mean |r(x) - x|^2 + t mean laplacian(x)
@@ -165,7 +167,8 @@ def score_matching_loss(estimator, X, X_train=None):
     -----
     A single constant or dependent column escapes the check of the residual, which is that of all features together,
     and makes J very negative all the same: drop it first. J is 0 where no temperature is better than none, which is
-    less, and so better, than any positive J.
+    less, and so better, than any positive J. Its unit is that of the last step's input: do not compare pipelines with
+    different scalers or whiteners by it.
     """
     model, inputs = autoencoder_and_input(estimator, X)
     residual, laplacian = _score_matching_means(model, inputs)
@@ -192,6 +195,12 @@ def neg_score_matching_loss(estimator, X, y=None):
     -------
     float
         (mean laplacian)^2 / (2 mean |r - x|^2), or 0 where the mean Laplacian is not negative.
+
+    Notes
+    -----
+    A model whose temperature does not hold for new data is not punished: a scorer sees no training data. With a
+    temperature of given rows, pass
+    ``scoring=lambda model, X, y=None: -score_matching_loss(model, X, X_train=X_train)``.
     """
     return -score_matching_loss(estimator, X)
 

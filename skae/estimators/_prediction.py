@@ -149,7 +149,7 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         return self._by_blocks(lambda block, rows: self._field(block, p), X, np.empty(X.shape, dtype=X.dtype))
 
     def laplacian(self, X):
-        """Return the divergence of the vector field at each sample: negative at a sink of the dynamics.
+        """Return the divergence of the vector field at each sample: negative where the dynamics contract.
 
         ::
 
@@ -183,7 +183,8 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         Returns
         -------
         ndarray of bool of shape (n_samples,)
-            True at sinks of the dynamics.
+            True where the flow contracts volume: at every sink, but at other points too, and far from the data as a
+            rule. It is no test of novelty; `score_samples` is.
         """
         return self.laplacian(X) < 0.0
 
