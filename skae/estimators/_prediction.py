@@ -243,7 +243,8 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             E(x) = sum_k Phi(u_k) + c.x + entropy(x)     bernoulli: grad E = logit r(x) - logit x
 
         with Phi the antiderivative of the activation. Untied weights have no potential: there it is
-        -|x - r(x)|^2/2 (bernoulli: minus the cross-entropy).
+        -|x - r(x)|^2/2 (bernoulli: minus the cross-entropy). E is a difference of larger terms: float32 keeps it to
+        1e-5 of them, but for data whose mean is a thousand deviations off zero; centre these, or pass float64.
 
         Parameters
         ----------
