@@ -298,6 +298,7 @@ class Sparse(Penalty):
     target: float = 0.05
     name = "sparse"
     requires = ("non-negative",)
+    scale_free_encoder = True
     uses_mean_code = True
 
     def __post_init__(self):
@@ -309,7 +310,8 @@ class Sparse(Penalty):
     def add(self, batch, grad):
         """Return the value and add the gradient."""
         mean, rho, dtype = batch.mean_code.astype("float64"), self.target, batch.H.dtype
-        margin = 1e-37 if batch.activation.at_most_one else 1e-4  # a normal number in float32
+        # Small, with slopes that float32 can hold.
+        margin = 1e-37 * max(1.0, self.alpha) if batch.activation.at_most_one else 1e-4
         # A tangent from the far side of rho would lead away from it, and down without bound.
         low, high = min(margin, 0.5 * rho or margin), min(max(margin, ops.rounding(dtype)), 0.5 * (1.0 - rho))
         inside = ops.clip(mean, low, 1.0 - high)

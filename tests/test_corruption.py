@@ -428,6 +428,22 @@ def test_equal_rows_of_a_single_batch_get_equal_noise(d, dtype, rng):
     assert_allclose(noise(X[repeated]), expected[repeated], atol=1e-6)
 
 
+@every_dtype
+def test_a_far_constant_feature_hides_no_difference(dtype, rng):
+    """Rows that differ get noise of their own beside a feature of 1e17 too."""
+    X = np.column_stack([np.full(50, 1e17), rng.standard_normal(50)]).astype(dtype)
+    ((noisy, _),) = epoch_of(Batches(X, None, None, 100, True, corruption=Gaussian(0.5).apply))
+    assert len(np.unique((noisy - X)[:, 1])) == 50
+
+
+@pytest.mark.parametrize("batch_size", [10, 100])
+@pytest.mark.parametrize("wrong", [None, np.zeros((40, 3))], ids=["nothing", "another array"])
+def test_a_corruption_that_returns_something_else_is_refused(wrong, batch_size):
+    """It has to write to `out`, or the rows would be whatever was there before."""
+    with pytest.raises(TypeError, match="must write the corrupted rows to `out` and return it"):
+        epoch_of(Batches(numbered_rows(40), None, None, batch_size, True, corruption=lambda X, rng, out: wrong))
+
+
 def test_rows_of_several_batches_get_noise_of_their_own():
     """Equal rows are corrupted independently where there are more batches than one."""
     X = np.ones((40, 3))

@@ -188,6 +188,7 @@ class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
         self : object
             The estimator.
         """
+        self._validate_params()  # which scikit-learn leaves out where there is a fit already
         if self.early_stopping:
             raise ValueError("partial_fit sees no validation set: early_stopping must be False, got True")
         with unchanged_on_error(self):

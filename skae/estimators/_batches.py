@@ -198,9 +198,17 @@ class Batches:
             self._noisy = np.empty(X.shape, dtype=X.dtype)
         out = self._noisy[: len(X)]
         if len(self) > 1:
-            return self.corruption(X, rng, out)
-        # Rows are told apart, and put into an order of their own, by their product with a fixed direction.
+            return self._corrupt(X, rng, out)
+        # Rows are told apart, and put into an order of their own, by their product with a fixed direction; without
+        # what all share, where a far offset would hide how they differ.
         direction = np.random.default_rng(0).standard_normal(X.shape[1])
-        _, first, inverse = np.unique(np.einsum("ij,j->i", X, direction), return_index=True, return_inverse=True)
-        distinct = self.corruption(X[first], rng, np.empty((len(first), X.shape[1]), dtype=X.dtype))
+        key = np.einsum("ij,j->i", np.subtract(X, X.min(axis=0), dtype=np.float64), direction)
+        _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+        distinct = self._corrupt(X[first], rng, np.empty((len(first), X.shape[1]), dtype=X.dtype))
         return np.take(distinct, inverse, axis=0, out=out, mode="clip")
+
+    def _corrupt(self, X, rng, out):
+        """Write corrupted rows of X to `out` and return it."""
+        if self.corruption(X, rng, out) is not out:
+            raise TypeError("apply of a corruption must write the corrupted rows to `out` and return it")
+        return out

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skae._sklearn_compat import Interval, InvalidParameterError, StrOptions
-from skae.corruption import Corruption, as_corruption
+from skae.corruption import Corruption, Gaussian, as_corruption
 from skae.estimators._base import BaseAutoencoder
 from skae.estimators._docs import fill_parameters
 from skae.objectives import FirstOrder, SecondOrder
@@ -26,10 +26,11 @@ class DenoisingAutoencoder(BaseAutoencoder):
         |x - r(x)|^2/2 + s/2 [ sum_jk h'_j h'_k (w_j.w_k)(v_j.v_k)
                                + (r(x) - x).sum_k v_k h''_k |w_k|^2 ]                   "second_order" (SPARSE eq. 7)
 
-    with J the Jacobian of r and s = `noise_level` squared. The first draws new noise in every epoch (``solver="lbfgs"``
-    and the validation loss: one corruption for the whole fit; equal rows of a single batch get equal noise, so that
-    weights act as repetitions). The other two are Taylor expansions in Gaussian noise: the first-order term alone, with
-    sampled noise, and the expectation to second order, without noise. SPARSE has no 1/2.
+    with J the Jacobian of r and s = `noise_level` squared. The first draws new noise in every epoch. Where losses are
+    compared, one corruption is frozen for the whole fit: under ``solver="lbfgs"``, which with few rows can learn that
+    noise by heart ("adam" and "sgd" cannot), and in the validation loss. Equal rows of a single batch get equal noise,
+    so that weights act as repetitions. The other two are Taylor expansions in Gaussian noise: the first-order term
+    alone, with sampled noise, and the expectation to second order, without noise. SPARSE has no 1/2.
 
     Parameters
     ----------
@@ -177,7 +178,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         bounded = self.l2 > 0.0 or self.weight_constraint in ("unit", "max")
         derivatives = ("second_derivative", "third_derivative") if second else ("second_derivative",)
         for holds, what in (
-            (corruption.name == "gaussian", f"noise='gaussian', got {self.noise!r}"),
+            (type(corruption) is Gaussian, f"noise='gaussian', got {self.noise!r}"),
             (self.visible == "gaussian", f"visible='gaussian', got {self.visible!r}"),
             (bounded, "weight_constraint='unit' or 'max', or l2 > 0: it has no lower bound otherwise"),
             (second or self.solver != "lbfgs", "solver='adam' or 'sgd': it lives of new noise, got 'lbfgs'"),

@@ -100,7 +100,7 @@ verbose : int, default=0
     Whether to print a line an epoch.
 
 random_state : int, RandomState instance or None, default=None
-    Seed of initialisation, split and order of the rows; pass an int for reproducible results. None draws a
+    Seed of initialisation, split, order of the rows and corruption; pass an int for reproducible results. None draws a
     fresh seed and leaves numpy's global state alone.
 """,
     "attributes": """
