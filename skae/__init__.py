@@ -7,8 +7,10 @@ from skae.estimators import (
     EnergyOutlierDetector,
     MarginalizedDenoisingAutoencoder,
     PCAWhitener,
+    SaturatingAutoencoder,
     SparseAutoencoder,
     ZeroBiasAutoencoder,
+    regularization_path,
 )
 
 __version__ = "0.1.0"
@@ -20,7 +22,9 @@ __all__ = [
     "EnergyOutlierDetector",
     "MarginalizedDenoisingAutoencoder",
     "PCAWhitener",
+    "SaturatingAutoencoder",
     "SparseAutoencoder",
     "ZeroBiasAutoencoder",
     "__version__",
+    "regularization_path",
 ]

@@ -253,12 +253,23 @@ def _mean_direction(sample):
     return mean / (np.sqrt(mean @ mean + spread) or 1.0)
 
 
+def _edges(activation, n_components):
+    """The pre-activations that units start at: 0, or in turn the edges of the flat region around it, shape (k,)."""
+    zero = np.zeros(1)
+    if not (activation.kinks and hasattr(activation, "derivative")):
+        return np.zeros(n_components)
+    flat = activation.derivative(zero, activation.value(zero))[0] == 0.0
+    return np.resize(activation.kinks if flat else 0.0, n_components)
+
+
 def initial_parameters(layout, init, sample, activation, visible, rng, dtype, constraint=None):
     """Return the flat starting vector of a reconstruction objective.
 
-    The hidden biases start at -W mean, as if the data were centred (without hidden bias, the rows of W start with
-    little of the mean's direction instead, the less the farther the mean is from zero), and the visible ones where
-    the mean residual over the sample is zero: then the start does not depend on where the data lie.
+    The hidden biases start at -W mean, as if the data were centred, or beside it, at an edge of the flat region around
+    zero where the activation has one: every unit is active on about half of the samples, whatever their scale. Without
+    hidden bias, the rows of W start with little of the mean's direction instead, the less the farther the mean is from
+    zero. The visible biases start where the mean residual over the sample is zero: then the start does not depend on
+    where the data lie.
 
     Parameters
     ----------
@@ -286,7 +297,7 @@ def initial_parameters(layout, init, sample, activation, visible, rng, dtype, co
         blocks["V"] = blocks["W"].copy()
     if constraint is not None:
         constraint.project(blocks[constraint.block])
-    blocks["b"] = -(blocks["W"] @ sample.mean) if "b" in layout else 0.0
+    blocks["b"] = _edges(activation, len(blocks["W"])) - blocks["W"] @ sample.mean if "b" in layout else 0.0
     H = activation.value(sample.X @ blocks["W"].T + blocks["b"])  # (m, k)
     offset = (sample.weight @ H / sample.weight.sum()) @ blocks.get("V", blocks["W"])
     mean = sample.mean

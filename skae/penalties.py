@@ -6,6 +6,7 @@ name         value, per sample                         source
 contractive  alpha sum_k h'(u_k)^2 |w_k|^2             SPARSE eq. 9, ENERGY eq. 40
 laplacian    alpha sum_k h'(u_k) |w_k|^2               ENERGY eq. 39
 marginalized alpha sum_k h'(u_k)^2 |w_k|^2 |v_k|^2     SPARSE eq. 10-11
+saturation   alpha sum_k complement(u_k)               SAT eq. 2
 sparse       alpha sum_k KL(rho || mean h_k)           SPARSE eq. 12-13
 l2           alpha/2 (|W|^2 + |V|^2 when untied)       ENERGY 4.4
 ============ ========================================= ==================================
@@ -22,6 +23,7 @@ from typing import ClassVar
 
 from skae import _ops as ops
 from skae._registry import Immutable, Registry
+from skae.complements import complement, flattens
 
 __all__ = [
     "L2",
@@ -31,6 +33,7 @@ __all__ = [
     "Laplacian",
     "Marginalized",
     "Penalty",
+    "Saturation",
     "Sparse",
     "as_penalty",
     "check_compatible",
@@ -53,8 +56,8 @@ REQUIREMENTS = MappingProxyType(
             "an activation with a second derivative, which {activation!r} has not",
         ),
         "complement": (
-            lambda activation, visible, tied: hasattr(activation, "complement"),
-            "an activation with a complement (SAT eq. 1), which {activation!r} has not",
+            lambda activation, visible, tied: flattens(activation),
+            "an activation with a flat region or end (SAT eq. 1 or 3), which {activation!r} has not",
         ),
         "monotone": (
             lambda activation, visible, tied: activation.monotone,
@@ -278,6 +281,33 @@ class Marginalized(Penalty):
         ops.add_scaled_rows(grad.W, 2.0 * self.alpha * steepness * decoder, noisy)
         ops.add_scaled_rows(grad.V, 2.0 * self.alpha * steepness * encoder, batch.V)
         return self.alpha * float(steepness @ (encoder * decoder))
+
+
+@register_penalty
+@dataclasses.dataclass(frozen=True)
+class Saturation(Penalty):
+    """alpha sum_k complement(u_k): the distance to where the unit is flat (SAT eq. 2).
+
+    With relu and shrink it is the L1 norm of the code (SAT 3.2).
+
+    Attributes
+    ----------
+    scale : float or None
+        See `skae.complements.complement`.
+    """
+
+    scale: float | None = None
+    name = "saturation"
+    requires = ("complement",)
+    scale_free_encoder = True
+
+    def add(self, batch, grad):
+        """Return the value and add the gradient."""
+        value, slope = complement(batch.activation, batch.U, self.scale)
+        ops.multiply(slope, self.alpha, out=slope)
+        ops.multiply(slope, batch.weight, out=slope)
+        ops.add(grad.U, slope, out=grad.U)
+        return self.alpha * float(batch.column_means(value).sum())
 
 
 @register_penalty

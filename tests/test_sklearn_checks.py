@@ -16,6 +16,7 @@ from skae import (
     EnergyOutlierDetector,
     MarginalizedDenoisingAutoencoder,
     PCAWhitener,
+    SaturatingAutoencoder,
     SparseAutoencoder,
     ZeroBiasAutoencoder,
 )
@@ -48,6 +49,10 @@ ESTIMATORS = [
     MarginalizedDenoisingAutoencoder(**SMALL),
     SparseAutoencoder(**SMALL),
     SparseAutoencoder(activation="relu", **SMALL),
+    SaturatingAutoencoder(**SMALL),
+    SaturatingAutoencoder(activation="relu", solver="lbfgs", **SMALL),
+    SaturatingAutoencoder(activation="satlinear", solver="sgd", **SMALL),
+    SaturatingAutoencoder(activation="tanh", **SMALL),
     PCAWhitener(),
     PCAWhitener(whiten="zca"),
     PCAWhitener(whiten=None),

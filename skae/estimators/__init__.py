@@ -3,6 +3,8 @@
 from skae.estimators._contractive import ContractiveAutoencoder
 from skae.estimators._denoising import DenoisingAutoencoder, MarginalizedDenoisingAutoencoder
 from skae.estimators._outlier import EnergyOutlierDetector
+from skae.estimators._path import regularization_path
+from skae.estimators._saturating import SaturatingAutoencoder
 from skae.estimators._sparse import SparseAutoencoder
 from skae.estimators._whitening import ContrastNormalizer, PCAWhitener
 from skae.estimators._zero_bias import ZeroBiasAutoencoder
@@ -14,6 +16,8 @@ __all__ = [
     "EnergyOutlierDetector",
     "MarginalizedDenoisingAutoencoder",
     "PCAWhitener",
+    "SaturatingAutoencoder",
     "SparseAutoencoder",
     "ZeroBiasAutoencoder",
+    "regularization_path",
 ]

@@ -55,7 +55,8 @@ class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
     """Base class of the autoencoders; see `skae.objectives.Reconstruction` for the model and its letters.
 
     A subclass has an ``__init__`` with its parameters, and says what differs by overriding `_hidden_bias`,
-    `_penalty`, `_tied`, `_training_activation`, `_corruption`, `_objective_class`, `_data_unit` and `_diagnose`.
+    `_penalty`, `_penalties`, `_tied`, `_training_activation`, `_corruption`, `_objective_class`, `_data_unit` and
+    `_diagnose`.
     """
 
     _parameter_constraints: dict = {
@@ -91,6 +92,10 @@ class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
     def _penalty(self):
         """The class's own penalty, or None."""
         return
+
+    def _penalties(self):
+        """The penalties of the stages of a fit, each of which starts where the one before has ended."""
+        return [self._penalty()]
 
     def _tied(self):
         """Whether decoder and encoder share their weights."""
@@ -143,28 +148,42 @@ class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
         """
         with unchanged_on_error(self):
             X, sample_weight, rows = self._validate_training(X, sample_weight, reset=True, ensure_min_samples=2)
-            objective = self._objective(X.shape[1])
+            objectives = [self._objective(X.shape[1], penalty) for penalty in self._penalties()]
             self.n_samples_seen_, self.mean_, self.var_ = moments(X, sample_weight, rows)
             self._unit = self._data_unit()
             self._range = self._feature_range(X, rows)
             rng = np.random.default_rng(seed_of(self.random_state))
             train, validation = self._split(X, sample_weight, rows, rng)
-            theta = self._start(objective, train, X.dtype, rng, continued=self.warm_start)
+            theta = self._start(objectives[-1], train, X.dtype, rng, continued=self.warm_start)
+            with blas_threads(train.rows_per_batch * X.shape[1] * self.n_components):
+                theta, results = self._minimize(objectives, theta, train, validation, rng)
+            self._set_parameters(objectives[-1], theta)
+            self.loss_ = self._unit**2 * final_loss(objectives[-1], theta, train, rng)
+            self._diagnose(objectives[-1], theta, train, rng)
+            self._optimizer_state = self._random_stream = None
+            self._n_rows_seen = X.shape[0] if rows is None else len(rows)
+            warn_unless_converged(self, results[-1], continued=self.warm_start or len(results) > 1)
+        return self
+
+    def _minimize(self, objectives, theta, train, validation, rng):
+        """Minimise one objective after the other and set the curves; return the parameters and the solver's results.
+
+        `max_iter` is shared out among the stages; the last take what does not go round.
+        """
+        results, validated, n_stages = [], [], len(objectives)
+        for stage, objective in enumerate(objectives, 1):
             watch = self._watch(objective, validation, rng)
             if watch is not None:
                 watch.consider(theta)
-            with blas_threads(train.rows_per_batch * X.shape[1] * self.n_components):
-                result = self._solver().minimize(objective, theta, train, rng, on_epoch=self._on_epoch(watch))
-            theta = result.theta if watch is None else watch.best_theta
-            self._set_parameters(objective, theta)
-            self.n_iter_, self.loss_curve_ = result.n_iter, self._unit**2 * result.loss_curve
-            self.validation_loss_curve_ = None if watch is None else self._unit**2 * np.array(watch.curve)
-            self.loss_ = self._unit**2 * final_loss(objective, theta, train, rng)
-            self._diagnose(objective, theta, train, rng)
-            self._optimizer_state = self._random_stream = None
-            self._n_rows_seen = X.shape[0] if rows is None else len(rows)
-            warn_unless_converged(self, result)
-        return self
+            max_iter = self.max_iter // n_stages + (stage > n_stages - self.max_iter % n_stages)
+            on_epoch = self._on_epoch(watch, f" stage {stage} of {n_stages}," if n_stages > 1 else "")
+            results.append(self._solver(max_iter).minimize(objective, theta, train, rng, on_epoch=on_epoch))
+            theta = results[-1].theta if watch is None else watch.best_theta
+            validated += [] if watch is None else watch.curve
+        self.n_iter_ = sum(result.n_iter for result in results)
+        self.loss_curve_ = self._unit**2 * np.concatenate([result.loss_curve for result in results])
+        self.validation_loss_curve_ = None if validation is None else self._unit**2 * np.array(validated)
+        return theta, results
 
     @available_if(_can_continue)
     @_fit_context(prefer_skip_nested_validation=True)
@@ -195,7 +214,7 @@ class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
             first = not hasattr(self, "components_")
             unit_unknown = first or not self.var_.any()
             X, sample_weight, rows = self._validate_training(X, sample_weight, reset=first)
-            objective = self._objective(X.shape[1])
+            objective = self._objective(X.shape[1], self._penalty())
             fresh = moments(X, sample_weight, rows)
             seen = fresh if first else merge_moments((self.n_samples_seen_, self.mean_, self.var_), fresh)
             self.n_samples_seen_, self.mean_, self.var_ = seen
@@ -277,9 +296,9 @@ class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
     def _batch_size(self):
         return _AUTO_BATCH_SIZE if self.batch_size == "auto" else self.batch_size
 
-    def _objective(self, n_features):
+    def _objective(self, n_features, penalty):
         """Build the objective from the parameters."""
-        activation, tied, penalty = self._training_activation(), self._tied(), self._penalty()
+        activation, tied = self._training_activation(), self._tied()
         penalties = [] if penalty is None else [penalty]
         if self.l2 > 0.0:
             penalties.append(L2(alpha=self.l2))
@@ -357,9 +376,9 @@ class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
             return None
         return ValidationMonitor(objective, validation, rng, float(self.tol), self.n_iter_no_change)
 
-    def _on_epoch(self, watch):
+    def _on_epoch(self, watch, stage):
         """What is called after each epoch; its answer says whether to stop."""
-        printer = Printer(type(self).__name__, watch) if self.verbose else None
+        printer = Printer(f"[{type(self).__name__}]{stage}", watch) if self.verbose else None
 
         def on_epoch(epoch):
             stop = watch is not None and watch(epoch)

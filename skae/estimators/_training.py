@@ -75,7 +75,7 @@ class Printer:
     Parameters
     ----------
     name : str
-        Of the estimator.
+        What the line begins with.
     validation : ValidationMonitor or None
         Whose last loss is printed too.
     """
@@ -86,7 +86,7 @@ class Printer:
     def __call__(self, epoch):
         """Print."""
         now = time.perf_counter()
-        text = f"[{self.name}] epoch {epoch.number}: loss {epoch.loss:.6g}"
+        text = f"{self.name} epoch {epoch.number}: loss {epoch.loss:.6g}"
         if self.validation is not None:
             text += f", validation loss {self.validation.curve[-1]:.6g}"
         print(f"{text}, {now - self.last:.2f} s", flush=True)
@@ -121,6 +121,15 @@ def dead_units(objective, theta, batches, rng):
     return ~alive
 
 
+def constant_units(objective, theta, batches, rng):
+    """Return which units have the same code on all rows (to a millionth), shape (k,)."""
+    low, high = np.inf, -np.inf
+    for X, _, _ in batches(rng):
+        H = objective.code(theta, X)
+        low, high = np.minimum(low, H.min(axis=0)), np.maximum(high, H.max(axis=0))
+    return high - low <= 1e-6 * np.maximum(np.abs(low), 1.0)
+
+
 def _weighted_mean(batches, rng, function):
     """Mean of function(X, target, sample_weight) over batches, weighted by their rows' weights."""
     total = mass = 0.0
@@ -130,16 +139,26 @@ def _weighted_mean(batches, rng, function):
     return total / mass
 
 
-def warn_unless_converged(estimator, result):
-    """Warn where a fit has come to little: the first of the reasons that applies, and what to do about it."""
+def warn_unless_converged(estimator, result, continued):
+    """Warn where a fit has come to little: the first of the reasons that applies, and what to do about it.
+
+    Parameters
+    ----------
+    estimator : BaseAutoencoder
+        Fitted.
+    result : skae.solvers.Result
+        Of its last stage.
+    continued : bool
+        Whether that started from parameters that had been trained.
+    """
     for reason in (_no_better_than_mean, _not_falling, _still_falling):
-        text = reason(estimator, result)
+        text = reason(estimator, result, continued)
         if text:
             warnings.warn(f"{type(estimator).__name__}: {text}", ConvergenceWarning, stacklevel=4)
             return
 
 
-def _no_better_than_mean(estimator, result):
+def _no_better_than_mean(estimator, result, continued):
     """The loss is that of predicting the mean: always wrong if above it, suspect near it if the scale is off."""
     baseline = VISIBLE[estimator.visible].loss_of_mean(estimator.mean_, estimator.var_)
     deviation = np.sqrt(estimator.var_)
@@ -155,14 +174,14 @@ def _no_better_than_mean(estimator, result):
     )
 
 
-def _not_falling(estimator, result):
+def _not_falling(estimator, result, continued):
     """The loss has risen, or hardly fallen, over the fit."""
-    curve, negligible = estimator.loss_curve_, _negligible(estimator)
+    curve, negligible = estimator._unit**2 * result.loss_curve, _negligible(estimator)
     stuck = len(curve) == 1 and result.reason == "converged"
     if not (len(curve) > 1 or stuck) or max(curve[0], curve[-1]) <= negligible:
         return None
-    # A warm start may have nothing left to gain.
-    expected = -0.01 if estimator.warm_start else estimator.tol
+    # A trained start may have nothing left to gain.
+    expected = -0.01 if continued else estimator.tol
     if curve[-1] <= curve[0] - expected * abs(curve[0]):
         return None
     change = "rose" if curve[-1] > curve[0] else "hardly fell"
@@ -173,9 +192,9 @@ def _not_falling(estimator, result):
     )
 
 
-def _still_falling(estimator, result):
+def _still_falling(estimator, result, continued):
     """The loss was still falling at `max_iter`."""
-    curve = estimator.loss_curve_
+    curve = result.loss_curve
     if result.reason != "max_iter" or not estimator.tol > 0.0:
         return None
     fall = 1.0 if len(curve) == 1 else (curve[-2] - curve[-1]) / (abs(curve[-2]) or 1.0)

@@ -1,0 +1,204 @@
+"""Complements: how far a pre-activation is from where its unit is flat (SAT eq. 1 and 3).
+
+An activation with a flat region knows its own complement, the distance to it (eq. 1). For smooth ones that are flat in
+the limit only, or at a point, eq. 3 takes the average variation of h around u, in the direction in which that is less.
+"""
+
+import functools
+import itertools
+import math
+
+import numpy as np
+
+from skae import _ops as ops
+
+__all__ = ["AverageVariation", "complement", "flattens"]
+
+# Beyond the largest of these |h'| must have settled.
+_REACHES = (8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0)
+_SETTLED = 1e-10
+# Width of a cell of the table: cubics in it are right to 1e-9 where h' is smooth, to 1e-6 where |h'| has a kink.
+_CELL = 2.0**-9
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
+
+
+def complement(activation, u, scale=None):
+    """Return the complement of an activation and its derivative, elementwise.
+
+    Parameters
+    ----------
+    activation : skae.activations.Activation
+        The unit.
+    u : ndarray
+        Pre-activations.
+    scale : float, optional
+        None is eq. 1 where the activation has a `complement`, and eq. 3 at scale 1 elsewhere; a number is eq. 3 at
+        that scale.
+
+    Returns
+    -------
+    value, derivative : ndarray
+        Of u's shape and dtype.
+
+    Raises
+    ------
+    ValueError
+        If eq. 3 does not exist: see `AverageVariation`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.activations import as_activation
+    >>> from skae.complements import complement
+    >>> complement(as_activation("satlinear"), np.array([0.0, 0.75, 3.0]))[0]
+    array([1.  , 0.25, 0.  ])
+    """
+    if scale is None and hasattr(activation, "complement"):
+        return activation.complement(u), activation.complement_derivative(u)
+    return _average_variation(activation, 1.0 if scale is None else float(scale))(u)
+
+
+def flattens(activation):
+    """Whether an activation has a complement, of its own (eq. 1) or by eq. 3."""
+    if hasattr(activation, "complement"):
+        return True
+    try:
+        _average_variation(activation, 1.0)
+    except ValueError:
+        return False
+    return True
+
+
+class AverageVariation:
+    """SAT eq. 3 with w(l) = (l/s) exp(-l/s): a table of the smaller of the one-sided average variations of h.
+
+    ::
+
+        M+(u) = int_0^inf |h'(u + t)| exp(-t/s) dt,    M-(u) = int_0^inf |h'(u - t)| exp(-t/s) dt,    min(M+, M-)
+
+    M+ and M- are integrated apart and interpolated by cubics with their exact slopes, M+' = M+/s - |h'| and
+    M-' = |h'| - M-/s; outside the table, where |h'| is constant, they are exponentials. Their minimum has a kink where
+    they cross. As s grows, it tends to min(h(inf) - h, h - h(-inf)) for non-decreasing h, hence to the distance of
+    eq. 1 for relu and satlinear: at s it is s (1 - exp(-distance/s)).
+
+    Parameters
+    ----------
+    activation : skae.activations.Activation
+        Continuous, with a derivative, whose slope is constant far from 0, and zero there on one side or on both.
+    scale : float
+        s, at least 0.01.
+
+    Raises
+    ------
+    ValueError
+        If the activation is another one, or the scale too small.
+    """
+
+    def __init__(self, activation, scale):
+        if not 0.01 <= scale < math.inf:
+            raise ValueError(f"the scale of a complement must be >= 0.01 and finite, got {scale}")
+        self.scale, self.reach, (left, right) = scale, *_ends(activation)
+        cell = min(_CELL, 0.125 * scale)
+        kinks = [abs(kink) for kink in activation.kinks if kink != 0.0]
+        if kinks:  # at the edge of a cell
+            cell = min(kinks) / math.ceil(min(kinks) / cell)
+        n = math.ceil(self.reach / cell)
+        self.reach, self.cell, self.n_cells = n * cell, cell, 2 * n
+        start, half = cell * np.arange(-n, n), 0.5 * cell
+        slope = _steepness(activation, start[:, None] + half * (1.0 + _NODES))
+        decay = np.exp(-half * (1.0 + _NODES) / scale)
+        ahead, behind = (half * slope @ (_WEIGHTS * factor) for factor in (decay, decay[::-1]))
+        shrink = math.exp(-cell / scale)
+
+        def accumulated(pieces, first):
+            return np.array(
+                list(itertools.accumulate(pieces.tolist(), lambda m, piece: shrink * m + piece, initial=first))
+            )
+
+        plus, minus = accumulated(ahead[::-1], scale * right)[::-1], accumulated(behind, scale * left)
+        # The slopes of a cell are those inside it: at its edges |h'| may jump.
+        g0, g1 = (_steepness(activation, start + share * cell) for share in (1e-6, 1.0 - 1e-6))
+        cubics = (
+            _cubics(plus, plus[:-1] / scale - g0, plus[1:] / scale - g1, cell),
+            _cubics(minus, g0 - minus[:-1] / scale, g1 - minus[1:] / scale, cell),
+        )
+        self._cubics = {np.dtype(dtype): np.asarray(cubics, dtype=dtype) for dtype in (np.float64, np.float32)}
+        # M at the two edges, and what it decays to beyond.
+        self._edges = (
+            ((plus[0], scale * left), (minus[0], scale * left)),
+            ((plus[-1], scale * right), (minus[-1], scale * right)),
+        )
+
+    def __call__(self, u):
+        """Return the complement and its derivative at u."""
+        inside = ops.clip(u, -self.reach, self.reach)
+        position = ops.multiply(ops.add(inside, self.reach), 1.0 / self.cell)
+        cell = ops.minimum(position.astype("intp"), self.n_cells - 1)
+        position -= cell
+        (plus, plus_slope), (minus, minus_slope) = (
+            self._interpolated(cubics, cell, position) for cubics in self._cubics[u.dtype]
+        )
+        less = plus < minus
+        value, derivative = ops.where(less, plus, minus), ops.where(less, plus_slope, minus_slope)
+        for edges, beyond, direction in (
+            (self._edges[0], u < -self.reach, -1.0),
+            (self._edges[1], u > self.reach, 1.0),
+        ):
+            if beyond.any():
+                excess = direction * u[beyond] - self.reach
+                value[beyond], derivative[beyond] = self._tail(edges, excess, direction)
+        return value, derivative
+
+    def _interpolated(self, cubics, cell, position):
+        """The cubics of some cells and their slopes; position is in [0, 1]."""
+        a, b, c, d = (ops.take(coefficient, cell, mode="clip") for coefficient in cubics)  # NaN has no cell
+        slope = (3.0 * d * position + 2.0 * c) * position + b
+        return ((d * position + c) * position + b) * position + a, slope * (1.0 / self.cell)
+
+    def _tail(self, edges, excess, direction):
+        """The smaller of the two exponentials beyond an edge, and its slope."""
+        decay = ops.exp(excess * (-1.0 / self.scale))
+        sides = [(edge * decay + limit * (1.0 - decay), (limit - edge) * decay) for edge, limit in edges]
+        (plus, plus_slope), (minus, minus_slope) = sides
+        less = plus < minus
+        return ops.where(less, plus, minus), ops.where(less, plus_slope, minus_slope) * (direction / self.scale)
+
+
+@functools.lru_cache(maxsize=64)
+def _average_variation(activation, scale):
+    return AverageVariation(activation, scale)
+
+
+def _steepness(activation, u):
+    """|h'| at some points."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.abs(activation.derivative(u, activation.value(u)))
+
+
+def _ends(activation):
+    """Return beyond where |h'| is constant, and its values far to the left and to the right, one of them zero."""
+    reason = None
+    if not hasattr(activation, "derivative"):
+        reason = "has no derivative"
+    elif not activation.continuous:
+        reason = "jumps"
+    else:
+        for reach in _REACHES:
+            points = np.linspace(reach, 2.0 * reach, 257)
+            ends = [_steepness(activation, sign * points) for sign in (-1.0, 1.0)]
+            if all(end.max() - end.min() <= _SETTLED for end in ends):
+                slopes = tuple(0.0 if end[0] <= _SETTLED else float(end[-1]) for end in ends)
+                if 0.0 in slopes:
+                    return reach, slopes
+                reason = "is flat on neither side"
+                break
+        else:
+            reason = f"has a slope that is not constant beyond {_REACHES[-1]:g}"
+    raise ValueError(f"SAT eq. 3 gives {activation.name!r} no complement: it {reason}")
+
+
+def _cubics(values, first_slopes, last_slopes, cell):
+    """Coefficients of the cubics of all cells in position, from 0 to 1: shape (4, n_cells)."""
+    first, last = values[:-1], values[1:]
+    m0, m1 = cell * first_slopes, cell * last_slopes
+    return first, m0, 3.0 * (last - first) - 2.0 * m0 - m1, 2.0 * (first - last) + m0 + m1

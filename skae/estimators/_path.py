@@ -1,0 +1,73 @@
+"""Fits along a range of regularization strengths."""
+
+import copy
+
+from sklearn.base import clone
+
+from skae._sklearn_compat import _num_features
+
+
+def regularization_path(estimator, X, *, alphas, sample_weight=None):
+    """Fit an autoencoder at one strength after the other, each from where the last has ended (SAT section 4, figure 5).
+
+    Parameters
+    ----------
+    estimator : autoencoder with the parameters `alpha` and `warm_start`
+        Not changed.
+    X : {array-like, CSR matrix} of shape (n_samples, n_features)
+        Training data.
+    alphas : iterable of float
+        The strengths, in the order in which they are fitted; rising ones from a small one, as a rule.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights.
+
+    Yields
+    ------
+    estimator
+        A fitted clone for each alpha, with the parameters of `estimator` but for `alpha`. The first is fitted from the
+        start, as `fit` does. With untied weights and ``weight_constraint="auto"``, all keep the lengths that the
+        largest alpha asks for, so that a path can begin at 0.
+
+    Raises
+    ------
+    ValueError
+        If the estimator has no `alpha`, or there are no alphas.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import ContractiveAutoencoder, regularization_path
+    >>> X = load_digits().data / 16
+    >>> autoencoder = ContractiveAutoencoder(16, max_iter=20, tol=0, random_state=0)
+    >>> for fitted in regularization_path(autoencoder, X, alphas=[0.01, 0.1, 1.0]):
+    ...     print(fitted.alpha, fitted.components_.shape)
+    0.01 (16, 64)
+    0.1 (16, 64)
+    1.0 (16, 64)
+    """
+    parameters = estimator.get_params(deep=False)
+    for name in ("alpha", "warm_start"):
+        if name not in parameters:
+            raise ValueError(f"regularization_path needs an estimator with {name!r}, which {estimator!r} has not")
+    alphas = list(alphas)
+    if not alphas:
+        raise ValueError("regularization_path needs at least one alpha, got none")
+    return _fits(estimator, X, alphas, sample_weight)
+
+
+def _fits(estimator, X, alphas, sample_weight):
+    """The generator: fits when asked for the next."""
+    shared = {"warm_start": True, "weight_constraint": _weight_constraint(estimator, X, max(alphas))}
+    own = {name: estimator.get_params(deep=False)[name] for name in shared}
+    fitted = clone(estimator)
+    for alpha in alphas:
+        fitted.set_params(alpha=alpha, **shared).fit(X, sample_weight=sample_weight)
+        yield copy.deepcopy(fitted).set_params(**own)
+
+
+def _weight_constraint(estimator, X, alpha):
+    """What `weight_constraint` comes to at an alpha."""
+    strongest = clone(estimator).set_params(alpha=alpha)
+    strongest.n_features_in_ = _num_features(X)
+    constraint = strongest._constraint(strongest._tied(), strongest._penalty())
+    return None if constraint is None else constraint.name
