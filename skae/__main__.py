@@ -23,6 +23,7 @@ from skae import (
     EnergyOutlierDetector,
     MarginalizedDenoisingAutoencoder,
     PCAWhitener,
+    SaturatingAutoencoder,
     SparseAutoencoder,
     ZeroBiasAutoencoder,
     __version__,
@@ -125,6 +126,7 @@ def models(alpha, seed):
             N_UNITS, alpha=0.03, max_iter=100, random_state=seed
         ),
         f"DenoisingAutoencoder, {N_UNITS} units": DenoisingAutoencoder(N_UNITS, max_iter=100, random_state=seed),
+        f"SaturatingAutoencoder, {N_UNITS} units": SaturatingAutoencoder(N_UNITS, max_iter=110, random_state=seed),
         f"SparseAutoencoder, {N_UNITS} units": SparseAutoencoder(N_UNITS, max_iter=100, random_state=seed),
         f"PCAWhitener + ZeroBiasAutoencoder, {N_UNITS} units": make_pipeline(
             PCAWhitener(0.99, whiten=None), ZeroBiasAutoencoder(N_UNITS, tol=0, random_state=seed)

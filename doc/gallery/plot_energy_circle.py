@@ -13,11 +13,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from skae import ContractiveAutoencoder
+from skae.datasets import make_circle
 
-rng = np.random.default_rng(0)
-angle = rng.uniform(0.0, 2.0 * np.pi, 1000)
-X = np.stack([np.cos(angle), np.sin(angle)], axis=1) + 0.05 * rng.standard_normal((1000, 2))
-autoencoder = ContractiveAutoencoder(20, alpha=0.03, solver="lbfgs", max_iter=300, tol=1e-6, random_state=0).fit(X)
+X, angle = make_circle(1000, random_state=0)
+autoencoder = ContractiveAutoencoder(20, alpha=0.03, solver="lbfgs", max_iter=600, tol=1e-6, random_state=0).fit(X)
 
 # %%
 # Energy and reconstruction error on a grid, the field as arrows, and where samples come to rest when they follow it.
