@@ -24,7 +24,13 @@ from skae.datasets import make_curve, natural_patches
 
 # Of the square: reconstructed to a twentieth of its half side.
 NEAR = 0.05
-ALPHAS = (0.1, 0.2, 0.5, 1.0)
+# Data, rows, activation, units, alphas: from almost nothing to where few units are left.
+FILTERS = (
+    ("cifar10", 5000, "shrink", 100, (0.3, 3.0, 10.0, 30.0)),
+    ("cifar10", 5000, "satlinear", 300, (0.1, 0.5, 1.0, 3.0)),
+    ("patches", 20_000, "shrink", 100, (0.03, 0.3, 1.0, 3.0, 10.0)),
+    ("patches", 20_000, "satlinear", 300, (0.03, 0.1, 0.3, 1.0)),
+)
 
 
 def standardised(X):
@@ -101,27 +107,23 @@ def locality(filters):
 
 def filters():
     """Print locality and activity against alpha."""
-    print(
-        "\n| data | activation, units | alpha | pixels covered | active | flat | dead | R^2 |\n"
-        "|---|---|---|---|---|---|---|---|"
-    )
-    for data, n in (("cifar10", 10_000), ("patches", 20_000)):
+    print("\n| data | activation, units | alpha | pixels covered | flat | dead | R^2 |\n|---|---|---|---|---|---|---|")
+    for data, n, activation, n_units, alphas in FILTERS:
         X = rows(data, n)
-        for activation, n_units in (("shrink", 100), ("satlinear", 300)):
-            estimator = SaturatingAutoencoder(
-                n_units, activation=activation, alpha_steps=1, max_iter=60, tol=0.0, random_state=0
+        estimator = SaturatingAutoencoder(
+            n_units, activation=activation, alpha_steps=1, max_iter=60, tol=0.0, random_state=0
+        )
+        for fitted in regularization_path(estimator, X, alphas=alphas):
+            codes = fitted.transform(X)
+            flat = codes == 0.0 if activation == "shrink" else np.abs(codes) == 1.0
+            live = np.ptp(codes, axis=0) > 0.0
+            r2 = 1.0 - fitted.reconstruction_error(X).sum() / ((X - X.mean(axis=0)) ** 2).sum()
+            print(
+                f"| {data} | {activation}, {n_units} | {fitted.alpha:g} | "
+                f"{locality(fitted.decoder_components_[live]):.2f} | {flat.mean():.2f} | "
+                f"{fitted.dead_unit_fraction_:.2f} | {r2:.3f} |",
+                flush=True,
             )
-            for fitted in regularization_path(estimator, X, alphas=ALPHAS):
-                codes = fitted.transform(X[:5000])
-                flat = codes == 0.0 if activation == "shrink" else np.abs(codes) == 1.0
-                live = np.ptp(codes, axis=0) > 0.0
-                r2 = 1.0 - fitted.reconstruction_error(X[:5000]).sum() / ((X[:5000] - X.mean(0)) ** 2).sum()
-                print(
-                    f"| {data} | {activation}, {n_units} | {fitted.alpha:g} | "
-                    f"{locality(fitted.decoder_components_[live]):.3f} | {np.mean(np.abs(codes) > 1e-3):.2f} | "
-                    f"{flat.mean():.2f} | {fitted.dead_unit_fraction_:.2f} | {r2:.3f} |",
-                    flush=True,
-                )
 
 
 def continuation():

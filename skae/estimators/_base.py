@@ -168,14 +168,15 @@ class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
     def _minimize(self, objectives, theta, train, validation, rng):
         """Minimise one objective after the other and set the curves; return the parameters and the solver's results.
 
-        `max_iter` is shared out among the stages; the last take what does not go round.
+        The last stage has half of `max_iter`, the others share the rest.
         """
         results, validated, n_stages = [], [], len(objectives)
+        brief = max(self.max_iter // (2 * n_stages - 2), 1) if n_stages > 1 else 0
         for stage, objective in enumerate(objectives, 1):
             watch = self._watch(objective, validation, rng)
             if watch is not None:
                 watch.consider(theta)
-            max_iter = self.max_iter // n_stages + (stage > n_stages - self.max_iter % n_stages)
+            max_iter = brief if stage < n_stages else self.max_iter - brief * (n_stages - 1)
             on_epoch = self._on_epoch(watch, f" stage {stage} of {n_stages}," if n_stages > 1 else "")
             results.append(self._solver(max_iter).minimize(objective, theta, train, rng, on_epoch=on_epoch))
             theta = results[-1].theta if watch is None else watch.best_theta

@@ -44,9 +44,9 @@ class SaturatingAutoencoder(BaseAutoencoder):
         Strength of the penalty, >= 0; SAT's alpha. Relative to the squared error, so it goes with X's scale.
 
     alpha_steps : int, default=10
-        Number of equal steps from 0 to alpha; 0 trains with alpha at once. `max_iter` is shared out among the
-        ``alpha_steps + 1`` stages (with fewer epochs than that, there are fewer stages). Where ``warm_start`` continues
-        from a fit, and in `partial_fit`, there is one, with alpha.
+        Number of equal steps from 0 to alpha; 0 trains with alpha at once. The last stage, at alpha, has half of the
+        epochs of `max_iter`, the others share the rest (with fewer epochs than stages, there are fewer stages). Where
+        ``warm_start`` continues from a fit, and in `partial_fit`, there is one stage, at alpha.
 
     complement_scale : float, default=None
         None is eq. 1 where the activation has a flat region, and eq. 3 at scale 1 elsewhere. A number, at least 0.01,
