@@ -17,7 +17,7 @@ __all__ = ["AverageVariation", "complement", "flattens"]
 # Beyond the largest of these |h'| must have settled.
 _REACHES = (8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0)
 _SETTLED = 1e-10
-# Width of a cell of the table: cubics in it are right to 1e-9 where h' is smooth, to 1e-6 where |h'| has a kink.
+# Largest width of a cell of the table: cubics are right to 1e-9 where h' is smooth, to 1e-6 where |h'| has a kink.
 _CELL = 2.0**-9
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
 
@@ -98,31 +98,33 @@ class AverageVariation:
         if not 0.01 <= scale < math.inf:
             raise ValueError(f"the scale of a complement must be >= 0.01 and finite, got {scale}")
         self.scale, self.reach, (left, right) = scale, *_ends(activation)
-        cell = min(_CELL, 0.125 * scale)
-        kinks = [abs(kink) for kink in activation.kinks if kink != 0.0]
-        if kinks:  # at the edge of a cell
-            cell = min(kinks) / math.ceil(min(kinks) / cell)
-        n = math.ceil(self.reach / cell)
-        self.reach, self.cell, self.n_cells = n * cell, cell, 2 * n
-        start, half = cell * np.arange(-n, n), 0.5 * cell
-        slope = _steepness(activation, start[:, None] + half * (1.0 + _NODES))
+        # Between the kinks cells of equal width, so that |h'| jumps nowhere but at the edge of a cell.
+        widest, edges = min(_CELL, 0.125 * scale), sorted({-self.reach, *map(float, activation.kinks), self.reach})
+        pieces = [(a, b, math.ceil((b - a) / widest)) for a, b in itertools.pairwise(edges)]
+        self._pieces = [(a, b, n / (b - a)) for a, b, n in pieces]
+        start = np.concatenate([np.linspace(a, b, n, endpoint=False) for a, b, n in pieces])
+        width = np.concatenate([np.full(n, (b - a) / n) for a, b, n in pieces])
+        self.n_cells, half = len(start), 0.5 * width[:, None]
+        slope = half * _steepness(activation, start[:, None] + half * (1.0 + _NODES))
         decay = np.exp(-half * (1.0 + _NODES) / scale)
-        ahead, behind = (half * slope @ (_WEIGHTS * factor) for factor in (decay, decay[::-1]))
-        shrink = math.exp(-cell / scale)
+        ahead, behind = (slope * factor @ _WEIGHTS for factor in (decay, decay[:, ::-1]))
+        shrink = np.exp(-width / scale)
 
-        def accumulated(pieces, first):
-            return np.array(
-                list(itertools.accumulate(pieces.tolist(), lambda m, piece: shrink * m + piece, initial=first))
-            )
+        def accumulated(shrink, ahead, first):
+            steps = zip(shrink.tolist(), ahead.tolist(), strict=True)
+            return np.array(list(itertools.accumulate(steps, lambda m, step: step[0] * m + step[1], initial=first)))
 
-        plus, minus = accumulated(ahead[::-1], scale * right)[::-1], accumulated(behind, scale * left)
+        plus = accumulated(shrink[::-1], ahead[::-1], scale * right)[::-1]
+        minus = accumulated(shrink, behind, scale * left)
         # The slopes of a cell are those inside it: at its edges |h'| may jump.
-        g0, g1 = (_steepness(activation, start + share * cell) for share in (1e-6, 1.0 - 1e-6))
+        g0, g1 = (_steepness(activation, start + share * width) for share in (1e-6, 1.0 - 1e-6))
         cubics = (
-            _cubics(plus, plus[:-1] / scale - g0, plus[1:] / scale - g1, cell),
-            _cubics(minus, g0 - minus[:-1] / scale, g1 - minus[1:] / scale, cell),
+            _cubics(plus, plus[:-1] / scale - g0, plus[1:] / scale - g1, width),
+            _cubics(minus, g0 - minus[:-1] / scale, g1 - minus[1:] / scale, width),
         )
-        self._cubics = {np.dtype(dtype): np.asarray(cubics, dtype=dtype) for dtype in (np.float64, np.float32)}
+        dtypes = (np.dtype(np.float64), np.dtype(np.float32))
+        self._cubics = {dtype: np.asarray(cubics, dtype=dtype) for dtype in dtypes}
+        self._cells_per_unit = {dtype: (1.0 / width).astype(dtype) for dtype in dtypes}
         # M at the two edges, and what it decays to beyond.
         self._edges = (
             ((plus[0], scale * left), (minus[0], scale * left)),
@@ -131,12 +133,13 @@ class AverageVariation:
 
     def __call__(self, u):
         """Return the complement and its derivative at u."""
-        inside = ops.clip(u, -self.reach, self.reach)
-        position = ops.multiply(ops.add(inside, self.reach), 1.0 / self.cell)
-        cell = ops.minimum(position.astype("intp"), self.n_cells - 1)
+        position = sum((ops.clip(u, a, b) - a) * per_unit for a, b, per_unit in self._pieces)
+        with np.errstate(invalid="ignore"):  # NaN has no cell
+            cell = ops.minimum(position.astype("intp"), self.n_cells - 1)
         position -= cell
+        per_unit = ops.take(self._cells_per_unit[u.dtype], cell, mode="clip")
         (plus, plus_slope), (minus, minus_slope) = (
-            self._interpolated(cubics, cell, position) for cubics in self._cubics[u.dtype]
+            self._interpolated(cubics, cell, position, per_unit) for cubics in self._cubics[u.dtype]
         )
         less = plus < minus
         value, derivative = ops.where(less, plus, minus), ops.where(less, plus_slope, minus_slope)
@@ -149,11 +152,11 @@ class AverageVariation:
                 value[beyond], derivative[beyond] = self._tail(edges, excess, direction)
         return value, derivative
 
-    def _interpolated(self, cubics, cell, position):
-        """The cubics of some cells and their slopes; position is in [0, 1]."""
-        a, b, c, d = (ops.take(coefficient, cell, mode="clip") for coefficient in cubics)  # NaN has no cell
+    def _interpolated(self, cubics, cell, position, per_unit):
+        """The cubics of some cells and their slopes; position is in [0, 1], of cells of width 1 / per_unit."""
+        a, b, c, d = (ops.take(coefficient, cell, mode="clip") for coefficient in cubics)
         slope = (3.0 * d * position + 2.0 * c) * position + b
-        return ((d * position + c) * position + b) * position + a, slope * (1.0 / self.cell)
+        return ((d * position + c) * position + b) * position + a, slope * per_unit
 
     def _tail(self, edges, excess, direction):
         """The smaller of the two exponentials beyond an edge, and its slope."""
@@ -183,7 +186,8 @@ def _ends(activation):
     elif not activation.continuous:
         reason = "jumps"
     else:
-        for reach in _REACHES:
+        farthest = max(map(abs, activation.kinks), default=0.0)
+        for reach in (reach for reach in _REACHES if reach > farthest):
             points = np.linspace(reach, 2.0 * reach, 257)
             ends = [_steepness(activation, sign * points) for sign in (-1.0, 1.0)]
             if all(end.max() - end.min() <= _SETTLED for end in ends):
@@ -197,8 +201,8 @@ def _ends(activation):
     raise ValueError(f"SAT eq. 3 gives {activation.name!r} no complement: it {reason}")
 
 
-def _cubics(values, first_slopes, last_slopes, cell):
+def _cubics(values, first_slopes, last_slopes, width):
     """Coefficients of the cubics of all cells in position, from 0 to 1: shape (4, n_cells)."""
     first, last = values[:-1], values[1:]
-    m0, m1 = cell * first_slopes, cell * last_slopes
+    m0, m1 = width * first_slopes, width * last_slopes
     return first, m0, 3.0 * (last - first) - 2.0 * m0 - m1, 2.0 * (first - last) + m0 + m1

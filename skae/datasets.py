@@ -50,7 +50,7 @@ def make_circle(n_samples=1000, *, radius=1.0, noise=0.05, random_state=None):
     ((100, 2), (100,))
     """
     n_samples, noise = _count("n_samples", n_samples), _non_negative("noise", noise)
-    rng, radius = check_random_state(random_state), _non_negative("radius", radius)
+    rng, radius = _generator(random_state), _non_negative("radius", radius)
     angle = rng.uniform(0.0, 2.0 * math.pi, n_samples)
     X = radius * np.column_stack([np.cos(angle), np.sin(angle)])
     return X + noise * rng.standard_normal(X.shape), angle
@@ -64,7 +64,7 @@ def make_curve(n_samples=1000, *, shape="sine", noise=0.0, random_state=None):
     n_samples : int, default=1000
         Number of points.
     shape : {"arc", "line", "sine"}, default="sine"
-        The curve: less than half of a circle, a straight line, one period of a sine. SAT gives no formula of its own.
+        The curve: less than half of an ellipse, a straight line, one period of a sine. SAT gives no formula of its own.
     noise : float, default=0.0
         Standard deviation of the Gaussian noise that is added to both coordinates.
     random_state : int, RandomState instance or None, default=None
@@ -87,7 +87,7 @@ def make_curve(n_samples=1000, *, shape="sine", noise=0.0, random_state=None):
     if shape not in _CURVES:
         raise ValueError(f"shape must be one of {', '.join(sorted(_CURVES))}, got {shape!r}")
     n_samples, noise = _count("n_samples", n_samples), _non_negative("noise", noise)
-    rng = check_random_state(random_state)
+    rng = _generator(random_state)
     t = rng.uniform(-1.0, 1.0, n_samples)
     X = np.column_stack(_CURVES[shape](t))
     return X + noise * rng.standard_normal(X.shape), t
@@ -132,7 +132,7 @@ def natural_patches(n_samples=10_000, patch_size=12, *, color=False, random_stat
         raise ValueError(f"patch_size must be at most {min(images.shape[1:3])}, got {patch_size}")
     if not color:
         images = images.mean(axis=3, keepdims=True)
-    rng = check_random_state(random_state)
+    rng = _generator(random_state)
     windows = np.lib.stride_tricks.sliding_window_view(images, (patch_size, patch_size), axis=(1, 2))
     which = np.arange(n_samples) % len(images)
     top, left = (rng.randint(n, size=n_samples) for n in windows.shape[1:3])
@@ -163,7 +163,7 @@ def make_rotating_dots(n_samples=1000, *, n_frames=10, size=13, density=0.1, max
         Pixels in [0, 1], frame by frame: ``reshape(-1, n_frames, size, size)``. What enters at the corners belongs to
         the same, larger image.
     angle : ndarray of shape (n_samples,)
-        The turn from frame to frame, in degrees.
+        The turn from frame to frame, in degrees, clockwise where the first row is on top.
 
     Examples
     --------
@@ -180,18 +180,25 @@ def make_rotating_dots(n_samples=1000, *, n_frames=10, size=13, density=0.1, max
     )
     if not 0.0 < density <= 1.0:
         raise ValueError(f"density must be in (0, 1], got {density}")
-    rng = check_random_state(random_state)
-    radius = math.ceil(0.5 * math.sqrt(2.0) * size) + 1
+    rng = _generator(random_state)
+    # The larger image has a pixel in its centre where the frame has one, so that at rest no dot is blurred.
+    side = 2 * math.ceil(0.5 * math.sqrt(2.0) * size) + 2 + size % 2
+    centre = 0.5 * (side - 1)
     angle = rng.uniform(-max_angle, max_angle, n_samples)
     centred = np.arange(size) - 0.5 * (size - 1)
     y, x = np.meshgrid(centred, centred, indexing="ij")
     X = np.empty((n_samples, n_frames, size, size))
     for video, degrees in zip(X, angle, strict=True):
-        image = (rng.uniform(size=(2 * radius + 1, 2 * radius + 1)) < density).astype(np.float64)
+        image = (rng.uniform(size=(side, side)) < density).astype(np.float64)
         turn = math.radians(degrees) * np.arange(n_frames)[:, None, None]
-        source = (np.cos(turn) * y - np.sin(turn) * x + radius, np.sin(turn) * y + np.cos(turn) * x + radius)
+        source = (np.cos(turn) * y - np.sin(turn) * x + centre, np.sin(turn) * y + np.cos(turn) * x + centre)
         video[:] = map_coordinates(image, source, order=1)
     return X.reshape(n_samples, -1), angle
+
+
+def _generator(random_state):
+    """The source of randomness; None leaves numpy's global state alone."""
+    return np.random.RandomState() if random_state is None else check_random_state(random_state)
 
 
 def _count(name, value):

@@ -256,10 +256,12 @@ def _mean_direction(sample):
 def _edges(activation, n_components):
     """The pre-activations that units start at: 0, or in turn the edges of the flat region around it, shape (k,)."""
     zero = np.zeros(1)
-    if not (activation.kinks and hasattr(activation, "derivative")):
+    below, above = ([kink for kink in activation.kinks if sign * kink >= 0.0] for sign in (-1.0, 1.0))
+    edges = [*sorted(below)[-1:], *sorted(above)[:1]]
+    if not (edges and hasattr(activation, "derivative")):
         return np.zeros(n_components)
     flat = activation.derivative(zero, activation.value(zero))[0] == 0.0
-    return np.resize(activation.kinks if flat else 0.0, n_components)
+    return np.resize(edges if flat else 0.0, n_components)
 
 
 def initial_parameters(layout, init, sample, activation, visible, rng, dtype, constraint=None):

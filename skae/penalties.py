@@ -301,6 +301,11 @@ class Saturation(Penalty):
     requires = ("complement",)
     scale_free_encoder = True
 
+    def __post_init__(self):
+        super().__post_init__()
+        if self.scale is not None:
+            object.__setattr__(self, "scale", float(self.scale))
+
     def add(self, batch, grad):
         """Return the value and add the gradient."""
         value, slope = complement(batch.activation, batch.U, self.scale)

@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 import pytest
-from helpers import numerical_gradient
+from helpers import name_of, numerical_gradient
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skae.activations import Sigmoid, TRec
+from skae.activations import Activation, ReLU, SatLinear, Shrink, Sigmoid, TLin, TRec
 from skae.objectives import Reconstruction
 from skae.parameters import (
     INITIALIZATIONS,
@@ -360,3 +360,55 @@ def test_start_uses_the_given_activation(rng):
     theta = initial_parameters(layout, "glorot", sample, TRec(1.0), "gaussian", np.random.default_rng(0), np.float64)
     _, grad = Reconstruction(layout, TRec(1.0)).value_and_grad(theta, sample.X, None, sample.weight)
     assert_allclose(layout.views(grad)["c"], 0.0, atol=1e-12)
+
+
+class Staircase(Activation):
+    """Flat on [-2, -1], [-0.5, 0.3] and [2, 3], rising between them."""
+
+    name = "staircase"
+    kinks = (3.0, -2.0, -1.0, -0.5, 0.3, 2.0)
+
+    def value(self, u, out=None):
+        return np.subtract(u, np.clip(u, -0.5, 0.3) + np.clip(u, -2.0, -1.0) + np.clip(u, 2.0, 3.0), out=out)
+
+    def derivative(self, u, h, out=None):
+        flat = ((u > -0.5) & (u < 0.3)) | ((u > -2.0) & (u < -1.0)) | ((u > 2.0) & (u < 3.0))
+        return np.multiply(1.0, ~flat, out=out)
+
+
+@pytest.mark.parametrize(
+    ("activation", "edges"),
+    [
+        (Shrink(0.7), [-0.7, 0.7]),
+        (Shrink(0.0), [0.0]),
+        (TRec(0.7), [0.7]),
+        (TLin(4.0), [-2.0, 2.0]),
+        (ReLU(), [0.0]),
+        (SatLinear(), [0.0]),
+        (Sigmoid(), [0.0]),
+        (Staircase(), [-0.5, 0.3]),
+    ],
+    ids=name_of,
+)
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_units_start_at_the_edges_of_the_flat_region_around_zero(activation, edges, scale, rng):
+    """Units lie there in turn at the data's mean: each is active on some rows and idle on others, at every scale."""
+    sample = make_sample(rng, n=200)
+    sample = Sample(scale * sample.X, sample.weight, scale * sample.mean)
+    layout = Layout(W=(5, 6), b=(5,), c=(6,))
+    theta = initial_parameters(layout, "glorot", sample, activation, "gaussian", rng, np.float64)
+    blocks = layout.views(theta)
+    assert_allclose(blocks["W"] @ sample.mean + blocks["b"], np.resize(edges, 5), atol=1e-9 * max(scale, 1.0))
+    H = activation.value(sample.X @ blocks["W"].T + blocks["b"])
+    assert (np.ptp(H, axis=0) > 0.0).all()
+    _, grad = Reconstruction(layout, activation).value_and_grad(theta, sample.X, None, sample.weight)
+    assert_allclose(layout.views(grad)["c"], 0.0, atol=1e-9 * max(scale, 1.0))
+
+
+def test_untied_units_start_at_the_edges_too(rng):
+    """With a decoder of its own and a constraint on its rows, the biases are those of the encoder."""
+    sample = make_sample(rng)
+    layout = Layout(W=(5, 6), V=(5, 6), b=(5,), c=(6,))
+    parts = (sample, Shrink(0.7), "gaussian", rng, np.float64, UnitNorm("V"))
+    blocks = layout.views(initial_parameters(layout, "data", *parts))
+    assert_allclose(blocks["W"] @ sample.mean + blocks["b"], [-0.7, 0.7, -0.7, 0.7, -0.7], rtol=1e-10)

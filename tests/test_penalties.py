@@ -29,6 +29,7 @@ from skae.penalties import (
     Contractive,
     Laplacian,
     Penalty,
+    Saturation,
     as_penalty,
     check_compatible,
     register_penalty,
@@ -108,6 +109,7 @@ COMPATIBILITY = {
     "contractive": ({"max", "softmax"}, True, True),
     "laplacian": ({"max", "softmax", "square", "modulus"}, False, False),
     "marginalized": ({"max", "softmax"}, True, False),
+    "saturation": ({"identity", "square", "modulus", "synchrony", "max", "softmax"}, True, True),
     "sparse": ({"identity", "tanh", "synchrony", "tlin", "shrink", "satlinear"}, True, True),
     "l2": (set(), True, True),
 }
@@ -128,11 +130,12 @@ def test_compatibility_table(name, tied, visible):
     ("penalty", "activation", "visible", "tied", "reason"),
     [
         (Contractive(), Softmax(), "gaussian", True, "an activation with a derivative, which 'softmax' has not"),
+        (Saturation(), Modulus(), "gaussian", True, "a flat region or end .SAT eq. 1 or 3., which 'modulus' has not"),
         (Laplacian(), Square(), "gaussian", True, "a non-decreasing activation .*, which 'square' is not"),
         (Laplacian(), Sigmoid(), "gaussian", False, "tied weights, got tied_weights=False"),
         (Laplacian(), Sigmoid(), "bernoulli", True, "visible='gaussian', got visible='bernoulli'"),
     ],
-    ids=["derivative", "monotone", "tied", "gaussian"],
+    ids=["derivative", "complement", "monotone", "tied", "gaussian"],
 )
 def test_refusal_names_both_sides(penalty, activation, visible, tied, reason):
     """One sentence says which penalty, what it requires, and what it got instead."""

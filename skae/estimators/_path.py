@@ -12,7 +12,7 @@ def regularization_path(estimator, X, *, alphas, sample_weight=None):
 
     Parameters
     ----------
-    estimator : autoencoder with the parameters `alpha` and `warm_start`
+    estimator : autoencoder with the parameter `alpha`
         Not changed.
     X : {array-like, CSR matrix} of shape (n_samples, n_features)
         Training data.
@@ -46,9 +46,11 @@ def regularization_path(estimator, X, *, alphas, sample_weight=None):
     1.0 (16, 64)
     """
     parameters = estimator.get_params(deep=False)
-    for name in ("alpha", "warm_start"):
+    for name in ("alpha", "warm_start", "weight_constraint"):
         if name not in parameters:
-            raise ValueError(f"regularization_path needs an estimator with {name!r}, which {estimator!r} has not")
+            raise ValueError(
+                f"regularization_path needs an estimator with {name!r}, which {type(estimator).__name__} has not"
+            )
     alphas = list(alphas)
     if not alphas:
         raise ValueError("regularization_path needs at least one alpha, got none")

@@ -193,7 +193,7 @@ class SaturatingAutoencoder(BaseAutoencoder):
 
     def _diagnose(self, objective, theta, batches, rng):
         self.dead_unit_fraction_ = float(constant_units(objective, theta, batches, rng).mean())
-        if self.dead_unit_fraction_ > 0.5:
+        if self.dead_unit_fraction_ > 0.5 and batches.n_samples > 1:  # one row alone shows nothing
             warnings.warn(
                 f"SaturatingAutoencoder: {self.dead_unit_fraction_:.0%} of the units have the same code on all "
                 "training rows; use a lower alpha, more alpha_steps, fewer units, or features of a common scale near 1",
