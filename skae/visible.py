@@ -46,6 +46,14 @@ class Visible(ABC):
     def potential(self, X, c):
         """Return the visible units' part of the energy of each row, shape (n,)."""
 
+    @abstractmethod
+    def class_potential(self, X, c):
+        """Return what of `potential` depends on c, for each row of X and of c (K, d): shape (n, K)."""
+
+    @abstractmethod
+    def class_gradient(self, X, c, G):
+        """Return the gradient in c (K, d) of the sum of G (n, K) times `class_potential`."""
+
 
 def _weighted_sum(values, weight):
     """Sum of weight * values, as a Python float."""
@@ -85,6 +93,15 @@ class Gaussian(Visible):
         """Return -|x - c|^2 / 2 of each row (ENERGY eq. 11)."""
         return -0.5 * ops.row_squared_norms(X - c)
 
+    def class_potential(self, X, c):
+        """Return x.c - |c|^2 / 2."""
+        out = ops.matmul(X, c.T)
+        return ops.subtract(out, 0.5 * ops.row_squared_norms(c), out=out)
+
+    def class_gradient(self, X, c, G):
+        """Return sum_n G_nj (x_n - c_j)."""
+        return ops.matmul(G.T, X) - ops.column_sums(G)[:, None] * c
+
 
 class Bernoulli(Visible):
     """Sigmoid output, cross-entropy loss; data in [0, 1]."""
@@ -121,6 +138,14 @@ class Bernoulli(Visible):
     def potential(self, X, c):
         """Return c.x + entropy(x) of each row, with 0 log 0 = 0 (ENERGY eq. 28-29)."""
         return X @ c + _entropy(X)
+
+    def class_potential(self, X, c):
+        """Return x.c."""
+        return ops.matmul(X, c.T)
+
+    def class_gradient(self, X, c, G):
+        """Return sum_n G_nj x_n."""
+        return ops.matmul(G.T, X)
 
 
 def _entropy(X):

@@ -4,7 +4,17 @@ An objective has ``value_and_grad``, ``value``, ``mean_code``, ``project``, ``pr
 unconstrained solvers, ``parametrize``, ``pull_back`` and ``free``; see `Reconstruction`.
 """
 
+from skae.objectives._classification import Classification
+from skae.objectives._factored import FactoredClassification
 from skae.objectives._reconstruction import Batch, Gradient, Reconstruction
 from skae.objectives._taylor import FirstOrder, SecondOrder
 
-__all__ = ["Batch", "FirstOrder", "Gradient", "Reconstruction", "SecondOrder"]
+__all__ = [
+    "Batch",
+    "Classification",
+    "FactoredClassification",
+    "FirstOrder",
+    "Gradient",
+    "Reconstruction",
+    "SecondOrder",
+]

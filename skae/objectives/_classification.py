@@ -1,0 +1,198 @@
+"""The conditional log-likelihood of classes, or a hinge loss, given the energies of one autoencoder a class."""
+
+from types import MappingProxyType
+
+from skae import _ops as ops
+from skae.visible import VISIBLE
+
+
+def _log_loss(scores, target, weight):
+    """Return the weighted mean of -log P(target) (ENERGY eq. 45), and turn the scores into its gradient."""
+    rows = ops.arange(len(scores))
+    scores -= scores.max(axis=1, keepdims=True)
+    own = scores[rows, target]
+    ops.exp(scores, out=scores)
+    total = scores.sum(axis=1, keepdims=True)
+    losses = ops.log(total[:, 0]) - own
+    scores /= total
+    scores[rows, target] -= 1.0
+    ops.multiply(scores, weight, out=scores)
+    return _mean(losses, weight)
+
+
+def _hinge(scores, target, weight):
+    """Return the weighted mean of max_j (score_j + [j is not the target]) - score_target, and its gradient in scores.
+
+    The hinge loss of Crammer and Singer (2001).
+    """
+    rows = ops.arange(len(scores))
+    own = scores[rows, target]
+    scores += 1.0
+    scores[rows, target] -= 1.0
+    rival = ops.argmax(scores, axis=1)
+    losses = scores[rows, rival] - own
+    scores.fill(0.0)
+    scores[rows, rival] = 1.0
+    scores[rows, target] -= 1.0
+    ops.multiply(scores, weight, out=scores)
+    return _mean(losses, weight)
+
+
+def _mean(losses, weight):
+    """Weighted mean, as a Python float."""
+    return float(losses.sum()) * weight if ops.is_number(weight) else float(losses @ weight[:, 0])
+
+
+#: The losses by name: functions of scores (n, K), target (n,) and weight that turn the scores into the gradient.
+LOSSES = MappingProxyType({"log_loss": _log_loss, "hinge": _hinge})
+
+
+class Classification:
+    """Loss of the class scores s_j(x) = E_j(x) + C_j, the energies of one tied autoencoder a class (ENERGY eq. 45).
+
+    ::
+
+        E_j(x) = sum_k Phi(u_jk) - |x - c_j|^2/2     gaussian, u_j = W_j x + b_j
+        E_j(x) = sum_k Phi(u_jk) + c_j.x             bernoulli
+        dE_j/dW_j = h(u_j) x^T,  dE_j/db_j = h(u_j),  dE_j/dc_j = x - c_j  (bernoulli: x)
+
+    less what is the same for all classes. No derivative of h appears, so that every activation will do.
+
+    Parameters
+    ----------
+    layout : skae.parameters.Layout
+        With the blocks W (K, k, d), c (K, d) and C (K,), and b (K, k) where the hidden units have a bias.
+    activations : sequence of skae.activations.Activation
+        The hidden units of each class; they may differ in a threshold.
+    visible : {"gaussian", "bernoulli"}, default="gaussian"
+        The visible units.
+    loss : {"log_loss", "hinge"}, default="log_loss"
+        See `LOSSES`.
+    l2 : float, default=0.0
+        Strength of l2/2 |W|^2.
+    """
+
+    #: The blocks that decay.
+    weights = ("W",)
+    #: Blocks of rows need nothing of the others.
+    uses_mean_code = False
+
+    def __init__(self, layout, activations, *, visible="gaussian", loss="log_loss", l2=0.0):
+        self.layout, self.visible, self.loss, self.l2 = layout, VISIBLE[visible], LOSSES[loss], float(l2)
+        self.activations = tuple(activations)
+
+    def value_and_grad(self, theta, X, target, sample_weight=None, *, mean_code=None, out=None):
+        """Return the loss over the rows of X and its gradient.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (layout.size,)
+            Parameters.
+        X : ndarray of shape (n, d)
+            Rows.
+        target : ndarray of int of shape (n,)
+            Their classes, from 0.
+        sample_weight : ndarray of shape (n,), optional
+            Non-negative weights, not all zero.
+        mean_code : None
+            Not used.
+        out : ndarray of shape (layout.size,), optional
+            Where to write the gradient.
+
+        Returns
+        -------
+        value : float
+            Weighted mean over the rows, plus the weight decay.
+        grad : ndarray of shape (layout.size,)
+            Its gradient.
+        """
+        out = ops.empty_like(theta) if out is None else out
+        blocks, grads = self.layout.views(theta), self.layout.views(out)
+        scores, U, context = self._scores(blocks, X)
+        value = self.loss(scores, target, _row_weight(X, sample_weight))
+        G = scores  # the loss has turned them into its gradient
+        dU = self._codes(U)
+        ops.multiply(dU, G[:, :, None], out=dU)
+        self._pull_back(blocks, grads, X, context, dU)
+        if "b" in grads:
+            ops.column_sums(dU.reshape(len(X), -1), out=grads["b"].reshape(-1))
+        grads["c"][...] = self.visible.class_gradient(X, blocks["c"], G)
+        ops.column_sums(G, out=grads["C"])
+        if self.l2 > 0.0:
+            for name in self.weights:
+                grad, block = (views[name].reshape(-1, views[name].shape[-1]) for views in (grads, blocks))
+                ops.add_scaled_rows(grad, self.l2, block)
+        return value + self._decay(blocks), out
+
+    def value(self, theta, X, target, sample_weight=None, *, mean_code=None):
+        """Return the loss over the rows of X."""
+        blocks = self.layout.views(theta)
+        scores = self._scores(blocks, X)[0]
+        return self.loss(scores, target, _row_weight(X, sample_weight)) + self._decay(blocks)
+
+    def scores(self, theta, X):
+        """Return s_j(x), less what is the same for all classes, shape (n, K)."""
+        return self._scores(self.layout.views(theta), X)[0]
+
+    def project(self, theta):
+        """Do nothing: there is no constraint."""
+
+    def project_gradient(self, theta, grad):
+        """Do nothing: there is no constraint."""
+
+    def parametrize(self, free):
+        """Return a copy."""
+        return free.copy()
+
+    free = parametrize
+
+    def pull_back(self, free, grad):
+        """Return a copy of the gradient."""
+        return grad.copy()
+
+    def _scores(self, blocks, X):
+        """Scores (n, K), pre-activations (n, K, k), and what `_pull_back` needs beside."""
+        U, context = self._pre_activations(blocks, X)
+        if "b" in blocks:
+            ops.add(U, blocks["b"], out=U)
+        scores = self.visible.class_potential(X, blocks["c"])
+        ops.add(scores, blocks["C"], out=scores)
+        return ops.add(scores, self._potentials(U), out=scores), U, context
+
+    def _pre_activations(self, blocks, X):
+        """u_j without bias, shape (n, K, k)."""
+        n_classes, k, d = blocks["W"].shape
+        return ops.matmul(X, blocks["W"].reshape(-1, d).T).reshape(len(X), n_classes, k), None
+
+    def _pull_back(self, blocks, grads, X, context, dU):
+        """Set the gradients of the weights, given that of the pre-activations, which may be overwritten."""
+        ops.matmul(dU.reshape(len(X), -1).T, X, out=grads["W"].reshape(-1, X.shape[1]))
+
+    def _decay(self, blocks):
+        """The weight decay."""
+        if self.l2 == 0.0:
+            return 0.0
+        return 0.5 * self.l2 * sum(ops.sum_squares(blocks[name]) for name in self.weights)
+
+    def _potentials(self, U):
+        """sum_k Phi(u_jk), shape (n, K)."""
+        if len(set(self.activations)) == 1:
+            return self.activations[0].potential(U)
+        out = ops.empty(U.shape[:2], dtype=U.dtype)
+        for j, activation in enumerate(self.activations):
+            out[:, j] = activation.potential(U[:, j])
+        return out
+
+    def _codes(self, U):
+        """h(u_j), shape (n, K, k)."""
+        if len(set(self.activations)) == 1:
+            return self.activations[0].value(U)
+        out = ops.empty_like(U)
+        for j, activation in enumerate(self.activations):
+            out[:, j] = activation.value(U[:, j])
+        return out
+
+
+def _row_weight(X, sample_weight):
+    """Weights of the rows that sum to 1: (n, 1), or one number for all."""
+    return 1.0 / len(X) if sample_weight is None else (sample_weight / sample_weight.sum())[:, None]

@@ -1,0 +1,154 @@
+"""The supervised objectives: losses of class energies, plain and factored."""
+
+import numpy as np
+import pytest
+from helpers import ALL_ACTIVATIONS, VISIBLE, distance_to_kinks, name_of, numerical_gradient
+from numpy.testing import assert_allclose
+from sklearn.metrics import hinge_loss, log_loss
+
+from skae.activations import Sigmoid, TRec
+from skae.energy import energy
+from skae.objectives import Classification, FactoredClassification
+from skae.objectives._classification import LOSSES
+from skae.parameters import Layout
+
+N, CLASSES, HIDDEN, FEATURES, FACTORS = 9, 3, 4, 5, 6
+
+every_activation = pytest.mark.parametrize("activation", ALL_ACTIVATIONS, ids=name_of)
+every_visible = pytest.mark.parametrize("visible", VISIBLE)
+every_loss = pytest.mark.parametrize("loss", list(LOSSES))
+factoring = pytest.mark.parametrize("factored", [False, True], ids=["plain", "factored"])
+weighting = pytest.mark.parametrize("weighted", [False, True], ids=["uniform", "weighted"])
+
+
+def make(activation, factored=False, hidden_bias=True, **parameters):
+    """Return an objective; `activation` is one for all classes, or a list of theirs."""
+    activations = activation if isinstance(activation, list) else [activation] * CLASSES
+    weights = {"W": (CLASSES, HIDDEN, FEATURES)}
+    if factored:
+        weights = {"P": (FACTORS, FEATURES), "Q": (FACTORS, HIDDEN), "f": (CLASSES, FACTORS)}
+    bias = {"b": (CLASSES, HIDDEN)} if hidden_bias else {}
+    layout = Layout(**weights, **bias, c=(CLASSES, FEATURES), C=(CLASSES,))
+    return (FactoredClassification if factored else Classification)(layout, activations, **parameters)
+
+
+def make_problem(objective, weighted=False, seed=0):
+    """Return theta, rows in [0, 1], targets of all classes, and weights (or None)."""
+    rng = np.random.default_rng(seed)
+    while True:
+        theta, X = rng.standard_normal(objective.layout.size), rng.random((N, FEATURES))
+        _, U, _ = objective._scores(objective.layout.views(theta), X)
+        if min(distance_to_kinks(each, U[:, j]) for j, each in enumerate(objective.activations)) > 1e-4:
+            return theta, X, np.arange(N) % CLASSES, rng.uniform(0.5, 2.0, N) if weighted else None
+
+
+@weighting
+@factoring
+@every_loss
+@every_visible
+@every_activation
+def test_gradient(activation, visible, loss, factored, weighted):
+    """The gradient agrees with central differences to 1e-6, and `value` with `value_and_grad`."""
+    for hidden_bias in (True, False):
+        objective = make(activation, factored, hidden_bias, visible=visible, loss=loss, l2=0.3)
+        theta, X, target, weight = make_problem(objective, weighted)
+        value, gradient = objective.value_and_grad(theta, X, target, weight)
+        assert isinstance(value, float)
+        assert objective.value(theta, X, target, weight) == pytest.approx(value, rel=1e-13)
+        expected = numerical_gradient(lambda theta: objective.value(theta, X, target, weight), theta)  # noqa: B023
+        assert_allclose(gradient, expected, rtol=1e-6, atol=1e-6)
+
+
+@every_loss
+def test_activations_may_differ_in_their_threshold(loss):
+    """As those of zero-bias autoencoders do, whose unit is that of their class's rows."""
+    objective = make([TRec(0.1), TRec(0.2), TRec(0.7)], hidden_bias=False, loss=loss)
+    theta, X, target, _ = make_problem(objective)
+    expected = numerical_gradient(lambda theta: objective.value(theta, X, target), theta)
+    assert_allclose(objective.value_and_grad(theta, X, target)[1], expected, rtol=1e-6, atol=1e-6)
+
+
+@every_visible
+@every_activation
+def test_scores_are_the_energies(activation, visible):
+    """Up to what is the same for all classes, s_j is the energy of class j plus its constant."""
+    objective = make(activation, visible=visible)
+    theta, X, _, _ = make_problem(objective)
+    blocks = objective.layout.views(theta)
+    expected = np.stack(
+        [
+            energy(X, blocks["W"][j], blocks["b"][j], blocks["c"][j], activation, visible) + blocks["C"][j]
+            for j in range(CLASSES)
+        ],
+        axis=1,
+    )
+    scores = objective.scores(theta, X)
+    assert_allclose(scores - scores[:, :1], expected - expected[:, :1], atol=1e-12)
+
+
+@every_loss
+@every_activation
+def test_factored_is_plain_with_the_product_of_the_factors(activation, loss):
+    """W_j = Q^T diag(f_j) P (ENERGY eq. 48)."""
+    factored, plain = make(activation, True, loss=loss), make(activation, loss=loss)
+    theta, X, target, _ = make_problem(factored)
+    blocks = factored.layout.views(theta)
+    W = np.einsum("fk,jf,fd->jkd", blocks["Q"], blocks["f"], blocks["P"])
+    same = plain.layout.pack(np.float64, W=W, **{name: blocks[name] for name in ("b", "c", "C")})
+    assert_allclose(plain.scores(same, X), factored.scores(theta, X), atol=1e-12)
+    assert plain.value(same, X, target) == pytest.approx(factored.value(theta, X, target), rel=1e-12)
+
+
+def test_losses_are_scikit_learns(rng):
+    """The log-loss, and the hinge loss of Crammer and Singer, with weights."""
+    scores, target, weight = rng.standard_normal((30, 4)), np.arange(30) % 4, rng.random(30)
+    share = (weight / weight.sum())[:, None]
+    probability = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    value = LOSSES["log_loss"](scores.copy(), target, share)
+    assert value == pytest.approx(log_loss(target, probability, sample_weight=weight), rel=1e-12)
+    value = LOSSES["hinge"](scores.copy(), target, share)
+    assert value == pytest.approx(hinge_loss(target, scores, sample_weight=weight, labels=range(4)), rel=1e-12)
+
+
+@every_loss
+def test_far_scores_are_no_trouble(loss):
+    """Energies of a thousand saturate, without overflow: the gradient is that of the winner."""
+    scores = np.array([[1e4, -1e4, 0.0], [-1e4, 1e4, 0.0]], dtype=np.float32)
+    value = LOSSES[loss](scores, np.array([0, 0]), 0.5)
+    assert value == pytest.approx(1e4, rel=1e-3)
+    assert_allclose(scores, [[0.0, 0.0, 0.0], [-0.5, 0.5, 0.0]], atol=1e-6)
+
+
+@factoring
+@every_loss
+def test_blocks_sum_to_the_whole(loss, factored):
+    """The weighted mean of two blocks is the value and the gradient over both."""
+    objective = make(Sigmoid(), factored, loss=loss, l2=0.2)
+    theta, X, target, weight = make_problem(objective, weighted=True)
+    value, gradient = objective.value_and_grad(theta, X, target, weight)
+    parts = [
+        (weight[rows].sum() / weight.sum(), *objective.value_and_grad(theta, X[rows], target[rows], weight[rows]))
+        for rows in (slice(0, 4), slice(4, N))
+    ]
+    assert sum(share * part for share, part, _ in parts) == pytest.approx(value, rel=1e-12)
+    assert_allclose(sum(share * part for share, _, part in parts), gradient, atol=1e-12)
+
+
+@factoring
+@every_loss
+@every_visible
+@every_activation
+def test_float32_stays_float32(activation, visible, loss, factored):
+    """Neither the gradient nor anything on the way is promoted, and nothing given is changed."""
+    objective = make(activation, factored, visible=visible, loss=loss, l2=0.3)
+    theta, X, target, weight = make_problem(objective, weighted=True)
+    value, gradient = objective.value_and_grad(theta, X, target, weight)
+    given = [each.astype(np.float32) for each in (theta, X, weight)]
+    before = [each.copy() for each in given]
+    value32, gradient32 = objective.value_and_grad(given[0], given[1], target, given[2])
+    assert gradient32.dtype == np.float32
+    assert objective.scores(given[0], given[1]).dtype == np.float32
+    assert value32 == pytest.approx(value, rel=1e-4, abs=1e-4)
+    assert_allclose(gradient32, gradient, rtol=1e-3, atol=1e-3)
+    for now, then in zip(given, before, strict=True):
+        assert np.array_equal(now, then)
