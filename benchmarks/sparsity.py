@@ -44,8 +44,9 @@ from skae.parameters import UnitNorm
 VARIANCES = (0.0, 0.001, *(round((0.1 * i) ** 2, 2) for i in range(1, 11)))
 # A unit is active above it (SPARSE eq. 14).
 ACTIVE = {"relu": 0.0, "sigmoid": 0.1, "softplus": 0.1}
-# The ends of the paper's 0.001 to 0.005 for the squared error without our 1/2; softplus dies at the upper one.
-LEARNING_RATE = {"relu": 0.01, "sigmoid": 0.01, "softplus": 0.002}
+# The ends of the paper's 0.001 to 0.005 for the squared error without our 1/2: the upper one unless training diverges;
+# softplus dies of it.
+LEARNING_RATES = {"relu": (0.01, 0.002), "sigmoid": (0.01, 0.002), "softplus": (0.002,)}
 QUARTERS = 4
 COLUMNS = (
     "data",
@@ -59,6 +60,7 @@ COLUMNS = (
     "quarter1",
     "quarter2",
     "quarter3",
+    "rate",
 )
 
 
@@ -114,7 +116,19 @@ def samples(name, n_rows):
 
 
 def measured(X, which, n_components, epochs):
-    """Fit one model; return the fields of its line, fractions after each quarter of the epochs included."""
+    """Fit one model; return the fields of its line, NaN where training diverges at all learning rates."""
+    for rate in LEARNING_RATES[which[1]]:
+        with warnings.catch_warnings(), threadpool_limits(1, user_api="blas"):
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            try:
+                return (*which, *outcome(X, which, n_components, epochs, rate), rate)
+            except ValueError as error:
+                print(f"{which}: {error}", flush=True)
+    return (*which, *[np.nan] * 7)
+
+
+def outcome(X, which, n_components, epochs, rate):
+    """Fit; return fraction, dead units, loss, and the fractions after each but the last quarter of the epochs."""
     _, activation, length, model, variance = which
     common = {
         "n_components": n_components,
@@ -124,25 +138,19 @@ def measured(X, which, n_components, epochs):
         "batch_size": 50,
         "nesterovs_momentum": False,
         "learning_rate": "constant",
-        "learning_rate_init": LEARNING_RATE[activation],
+        "learning_rate_init": rate,
         "max_iter": max(epochs // QUARTERS, 1),
         "tol": 0.0,
         "warm_start": True,
     }
     autoencoder = MODELS[model](variance, common)
     fractions = []
-    with warnings.catch_warnings(), threadpool_limits(1, user_api="blas"):
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        for quarter in range(QUARTERS):
-            try:
-                autoencoder.set_params(random_state=quarter).fit(X)
-            except ValueError as error:
-                print(f"{which}: {error}", flush=True)
-                return (*which, *[np.nan] * 6)
-            fractions.append(activation_fraction(autoencoder, X, threshold=ACTIVE[activation]))
-        dead = dead_unit_fraction(autoencoder, X, threshold=ACTIVE[activation])
-        loss = 0.5 * per_feature_error(autoencoder, X).sum()
-    return (*which, fractions[-1], dead, loss, *fractions[:-1])
+    for quarter in range(QUARTERS):
+        autoencoder.set_params(random_state=quarter).fit(X)
+        fractions.append(activation_fraction(autoencoder, X, threshold=ACTIVE[activation]))
+    dead = dead_unit_fraction(autoencoder, X, threshold=ACTIVE[activation])
+    loss = 0.5 * per_feature_error(autoencoder, X).sum()
+    return fractions[-1], dead, loss, *fractions[:-1]
 
 
 def tasks(data):
@@ -174,8 +182,8 @@ def read(path):
 
 
 def curve(results, data, activation, length, model, variances):
-    """Return fraction, dead and the rest against the variance, shape (n_variances, 6); NaN where there is none."""
-    missing = [np.nan] * 6
+    """Return fraction, dead and the rest against the variance, shape (n_variances, 7); NaN where there is none."""
+    missing = [np.nan] * 7
     return np.array([results.get(task(data, activation, length, model, v), missing) for v in variances], dtype=float)
 
 
@@ -200,14 +208,19 @@ def draw(results, name, folder):
 
 
 def table(results, activation, length, models, variances):
-    """Print fractions, with dead units in brackets where there are any."""
+    """Print fractions, dead units in brackets where there are any, and a star at the lower learning rate."""
     print(f"\n{activation}, {'rows of unit length' if length == 'unit' else 'free lengths'}:\n")
     print(f"| data | model | {' | '.join(f'{v:g}' for v in variances)} | last half |")
     print("|---" * (len(variances) + 3) + "|")
     for data in TITLES:
         for model in models:
             values = curve(results, data, activation, length, model, variances)
-            cells = [f"{f:.2f}" + (f" ({dead:.2f})" if dead >= 0.005 else "") for f, dead in values[:, :2]]
+            cells = [
+                f"{fraction:.2f}"
+                + (f" ({dead:.2f})" if dead >= 0.005 else "")
+                + ("*" if rate < LEARNING_RATES[activation][0] else "")
+                for fraction, dead, *_, rate in values
+            ]
             change = np.abs(values[:, 0] - values[:, 4])
             change = f"{np.nanmax(change):.2f}" if np.isfinite(change).any() else ""
             print(f"| {data} | {model} | {' | '.join(cells)} | {change} |".replace("nan", "-"), flush=True)
