@@ -3,7 +3,7 @@
 from sklearn.base import _fit_context
 from sklearn.ensemble._base import _set_random_states
 from sklearn.utils._param_validation import HasMethods, Interval, InvalidParameterError, RealNotInt, StrOptions
-from sklearn.utils.validation import _check_feature_names_in, _check_sample_weight, _num_features, validate_data
+from sklearn.utils.validation import _check_feature_names_in, _check_sample_weight, validate_data
 
 __all__ = [
     "HasMethods",
@@ -14,7 +14,6 @@ __all__ = [
     "_check_feature_names_in",
     "_check_sample_weight",
     "_fit_context",
-    "_num_features",
     "_set_random_states",
     "validate_data",
 ]

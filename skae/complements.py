@@ -78,8 +78,9 @@ class AverageVariation:
 
     M+ and M- are integrated apart and interpolated by cubics with their exact slopes, M+' = M+/s - |h'| and
     M-' = |h'| - M-/s; outside the table, where |h'| is constant, they are exponentials. Their minimum has a kink where
-    they cross. As s grows, it tends to min(h(inf) - h, h - h(-inf)) for non-decreasing h, hence to the distance of
-    eq. 1 for relu and satlinear: at s it is s (1 - exp(-distance/s)).
+    they cross, which is an edge of a cell, so that a cell holds the cubic of one of them. As s grows, it tends to
+    min(h(inf) - h, h - h(-inf)) for non-decreasing h, hence to the distance of eq. 1 for relu and satlinear: at s it is
+    s (1 - exp(-distance/s)).
 
     Parameters
     ----------
@@ -97,38 +98,22 @@ class AverageVariation:
     def __init__(self, activation, scale):
         if not 0.01 <= scale < math.inf:
             raise ValueError(f"the scale of a complement must be >= 0.01 and finite, got {scale}")
-        self.scale, self.reach, (left, right) = scale, *_ends(activation)
-        # Between the kinks cells of equal width, so that |h'| jumps nowhere but at the edge of a cell.
-        widest, edges = min(_CELL, 0.125 * scale), sorted({-self.reach, *map(float, activation.kinks), self.reach})
-        pieces = [(a, b, math.ceil((b - a) / widest)) for a, b in itertools.pairwise(edges)]
-        self._pieces = [(a, b, n / (b - a)) for a, b, n in pieces]
-        start = np.concatenate([np.linspace(a, b, n, endpoint=False) for a, b, n in pieces])
-        width = np.concatenate([np.full(n, (b - a) / n) for a, b, n in pieces])
-        self.n_cells, half = len(start), 0.5 * width[:, None]
-        slope = half * _steepness(activation, start[:, None] + half * (1.0 + _NODES))
-        decay = np.exp(-half * (1.0 + _NODES) / scale)
-        ahead, behind = (slope * factor @ _WEIGHTS for factor in (decay, decay[:, ::-1]))
-        shrink = np.exp(-width / scale)
-
-        def accumulated(shrink, ahead, first):
-            steps = zip(shrink.tolist(), ahead.tolist(), strict=True)
-            return np.array(list(itertools.accumulate(steps, lambda m, step: step[0] * m + step[1], initial=first)))
-
-        plus = accumulated(shrink[::-1], ahead[::-1], scale * right)[::-1]
-        minus = accumulated(shrink, behind, scale * left)
-        # The slopes of a cell are those inside it: at its edges |h'| may jump.
-        g0, g1 = (_steepness(activation, start + share * width) for share in (1e-6, 1.0 - 1e-6))
-        cubics = (
-            _cubics(plus, plus[:-1] / scale - g0, plus[1:] / scale - g1, width),
-            _cubics(minus, g0 - minus[:-1] / scale, g1 - minus[1:] / scale, width),
-        )
+        self.scale, self.reach, slopes = scale, *_ends(activation)
+        edges = {-self.reach, *map(float, activation.kinks), self.reach}
+        table = _Table(activation, scale, slopes, sorted(edges))
+        crossings = table.crossings()
+        if crossings:
+            table = _Table(activation, scale, slopes, sorted(edges.union(crossings)))
+        self._pieces, self.n_cells = table.pieces, len(table.width)
+        less = table.values("plus", 0.5) < table.values("minus", 0.5)
+        cubics = np.where(less, table.cubics["plus"], table.cubics["minus"])
         dtypes = (np.dtype(np.float64), np.dtype(np.float32))
-        self._cubics = {dtype: np.asarray(cubics, dtype=dtype) for dtype in dtypes}
-        self._cells_per_unit = {dtype: (1.0 / width).astype(dtype) for dtype in dtypes}
+        self._cubics = {dtype: cubics.astype(dtype) for dtype in dtypes}
+        self._cells_per_unit = {dtype: (1.0 / table.width).astype(dtype) for dtype in dtypes}
         # M at the two edges, and what it decays to beyond.
-        self._edges = (
-            ((plus[0], scale * left), (minus[0], scale * left)),
-            ((plus[-1], scale * right), (minus[-1], scale * right)),
+        self._edges = tuple(
+            tuple((table.knots[side][end], scale * slope) for side in ("plus", "minus"))
+            for end, slope in zip((0, -1), slopes, strict=True)
         )
 
     def __call__(self, u):
@@ -137,12 +122,10 @@ class AverageVariation:
         with np.errstate(invalid="ignore"):  # NaN has no cell
             cell = ops.minimum(position.astype("intp"), self.n_cells - 1)
         position -= cell
-        per_unit = ops.take(self._cells_per_unit[u.dtype], cell, mode="clip")
-        (plus, plus_slope), (minus, minus_slope) = (
-            self._interpolated(cubics, cell, position, per_unit) for cubics in self._cubics[u.dtype]
-        )
-        less = plus < minus
-        value, derivative = ops.where(less, plus, minus), ops.where(less, plus_slope, minus_slope)
+        a, b, c, d = (ops.take(coefficient, cell, mode="clip") for coefficient in self._cubics[u.dtype])
+        value = ((d * position + c) * position + b) * position + a
+        derivative = (3.0 * d * position + 2.0 * c) * position + b
+        derivative *= ops.take(self._cells_per_unit[u.dtype], cell, mode="clip")
         for edges, beyond, direction in (
             (self._edges[0], u < -self.reach, -1.0),
             (self._edges[1], u > self.reach, 1.0),
@@ -152,12 +135,6 @@ class AverageVariation:
                 value[beyond], derivative[beyond] = self._tail(edges, excess, direction)
         return value, derivative
 
-    def _interpolated(self, cubics, cell, position, per_unit):
-        """The cubics of some cells and their slopes; position is in [0, 1], of cells of width 1 / per_unit."""
-        a, b, c, d = (ops.take(coefficient, cell, mode="clip") for coefficient in cubics)
-        slope = (3.0 * d * position + 2.0 * c) * position + b
-        return ((d * position + c) * position + b) * position + a, slope * per_unit
-
     def _tail(self, edges, excess, direction):
         """The smaller of the two exponentials beyond an edge, and its slope."""
         decay = ops.exp(excess * (-1.0 / self.scale))
@@ -165,6 +142,56 @@ class AverageVariation:
         (plus, plus_slope), (minus, minus_slope) = sides
         less = plus < minus
         return ops.where(less, plus, minus), ops.where(less, plus_slope, minus_slope) * (direction / self.scale)
+
+
+class _Table:
+    """M+ ("plus") and M- ("minus") at the knots, and their cubics in the cells.
+
+    Between the edges there are cells of equal width, so that |h'| jumps nowhere but at the edge of a cell.
+    """
+
+    def __init__(self, activation, scale, slopes, edges):
+        widest = min(_CELL, 0.125 * scale)
+        counted = [(a, b, math.ceil((b - a) / widest)) for a, b in itertools.pairwise(edges)]
+        self.pieces = [(a, b, n / (b - a)) for a, b, n in counted]
+        self.start = np.concatenate([np.linspace(a, b, n, endpoint=False) for a, b, n in counted])
+        self.width = np.concatenate([np.full(n, (b - a) / n) for a, b, n in counted])
+        half = 0.5 * self.width[:, None]
+        slope = half * _steepness(activation, self.start[:, None] + half * (1.0 + _NODES))
+        decay = np.exp(-half * (1.0 + _NODES) / scale)
+        ahead, behind = (slope * factor @ _WEIGHTS for factor in (decay, decay[:, ::-1]))
+        shrink = np.exp(-self.width / scale)
+
+        def accumulated(shrink, ahead, first):
+            steps = zip(shrink.tolist(), ahead.tolist(), strict=True)
+            return np.array(list(itertools.accumulate(steps, lambda m, step: step[0] * m + step[1], initial=first)))
+
+        plus = accumulated(shrink[::-1], ahead[::-1], scale * slopes[1])[::-1]
+        minus = accumulated(shrink, behind, scale * slopes[0])
+        self.knots = {"plus": plus, "minus": minus}
+        # The slopes of a cell are those inside it: at its edges |h'| may jump.
+        g0, g1 = (_steepness(activation, self.start + share * self.width) for share in (1e-6, 1.0 - 1e-6))
+        self.cubics = {
+            "plus": _cubics(plus, plus[:-1] / scale - g0, plus[1:] / scale - g1, self.width),
+            "minus": _cubics(minus, g0 - minus[:-1] / scale, g1 - minus[1:] / scale, self.width),
+        }
+
+    def values(self, side, position):
+        """The cubics of all cells at a position from 0 to 1."""
+        a, b, c, d = self.cubics[side]
+        return ((d * position + c) * position + b) * position + a
+
+    def crossings(self):
+        """Where M+ and M- cross inside a cell: the kinks of their minimum."""
+        gap = self.knots["plus"] - self.knots["minus"]
+        gap[np.abs(gap) <= 1e-13 * np.abs(self.knots["plus"] + self.knots["minus"]).max()] = 0.0
+        (cells,) = np.nonzero(gap[:-1] * gap[1:] < 0.0)
+        found = []
+        for cell in cells:
+            roots = np.roots((self.cubics["plus"] - self.cubics["minus"])[::-1, cell])
+            inside = [root.real for root in roots if abs(root.imag) < 1e-9 and 0.0 < root.real < 1.0]
+            found += [float(self.start[cell] + self.width[cell] * root) for root in inside]
+        return found
 
 
 @functools.lru_cache(maxsize=64)
@@ -205,4 +232,4 @@ def _cubics(values, first_slopes, last_slopes, width):
     """Coefficients of the cubics of all cells in position, from 0 to 1: shape (4, n_cells)."""
     first, last = values[:-1], values[1:]
     m0, m1 = width * first_slopes, width * last_slopes
-    return first, m0, 3.0 * (last - first) - 2.0 * m0 - m1, 2.0 * (first - last) + m0 + m1
+    return np.stack([first, m0, 3.0 * (last - first) - 2.0 * m0 - m1, 2.0 * (first - last) + m0 + m1])

@@ -57,7 +57,7 @@ REQUIREMENTS = MappingProxyType(
         ),
         "complement": (
             lambda activation, visible, tied: flattens(activation),
-            "an activation with a flat region or end (SAT eq. 1 or 3), which {activation!r} has not",
+            "an activation with a flat region or end (SAT eq. 1 or 3, skae.complements), which {activation!r} has not",
         ),
         "monotone": (
             lambda activation, visible, tied: activation.monotone,

@@ -317,3 +317,14 @@ def test_flattens_tells_which_units_have_one():
         assert flattens(activation) == (activation.name not in without), activation
     assert flattens(Wave())
     assert flattens(Ramp(-40.0, 2.0))
+
+
+def test_a_complement_needs_its_derivative():
+    """An activation that forgets it is refused where it is defined, not in the first step of a fit."""
+    with pytest.raises(TypeError, match="Half defines complement, so it must define complement_derivative"):
+
+        class Half(Ramp):
+            name = "half"
+
+            def complement(self, u, out=None):
+                return np.maximum(0.0, 1.0 - np.abs(u), out=out)

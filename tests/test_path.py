@@ -231,6 +231,23 @@ def test_no_alphas_are_refused(rng):
             regularization_path(make(ContractiveAutoencoder), make_X(rng), alphas=none)
 
 
+@pytest.mark.parametrize("alphas", [0.1, None, "0.1", np.ones((2, 2)), np.float64(0.1)], ids=repr)
+def test_alphas_are_a_sequence(alphas, rng):
+    """One number, or a table of them, is refused at once."""
+    with pytest.raises(ValueError, match="regularization_path needs a sequence of alphas, got"):
+        regularization_path(make(ContractiveAutoencoder), make_X(rng), alphas=alphas)
+
+
+@pytest.mark.parametrize("X", [None, np.zeros(7), "abc", np.zeros((0, 3))], ids=repr)
+def test_bad_data_are_refused_in_the_words_of_fit(X):
+    """The same error, whatever X is."""
+    with pytest.raises((TypeError, ValueError)) as by_fit:
+        make(ContractiveAutoencoder).fit(X)
+    with pytest.raises(type(by_fit.value)) as by_path:
+        next(regularization_path(make(ContractiveAutoencoder), X, alphas=ALPHAS))
+    assert str(by_path.value) == str(by_fit.value)
+
+
 @pytest.mark.parametrize("alphas", [[-0.1], [0.1, -0.1], [-2.0, -1.0], [np.nan]], ids=str)
 @every_class
 def test_impossible_alphas_are_refused(cls, alphas, rng):

@@ -58,6 +58,8 @@ class Activation(Immutable, ABC):
         super().__init_subclass__(**kwargs)
         if "name" in vars(cls) and not hasattr(cls, "derivative") and cls.backward is Activation.backward:
             raise TypeError(f"{cls.__name__} must define derivative, or its own backward")
+        if hasattr(cls, "complement") and not hasattr(cls, "complement_derivative"):
+            raise TypeError(f"{cls.__name__} defines complement, so it must define complement_derivative")
 
     @property
     def kinks(self):

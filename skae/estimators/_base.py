@@ -117,8 +117,8 @@ class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
         """What the data are divided by in training; the model must not change but for c, which has X's unit."""
         return 1.0
 
-    def _diagnose(self, objective, theta, batches, rng):
-        """Set what a class has to say of the fit beyond the parameters, and warn."""
+    def _diagnose(self, objective, theta, batches, rng, partial=False):
+        """Set what a class has to say of the fit beyond the parameters, and warn; after `partial_fit`, of few rows."""
 
     # -- fitting
 
@@ -237,7 +237,7 @@ class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
             self.loss_curve_ = curve if first else np.append(self.loss_curve_, curve)
             self.validation_loss_curve_ = None
             self.loss_ = self._unit**2 * final_loss(objective, result.theta, batches, rng)
-            self._diagnose(objective, result.theta, batches, rng)
+            self._diagnose(objective, result.theta, batches, rng, partial=True)
             self._optimizer_state, self._random_stream = result.state, (seed, n_updates + len(batches))
         return self
 

@@ -191,7 +191,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
                 raise InvalidParameterError(f"{type(self).__name__}: approximation={self.approximation!r} needs {what}")
         return functools.partial(SecondOrder, noise_variance=corruption.level**2) if second else FirstOrder
 
-    def _diagnose(self, objective, theta, batches, rng):
+    def _diagnose(self, objective, theta, batches, rng, partial=False):
         """Warn where the second-order expansion has left what it expands, a loss that cannot be negative."""
         if self.approximation == "second_order" and self.loss_ < 0.0:
             warnings.warn(

@@ -1,10 +1,10 @@
 """Fits along a range of regularization strengths."""
 
 import copy
+from collections.abc import Iterator
 
+import numpy as np
 from sklearn.base import clone
-
-from skae._sklearn_compat import _num_features
 
 
 def regularization_path(estimator, X, *, alphas, sample_weight=None):
@@ -31,7 +31,7 @@ def regularization_path(estimator, X, *, alphas, sample_weight=None):
     Raises
     ------
     ValueError
-        If the estimator has no `alpha`, or there are no alphas.
+        If the estimator has no `alpha`, or `alphas` is empty or no sequence.
 
     Examples
     --------
@@ -51,6 +51,8 @@ def regularization_path(estimator, X, *, alphas, sample_weight=None):
             raise ValueError(
                 f"regularization_path needs an estimator with {name!r}, which {type(estimator).__name__} has not"
             )
+    if np.ndim(alphas) != 1 and not isinstance(alphas, Iterator):
+        raise ValueError(f"regularization_path needs a sequence of alphas, got {alphas!r}")
     alphas = list(alphas)
     if not alphas:
         raise ValueError("regularization_path needs at least one alpha, got none")
@@ -59,7 +61,7 @@ def regularization_path(estimator, X, *, alphas, sample_weight=None):
 
 def _fits(estimator, X, alphas, sample_weight):
     """The generator: fits when asked for the next."""
-    shared = {"warm_start": True, "weight_constraint": _weight_constraint(estimator, X, max(alphas))}
+    shared = {"warm_start": True, "weight_constraint": _weight_constraint(estimator, X, sample_weight, max(alphas))}
     own = {name: estimator.get_params(deep=False)[name] for name in shared}
     fitted = clone(estimator)
     for alpha in alphas:
@@ -67,9 +69,10 @@ def _fits(estimator, X, alphas, sample_weight):
         yield copy.deepcopy(fitted).set_params(**own)
 
 
-def _weight_constraint(estimator, X, alpha):
+def _weight_constraint(estimator, X, sample_weight, alpha):
     """What `weight_constraint` comes to at an alpha."""
     strongest = clone(estimator).set_params(alpha=alpha)
-    strongest.n_features_in_ = _num_features(X)
+    # Sets n_features_in_, and refuses bad data in the words of `fit`.
+    strongest._validate_training(X, sample_weight, reset=True, ensure_min_samples=2)
     constraint = strongest._constraint(strongest._tied(), strongest._penalty())
     return None if constraint is None else constraint.name

@@ -9,7 +9,7 @@ from skae._sklearn_compat import Interval, StrOptions
 from skae.activations import as_activation
 from skae.estimators._base import BaseAutoencoder
 from skae.estimators._docs import fill_parameters
-from skae.estimators._training import dead_units
+from skae.estimators._training import FEW_ROWS, dead_units
 
 
 @fill_parameters
@@ -167,10 +167,10 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
         rounding = 8.0 * np.finfo(np.float64).eps * np.abs(self.mean_)
         return float(np.sqrt(self.var_[self.var_ > rounding**2].sum() / len(self.var_))) or 1.0
 
-    def _diagnose(self, objective, theta, batches, rng):
+    def _diagnose(self, objective, theta, batches, rng, partial=False):
         self.threshold_ = float(self.threshold) * self._unit ** (2 if self.activation == "tlin" else 1)
         self.dead_unit_fraction_ = float(dead_units(objective, theta, batches, rng).mean())
-        if self.dead_unit_fraction_ > 0.5:
+        if self.dead_unit_fraction_ > 0.5 and not (partial and batches.n_samples < FEW_ROWS):
             warnings.warn(
                 f"ZeroBiasAutoencoder: {self.dead_unit_fraction_:.0%} of the units are active on no training row; take "
                 "the mean off the data (PCAWhitener), or use a lower threshold or fewer units",
