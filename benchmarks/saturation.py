@@ -137,7 +137,7 @@ def continuation():
     for data, n in (("digits", 1797), ("patches", 10_000)):
         X = rows(data, n)
         for activation in ("shrink", "relu", "satlinear"):
-            for alpha in (0.1, 1.0):
+            for alpha in (0.1, 1.0, 5.0):
                 outcomes = {}
                 for steps in (10, 0):
                     fits = [

@@ -7,7 +7,7 @@ rate. alpha is half of sigma^2, so that the horizontal axis is the paper's.
 
     SKAE_DATA=folder python benchmarks/sparsity.py
 
-Every fit adds a line to results.csv in the output folder; those that are there already are not repeated, so that the
+Every fit adds a line to sparsity.csv in the output folder; those that are there already are not repeated, so that the
 study can be stopped and continued. `--quick` is the whole study with tiny models, to see that it runs.
 """
 
@@ -98,6 +98,8 @@ FIGURES = {
     "figure4": ("sigmoid", "unit", ALL),
     "figure5": ("sigmoid", "free", ALL),
 }
+# What would hide beneath another.
+STYLES = {"mDAE": {"marker": "x", "linestyle": "-."}, "CAE, step then scale": {"marker": ".", "linestyle": "--"}}
 SOFTPLUS = (("softplus", "unit", ALL), (0.0, 0.01, 0.25, 1.0))
 TITLES = {"mnist": "MNIST", "cifar10": "CIFAR-10, 8 x 8 patches"}
 
@@ -170,7 +172,7 @@ def task(data, activation, length, model, variance):
 
 
 def read(path):
-    """Return the lines of results.csv, by task."""
+    """Return the lines of sparsity.csv, by task."""
     if not path.exists():
         return {}
     with path.open(newline="") as file:
@@ -194,7 +196,7 @@ def draw(results, name, folder):
     for axis, data in zip(axes, TITLES, strict=True):
         for i, model in enumerate(models):
             values = curve(results, data, activation, length, model, VARIANCES)
-            style = {"color": f"C{i}", "linestyle": "--" if "scale" in model else "-", "marker": ".", "label": model}
+            style = {"color": f"C{i}", "label": model, **STYLES.get(model, {"marker": "."})}
             axis.plot(VARIANCES, values[:, 0], **style)
             axis.plot(VARIANCES, values[:, 1], color=f"C{i}", linestyle=":", linewidth=1)
         axis.set(title=TITLES[data], xlabel=r"$\sigma^2$", ylim=(-0.02, 1.02))
@@ -203,7 +205,7 @@ def draw(results, name, folder):
     axes[1].legend(fontsize="small")
     lengths = "rows of unit length" if length == "unit" else "free lengths"
     figure.suptitle(f"{activation}, {lengths}", fontsize="medium")
-    figure.savefig(folder / f"{name}.png", dpi=80)
+    figure.savefig(folder / f"sparsity_{name}.png", dpi=80)
     plt.close(figure)
 
 
@@ -228,7 +230,7 @@ def table(results, activation, length, models, variances):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("sparsity"), help="folder (./sparsity)")
+    parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("figures"), help="folder (./figures)")
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--epochs", type=int, help="20 on MNIST, 50 on CIFAR-10 if not given")
     parser.add_argument("--units", type=int, default=1000)
@@ -238,7 +240,7 @@ def main():
     if options.quick:
         options.rows, options.epochs, options.units = 300, 4, 20
     options.output.mkdir(parents=True, exist_ok=True)
-    path = options.output / "results.csv"
+    path = options.output / "sparsity.csv"
     print(f"skae {skae.__version__}, numpy {np.__version__}, scikit-learn {sklearn.__version__}, ", end="")
     print(f"Python {platform.python_version()}, {platform.machine()}, {time.strftime('%Y-%m-%d')}")
     for data, epochs in (("cifar10", 50), ("mnist", 20)):
