@@ -8,7 +8,8 @@ rate. alpha is half of sigma^2, so that the horizontal axis is the paper's.
     SKAE_DATA=folder python benchmarks/sparsity.py
 
 Every fit adds a line to sparsity.csv in the output folder; those that are there already are not repeated, so that the
-study can be stopped and continued. `--quick` is the whole study with tiny models, to see that it runs.
+study can be stopped and continued: take a new folder to repeat it. `--quick` is the whole study with tiny models, to
+see that it runs. Needs matplotlib, the extra `plot`.
 """
 
 import argparse
@@ -40,6 +41,7 @@ from skae import (
 )
 from skae.metrics import activation_fraction, dead_unit_fraction, per_feature_error
 from skae.parameters import UnitNorm
+from skae.solvers import DivergenceError
 
 VARIANCES = (0.0, 0.001, *(round((0.1 * i) ** 2, 2) for i in range(1, 11)))
 # A unit is active above it (SPARSE eq. 14).
@@ -124,7 +126,7 @@ def measured(X, which, n_components, epochs):
             warnings.simplefilter("ignore", ConvergenceWarning)
             try:
                 return (*which, *outcome(X, which, n_components, epochs, rate), rate)
-            except ValueError as error:
+            except DivergenceError as error:
                 print(f"{which}: {error}", flush=True)
     return (*which, *[np.nan] * 7)
 
@@ -180,6 +182,7 @@ def read(path):
     return {
         (*(row[name] for name in COLUMNS[:4]), float(row["variance"])): [float(row[name]) for name in COLUMNS[5:]]
         for row in rows
+        if row["rate"]  # else the study was stopped in the middle of the line
     }
 
 
@@ -232,18 +235,19 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("figures"), help="folder (./figures)")
     parser.add_argument("--rows", type=int, default=10_000)
-    parser.add_argument("--epochs", type=int, help="20 on MNIST, 50 on CIFAR-10 if not given")
+    parser.add_argument("--epochs", type=int, help="a multiple of 4; 20 on MNIST, 48 on CIFAR-10 if not given")
     parser.add_argument("--units", type=int, default=1000)
     parser.add_argument("--jobs", type=int, default=2, help="fits side by side, a thread each")
     parser.add_argument("--quick", action="store_true", help="300 rows, 4 epochs, 20 units")
     options = parser.parse_args()
     if options.quick:
         options.rows, options.epochs, options.units = 300, 4, 20
+        options.output /= "quick"
     options.output.mkdir(parents=True, exist_ok=True)
     path = options.output / "sparsity.csv"
     print(f"skae {skae.__version__}, numpy {np.__version__}, scikit-learn {sklearn.__version__}, ", end="")
     print(f"Python {platform.python_version()}, {platform.machine()}, {time.strftime('%Y-%m-%d')}")
-    for data, epochs in (("cifar10", 50), ("mnist", 20)):
+    for data, epochs in (("cifar10", 48), ("mnist", 20)):
         done = read(path)
         todo = [which for which in tasks(data) if which not in done]
         if not todo:
@@ -255,8 +259,7 @@ def main():
         )
         with path.open("a", newline="") as file:
             writer = csv.writer(file)
-            if not done:
-                writer.writerow(COLUMNS)
+            writer.writerow([] if path.stat().st_size else COLUMNS)  # an empty line ends one that was cut
             for line in fits:
                 writer.writerow([f"{field:.6g}" if isinstance(field, float | np.floating) else field for field in line])
                 file.flush()

@@ -113,7 +113,7 @@ def _standard_normal(rng, shape, dtype):
     """Return independent standard normal numbers (Box and Muller 1958).
 
     In float32 numpy's vectorised functions make it 3.6 times as fast as `Generator.standard_normal`, which alone took
-    27 % of a step of 500 units on two threads.
+    a fifth of a step of 500 units on two threads.
     """
     n = math.prod(shape)
     radius, angle = rng.random((2, (n + 1) // 2), dtype=dtype)
@@ -145,8 +145,9 @@ class Masking(Corruption):
 
     def apply(self, X, rng, out, low=None, high=None):
         """Return rows with zeros."""
-        # 32 random bits a feature, which takes half the time of `rng.random`.
-        bits = rng.bit_generator.random_raw((out.size + 1) // 2).view(np.uint32)[: out.size].reshape(out.shape)
+        # 32 random bits a feature, two from each number, which takes less time than `rng.random`.
+        pairs = rng.integers(0, 2**64 - 1, size=(out.size + 1) // 2, dtype=np.uint64, endpoint=True)
+        bits = pairs.view(np.uint32)[: out.size].reshape(out.shape)
         return np.multiply(X, bits >= round(self.level * 2.0**32), out=out)
 
 

@@ -431,9 +431,12 @@ def test_equal_rows_of_a_single_batch_get_equal_noise(d, dtype, rng):
 @every_dtype
 def test_a_far_constant_feature_hides_no_difference(dtype, rng):
     """Rows that differ get noise of their own beside a feature of 1e17 too."""
-    X = np.column_stack([np.full(50, 1e17), rng.standard_normal(50)]).astype(dtype)
-    ((noisy, _),) = epoch_of(Batches(X, None, None, 100, True, corruption=Gaussian(0.5).apply))
-    assert len(np.unique((noisy - X)[:, 1])) == 50
+    for far in (np.full(50, 1e17), np.resize([0.0, 1e17], 50)):
+        X = np.column_stack([far, rng.standard_normal(50)]).astype(dtype)
+        ((noisy, _),) = epoch_of(Batches(X, None, None, 100, True, corruption=Gaussian(0.5).apply))
+        assert len(np.unique((noisy - X)[:, 1])) == 50
+        ((same, _),) = epoch_of(Batches(X, None, None, 100, True, corruption=Gaussian(0.0).apply))
+        assert_array_equal(same, X)
 
 
 @pytest.mark.parametrize("batch_size", [10, 100])

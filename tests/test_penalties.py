@@ -130,7 +130,13 @@ def test_compatibility_table(name, tied, visible):
     ("penalty", "activation", "visible", "tied", "reason"),
     [
         (Contractive(), Softmax(), "gaussian", True, "an activation with a derivative, which 'softmax' has not"),
-        (Saturation(), Modulus(), "gaussian", True, "a flat region or end .SAT eq. 1 or 3., which 'modulus' has not"),
+        (
+            Saturation(),
+            Modulus(),
+            "gaussian",
+            True,
+            "a flat region or end .SAT eq. 1 or 3, skae.complements., which 'modulus' has not",
+        ),
         (Laplacian(), Square(), "gaussian", True, "a non-decreasing activation .*, which 'square' is not"),
         (Laplacian(), Sigmoid(), "gaussian", False, "tied weights, got tied_weights=False"),
         (Laplacian(), Sigmoid(), "bernoulli", True, "visible='gaussian', got visible='bernoulli'"),

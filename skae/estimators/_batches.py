@@ -199,10 +199,12 @@ class Batches:
         out = self._noisy[: len(X)]
         if len(self) > 1:
             return self._corrupt(X, rng, out)
-        # Rows are told apart, and put into an order of their own, by their product with a fixed direction; without
-        # what all share, where a far offset would hide how they differ.
+        # Rows are told apart, and put into an order of their own, by their product with a fixed direction, all columns
+        # scaled to [0, 1]: none hides how the rows differ in another.
         direction = np.random.default_rng(0).standard_normal(X.shape[1])
-        key = np.einsum("ij,j->i", np.subtract(X, X.min(axis=0), dtype=np.float64), direction)
+        scaled = np.subtract(X, X.min(axis=0), dtype=np.float64)
+        scaled /= scaled.max(axis=0, initial=np.finfo(np.float64).tiny)
+        key = np.einsum("ij,j->i", scaled, direction)
         _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
         distinct = self._corrupt(X[first], rng, np.empty((len(first), X.shape[1]), dtype=X.dtype))
         return np.take(distinct, inverse, axis=0, out=out, mode="clip")
