@@ -138,17 +138,17 @@ class Gaussian(Corruption):
 
 @register_corruption
 class Masking(Corruption):
-    """0 with probability `level`."""
+    """0 with probability `level`, to the nearest of 65,536 steps."""
 
     name = "masking"
     largest_level = 1.0
 
     def apply(self, X, rng, out, low=None, high=None):
         """Return rows with zeros."""
-        # 32 random bits a feature, two from each number, which takes less time than `rng.random`.
-        pairs = rng.integers(0, 2**64 - 1, size=(out.size + 1) // 2, dtype=np.uint64, endpoint=True)
-        bits = pairs.view(np.uint32)[: out.size].reshape(out.shape)
-        return np.multiply(X, bits >= round(self.level * 2.0**32), out=out)
+        # 16 random bits a feature, four from each number, which takes a third of the time of `rng.random`.
+        numbers = rng.integers(0, 2**64 - 1, size=(out.size + 3) // 4, dtype=np.uint64, endpoint=True)
+        bits = numbers.view(np.uint16)[: out.size].reshape(out.shape)
+        return np.multiply(X, bits >= round(self.level * 2.0**16), out=out)
 
 
 @register_corruption

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+from helpers import name_of
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_sample_images
 
@@ -18,7 +19,7 @@ FUNCTIONS = [
 ]
 CURVES = ["arc", "line", "sine"]
 
-every_function = pytest.mark.parametrize(("function", "arguments", "pair"), FUNCTIONS, ids=lambda f: str(f)[:20])
+every_function = pytest.mark.parametrize(("function", "arguments", "pair"), FUNCTIONS, ids=name_of)
 
 
 def arrays(function, arguments, random_state):
@@ -220,7 +221,7 @@ def test_dots_stay_in_range(size):
         (make_rotating_dots, {"size": "13"}, "size must be an integer >= 1, got '13'"),
         (make_circle, {"random_state": "now"}, "'now' cannot be used to seed"),
     ],
-    ids=str,
+    ids=name_of,
 )
 def test_refusals(function, arguments, words):
     """What cannot be is refused in one sentence that says what would be right."""
