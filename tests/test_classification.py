@@ -8,9 +8,9 @@ from sklearn.metrics import hinge_loss, log_loss
 
 from skae.activations import Sigmoid, TRec
 from skae.energy import energy
-from skae.objectives import Classification, FactoredClassification
+from skae.objectives import Classification, FactoredClassification, FactoredReconstruction, Reconstruction
 from skae.objectives._classification import LOSSES
-from skae.parameters import Layout
+from skae.parameters import Layout, UnitNorm
 
 N, CLASSES, HIDDEN, FEATURES, FACTORS = 9, 3, 4, 5, 6
 
@@ -152,3 +152,74 @@ def test_float32_stays_float32(activation, visible, loss, factored):
     assert_allclose(gradient32, gradient, rtol=1e-3, atol=1e-3)
     for now, then in zip(given, before, strict=True):
         assert np.array_equal(now, then)
+
+
+def make_reconstruction(activation, hidden_bias=True, **parameters):
+    """Return a factored reconstruction, its parameters, noisy rows, and (clean rows, classes)."""
+    bias = {"b": (CLASSES, HIDDEN)} if hidden_bias else {}
+    shapes = {"P": (FACTORS, FEATURES), "Q": (FACTORS, HIDDEN), "f": (CLASSES, FACTORS), **bias}
+    objective = FactoredReconstruction(Layout(**shapes, c=(CLASSES, FEATURES)), activation, **parameters)
+    rng = np.random.default_rng(0)
+    while True:
+        theta, X, clean = (
+            rng.standard_normal(objective.layout.size),
+            rng.random((N, FEATURES)),
+            rng.random((N, FEATURES)),
+        )
+        target = clean, np.arange(N) % CLASSES
+        U = objective._forward(objective.layout.views(theta), X, target, None)[1][2]
+        if distance_to_kinks(activation, U) > 1e-4:
+            return objective, theta, X, target
+
+
+@weighting
+@every_visible
+@every_activation
+def test_gradient_of_factored_reconstruction(activation, visible, weighted):
+    """The gradient of the denoising loss over all classes agrees with central differences to 1e-6."""
+    for hidden_bias in (True, False):
+        objective, theta, X, target = make_reconstruction(activation, hidden_bias, visible=visible, l2=0.3)
+        weight = np.linspace(0.5, 2.0, N) if weighted else None
+        value, gradient = objective.value_and_grad(theta, X, target, weight)
+        assert objective.value(theta, X, target, weight) == pytest.approx(value, rel=1e-13)
+        expected = numerical_gradient(lambda theta: objective.value(theta, X, target, weight), theta)  # noqa: B023
+        assert_allclose(gradient, expected, rtol=1e-6, atol=1e-6)
+
+
+@every_visible
+@every_activation
+def test_factored_reconstruction_is_that_of_each_class(activation, visible):
+    """Each row is reconstructed by the autoencoder of its class, with W_j = Q^T diag(f_j) P (ENERGY eq. 46-50)."""
+    objective, theta, X, (clean, labels) = make_reconstruction(activation, visible=visible)
+    blocks, expected = objective.layout.views(theta), 0.0
+    for j in range(CLASSES):
+        layout = Layout(W=(HIDDEN, FEATURES), b=(HIDDEN,), c=(FEATURES,))
+        W = blocks["Q"].T @ np.diag(blocks["f"][j]) @ blocks["P"]
+        own = layout.pack(np.float64, W=W, b=blocks["b"][j], c=blocks["c"][j])
+        rows = labels == j
+        expected += rows.mean() * Reconstruction(layout, activation, visible=visible).value(own, X[rows], clean[rows])
+    assert objective.value(theta, X, (clean, labels)) == pytest.approx(expected, rel=1e-12)
+
+
+def test_frozen_blocks_stay():
+    """Neither kind of solver moves them."""
+    objective, theta, X, target = make_reconstruction(Sigmoid(), frozen=("P", "Q"))
+    gradient = objective.value_and_grad(theta, X, target)[1]
+    for frozen in (objective.pull_back(theta, gradient), gradient):
+        if frozen is gradient:
+            objective.project_gradient(theta, gradient)
+        for name, block in objective.layout.views(frozen).items():
+            assert block.any() == (name not in ("P", "Q"))
+
+
+@every_loss
+def test_constraint(loss):
+    """Rows of all classes keep their length, and the gradient leaves it alone."""
+    objective = make(Sigmoid(), loss=loss, constraint=UnitNorm("W"))
+    theta, X, target, _ = make_problem(objective)
+    objective.project(theta)
+    W = objective.layout.views(theta)["W"]
+    assert_allclose(np.linalg.norm(W, axis=2), 1.0)
+    gradient = objective.value_and_grad(theta, X, target)[1]
+    objective.project_gradient(theta, gradient)
+    assert_allclose((objective.layout.views(gradient)["W"] * W).sum(axis=2), 0.0, atol=1e-12)

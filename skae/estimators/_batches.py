@@ -122,6 +122,10 @@ class Batches:
         target.
     noise_seed : int, optional
         Seed of the corruption, where it is to be the same in every epoch.
+    labels : ndarray of int of shape (n_samples,), optional
+        Classes of the rows: yielded as target then, or as (clean rows, labels) with `paired`.
+    paired : bool, default=False
+        See `labels`.
     """
 
     def __init__(
@@ -135,8 +139,11 @@ class Batches:
         unit=1.0,
         corruption=None,
         noise_seed=None,
+        labels=None,
+        paired=False,
     ):
         self.corruption, self.noise_seed = corruption, noise_seed
+        self.labels, self.paired = labels, paired
         self.X = X if sparse.issparse(X) else np.asarray(X)
         self.rows, self.shuffle, self.sample_weight, self.factor = rows, shuffle, None, 1.0 / unit
         if sample_weight is not None:
@@ -160,11 +167,14 @@ class Batches:
         edges = [self.n_samples * i // len(self) for i in range(len(self) + 1)]
         for start, stop in itertools.pairwise(edges):
             chosen = slice(start, stop) if order is None else order[start:stop]
-            X, weight = self._take(chosen)
-            if self.corruption is None:
-                yield X, None, weight
-            else:
-                yield self._corrupted(X, noise), X, weight
+            clean, weight = self._take(chosen)
+            X, target = clean, None
+            if self.corruption is not None:
+                X, target = self._corrupted(clean, noise), clean
+            if self.labels is not None:
+                labels = self.labels[chosen if self.rows is None else self.rows[chosen]]
+                target = (clean, labels) if self.paired else labels
+            yield X, target, weight
 
     def sample(self, n_rows, rng):
         """Return at most `n_rows` rows (all, in order, if there are no more) and their weights, in float64."""

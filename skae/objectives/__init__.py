@@ -5,7 +5,7 @@ unconstrained solvers, ``parametrize``, ``pull_back`` and ``free``; see `Reconst
 """
 
 from skae.objectives._classification import Classification
-from skae.objectives._factored import FactoredClassification
+from skae.objectives._factored import FactoredClassification, FactoredReconstruction
 from skae.objectives._reconstruction import Batch, Gradient, Reconstruction
 from skae.objectives._taylor import FirstOrder, SecondOrder
 
@@ -13,6 +13,7 @@ __all__ = [
     "Batch",
     "Classification",
     "FactoredClassification",
+    "FactoredReconstruction",
     "FirstOrder",
     "Gradient",
     "Reconstruction",

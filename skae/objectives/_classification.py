@@ -3,6 +3,7 @@
 from types import MappingProxyType
 
 from skae import _ops as ops
+from skae.objectives._constrained import Constrained
 from skae.visible import VISIBLE
 
 
@@ -47,7 +48,7 @@ def _mean(losses, weight):
 LOSSES = MappingProxyType({"log_loss": _log_loss, "hinge": _hinge})
 
 
-class Classification:
+class Classification(Constrained):
     """Loss of the class scores s_j(x) = E_j(x) + C_j, the energies of one tied autoencoder a class (ENERGY eq. 45).
 
     ::
@@ -70,6 +71,8 @@ class Classification:
         See `LOSSES`.
     l2 : float, default=0.0
         Strength of l2/2 |W|^2.
+    constraint : skae.parameters.UnitNorm or MaxNorm, optional
+        Constraint on the row lengths of W.
     """
 
     #: The blocks that decay.
@@ -77,9 +80,9 @@ class Classification:
     #: Blocks of rows need nothing of the others.
     uses_mean_code = False
 
-    def __init__(self, layout, activations, *, visible="gaussian", loss="log_loss", l2=0.0):
+    def __init__(self, layout, activations, *, visible="gaussian", loss="log_loss", l2=0.0, constraint=None):
         self.layout, self.visible, self.loss, self.l2 = layout, VISIBLE[visible], LOSSES[loss], float(l2)
-        self.activations = tuple(activations)
+        self.activations, self.constraint = tuple(activations), constraint
 
     def value_and_grad(self, theta, X, target, sample_weight=None, *, mean_code=None, out=None):
         """Return the loss over the rows of X and its gradient.
@@ -109,7 +112,7 @@ class Classification:
         out = ops.empty_like(theta) if out is None else out
         blocks, grads = self.layout.views(theta), self.layout.views(out)
         scores, U, context = self._scores(blocks, X)
-        value = self.loss(scores, target, _row_weight(X, sample_weight))
+        value = self.loss(scores, target, row_weight(X, sample_weight))
         G = scores  # the loss has turned them into its gradient
         dU = self._codes(U)
         ops.multiply(dU, G[:, :, None], out=dU)
@@ -128,27 +131,11 @@ class Classification:
         """Return the loss over the rows of X."""
         blocks = self.layout.views(theta)
         scores = self._scores(blocks, X)[0]
-        return self.loss(scores, target, _row_weight(X, sample_weight)) + self._decay(blocks)
+        return self.loss(scores, target, row_weight(X, sample_weight)) + self._decay(blocks)
 
     def scores(self, theta, X):
         """Return s_j(x), less what is the same for all classes, shape (n, K)."""
         return self._scores(self.layout.views(theta), X)[0]
-
-    def project(self, theta):
-        """Do nothing: there is no constraint."""
-
-    def project_gradient(self, theta, grad):
-        """Do nothing: there is no constraint."""
-
-    def parametrize(self, free):
-        """Return a copy."""
-        return free.copy()
-
-    free = parametrize
-
-    def pull_back(self, free, grad):
-        """Return a copy of the gradient."""
-        return grad.copy()
 
     def _scores(self, blocks, X):
         """Scores (n, K), pre-activations (n, K, k), and what `_pull_back` needs beside."""
@@ -193,6 +180,6 @@ class Classification:
         return out
 
 
-def _row_weight(X, sample_weight):
+def row_weight(X, sample_weight):
     """Weights of the rows that sum to 1: (n, 1), or one number for all."""
     return 1.0 / len(X) if sample_weight is None else (sample_weight / sample_weight.sum())[:, None]

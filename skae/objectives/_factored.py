@@ -1,7 +1,9 @@
 """Autoencoders of several classes that share their factors: for classification, and for denoising pretraining."""
 
 from skae import _ops as ops
-from skae.objectives._classification import Classification
+from skae.objectives._classification import Classification, row_weight
+from skae.objectives._constrained import Constrained
+from skae.visible import VISIBLE
 
 
 class FactoredClassification(Classification):
@@ -39,3 +41,114 @@ class FactoredClassification(Classification):
         grads["f"][...] = ops.column_sums(dgated * Z[:, None, :])
         dZ = ops.column_sums((dgated * blocks["f"]).swapaxes(0, 1))
         ops.matmul(dZ.T, X, out=grads["P"])
+
+
+class FactoredReconstruction(Constrained):
+    """Mean loss of the reconstruction, by the autoencoder of each row's class, where all share their factors.
+
+    ::
+
+        u = ((P x) * f_y) Q + b_y,    r(x) = output(((h(u) Q^T) * f_y) P + c_y)
+
+    for a row x of class y (ENERGY eq. 46 and 47, whose indices and h are mended here).
+
+    Parameters
+    ----------
+    layout : skae.parameters.Layout
+        With the blocks P (F, d), Q (F, k), f (K, F) and c (K, d), and b (K, k) where the hidden units have a bias.
+    activation : skae.activations.Activation
+        The hidden units of all classes.
+    visible : {"gaussian", "bernoulli"}, default="gaussian"
+        The visible units.
+    l2 : float, default=0.0
+        Strength of l2/2 (|P|^2 + |Q|^2 + |f|^2).
+    frozen : sequence of str, default=()
+        Blocks that stay as they are.
+    """
+
+    weights = ("P", "Q", "f")
+    uses_mean_code = False
+
+    def __init__(self, layout, activation, *, visible="gaussian", l2=0.0, frozen=()):
+        self.layout, self.activation, self.visible = layout, activation, VISIBLE[visible]
+        self.l2, self.frozen = float(l2), tuple(frozen)
+
+    def value_and_grad(self, theta, X, target, sample_weight=None, *, mean_code=None, out=None):
+        """Return the loss over the rows of X and its gradient.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (layout.size,)
+            Parameters.
+        X : ndarray of shape (n, d)
+            The network's input.
+        target : tuple of ndarray of shape (n, d) and ndarray of int of shape (n,)
+            What to reconstruct, and the classes, from 0.
+        sample_weight : ndarray of shape (n,), optional
+            Non-negative weights, not all zero.
+        mean_code : None
+            Not used.
+        out : ndarray of shape (layout.size,), optional
+            Where to write the gradient.
+
+        Returns
+        -------
+        value : float
+            Weighted mean over the rows, plus the weight decay.
+        grad : ndarray of shape (layout.size,)
+            Its gradient.
+        """
+        out = ops.empty_like(theta) if out is None else out
+        blocks, grads = self.layout.views(theta), self.layout.views(out)
+        P, Q = blocks["P"], blocks["Q"]
+        value, (gate, Z, U, H, D, E) = self._forward(blocks, X, target, sample_weight)
+        members = ops.empty((len(X), len(blocks["f"])), dtype=theta.dtype)
+        ops.one_hot(target[1], members)
+        ops.matmul((D * gate).T, E, out=grads["P"])
+        dgated = ops.matmul(E, P.T)
+        dD = dgated * gate
+        dU = self.activation.backward(U, H, ops.matmul(dD, Q))
+        ops.matmul(dD.T, H, out=grads["Q"])
+        ops.add(grads["Q"], ops.matmul((Z * gate).T, dU), out=grads["Q"])
+        dG = ops.matmul(dU, Q.T)
+        ops.matmul(members.T, dgated * D + dG * Z, out=grads["f"])
+        ops.add(grads["P"], ops.matmul((dG * gate).T, X), out=grads["P"])
+        if "b" in grads:
+            ops.matmul(members.T, dU, out=grads["b"])
+        ops.matmul(members.T, E, out=grads["c"])
+        if self.l2 > 0.0:
+            for name in self.weights:
+                ops.add_scaled_rows(grads[name], self.l2, blocks[name])
+        return value, out
+
+    def value(self, theta, X, target, sample_weight=None, *, mean_code=None):
+        """Return the loss over the rows of X."""
+        return self._forward(self.layout.views(theta), X, target, sample_weight)[0]
+
+    def project_gradient(self, theta, grad):
+        """Set the gradient of the frozen blocks to zero, in place."""
+        grads = self.layout.views(grad)
+        for name in self.frozen:
+            grads[name].fill(0.0)
+
+    def pull_back(self, free, grad):
+        """Return the gradient, zero in the frozen blocks."""
+        result = grad.copy()
+        self.project_gradient(free, result)
+        return result
+
+    def _forward(self, blocks, X, target, sample_weight):
+        """Return the loss, and the gates, the factors' responses, U, H, the factors of the output, the residual."""
+        clean, labels = target
+        gate = blocks["f"][labels]
+        Z = ops.matmul(X, blocks["P"].T)
+        U = ops.matmul(Z * gate, blocks["Q"])
+        if "b" in blocks:
+            ops.add(U, blocks["b"][labels], out=U)
+        H = self.activation.value(U)
+        D = ops.matmul(H, blocks["Q"].T)
+        A = ops.matmul(D * gate, blocks["P"])
+        ops.add(A, blocks["c"][labels], out=A)
+        loss = self.visible.loss_and_residual(A, clean, row_weight(X, sample_weight))
+        decay = 0.5 * self.l2 * sum(ops.sum_squares(blocks[name]) for name in self.weights) if self.l2 else 0.0
+        return loss + decay, (gate, Z, U, H, D, A)

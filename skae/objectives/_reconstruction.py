@@ -3,6 +3,7 @@
 import functools
 
 from skae import _ops as ops
+from skae.objectives._constrained import Constrained
 from skae.penalties import check_compatible
 from skae.visible import VISIBLE
 
@@ -70,7 +71,7 @@ class Gradient:
         self.U, self.W, self.V = U, W, V
 
 
-class Reconstruction:
+class Reconstruction(Constrained):
     """Mean loss of the reconstruction r(x) = output(V^T h(W x + b) + c), plus penalties.
 
     ::
@@ -189,41 +190,6 @@ class Reconstruction:
         if sample_weight is None:
             return H.mean(axis=0)
         return sample_weight @ H / sample_weight.sum()
-
-    def project(self, theta):
-        """Apply the constraint to `theta`, in place."""
-        if self.constraint is not None:
-            self.constraint.project(self._constrained(theta))
-
-    def project_gradient(self, theta, grad):
-        """Remove from `grad`, in place, what the constraint does not let change `theta`."""
-        if self.constraint is not None:
-            self.constraint.tangent(self._constrained(theta), self._constrained(grad))
-
-    def parametrize(self, free):
-        """Return the `theta` that meets the constraint, for an unconstrained vector `free`."""
-        theta = free.copy()
-        if self.constraint is not None:
-            self._constrained(theta)[...] = self.constraint.parametrize(self._constrained(free))
-        return theta
-
-    def pull_back(self, free, grad):
-        """Return the gradient with respect to `free`, given the one with respect to `parametrize(free)`."""
-        result = grad.copy()
-        if self.constraint is not None:
-            self._constrained(result)[...] = self.constraint.pull_back(self._constrained(free), self._constrained(grad))
-        return result
-
-    def free(self, theta):
-        """Return an unconstrained vector whose `parametrize` is `theta`."""
-        free = theta.copy()
-        if self.constraint is not None:
-            self._constrained(free)[...] = self.constraint.free(self._constrained(theta))
-        return free
-
-    def _constrained(self, theta):
-        """The constrained block of a flat vector, as a view."""
-        return self.layout.views(theta)[self.constraint.block]
 
     def _pre_activations(self, blocks, X):
         """U = X W^T + b, shape (n, k), in a scratch array."""
