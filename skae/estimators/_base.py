@@ -6,6 +6,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.metaestimators import available_if
 
 from skae._sklearn_compat import (
@@ -29,10 +30,11 @@ from skae.estimators._threads import blas_threads
 from skae.estimators._training import (
     Printer,
     ValidationMonitor,
+    convergence_problem,
     final_loss,
     seed_of,
     unchanged_on_error,
-    warn_unless_converged,
+    warn,
 )
 from skae.objectives import Reconstruction
 from skae.parameters import INITIALIZATIONS, Layout, MaxNorm, Sample, UnitNorm, initial_parameters
@@ -147,23 +149,34 @@ class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
             If X or the parameters are not usable, or training diverges; the estimator is then as before.
         """
         with unchanged_on_error(self):
-            X, sample_weight, rows = self._validate_training(X, sample_weight, reset=True, ensure_min_samples=2)
-            objectives = [self._objective(X.shape[1], penalty) for penalty in self._penalties()]
-            self.n_samples_seen_, self.mean_, self.var_ = moments(X, sample_weight, rows)
-            self._unit = self._data_unit()
-            self._range = self._feature_range(X, rows)
-            rng = np.random.default_rng(seed_of(self.random_state))
-            train, validation = self._split(X, sample_weight, rows, rng)
-            theta = self._start(objectives[-1], train, X.dtype, rng, continued=self.warm_start)
-            with blas_threads(train.rows_per_batch * X.shape[1] * self.n_components):
-                theta, results = self._minimize(objectives, theta, train, validation, rng)
-            self._set_parameters(objectives[-1], theta)
-            self.loss_ = self._unit**2 * final_loss(objectives[-1], theta, train, rng)
-            self._diagnose(objectives[-1], theta, train, rng)
-            self._optimizer_state = self._random_stream = None
-            self._n_rows_seen = X.shape[0] if rows is None else len(rows)
-            warn_unless_converged(self, results[-1], continued=self.warm_start or len(results) > 1)
+            problem = self._fit(X, sample_weight)
+            if problem is not None:
+                warn(problem, ConvergenceWarning)
         return self
+
+    def _fit(self, X, sample_weight, train=True):
+        """Fit, or only start where `train` is false; return what is wrong with the convergence, or None."""
+        X, sample_weight, rows = self._validate_training(X, sample_weight, reset=True, ensure_min_samples=2)
+        objectives = [self._objective(X.shape[1], penalty) for penalty in self._penalties()]
+        self.n_samples_seen_, self.mean_, self.var_ = moments(X, sample_weight, rows)
+        self._unit = self._data_unit()
+        self._range = self._feature_range(X, rows)
+        rng = np.random.default_rng(seed_of(self.random_state))
+        batches, validation = self._split(X, sample_weight, rows, rng)
+        theta = self._start(objectives[-1], batches, X.dtype, rng, continued=self.warm_start)
+        results = []
+        with blas_threads(batches.rows_per_batch * X.shape[1] * self.n_components):
+            if train:
+                theta, results = self._minimize(objectives, theta, batches, validation, rng)
+        self._set_parameters(objectives[-1], theta)
+        self.loss_ = self._unit**2 * final_loss(objectives[-1], theta, batches, rng)
+        self._diagnose(objectives[-1], theta, batches, rng)
+        self._optimizer_state = self._random_stream = None
+        self._n_rows_seen = X.shape[0] if rows is None else len(rows)
+        if not train:
+            self.n_iter_, self.loss_curve_, self.validation_loss_curve_ = 0, np.empty(0), None
+            return None
+        return convergence_problem(self, results[-1], continued=self.warm_start or len(results) > 1)
 
     def _minimize(self, objectives, theta, train, validation, rng):
         """Minimise one objective after the other and set the curves; return the parameters and the solver's results.

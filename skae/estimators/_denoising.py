@@ -1,7 +1,6 @@
 """DenoisingAutoencoder and MarginalizedDenoisingAutoencoder."""
 
 import functools
-import warnings
 from numbers import Real
 
 import numpy as np
@@ -11,6 +10,7 @@ from skae._sklearn_compat import Interval, InvalidParameterError, StrOptions
 from skae.corruption import Corruption, Gaussian, as_corruption
 from skae.estimators._base import BaseAutoencoder
 from skae.estimators._docs import fill_parameters
+from skae.estimators._training import warn
 from skae.objectives import FirstOrder, SecondOrder
 from skae.penalties import Marginalized
 
@@ -194,12 +194,11 @@ class DenoisingAutoencoder(BaseAutoencoder):
     def _diagnose(self, objective, theta, batches, rng, partial=False):
         """Warn where the second-order expansion has left what it expands, a loss that cannot be negative."""
         if self.approximation == "second_order" and self.loss_ < 0.0:
-            warnings.warn(
+            warn(
                 f"{type(self).__name__}: the second-order expansion has fallen to {self.loss_:.4g}, while no denoising "
                 "loss is negative; use a lower noise_level, approximation='sampled' or, against weights that run away, "
                 "tied weights with a weight constraint",
                 ConvergenceWarning,
-                stacklevel=4,
             )
 
 

@@ -1,11 +1,11 @@
 """What happens around a fit: roll-back, seeds, validation loss, a line per epoch, warnings."""
 
 import contextlib
+import sys
 import time
 import warnings
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from skae.solvers._progress import Plateau, check_finite, total_weight
@@ -143,8 +143,8 @@ def _weighted_mean(batches, rng, function):
     return total / mass
 
 
-def warn_unless_converged(estimator, result, continued):
-    """Warn where a fit has come to little: the first of the reasons that applies, and what to do about it.
+def convergence_problem(estimator, result, continued):
+    """Say where a fit has come to little, and what to do about it: the first of the reasons that applies, or None.
 
     Parameters
     ----------
@@ -158,8 +158,16 @@ def warn_unless_converged(estimator, result, continued):
     for reason in (_no_better_than_mean, _not_falling, _still_falling):
         text = reason(estimator, result, continued)
         if text:
-            warnings.warn(f"{type(estimator).__name__}: {text}", ConvergenceWarning, stacklevel=4)
-            return
+            return f"{type(estimator).__name__}: {text}"
+    return None
+
+
+def warn(text, category=UserWarning):
+    """Warn at the line of the user's that has led here: the last one outside skae and scikit-learn."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(("skae.", "sklearn.")):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(text, category, stacklevel=level)
 
 
 def _no_better_than_mean(estimator, result, continued):

@@ -1,6 +1,5 @@
 """PCAWhitener and ContrastNormalizer: what goes before an autoencoder."""
 
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -17,7 +16,7 @@ from skae._sklearn_compat import (
 )
 from skae.estimators._batches import checked_weight, merge_moments, moments, row_blocks, value_range
 from skae.estimators._principal import Factor, principal_components
-from skae.estimators._training import unchanged_on_error
+from skae.estimators._training import unchanged_on_error, warn
 
 DTYPES = [np.float64, np.float32]
 
@@ -205,11 +204,9 @@ class PCAWhitener(TransformerMixin, BaseEstimator):
             return Factor(self._factor)
         squares = self.explained_variance_ * self._denominator()
         if self._has_cut:
-            warnings.warn(
+            warn(
                 f"PCAWhitener: the fit that partial_fit continues kept {self.n_components_} components only; what "
                 "it dropped counts as zero. Use partial_fit from the first rows on for an exact result",
-                UserWarning,
-                stacklevel=4,
             )
         return Factor(np.sqrt(squares)[:, None] * self.components_.astype(np.float64))
 
