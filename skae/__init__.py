@@ -1,6 +1,7 @@
 """Regularized autoencoders with an analytic energy, for scikit-learn."""
 
 from skae.estimators import (
+    ClassSpecificAEClassifier,
     ContractiveAutoencoder,
     ContrastNormalizer,
     DenoisingAutoencoder,
@@ -16,6 +17,7 @@ from skae.estimators import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "ClassSpecificAEClassifier",
     "ContractiveAutoencoder",
     "ContrastNormalizer",
     "DenoisingAutoencoder",

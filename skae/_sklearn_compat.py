@@ -3,6 +3,7 @@
 from sklearn.base import _fit_context
 from sklearn.ensemble._base import _set_random_states
 from sklearn.utils._param_validation import HasMethods, Interval, InvalidParameterError, RealNotInt, StrOptions
+from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import _check_feature_names_in, _check_sample_weight, validate_data
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "RealNotInt",
     "StrOptions",
     "_check_feature_names_in",
+    "_check_partial_fit_first_call",
     "_check_sample_weight",
     "_fit_context",
     "_set_random_states",

@@ -14,6 +14,7 @@ __all__ = [
     "MaxNorm",
     "Sample",
     "UnitNorm",
+    "initial_biases",
     "initial_parameters",
     "initial_weights",
 ]
@@ -299,12 +300,28 @@ def initial_parameters(layout, init, sample, activation, visible, rng, dtype, co
         blocks["V"] = blocks["W"].copy()
     if constraint is not None:
         constraint.project(blocks[constraint.block])
-    blocks["b"] = _edges(activation, len(blocks["W"])) - blocks["W"] @ sample.mean if "b" in layout else 0.0
-    H = activation.value(sample.X @ blocks["W"].T + blocks["b"])  # (m, k)
-    offset = (sample.weight @ H / sample.weight.sum()) @ blocks.get("V", blocks["W"])
+    blocks["b"], blocks["c"] = initial_biases(
+        blocks["W"], blocks.get("V", blocks["W"]), sample, activation, visible, hidden_bias="b" in layout
+    )
+    return layout.pack(dtype, **{name: blocks[name] for name in layout.shapes})
+
+
+def initial_biases(W, V, sample, activation, visible, hidden_bias=True):
+    """Return the starting hidden biases (k,), 0 where there are none, and visible biases (d,).
+
+    Parameters
+    ----------
+    W, V : ndarray of shape (k, d)
+        Encoder and decoder.
+    sample, activation, visible
+        See `initial_parameters`.
+    hidden_bias : bool, default=True
+        Whether the hidden units have a bias.
+    """
+    b = _edges(activation, len(W)) - W @ sample.mean if hidden_bias else 0.0
+    H = activation.value(sample.X @ W.T + b)  # (m, k)
     mean = sample.mean
     if visible == "bernoulli":
         p = np.clip(mean, 0.01, 0.99)
         mean = np.log(p / (1.0 - p))
-    blocks["c"] = mean - offset
-    return layout.pack(dtype, **{name: blocks[name] for name in layout.shapes})
+    return b, mean - (sample.weight @ H / sample.weight.sum()) @ V

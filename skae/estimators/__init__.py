@@ -1,5 +1,6 @@
 """scikit-learn estimators."""
 
+from skae.estimators._classifier import ClassSpecificAEClassifier
 from skae.estimators._contractive import ContractiveAutoencoder
 from skae.estimators._denoising import DenoisingAutoencoder, MarginalizedDenoisingAutoencoder
 from skae.estimators._outlier import EnergyOutlierDetector
@@ -10,6 +11,7 @@ from skae.estimators._whitening import ContrastNormalizer, PCAWhitener
 from skae.estimators._zero_bias import ZeroBiasAutoencoder
 
 __all__ = [
+    "ClassSpecificAEClassifier",
     "ContractiveAutoencoder",
     "ContrastNormalizer",
     "DenoisingAutoencoder",

@@ -27,9 +27,8 @@ from skae.estimators._batches import (
 )
 from skae.estimators._prediction import DTYPES, AutoencoderPrediction
 from skae.estimators._threads import blas_threads
+from skae.estimators._trainable import Trainable
 from skae.estimators._training import (
-    Printer,
-    ValidationMonitor,
     convergence_problem,
     final_loss,
     seed_of,
@@ -39,10 +38,8 @@ from skae.estimators._training import (
 from skae.objectives import Reconstruction
 from skae.parameters import INITIALIZATIONS, Layout, MaxNorm, Sample, UnitNorm, initial_parameters
 from skae.penalties import L2, check_compatible
-from skae.solvers import LBFGS, SCHEDULES, SGD, UPDATE_RULES, Stochastic
 from skae.visible import VISIBLE
 
-_AUTO_BATCH_SIZE = 100
 # The start looks at so many rows, and at no more elements than that if it can.
 _SAMPLE_ROWS = 2000
 _SAMPLE_ELEMENTS = 2**22
@@ -53,7 +50,7 @@ def _can_continue(estimator):
     return estimator.solver != "lbfgs"
 
 
-class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
+class BaseAutoencoder(Trainable, AutoencoderPrediction, BaseEstimator):
     """Base class of the autoencoders; see `skae.objectives.Reconstruction` for the model and its letters.
 
     A subclass has an ``__init__`` with its parameters, and says what differs by overriding `_hidden_bias`,
@@ -72,21 +69,8 @@ class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
         "visible": [StrOptions(set(VISIBLE))],
         "encoding": [StrOptions({"natural", "rectified", "rectified_bias", "linear"})],
         "init": [StrOptions(set(INITIALIZATIONS))],
-        "solver": [StrOptions({*UPDATE_RULES, "lbfgs"})],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [StrOptions(set(SCHEDULES))],
-        "learning_rate_init": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
-        "momentum": [Interval(Real, 0, 1, closed="left")],
-        "nesterovs_momentum": ["boolean"],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "shuffle": ["boolean"],
+        **Trainable._parameter_constraints,
         "warm_start": ["boolean"],
-        "verbose": ["verbose"],
-        "random_state": ["random_state"],
     }
 
     # -- what the subclasses say
@@ -307,9 +291,6 @@ class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
             self._batches(X, sample_weight, np.sort(order[:n_validation]), block, False, noise_seed=seeds[1]),
         )
 
-    def _batch_size(self):
-        return _AUTO_BATCH_SIZE if self.batch_size == "auto" else self.batch_size
-
     def _objective(self, n_features, penalty):
         """Build the objective from the parameters."""
         activation, tied = self._training_activation(), self._tied()
@@ -366,41 +347,6 @@ class BaseAutoencoder(AutoencoderPrediction, BaseEstimator):
         theta = layout.pack(dtype, **{name: blocks[name] for name in layout.shapes})
         objective.project(theta)
         return theta
-
-    def _solver(self, max_iter=None, schedule=None):
-        """The solver that the parameters describe."""
-        options = {
-            "max_iter": self.max_iter if max_iter is None else max_iter,
-            "tol": 0.0 if self.early_stopping else float(self.tol),
-            "n_iter_no_change": self.n_iter_no_change,
-        }
-        if self.solver == "lbfgs":
-            return LBFGS(**options)
-        rule = (
-            SGD(momentum=float(self.momentum), nesterov=bool(self.nesterovs_momentum))
-            if self.solver == "sgd"
-            else UPDATE_RULES[self.solver]()
-        )
-        rate = None if self.learning_rate_init == "auto" else float(self.learning_rate_init)
-        return Stochastic(rule, schedule=schedule or self.learning_rate, learning_rate=rate, **options)
-
-    def _watch(self, objective, validation, rng):
-        """What follows the validation loss, or None."""
-        if validation is None:
-            return None
-        return ValidationMonitor(objective, validation, rng, float(self.tol), self.n_iter_no_change)
-
-    def _on_epoch(self, watch, stage):
-        """What is called after each epoch; its answer says whether to stop."""
-        printer = Printer(f"[{type(self).__name__}]{stage}", watch) if self.verbose else None
-
-        def on_epoch(epoch):
-            stop = watch is not None and watch(epoch)
-            if printer is not None:
-                printer(epoch)
-            return stop
-
-        return on_epoch
 
     def _set_parameters(self, objective, theta):
         """Set the fitted parameters, as arrays of their own."""

@@ -1,0 +1,164 @@
+"""The autoencoders of several classes: trained one by one, or all at once with shared factors."""
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.utils.parallel import Parallel, delayed
+
+from skae.estimators._batches import Batches
+from skae.estimators._threads import blas_threads
+from skae.estimators._training import final_loss
+from skae.objectives import FactoredReconstruction
+from skae.parameters import Layout, Sample, initial_biases, initial_weights
+
+# The start of the factored model looks at so many rows of a class.
+_SAMPLE_ROWS = 500
+
+
+def stacked(estimators):
+    """Return the parameters of fitted autoencoders, by block: W (K, k, d), c (K, d), and b (K, k) if there is one."""
+    blocks = {
+        "W": np.stack([each.components_ for each in estimators]),
+        "c": np.stack([each.intercept_visible_ for each in estimators]),
+    }
+    if estimators[0]._hidden_bias:
+        blocks["b"] = np.stack([each.intercept_hidden_ for each in estimators])
+    return blocks
+
+
+def with_parameters(estimator, blocks, j):
+    """Return a copy of a fitted autoencoder, with the parameters of one class of `stacked` blocks."""
+    copied = shallow_copy(estimator)
+    copied.components_, copied.intercept_visible_ = blocks["W"][j].copy(), blocks["c"][j].copy()
+    if "b" in blocks:
+        copied.intercept_hidden_ = blocks["b"][j].copy()
+    return copied
+
+
+def shallow_copy(estimator):
+    """Return a copy that shares its arrays, which are replaced in training and never written to."""
+    copied = clone(estimator)
+    vars(copied).update(vars(estimator))
+    return copied
+
+
+def fit_each(template, X, labels, weight, names, train, n_jobs):
+    """Fit a clone of an autoencoder to each class, in parallel.
+
+    Parameters
+    ----------
+    template : BaseAutoencoder
+        Not changed.
+    X : ndarray or CSR matrix of shape (n, d)
+        Rows.
+    labels : ndarray of int of shape (n,)
+        Their classes, from 0; each has a row.
+    weight : ndarray of shape (n,) or None
+        Their weights.
+    names : sequence of str
+        Names of the classes, for messages.
+    train : bool
+        Whether to train, or to start only.
+    n_jobs : int or None
+        As in joblib.
+
+    Returns
+    -------
+    estimators : list of BaseAutoencoder
+        Fitted, one a class.
+    problems : list of str
+        What is wrong with the convergence.
+    """
+    parallel = Parallel(n_jobs=n_jobs)
+    several = parallel.n_jobs not in (None, 1)
+    results = parallel(
+        delayed(_fit_one)(clone(template), *rows_of(X, labels == j, weight), name, train, several)
+        for j, name in enumerate(names)
+    )
+    estimators, problems = zip(*results, strict=True)
+    return list(estimators), [f"class {name}: {text}" for name, text in zip(names, problems, strict=True) if text]
+
+
+def _fit_one(estimator, X, weight, name, train, several):
+    """Fit one; return it and what is wrong with its convergence. Where several are, each has one BLAS thread."""
+    try:
+        with blas_threads(0.0 if several else np.inf):
+            return estimator, estimator._fit(X, weight, train)
+    except ValueError as error:
+        error.args = (f"class {name}: {error}",)
+        raise
+
+
+def rows_of(X, chosen, weight):
+    """Return the chosen rows of X and their weights (None for None); a single row counts as two halves."""
+    rows = X[chosen]
+    weight = None if weight is None else weight[chosen]
+    if rows.shape[0] == 1:
+        rows = sparse.vstack([rows, rows], format="csr") if sparse.issparse(rows) else np.concatenate([rows, rows])
+        weight = np.repeat(0.5 if weight is None else 0.5 * weight, 2)
+    return rows, weight
+
+
+def fit_factored(template, n_factors, X, labels, weight, names, train, rng):
+    """Fit autoencoders that share their factors, to all classes at once (ENERGY 4.1).
+
+    Parameters
+    ----------
+    template, X, labels, weight, names, train
+        As in `fit_each`.
+    n_factors : int
+        Number of factors F.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    estimators : list of BaseAutoencoder
+        Fitted, one a class, with W_j = Q^T diag(f_j) P.
+    factors : dict of ndarray
+        P (F, d), Q (F, k) and f (K, F).
+    """
+    pooled = clone(template).set_params(n_components=n_factors)
+    pooled._fit(X, weight, train=False)
+    nowhere = Sample(np.zeros((1, template.n_components)), np.ones(1), np.zeros(template.n_components))
+    factors = {
+        "P": pooled.components_,
+        "Q": initial_weights("glorot", n_factors, nowhere, rng),
+        "f": np.ones((len(names), n_factors)),
+    }
+    return train_factored(template, factors, X, labels, weight, names, train, rng)
+
+
+def train_factored(template, factors, X, labels, weight, names, train, rng, frozen=()):
+    """Train from given factors, some of which may be frozen; see `fit_factored`."""
+    estimators, _ = fit_each(template, X, labels, weight, names, train=False, n_jobs=None)
+    W, activation = products(factors), template._training_activation()
+    starts = []
+    for j, each in enumerate(estimators):
+        rows = Batches(X, weight, np.flatnonzero(labels == j), _SAMPLE_ROWS, shuffle=False).sample(_SAMPLE_ROWS, rng)
+        starts.append(initial_biases(W[j], W[j], Sample(*rows, each.mean_), activation, template.visible))
+    b, c = map(np.stack, zip(*starts, strict=True))
+    layout = Layout(**{name: block.shape for name, block in factors.items()}, b=b.shape, c=c.shape)
+    objective = FactoredReconstruction(layout, activation, visible=template.visible, l2=template.l2, frozen=frozen)
+    theta, curve = layout.pack(X.dtype, **factors, b=b, c=c), np.empty(0)
+    trained = clone(template)
+    trained._range = trained._feature_range(X, None)
+    trained._unit = 1.0
+    batches, _ = trained._split(X, weight, None, rng)
+    batches.labels, batches.paired = labels, True
+    if train:
+        with blas_threads(batches.rows_per_batch * X.shape[1] * len(factors["P"])):
+            result = trained._solver().minimize(objective, theta, batches, rng, on_epoch=trained._on_epoch(None, ""))
+        theta, curve = result.theta, result.loss_curve
+    blocks = {name: view.copy() for name, view in layout.views(theta).items()}
+    blocks["W"] = products(blocks)
+    estimators = [with_parameters(each, blocks, j) for j, each in enumerate(estimators)]
+    loss = final_loss(objective, theta, batches, rng)
+    for each in estimators:
+        each.loss_, each.loss_curve_, each.n_iter_ = loss, curve, len(curve)
+    return estimators, {name: blocks[name] for name in factors}
+
+
+def products(factors):
+    """Return W_j = Q^T diag(f_j) P of all classes, shape (K, k, d) (ENERGY eq. 48)."""
+    return np.stack([(factors["Q"] * gate[:, None]).T @ factors["P"] for gate in factors["f"]])

@@ -1,0 +1,859 @@
+"""ClassSpecificAEClassifier: one autoencoder per class, calibrated into a classifier."""
+
+from numbers import Integral, Real
+from types import MappingProxyType
+
+import numpy as np
+from scipy.special import logsumexp
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
+from sklearn.utils import compute_class_weight
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets, unique_labels
+from sklearn.utils.validation import check_is_fitted
+
+from skae._sklearn_compat import (
+    Interval,
+    InvalidParameterError,
+    StrOptions,
+    _check_feature_names_in,
+    _check_partial_fit_first_call,
+    _fit_context,
+    _set_random_states,
+    validate_data,
+)
+from skae.corruption import Corruption, as_corruption
+from skae.estimators._base import BaseAutoencoder
+from skae.estimators._batches import Batches, block_rows, checked_weight, feature_range, row_blocks, value_range
+from skae.estimators._calibration import log_constants
+from skae.estimators._class_models import (
+    fit_each,
+    fit_factored,
+    products,
+    rows_of,
+    shallow_copy,
+    stacked,
+    train_factored,
+    with_parameters,
+)
+from skae.estimators._contractive import ContractiveAutoencoder
+from skae.estimators._denoising import DenoisingAutoencoder
+from skae.estimators._prediction import DTYPES
+from skae.estimators._threads import blas_threads
+from skae.estimators._trainable import Trainable
+from skae.estimators._training import final_loss, mean_value, seed_of, unchanged_on_error, warn
+from skae.objectives import Classification, FactoredClassification, Reconstruction
+from skae.objectives._classification import LOSSES
+from skae.parameters import Layout
+from skae.visible import VISIBLE
+
+# Hidden units of each autoencoder of the default.
+_N_UNITS = 100
+
+# What a call of `partial_fit` keeps of the information of those before: the autoencoders change under it.
+_MEMORY = 0.9
+# Of the constants, before any row: its inverse is the variance of a prior so wide that it matters for classes only
+# that a call has no rows of.
+_LEAST_INFORMATION = 1e-2
+
+
+def _has_probabilities(classifier):
+    """Whether the scores are log-odds."""
+    return classifier.loss == "log_loss" or classifier.method == "normalize"
+
+
+def _can_continue(classifier):
+    """Whether there are steps that `partial_fit` can continue."""
+    template = classifier.estimator
+    steps = classifier.solver != "lbfgs" and (template is None or template.solver != "lbfgs")
+    return steps and classifier.method != "energies" and classifier.n_factors is None
+
+
+class ClassSpecificAEClassifier(ClassifierMixin, TransformerMixin, Trainable, BaseEstimator):
+    """placeholder."""
+
+    _parameter_constraints: dict = {
+        "estimator": [BaseAutoencoder, None],
+        "method": [StrOptions({"finetune", "normalize", "energies"})],
+        "loss": [StrOptions(set(LOSSES))],
+        "l2": [Interval(Real, 0, None, closed="left")],
+        "pretrain": ["boolean"],
+        "n_factors": [Interval(Integral, 1, None, closed="left"), None],
+        "noise": [str, Corruption],
+        "noise_level": [Interval(Real, 0, None, closed="left")],
+        **Trainable._parameter_constraints,
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "n_jobs": [Integral, None],
+    }
+
+    # The autoencoders have been trained: the steps of fine-tuning are smaller than theirs.
+    _automatic_rates = MappingProxyType({"adam": 1e-3})
+
+    def __init__(
+        self,
+        estimator=None,
+        *,
+        method="finetune",
+        loss="log_loss",
+        l2=0.0,
+        pretrain=True,
+        n_factors=None,
+        noise="masking",
+        noise_level=0.0,
+        solver="adam",
+        batch_size="auto",
+        learning_rate="linear",
+        learning_rate_init="auto",
+        momentum=0.9,
+        nesterovs_momentum=True,
+        max_iter=30,
+        tol=1e-3,
+        n_iter_no_change=10,
+        early_stopping=False,
+        validation_fraction=0.1,
+        shuffle=True,
+        class_weight=None,
+        n_jobs=None,
+        verbose=0,
+        random_state=None,
+    ):
+        self.estimator = estimator
+        self.method = method
+        self.loss = loss
+        self.l2 = l2
+        self.pretrain = pretrain
+        self.n_factors = n_factors
+        self.noise = noise
+        self.noise_level = noise_level
+        self.solver = solver
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.shuffle = shuffle
+        self.class_weight = class_weight
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def set_params(self, **params):
+        """Set parameters, those of the autoencoder by ``estimator__name``.
+
+        Parameters
+        ----------
+        **params : dict
+            Names and values.
+
+        Returns
+        -------
+        self : object
+            The classifier.
+        """
+        nested = [name for name in params if name.startswith("estimator__")]
+        if nested and params.get("estimator", self.estimator) is None:
+            raise ValueError(
+                f"{nested[0]} is a parameter of the autoencoder, and estimator is None, the default one; give one: "
+                "ClassSpecificAEClassifier(ContractiveAutoencoder(100))"
+            )
+        return super().set_params(**params)
+
+    # -- fitting
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, sample_weight=None):
+        """Train the autoencoders, then what `method` says.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Training data. float32 and float64 keep their type.
+        y : array-like of shape (n_samples,)
+            Classes, at least two.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights; a zero weight is an absent row.
+
+        Returns
+        -------
+        self : object
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If the data or the parameters are not usable, or training diverges; the classifier is then as before.
+        """
+        with unchanged_on_error(self):
+            X, y, weight = self._validate_rows(X, y, sample_weight, reset=True)
+            self.classes_, labels = np.unique(y, return_inverse=True)
+            if len(self.classes_) < 2:
+                raise ValueError(f"the classifier needs rows of at least 2 classes, got 1 class: {self.classes_[0]!r}")
+            rng = np.random.default_rng(seed_of(self.random_state))
+            train, held_out = self._split(labels, rng)
+            template = self._template(rng)
+            self._fit_autoencoders(template, X[train], labels[train], _part(weight, train), rng)
+            self.class_log_constants_ = np.zeros(len(self.classes_))
+            supervised = self._supervised_weight(labels, weight)
+            self._calibrate(X[train], labels[train], _part(supervised, train))
+            self.validation_loss_curve_ = None
+            if self.method == "finetune":
+                self._finetune(X, labels, supervised, train, held_out, rng)
+            elif self.method == "energies":
+                self._fit_linear(X, labels, supervised)
+            self._set_medians(X[train], labels[train], _part(weight, train))
+            self._optimizer_state = self._random_stream = None
+        return self
+
+    @available_if(_can_continue)
+    @_fit_context(prefer_skip_nested_validation=False)
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Continue with some rows: a pass of each autoencoder over those of its class, then a supervised one.
+
+        The autoencoders of the classes in `y` take a pass each, as their own `partial_fit` does, unless
+        ``pretrain=False``; the constants take in what the rows tell; and with ``method="finetune"`` all parameters take
+        a pass of fine-tuning, at a constant learning rate. A class without rows so far has probability 0. Absent for
+        ``method="energies"``, with `n_factors`, and with the solver lbfgs.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Some rows.
+        y : array-like of shape (n_samples,)
+            Their classes.
+        classes : array-like of shape (n_classes,), default=None
+            All classes that will come; the first call needs them.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights; a zero weight is an absent row.
+
+        Returns
+        -------
+        self : object
+            The classifier.
+        """
+        if self.early_stopping:
+            raise ValueError("partial_fit sees no validation set: early_stopping must be False, got True")
+        with unchanged_on_error(self):
+            first = _check_partial_fit_first_call(self, classes)
+            X, y, weight = self._validate_rows(X, y, sample_weight, reset=first)
+            labels = self._labels_of(y)
+            seed, n_updates = getattr(self, "_random_stream", None) or (seed_of(self.random_state), 0)
+            rng = np.random.default_rng([seed, n_updates])
+            self._continue_autoencoders(X, labels, weight, rng, first)
+            supervised = self._supervised_weight(labels, weight)
+            self._continue_constants(X, labels, supervised)
+            seen = np.flatnonzero(np.isfinite(self.class_log_constants_))
+            batches = Batches(
+                X,
+                supervised,
+                None,
+                self._batch_size(),
+                self.shuffle,
+                corruption=self._corruption(X),
+                labels=np.searchsorted(seen, labels),
+            )
+            if self.method == "finetune":
+                objective, theta = self._model(X.dtype, seen)
+                with blas_threads(batches.rows_per_batch * objective.layout.size):
+                    result = self._solver(max_iter=1, schedule="constant").minimize(
+                        objective, theta, batches, rng, state=getattr(self, "_optimizer_state", None)
+                    )
+                self._set_model(objective, result.theta, seen)
+                self._optimizer_state = result.state
+            self._random_stream = seed, n_updates + len(batches)
+            scores = (self._relative_energies(X) + self.class_log_constants_)[:, seen]
+            self.loss_ = self._mean_loss(scores, np.searchsorted(seen, labels), supervised)
+            self.n_iter_ = 1 if first else self.n_iter_ + 1
+            self.loss_curve_ = np.append([] if first or self.loss_curve_ is None else self.loss_curve_, self.loss_)
+            self.validation_loss_curve_ = None
+            medians = _medians(self._energies(X) + self.class_log_constants_, labels, weight)
+            self.class_median_energies_ = np.where(np.isnan(medians), self.class_median_energies_, medians)
+        return self
+
+    def _labels_of(self, y):
+        """Return the labels from 0; refuse unknown ones."""
+        labels = np.searchsorted(self.classes_, y)
+        unknown = np.setdiff1d(y, self.classes_)
+        if len(unknown):
+            raise ValueError(
+                f"y has the labels {unknown.tolist()}, which are not among the classes {self.classes_.tolist()}; "
+                "add_class takes new ones"
+            )
+        return labels
+
+    def _continue_autoencoders(self, X, labels, weight, rng, first):
+        """Let the autoencoders of the classes in `labels` take a pass; start those of new classes."""
+        template = self._template(rng)
+        if first:
+            n_classes = len(self.classes_)
+            self.factors_ = self.factor_hidden_weights_ = self.class_factor_weights_ = None
+            self.class_log_constants_ = np.full(n_classes, -np.inf)
+            self.class_median_energies_ = np.full(n_classes, np.nan)
+            self._information = np.zeros((n_classes, n_classes))
+            start = clone(template)
+            start._fit(*rows_of(X, np.ones(len(labels), dtype=bool), weight), train=False)
+            self.estimators_ = [start] * n_classes
+        estimators = list(self.estimators_)
+        for j in np.unique(labels):
+            rows = rows_of(X, labels == j, weight)
+            if np.isfinite(self.class_log_constants_[j]):
+                if self.pretrain:
+                    estimators[j] = shallow_copy(estimators[j]).partial_fit(rows[0], sample_weight=rows[1])
+            elif self.pretrain:
+                estimators[j] = clone(template).partial_fit(rows[0], sample_weight=rows[1])
+            else:
+                estimators[j] = clone(template)
+                estimators[j]._fit(*rows, train=False)
+        self.estimators_ = estimators
+
+    def _continue_constants(self, X, labels, weight):
+        """Update the constants by what the rows tell; those of classes that are new start at the others' median."""
+        E, before = self._energies(X), self.class_log_constants_
+        constants = self._with_new_constants(E, labels, weight)
+        seen = np.flatnonzero(np.isfinite(constants))
+        information, within = self._information * _MEMORY, np.ix_(seen, seen)
+        precision = information[within]
+        if len(np.unique(labels)) < len(seen):
+            precision = precision + _LEAST_INFORMATION * (np.eye(len(seen)) - 1.0 / len(seen))
+        constants[seen], _, told = log_constants(
+            E[:, seen], np.searchsorted(seen, labels), weight, start=constants[seen], precision=precision
+        )
+        information[within] += told
+        constants[seen] -= constants[seen].mean()
+        moved = np.where(np.isfinite(before), constants, 0.0) - np.where(np.isfinite(before), before, 0.0)
+        self.class_median_energies_ = self.class_median_energies_ + moved
+        self.class_log_constants_, self._information = constants, information
+
+    def _with_new_constants(self, E, labels, weight):
+        """Return the constants; of a class that has none, it makes its median the mean of the others' medians."""
+        constants, medians = self.class_log_constants_.copy(), _medians(E, labels, weight)
+        old = np.isfinite(constants)
+        new = ~old & ~np.isnan(medians)
+        target = self.class_median_energies_[old].mean() if old.any() else 0.0
+        constants[new] = target - medians[new]
+        return constants
+
+    def add_class(self, X, y, sample_weight=None):
+        """Add one or more classes, without training those that there are.
+
+        The autoencoder of a new class is trained alone (with `n_factors`, its own factor weights and biases, on the
+        shared factors); the parameters of the others stay as they are, bit by bit. Only constants change: with rows of
+        all old classes too, all of them are fitted again by maximum likelihood; with rows of some, those of the new
+        classes; with none, a new class's constant makes its median calibrated energy on its own rows the mean of the
+        other classes' medians. The old classes' constants keep their mean.
+
+        After fine-tuning, the energies of the old classes are no longer those of models of their data, and a new class
+        fits among them less well than with ``method="normalize"``. ``method="energies"`` needs rows of all classes, to
+        train its linear classifier again.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Rows of the new class and, for the constants, rows of old ones.
+        y : array-like of shape (n_samples,)
+            Their classes. `classes_` stays sorted, so that columns may move.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights; a zero weight is an absent row.
+
+        Returns
+        -------
+        self : object
+            The classifier.
+        """
+        check_is_fitted(self)
+        self._validate_params()
+        with unchanged_on_error(self):
+            X, y, weight = self._validate_rows(X, y, sample_weight, reset=False)
+            old = self.classes_
+            self.classes_ = unique_labels(old, y)
+            added = ~np.isin(self.classes_, old)
+            if not added.any():
+                raise ValueError(f"y has no new class: {np.unique(y).tolist()} are all known")
+            labels = self._labels_of(y)
+            complete = len(np.unique(labels)) == len(self.classes_)
+            if self.method == "energies" and not complete:
+                raise ValueError(
+                    "method='energies' trains its linear classifier again, which needs rows of all classes; y has only "
+                    f"{np.unique(y).tolist()} of {self.classes_.tolist()}"
+                )
+            rng = np.random.default_rng(seed_of(self.random_state))
+            self._add_autoencoders(X, labels, weight, added, rng)
+            mean = self.class_log_constants_[np.isfinite(self.class_log_constants_)].mean()
+            self.class_log_constants_ = _expanded(self.class_log_constants_, added, -np.inf)
+            self.class_median_energies_ = _expanded(self.class_median_energies_, added, np.nan)
+            self._information = _expanded(_expanded(self._information, added, 0.0).T, added, 0.0).T
+            self._optimizer_state = None
+            E, supervised = self._energies(X), self._supervised_weight(labels, weight)
+            constants = self._with_new_constants(E, labels, weight)
+            if (~added[labels]).any():
+                constants, _, information = log_constants(
+                    E, labels, supervised, start=constants, free=None if complete else added
+                )
+                constants += mean - constants[~added].mean()
+                self._information = information if complete else self._information
+            moved = np.where(added, 0.0, constants - self.class_log_constants_)
+            medians = _medians(E + constants, labels, weight)
+            self.class_median_energies_ = np.where(np.isnan(medians), self.class_median_energies_ + moved, medians)
+            self.class_log_constants_ = constants
+            if self.method == "energies":
+                self._fit_linear(X, labels, supervised)
+        return self
+
+    def _add_autoencoders(self, X, labels, weight, added, rng):
+        """Train those of the new classes, and put them at their places."""
+        template = self._template(rng)
+        k = len(self.estimators_[0].components_)
+        if template.n_components != k:
+            raise ValueError(
+                f"a new class needs as many units as the others have, n_components={k}, got {template.n_components}"
+            )
+        new, kept = np.flatnonzero(added), iter(self.estimators_)
+        names = [repr(each) for each in self.classes_[new].tolist()]
+        own = np.isin(labels, new)
+        rows, own_weight, own_labels = X[own], _part(weight, own), np.searchsorted(new, labels[own])
+        if self.factors_ is None:
+            fitted, problems = fit_each(template, rows, own_labels, own_weight, names, self.pretrain, self.n_jobs)
+            _warn_of(problems)
+        else:
+            gates = np.tile(self.class_factor_weights_.mean(axis=0), (len(new), 1))
+            factors = {"P": self.factors_, "Q": self.factor_hidden_weights_, "f": gates}
+            fitted, factors = train_factored(
+                template, factors, rows, own_labels, own_weight, names, self.pretrain, rng, frozen=("P", "Q")
+            )
+            gates = _expanded(self.class_factor_weights_, added, 0.0)
+            gates[added] = factors["f"]
+            self.class_factor_weights_ = gates
+        fitted = iter(fitted)
+        self.estimators_ = [next(fitted if is_new else kept) for is_new in added]
+
+    # -- what fit consists of
+
+    def _validate_rows(self, X, y, sample_weight, reset):
+        """Return the rows of positive weight: X, y and their weights (None for None)."""
+        dtype = DTYPES if reset else np.result_type(self.estimators_[0].components_, np.float32)
+        X, y = validate_data(self, X, y, reset=reset, accept_sparse="csr", dtype=dtype)
+        check_classification_targets(y)
+        weight, rows = checked_weight(X, sample_weight)
+        return (X, y, weight) if rows is None else (X[rows], y[rows], weight[rows])
+
+    def _template(self, rng):
+        """Return the autoencoder to clone for each class, seeded alike for all: their order then does not matter."""
+        if self.estimator is None:
+            default = ContractiveAutoencoder if self.n_factors is None else DenoisingAutoencoder
+            template = default(_N_UNITS)
+        else:
+            template = clone(self.estimator)
+        template._validate_params()
+        if self.random_state is not None or self.estimator is None:
+            _set_random_states(template, int(rng.integers(2**31)))
+        self._check_template(template)
+        return template
+
+    def _check_template(self, template):
+        """Refuse an autoencoder without energy, or one that cannot share its factors."""
+        name = type(template).__name__
+        if not template._tied():
+            raise InvalidParameterError(
+                f"the estimator must have tied weights, to have an energy; got {name} with untied ones"
+            )
+        if not hasattr(template._activation(), "potential"):
+            raise InvalidParameterError(
+                f"the estimator must have an activation with a potential, which {template._activation().name!r} has not"
+            )
+        if self.n_factors is None:
+            return
+        plain = getattr(template._objective_class(), "func", None) is Reconstruction
+        for fulfilled, demand in (
+            (plain and all(each is None for each in template._penalties()), "no penalty"),
+            (template._hidden_bias, "a hidden bias"),
+            (self._constraint(template) is None, "weight_constraint=None"),
+            (not template.early_stopping, "early_stopping=False"),
+        ):
+            if not fulfilled:
+                raise InvalidParameterError(
+                    f"n_factors={self.n_factors} trains all classes at once, which needs an estimator with {demand} "
+                    f"(DenoisingAutoencoder, or ContractiveAutoencoder(alpha=0)), got {template}"
+                )
+
+    @staticmethod
+    def _constraint(template):
+        """The constraint on the autoencoder's weights, which fine-tuning keeps, or None."""
+        return template._constraint(True, template._penalties()[-1])
+
+    def _split(self, labels, rng):
+        """Return the rows to train on and, where an epoch is to be chosen, those to choose it by (else None)."""
+        everything = np.arange(len(labels))
+        if not (self.early_stopping and self.method == "finetune"):
+            return slice(None), None
+        order = rng.permutation(len(labels))
+        held_out = []
+        for j in range(labels.max() + 1):
+            rows = order[labels[order] == j]
+            held_out.append(rows[: min(round(self.validation_fraction * len(rows)), len(rows) - 1)])
+        held_out = np.sort(np.concatenate(held_out))
+        if not len(held_out):
+            raise ValueError(
+                f"validation_fraction={self.validation_fraction} of {len(labels)} rows, class by class, leaves none to "
+                "choose the epoch by"
+            )
+        return np.setdiff1d(everything, held_out), held_out
+
+    def _fit_autoencoders(self, template, X, labels, weight, rng):
+        """Train, or start, the autoencoders of all classes."""
+        names = [repr(each) for each in self.classes_.tolist()]
+        self.factors_ = self.factor_hidden_weights_ = self.class_factor_weights_ = None
+        if self.n_factors is not None:
+            self.estimators_, factors = fit_factored(
+                template, self.n_factors, X, labels, weight, names, self.pretrain, rng
+            )
+            self._set_factors(factors)
+            return
+        self.estimators_, problems = fit_each(template, X, labels, weight, names, self.pretrain, self.n_jobs)
+        _warn_of(problems)
+
+    def _set_factors(self, blocks):
+        self.factors_, self.factor_hidden_weights_, self.class_factor_weights_ = (blocks[name] for name in "PQf")
+
+    def _supervised_weight(self, labels, weight):
+        """Weights of the rows in the supervised phase, or None."""
+        if self.class_weight is None:
+            return weight
+        if self.class_weight == "balanced":
+            counts = np.bincount(labels, weight, len(self.classes_))
+            of_class = counts.sum() / (len(counts) * counts)
+        else:
+            of_class = compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_)
+        supervised = of_class[labels] if weight is None else of_class[labels] * weight
+        if not (supervised >= 0.0).all() or not supervised.any():
+            raise ValueError(f"class_weight must not be negative, nor zero for all classes, got {self.class_weight}")
+        return supervised
+
+    def _calibrate(self, X, labels, weight):
+        """Set the constants by maximum likelihood (ENERGY eq. 45)."""
+        E = self._energies(X)
+        C, n_iter, self._information = log_constants(E, labels, weight)
+        self.class_log_constants_, self.n_iter_, self.loss_curve_ = C, max(n_iter, 1), None
+        self.loss_ = self._mean_loss(E + C, labels, weight)
+
+    def _finetune(self, X, labels, weight, train, held_out, rng):
+        """Minimise the loss of the scores in all parameters."""
+        objective, theta = self._model(X.dtype)
+        lbfgs = self.solver == "lbfgs"
+        block = block_rows(max(X.shape[1], objective.layout.size // X.shape[1]))
+        batch_size, shuffle = (block, False) if lbfgs else (self._batch_size(), self.shuffle)
+        seed = int(rng.integers(2**63)) if lbfgs else None
+        rows = None if held_out is None else train
+        batches = Batches(
+            X, weight, rows, batch_size, shuffle, corruption=self._corruption(X), noise_seed=seed, labels=labels
+        )
+        clean = Batches(X, weight, rows, block, shuffle=False, labels=labels)
+        watch = None
+        if held_out is not None:
+            watch = self._watch(objective, Batches(X, weight, held_out, block, shuffle=False, labels=labels), rng)
+            watch.consider(theta)
+        start = mean_value(objective, theta, clean, rng)
+        with blas_threads(batches.rows_per_batch * objective.layout.size):
+            result = self._solver().minimize(objective, theta, batches, rng, on_epoch=self._on_epoch(watch, ""))
+        theta = result.theta if watch is None else watch.best_theta
+        self.loss_ = final_loss(objective, theta, clean, rng)
+        self.n_iter_, self.loss_curve_ = result.n_iter, result.loss_curve
+        self.validation_loss_curve_ = None if watch is None else np.array(watch.curve)
+        self._set_model(objective, theta)
+        if self.loss_ > start:
+            warn(
+                f"{type(self).__name__}: fine-tuning has raised the loss, from {start:.4g} to {self.loss_:.4g}; bring "
+                "the features to a common scale near 1 (StandardScaler, PCAWhitener), use a lower learning_rate_init "
+                "or noise_level, or train longer",
+                ConvergenceWarning,
+            )
+
+    def _corruption(self, X):
+        """What is done to the input in fine-tuning, or None."""
+        corruption = as_corruption(self.noise, self.noise_level)
+        if corruption.level == 0.0:
+            return None
+        if not corruption.uses_range:
+            return corruption.apply
+        low, high = (bound.astype(X.dtype) for bound in feature_range(X))
+        return lambda X, rng, out: corruption.apply(X, rng, out, low=low, high=high)
+
+    def _fit_linear(self, X, labels, weight):
+        """Train a linear classifier on the energies."""
+        E = self._energies(X).astype(np.float64)
+        mass = len(labels) if weight is None else weight.sum()
+        strength = 1.0 / (self.l2 * mass) if self.l2 > 0.0 else np.inf
+        if self.loss == "log_loss":
+            linear = LogisticRegression(C=strength, max_iter=10_000, tol=1e-6)
+        else:
+            C = min(strength, 1e6)
+            linear = LinearSVC(multi_class="crammer_singer", C=C, max_iter=100_000, random_state=0)
+        step = type(linear).__name__.lower()
+        self.energy_classifier_ = make_pipeline(StandardScaler(), linear).fit(
+            E, labels, **{"standardscaler__sample_weight": weight, f"{step}__sample_weight": weight}
+        )
+        self.n_iter_ = int(np.max(linear.n_iter_))
+        self.loss_ = self._mean_loss(self._linear_scores(E), labels, weight)
+
+    def _mean_loss(self, scores, labels, weight):
+        """The mean loss of scores (n, K) in float64, which it overwrites."""
+        share = 1.0 / len(labels) if weight is None else (weight / weight.sum())[:, None]
+        return LOSSES[self.loss](scores, labels, share)
+
+    def _set_medians(self, X, labels, weight):
+        """Set the median calibrated energy of each class on its own rows."""
+        calibrated = self._energies(X) + self.class_log_constants_
+        self.class_median_energies_ = _medians(calibrated, labels, weight)
+
+    # -- the model
+
+    def _model(self, dtype, chosen=None):
+        """Return the objective of the supervised phase and its parameters, read from the public attributes.
+
+        `chosen` are the classes, all if None.
+        """
+        chosen = range(len(self.estimators_)) if chosen is None else chosen
+        estimators, constants = [self.estimators_[j] for j in chosen], self.class_log_constants_[list(chosen)]
+        blocks = {**stacked(estimators), "C": np.where(np.isfinite(constants), constants, 0.0)}
+        weights, objective_class = ("W",), Classification
+        if self.factors_ is not None:
+            weights, objective_class = ("P", "Q", "f"), FactoredClassification
+            factors = (self.factors_, self.factor_hidden_weights_, self.class_factor_weights_)
+            blocks.update(zip(weights, factors, strict=True))
+        layout = Layout(**{name: blocks[name].shape for name in (*weights, "b", "c", "C") if name in blocks})
+        first = estimators[0]
+        objective = objective_class(
+            layout,
+            [each._activation() for each in estimators],
+            visible=first.visible,
+            loss=self.loss,
+            l2=self.l2,
+            constraint=self._constraint(first),
+        )
+        return objective, layout.pack(dtype, **{name: blocks[name] for name in layout.shapes})
+
+    def _set_model(self, objective, theta, chosen=None):
+        """Set the public attributes from parameters; the constants sum to 0."""
+        blocks = {name: view.copy() for name, view in objective.layout.views(theta).items()}
+        if self.factors_ is not None:
+            self._set_factors(blocks)
+            blocks["W"] = products(blocks)
+        chosen = range(len(self.estimators_)) if chosen is None else chosen
+        estimators, constants = list(self.estimators_), self.class_log_constants_.copy()
+        for i, j in enumerate(chosen):
+            estimators[j] = with_parameters(estimators[j], blocks, i)
+        constants[list(chosen)] = blocks["C"] - blocks["C"].mean(dtype=np.float64)
+        self.estimators_, self.class_log_constants_ = estimators, constants
+
+    def _relative_energies(self, X):
+        """E_j(x) less what is the same for all classes, shape (n, K), in X's dtype."""
+        objective, theta = self._model(X.dtype)
+        objective.layout.views(theta)["C"].fill(0.0)
+        out = np.empty((X.shape[0], len(self.estimators_)), dtype=X.dtype)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for rows, block in row_blocks(X, len(self.estimators_) * len(self.estimators_[0].components_)):
+                out[rows] = objective.scores(theta, block)
+        return _finite(out, X)
+
+    def _energies(self, X):
+        """E_j(x), shape (n, K), in X's dtype."""
+        out, units = self._relative_energies(X), VISIBLE[self.estimators_[0].visible]
+        nothing = np.zeros(X.shape[1], dtype=X.dtype)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for rows, block in row_blocks(X):
+                out[rows] += units.potential(block, nothing)[:, None]
+        return _finite(out, X)
+
+    def _linear_scores(self, E):
+        """What the linear classifier makes of the energies, shape (n, K)."""
+        scores = self.energy_classifier_.decision_function(E)
+        return np.stack([np.zeros_like(scores), scores], axis=1) if scores.ndim == 1 else scores
+
+    def _scores(self, X):
+        """The class with the largest score is predicted, shape (n, K), float64."""
+        if self.method == "energies":
+            return self._linear_scores(self._energies(X).astype(np.float64))
+        return self._relative_energies(X) + self.class_log_constants_
+
+    # -- prediction
+
+    def _validate_prediction(self, X):
+        """Return X, checked."""
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=DTYPES)
+        if self.estimators_[0].visible == "bernoulli":
+            self.estimators_[0]._check_range(*value_range(X))
+        return X
+
+    def predict(self, X):
+        """Return the most probable class of each sample.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Labels, of `classes_`.
+        """
+        return self.classes_[self._scores(self._validate_prediction(X)).argmax(axis=1)]
+
+    def decision_function(self, X):
+        """Return what the prediction goes by: the class with the largest wins.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes) or (n_samples,)
+            E_j(x) + C_j, less what is the same for all classes; for ``method="energies"`` the linear classifier's
+            scores. Of two classes, the second's less the first's.
+        """
+        scores = self._scores(X := self._validate_prediction(X)).astype(X.dtype)
+        return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
+
+    @available_if(_has_probabilities)
+    def predict_proba(self, X):
+        """Return the probability of each class (ENERGY eq. 45); absent after training by the hinge loss.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Probabilities, which sum to 1, in X's dtype.
+        """
+        X = self._validate_prediction(X)
+        return np.exp(_log_softmax(self._scores(X))).astype(X.dtype)
+
+    @available_if(_has_probabilities)
+    def predict_log_proba(self, X):
+        """Return the logarithm of the probability of each class; absent after training by the hinge loss.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Log-probabilities, in X's dtype.
+        """
+        X = self._validate_prediction(X)
+        return _log_softmax(self._scores(X)).astype(X.dtype)
+
+    def score_samples(self, X):
+        """Return log sum_j exp(E_j(x) + C_j): the lower, the more likely the sample is of none of the classes.
+
+        That is a log-density up to a constant, as far as each autoencoder's energy is one. Fine-tuning does not care
+        for what is the same in all energies, and ``method="normalize"`` tells novelties better as a rule.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Scores, in X's dtype.
+        """
+        X = self._validate_prediction(X)
+        return logsumexp(self._energies(X) + self.class_log_constants_, axis=1).astype(X.dtype)
+
+    def transform(self, X):
+        """Return the energies of all classes, not calibrated: ``transform(X) + class_log_constants_`` are.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            E_j(x), in X's dtype: `score_samples` of each of `estimators_`.
+        """
+        return self._energies(self._validate_prediction(X))
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the columns of `transform`: the class's name after the estimator's.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Checked where given: the names of the features.
+
+        Returns
+        -------
+        ndarray of str of shape (n_classes,)
+            Names.
+        """
+        check_is_fitted(self)
+        _check_feature_names_in(self, input_features)
+        prefix = type(self).__name__.lower()
+        return np.array([f"{prefix}_{each}" for each in self.classes_], dtype=object)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _expanded(array, added, value):
+    """Return an array with more rows, which hold `value`."""
+    out = np.full((len(added), *array.shape[1:]), value, dtype=array.dtype)
+    out[~added] = array
+    return out
+
+
+def _part(weight, rows):
+    """The weights of some rows; None for None."""
+    return None if weight is None else weight[rows]
+
+
+def _finite(result, X):
+    """Return the result, or refuse one that overflowed."""
+    if not np.isfinite(result.sum()) and not np.isfinite(result).all():
+        raise ValueError(BaseAutoencoder._overflow(X))
+    return result
+
+
+def _log_softmax(scores):
+    """Log-probabilities."""
+    return scores - logsumexp(scores, axis=1, keepdims=True)
+
+
+def _medians(values, labels, weight):
+    """The weighted (lower) median of column j of the rows with label j, for all j; NaN where there is none."""
+    weight, out = np.ones(len(labels)) if weight is None else weight, np.full(values.shape[1], np.nan)
+    for j in np.unique(labels):
+        rows = np.flatnonzero(labels == j)
+        rows = rows[np.argsort(values[rows, j], kind="stable")]
+        total = np.cumsum(weight[rows])
+        out[j] = values[rows[np.searchsorted(total, 0.5 * total[-1])], j]
+    return out
+
+
+def _warn_of(problems):
+    """Warn of what is wrong with the convergence of several autoencoders, in one sentence."""
+    if problems:
+        others = f" ({len(problems) - 1} other classes likewise)" if len(problems) > 1 else ""
+        warn(problems[0] + others, ConvergenceWarning)

@@ -1,0 +1,75 @@
+"""The parameters of training that all estimators share, and what they stand for."""
+
+from numbers import Integral, Real
+from types import MappingProxyType
+from typing import ClassVar
+
+from skae._sklearn_compat import Interval, StrOptions
+from skae.estimators._training import Printer, ValidationMonitor
+from skae.solvers import LBFGS, SCHEDULES, SGD, UPDATE_RULES, Stochastic
+
+_AUTO_BATCH_SIZE = 100
+
+
+class Trainable:
+    """An estimator with a solver, its schedule, and when it stops."""
+
+    _parameter_constraints: dict = {
+        "solver": [StrOptions({*UPDATE_RULES, "lbfgs"})],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [StrOptions(set(SCHEDULES))],
+        "learning_rate_init": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
+        "momentum": [Interval(Real, 0, 1, closed="left")],
+        "nesterovs_momentum": ["boolean"],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "shuffle": ["boolean"],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+    }
+
+    #: What ``learning_rate_init="auto"`` is for a solver, where that is not the update rule's own affair.
+    _automatic_rates: ClassVar = MappingProxyType({})
+
+    def _batch_size(self):
+        """Largest number of rows in a batch."""
+        return _AUTO_BATCH_SIZE if self.batch_size == "auto" else self.batch_size
+
+    def _solver(self, max_iter=None, schedule=None):
+        """The solver that the parameters describe."""
+        options = {
+            "max_iter": self.max_iter if max_iter is None else max_iter,
+            "tol": 0.0 if self.early_stopping else float(self.tol),
+            "n_iter_no_change": self.n_iter_no_change,
+        }
+        if self.solver == "lbfgs":
+            return LBFGS(**options)
+        rule = (
+            SGD(momentum=float(self.momentum), nesterov=bool(self.nesterovs_momentum))
+            if self.solver == "sgd"
+            else UPDATE_RULES[self.solver]()
+        )
+        automatic = self.learning_rate_init == "auto"
+        rate = self._automatic_rates.get(self.solver) if automatic else float(self.learning_rate_init)
+        return Stochastic(rule, schedule=schedule or self.learning_rate, learning_rate=rate, **options)
+
+    def _watch(self, objective, validation, rng):
+        """What follows the validation loss, or None."""
+        if validation is None:
+            return None
+        return ValidationMonitor(objective, validation, rng, float(self.tol), self.n_iter_no_change)
+
+    def _on_epoch(self, watch, stage):
+        """What is called after each epoch; its answer says whether to stop."""
+        printer = Printer(f"[{type(self).__name__}]{stage}", watch) if self.verbose else None
+
+        def on_epoch(epoch):
+            stop = watch is not None and watch(epoch)
+            if printer is not None:
+                printer(epoch)
+            return stop
+
+        return on_epoch
