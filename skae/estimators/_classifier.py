@@ -1,5 +1,6 @@
 """ClassSpecificAEClassifier: one autoencoder per class, calibrated into a classifier."""
 
+import math
 from numbers import Integral, Real
 from types import MappingProxyType
 
@@ -10,7 +11,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import LinearSVC
 from sklearn.utils import compute_class_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
@@ -63,7 +63,7 @@ _LEAST_INFORMATION = 1e-2
 
 def _has_probabilities(classifier):
     """Whether the scores are log-odds."""
-    return classifier.loss == "log_loss" or classifier.method == "normalize"
+    return classifier.loss == "log_loss" or classifier.method != "finetune"
 
 
 def _can_continue(classifier):
@@ -74,7 +74,180 @@ def _can_continue(classifier):
 
 
 class ClassSpecificAEClassifier(ClassifierMixin, TransformerMixin, Trainable, BaseEstimator):
-    """placeholder."""
+    """Generative classifier: one autoencoder per class, whose energies compete (ENERGY section 4).
+
+    ::
+
+        P(y_j | x) = exp(E_j(x) + C_j) / sum_i exp(E_i(x) + C_i)                             (ENERGY eq. 45)
+
+    E_j is the energy of an autoencoder trained on the rows of class j alone (its `score_samples`), and C_j stands for
+    its unknown normalising constant. That gives a classifier which can say "none of these" (`score_samples`), take a
+    new class without training the others again (`add_class`), and be as accurate as a discriminative one, by
+    fine-tuning.
+
+    Parameters
+    ----------
+    estimator : autoencoder, default=None
+        Any autoencoder of skae with tied weights; a clone of it is trained for each class. None is
+        ``ContractiveAutoencoder(100)`` (with `n_factors`, ``DenoisingAutoencoder(100)``). A grid search over its
+        parameters, such as ``estimator__alpha``, needs it given.
+
+    method : {"finetune", "normalize", "energies"}, default="finetune"
+        What is done when the autoencoders have been trained. "normalize" fits the constants C alone, to the conditional
+        likelihood of the classes; that is convex. "energies" does so too, and predicts by a logistic regression on the
+        (standardised) energies. "finetune" goes on from "normalize" and back-propagates `loss` to all parameters.
+
+    loss : {"log_loss", "hinge"}, default="log_loss"
+        What is fine-tuned: minus the log of eq. 45, or the multi-class hinge loss of Crammer and Singer, which gives no
+        probabilities.
+
+    l2 : float, default=1e-4
+        Strength of l2/2 times the sum of the squared weights in fine-tuning; for "energies" of the logistic
+        regression's.
+
+    pretrain : bool, default=True
+        Whether the autoencoders are trained on their classes, or start at random.
+
+    n_factors : int or None, default=None
+        Number of factors that all classes share (ENERGY 4.1)::
+
+            W_j = Wx diag(w_j) Wh,    u_j = ((x Wx) * w_j) Wh + b_j,    r_j = ((h(u_j) Wh^T) * w_j) Wx^T + c_j
+
+        with Wx (n_features, n_factors) and Wh (n_factors, n_components) for all classes, w_j, b_j and c_j for each;
+        they are trained on all rows at once. (In the paper, eq. 46 is the pre-activation, 47, 49 and 50 have other
+        indices, and 47 lacks h.) It needs an estimator without penalty: a `DenoisingAutoencoder`, or
+        ``ContractiveAutoencoder(alpha=0)``. None gives each class weights of its own.
+
+    noise : {"gaussian", "masking", "salt_and_pepper"} or Corruption, default="masking"
+        What is done to the input in fine-tuning.
+
+    noise_level : float, default=0.0
+        Its level: the share of inputs that are masked, or the standard deviation; 0 is no noise.
+
+    solver : {"adam", "sgd", "lbfgs"}, default="adam"
+        Solver of the fine-tuning, with the parameters below, as in the autoencoders. That of the pretraining, and its
+        parameters, are the estimator's own.
+
+    batch_size : int or "auto", default="auto"
+        Largest number of rows in a batch; "auto" is 100.
+
+    learning_rate : {"linear", "constant"}, default="linear"
+        Schedule: "linear" rises over the first 5 % of the updates that `max_iter` allows and then falls to zero.
+        `partial_fit` uses a constant rate.
+
+    learning_rate_init : float or "auto", default="auto"
+        Largest learning rate; "auto" is 0.001 for adam, and for sgd as in the autoencoders.
+
+    momentum : float, default=0.9
+        Momentum of sgd, in [0, 1).
+
+    nesterovs_momentum : bool, default=True
+        Whether sgd uses Nesterov's momentum.
+
+    max_iter : int, default=30
+        Largest number of epochs of fine-tuning (iterations for lbfgs).
+
+    tol : float, default=1e-3
+        Fine-tuning ends when the loss has fallen by less than `tol`, relative to itself, over `n_iter_no_change`
+        epochs; 0 goes on for `max_iter` epochs.
+
+    n_iter_no_change : int, default=10
+        See `tol`.
+
+    early_stopping : bool, default=False
+        Whether fine-tuning holds out `validation_fraction` of the rows of each class, from the pretraining too, applies
+        `tol` to their loss, and returns the parameters that were best on them.
+
+    validation_fraction : float, default=0.1
+        Fraction held out where ``early_stopping=True``; a class keeps at least one row to train on.
+
+    shuffle : bool, default=True
+        Whether to draw a new order of the rows each epoch.
+
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes in the supervised phase: {label: weight}, or inversely proportional to their rows.
+
+    n_jobs : int or None, default=None
+        Number of processes that train the autoencoders, each on one BLAS thread. None is 1, or that of
+        ``joblib.parallel_config``.
+
+    verbose : int, default=0
+        Whether to print a line an epoch of fine-tuning.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of the autoencoders (the same for each class, so that their order does not matter), of the split and of
+        fine-tuning. With None the autoencoders keep the `random_state` of `estimator`.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Labels of the classes, sorted: the columns of all results are in this order.
+
+    estimators_ : list of autoencoders
+        One a class, with its parameters as fine-tuned; their `loss_`, `loss_curve_` and `n_iter_` are those of the
+        pretraining. With `n_factors`, prediction uses the factors, and their `components_` are the products.
+
+    class_log_constants_ : ndarray of shape (n_classes,)
+        C, which `fit` makes sum to 0.
+
+    class_median_energies_ : ndarray of shape (n_classes,)
+        Median of E_j + C_j over the training rows of class j.
+
+    factors_, factor_hidden_weights_, class_factor_weights_ : ndarray or None
+        Of shapes (n_factors, n_features), (n_factors, n_components) and (n_classes, n_factors): the transpose of Wx, Wh
+        and the w_j, with `n_factors`.
+
+    energy_classifier_ : Pipeline
+        The classifier of the energies, for ``method="energies"``.
+
+    n_iter_ : int
+        Epochs of fine-tuning, or iterations of the constants or of the logistic regression.
+
+    loss_ : float
+        The loss of the training rows at the fitted parameters, for "finetune" with the weight decay.
+
+    loss_curve_ : ndarray of shape (n_iter_,) or None
+        Mean loss over the batches of each epoch of fine-tuning, each before its own update.
+
+    validation_loss_curve_ : ndarray of shape (n_iter_,) or None
+        Loss of the held-out rows after each epoch, where ``early_stopping=True``.
+
+    n_features_in_ : int
+        Number of features seen in training.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X had names that are all strings.
+
+    See Also
+    --------
+    EnergyOutlierDetector : Novelty detection without classes.
+    sklearn.discriminant_analysis.QuadraticDiscriminantAnalysis : One Gaussian per class.
+
+    Notes
+    -----
+    Features should have a common scale near 1. A single row of a class counts as two halves in the training of its
+    autoencoder.
+
+    References
+    ----------
+    .. [1] H. Kamyshanska, R. Memisevic, "The potential energy of an autoencoder", IEEE TPAMI 37(6), 2015 (ENERGY).
+    .. [2] R. Memisevic, C. Zach, G. Hinton, M. Pollefeys, "Gated softmax classification", NIPS 2010.
+    .. [3] K. Crammer, Y. Singer, "On the algorithmic implementation of multiclass kernel-based vector machines",
+       JMLR 2, 2001.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import ClassSpecificAEClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> X = X / 16
+    >>> known = y < 9
+    >>> classifier = ClassSpecificAEClassifier(method="normalize", random_state=0)
+    >>> classifier.fit(X[:1000][known[:1000]], y[:1000][known[:1000]]).transform(X).shape
+    (1797, 9)
+    >>> classifier.add_class(X[:1000][~known[:1000]], y[:1000][~known[:1000]]).score(X[1000:], y[1000:]) > 0.9
+    True
+    """
 
     _parameter_constraints: dict = {
         "estimator": [BaseAutoencoder, None],
@@ -99,7 +272,7 @@ class ClassSpecificAEClassifier(ClassifierMixin, TransformerMixin, Trainable, Ba
         *,
         method="finetune",
         loss="log_loss",
-        l2=0.0,
+        l2=1e-4,
         pretrain=True,
         n_factors=None,
         noise="masking",
@@ -497,12 +670,12 @@ class ClassSpecificAEClassifier(ClassifierMixin, TransformerMixin, Trainable, Ba
         held_out = []
         for j in range(labels.max() + 1):
             rows = order[labels[order] == j]
-            held_out.append(rows[: min(round(self.validation_fraction * len(rows)), len(rows) - 1)])
+            held_out.append(rows[: min(math.ceil(self.validation_fraction * len(rows)), len(rows) - 1)])
         held_out = np.sort(np.concatenate(held_out))
         if not len(held_out):
             raise ValueError(
-                f"validation_fraction={self.validation_fraction} of {len(labels)} rows, class by class, leaves none to "
-                "choose the epoch by"
+                "early_stopping=True holds out rows of each class that has two or more, got no such class: fit with "
+                "early_stopping=False"
             )
         return np.setdiff1d(everything, held_out), held_out
 
@@ -590,14 +763,9 @@ class ClassSpecificAEClassifier(ClassifierMixin, TransformerMixin, Trainable, Ba
         E = self._energies(X).astype(np.float64)
         mass = len(labels) if weight is None else weight.sum()
         strength = 1.0 / (self.l2 * mass) if self.l2 > 0.0 else np.inf
-        if self.loss == "log_loss":
-            linear = LogisticRegression(C=strength, max_iter=10_000, tol=1e-6)
-        else:
-            C = min(strength, 1e6)
-            linear = LinearSVC(multi_class="crammer_singer", C=C, max_iter=100_000, random_state=0)
-        step = type(linear).__name__.lower()
+        linear = LogisticRegression(C=strength, max_iter=10_000, tol=1e-6)
         self.energy_classifier_ = make_pipeline(StandardScaler(), linear).fit(
-            E, labels, **{"standardscaler__sample_weight": weight, f"{step}__sample_weight": weight}
+            E, labels, standardscaler__sample_weight=weight, logisticregression__sample_weight=weight
         )
         self.n_iter_ = int(np.max(linear.n_iter_))
         self.loss_ = self._mean_loss(self._linear_scores(E), labels, weight)
@@ -705,7 +873,8 @@ class ClassSpecificAEClassifier(ClassifierMixin, TransformerMixin, Trainable, Ba
         ndarray of shape (n_samples,)
             Labels, of `classes_`.
         """
-        return self.classes_[self._scores(self._validate_prediction(X)).argmax(axis=1)]
+        X = self._validate_prediction(X)
+        return self.classes_[self._scores(X).argmax(axis=1)]
 
     def decision_function(self, X):
         """Return what the prediction goes by: the class with the largest wins.
@@ -721,7 +890,8 @@ class ClassSpecificAEClassifier(ClassifierMixin, TransformerMixin, Trainable, Ba
             E_j(x) + C_j, less what is the same for all classes; for ``method="energies"`` the linear classifier's
             scores. Of two classes, the second's less the first's.
         """
-        scores = self._scores(X := self._validate_prediction(X)).astype(X.dtype)
+        X = self._validate_prediction(X)
+        scores = self._scores(X).astype(X.dtype)
         return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
 
     @available_if(_has_probabilities)
@@ -756,7 +926,10 @@ class ClassSpecificAEClassifier(ClassifierMixin, TransformerMixin, Trainable, Ba
             Log-probabilities, in X's dtype.
         """
         X = self._validate_prediction(X)
-        return _log_softmax(self._scores(X)).astype(X.dtype)
+        result = _log_softmax(self._scores(X))
+        # Where the probability is 1 in X's dtype, so that the two agree.
+        result[np.exp(result).astype(X.dtype) == 1.0] = 0.0
+        return result.astype(X.dtype)
 
     def score_samples(self, X):
         """Return log sum_j exp(E_j(x) + C_j): the lower, the more likely the sample is of none of the classes.
