@@ -1,0 +1,291 @@
+"""How well one autoencoder per class classifies, and tells what is of none of them: ENERGY sections 4.5 to 4.8.
+
+    SKAE_DATA=folder python benchmarks/classifier.py [--only TEXT] [--seeds 3]
+    SKAE_DATA=folder python benchmarks/classifier.py --select
+    python benchmarks/classifier.py --tables
+
+The first command trains what `benchmarks/figures/classifier.csv` has no row of, and prints the tables; the second tries
+hyper-parameters, by the last 10,000 training images of MNIST (the last 2,000 of MNIST-small); the third prints the
+tables of the file. Rows are errors on the test images, which nothing but these tables looks at.
+
+MNIST: 60,000 and 10,000 images. MNIST-small: 12,000 images for training, 2,000 of which validate, and 50,000 for
+testing, drawn from all 70,000; the benchmark of Larochelle et al. (2007) is another draw of these sizes.
+"""
+
+import argparse
+import csv
+import dataclasses
+import pathlib
+import platform
+import time
+import warnings
+
+import numpy as np
+import sklearn
+from datasets import load
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.neural_network import MLPClassifier
+from sklearn.svm import SVC
+from threadpoolctl import threadpool_limits
+
+import skae
+from skae import ClassSpecificAEClassifier, ContractiveAutoencoder, DenoisingAutoencoder
+from skae.corruption import Corruption
+
+FILE = pathlib.Path(__file__).parent / "figures" / "classifier.csv"
+FIELDS = ("table", "model", "seed", "error", "train_error", "seconds", "auc_energy", "auc_probability")
+
+# Chosen by --select.
+CHOSEN = {
+    "mnist": {"n_components": 100, "alpha": 1.0, "max_iter": 50, "noise_level": 0.25},
+    "mnist-small": {"n_components": 100, "alpha": 1.0, "max_iter": 100, "noise_level": 0.25},
+}
+
+
+def contractive(n_components=100, alpha=1.0, activation="sigmoid", epochs=30):
+    """Return the autoencoder of a class; alpha is half of ENERGY's lambda (0.2, 0.5 or 1 there)."""
+    return ContractiveAutoencoder(n_components, activation=activation, alpha=alpha, max_iter=epochs, tol=0)
+
+
+def denoising(activation, n_components=100, epochs=30, **parameters):
+    """Return a denoising autoencoder, which ENERGY takes where the activation has a kink, and for factors."""
+    return DenoisingAutoencoder(
+        n_components, activation=activation, noise="masking", noise_level=0.3, max_iter=epochs, tol=0, **parameters
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Shift(Corruption):
+    """Each image of 28 x 28 pixels by up to `level` pixels along both axes, and then masked by a quarter."""
+
+    name = "shift"
+
+    def apply(self, X, rng, out, low=None, high=None):
+        """Write the shifted rows of X to `out`."""
+        reach = int(self.level)
+        images = np.pad(X.reshape(-1, 28, 28), ((0, 0), (reach, reach), (reach, reach)))
+        down, right = rng.integers(0, 2 * reach + 1, size=(2, len(X)))
+        rows, columns = down[:, None] + np.arange(28), right[:, None] + np.arange(28)
+        out[:] = images[np.arange(len(X))[:, None, None], rows[:, :, None], columns[:, None, :]].reshape(X.shape)
+        out *= rng.random(X.shape, dtype=X.dtype) >= 0.25
+        return out
+
+
+def classifier(data, autoencoder=None, **parameters):
+    """Return a function of a seed that makes a classifier, at the settings chosen for the data where none are given."""
+    chosen = dict(CHOSEN[data])
+    own = {name: chosen.pop(name) for name in ("n_components", "alpha")}
+    autoencoder = contractive(**own) if autoencoder is None else autoencoder
+    settings = {"tol": 0, "n_jobs": 2, **chosen, **parameters}
+    return lambda seed: ClassSpecificAEClassifier(autoencoder, random_state=seed, **settings)
+
+
+def short(autoencoder=None, **parameters):
+    """Return a classifier of 100 units trained for 20 epochs, for comparisons."""
+    autoencoder = contractive() if autoencoder is None else autoencoder
+    settings = {"tol": 0, "n_jobs": 2, "max_iter": 20, "noise_level": 0.25, **parameters}
+    return lambda seed: ClassSpecificAEClassifier(autoencoder, random_state=seed, **settings)
+
+
+def peers(C):
+    """Return scikit-learn's classifiers."""
+    return {
+        f"SVC(C={C:g})": lambda seed: SVC(C=C, cache_size=2000),
+        "MLPClassifier(1000)": lambda seed: MLPClassifier(1000, random_state=seed),
+        "LogisticRegression(C=0.1)": lambda seed: LogisticRegression(C=0.1, max_iter=300),
+        "RandomForestClassifier(500)": lambda seed: RandomForestClassifier(500, n_jobs=2, random_state=seed),
+        "HistGradientBoostingClassifier": lambda seed: HistGradientBoostingClassifier(random_state=seed),
+    }
+
+
+DETERMINISTIC = ("SVC", "LogisticRegression")
+
+VARIATIONS = {
+    "finetune": {},
+    "finetune, hinge loss": {"loss": "hinge"},
+    "finetune, no pretraining": {"pretrain": False},
+    "normalize": {"method": "normalize"},
+    "energies": {"method": "energies"},
+}
+
+# Table 2: contractive where the activation is smooth, denoising else; factored always denoising.
+ACTIVATIONS = {
+    "linear": short(contractive(activation="identity")),
+    "modulus": short(denoising("modulus")),
+    "sigmoid": short(),
+    "tanh, factored": short(denoising("tanh"), n_factors=100),
+    "relu, factored": short(denoising("relu"), n_factors=100),
+    "square, factored": short(denoising("square"), n_factors=100),
+    "modulus, factored": short(denoising("modulus"), n_factors=100),
+    "sigmoid, factored": short(denoising("sigmoid"), n_factors=100),
+}
+
+#: Table, data, models by name, largest number of seeds.
+TABLES = {
+    "MNIST": (
+        "mnist",
+        {
+            "ClassSpecificAEClassifier": classifier("mnist"),
+            "the same, random shifts by a pixel": classifier("mnist", noise=Shift(level=1.0), noise_level=1.0),
+            **peers(10.0),
+        },
+        3,
+    ),
+    "MNIST-small": ("mnist-small", {"ClassSpecificAEClassifier": classifier("mnist-small"), **peers(10.0)}, 3),
+    "Variations, MNIST": ("mnist", {name: short(**each) for name, each in VARIATIONS.items()}, 3),
+    "Variations, MNIST-small": ("mnist-small", {name: short(**each) for name, each in VARIATIONS.items()}, 3),
+    "Activations, MNIST": ("mnist", ACTIVATIONS, 1),
+}
+
+
+def images(data):
+    """Return X_train, y_train, X_test, y_test."""
+    X, y, X_test, y_test = load("mnist")
+    X, X_test = X.reshape(len(X), -1), X_test.reshape(len(X_test), -1)
+    if data == "mnist":
+        return X, y, X_test, y_test
+    X, y = np.concatenate([X, X_test]), np.concatenate([y, y_test])
+    order = np.random.default_rng(0).permutation(len(X))
+    train, test = np.sort(order[:12_000]), np.sort(order[12_000:62_000])
+    return X[train], y[train], X[test], y[test]
+
+
+def error(model, X, y):
+    """Return the error in percent."""
+    return 100.0 * float(np.mean(model.predict(X) != y))
+
+
+def train(make, seed, X_train, y_train, X_test, y_test):
+    """Fit and return the columns of a row."""
+    start = time.perf_counter()
+    model = make(seed).fit(X_train, y_train)
+    seconds = time.perf_counter() - start
+    return {
+        "error": error(model, X_test, y_test),
+        "train_error": error(model, X_train[:10_000], y_train[:10_000]),
+        "seconds": seconds,
+    }
+
+
+def novelty(method, digit, X, y, X_test, y_test):
+    """Return the areas under the ROC curve with which a digit that was held out is told from the others."""
+    known = y != digit
+    model = short(method=method)(0).fit(X[known], y[known])
+    normal = y_test != digit
+    return {
+        "auc_energy": roc_auc_score(normal, model.score_samples(X_test)),
+        "auc_probability": roc_auc_score(normal, model.predict_log_proba(X_test).max(axis=1)),
+    }
+
+
+def rows():
+    """Return the rows of the file, by table, model and seed."""
+    if not FILE.exists():
+        return {}
+    with FILE.open(newline="") as file:
+        return {(row["table"], row["model"], int(row["seed"])): row for row in csv.DictReader(file)}
+
+
+def tasks(seeds):
+    """Yield key, data and function of the data."""
+    for table, (data, models, most) in TABLES.items():
+        for name, make in models.items():
+            for seed in range(1 if name.startswith(DETERMINISTIC) else min(seeds, most)):
+                yield (table, name, seed), data, lambda *parts, make=make, seed=seed: train(make, seed, *parts)
+    for method in ("normalize", "finetune"):
+        for digit in range(10):
+            key = ("Novelty, MNIST-small", method, digit)
+            yield key, "mnist-small", lambda *parts, method=method, digit=digit: novelty(method, digit, *parts)
+
+
+def run(options):
+    """Train what there is no row of."""
+    loaded = {}
+    for key, data, function in tasks(options.seeds):
+        if key in rows() or (options.only and options.only not in ", ".join(map(str, key))):
+            continue
+        if data not in loaded:
+            loaded[data] = images(data)
+        row = dict(zip(FIELDS, key, strict=False), **function(*loaded[data]))
+        print(
+            *(f"{name}={value:.4g}" if isinstance(value, float) else str(value) for name, value in row.items()),
+            flush=True,
+        )
+        fresh = not FILE.exists()
+        with FILE.open("a", newline="") as file:
+            writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
+            if fresh:
+                writer.writeheader()
+            writer.writerow(
+                {name: f"{value:.5g}" if isinstance(value, float) else value for name, value in row.items()}
+            )
+
+
+def select(data):
+    """Print the validation error of some settings."""
+    X, y, _, _ = images(data)
+    n = 10_000 if data == "mnist" else 2_000
+    print(f"| {data}: units | alpha | masked | epochs | l2 | validation error |\n|---|---|---|---|---|---|")
+    for n_components, alpha, noise_level, epochs, l2 in GRID[data]:
+        make = classifier(data, contractive(n_components, alpha), noise_level=noise_level, max_iter=epochs, l2=l2)
+        wrong = error(make(0).fit(X[:-n], y[:-n]), X[-n:], y[-n:])
+        print(f"| {n_components} | {alpha:g} | {noise_level:g} | {epochs} | {l2:g} | {wrong:.2f} % |", flush=True)
+    for C in (3.0, 10.0, 30.0) if data == "mnist-small" else ():
+        print(f"SVC(C={C:g}): {error(SVC(C=C).fit(X[:-n], y[:-n]), X[-n:], y[-n:]):.2f} %")
+
+
+GRID = {"mnist": [], "mnist-small": []}
+
+
+def print_tables():
+    """Print the tables of the file."""
+    found = rows()
+    for table in dict.fromkeys(key[0] for key in found):
+        own = {key: row for key, row in found.items() if key[0] == table}
+        models = dict.fromkeys(key[1] for key in own)
+        if table.startswith("Novelty"):
+            print(f"\n{table}\n\n| method | digit held out | score_samples | largest probability |\n|---|---|---|---|")
+            for model in models:
+                areas = np.array([[float(row[c]) for c in FIELDS[-2:]] for key, row in own.items() if key[1] == model])
+                for digit, (energy, probability) in enumerate(areas):
+                    print(f"| {model} | {digit} | {energy:.3f} | {probability:.3f} |")
+                print(f"| {model} | mean | {areas[:, 0].mean():.3f} | {areas[:, 1].mean():.3f} |")
+            continue
+        print(f"\n{table}\n\n| model | test error, mean | seeds | training error | s a fit |\n|---|---|---|---|---|")
+        for model in models:
+            of_seeds = [row for key, row in own.items() if key[1] == model]
+            errors, training, seconds = (
+                [float(row[column]) for row in of_seeds] for column in ("error", "train_error", "seconds")
+            )
+            each = ", ".join(f"{e:.2f}" for e in errors)
+            print(
+                f"| {model} | {np.mean(errors):.2f} % | {each} | {np.mean(training):.2f} % | {np.mean(seconds):.0f} |"
+            )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", help="rows whose table, model and seed contain this")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--select", action="store_true", help="try hyper-parameters")
+    parser.add_argument("--tables", action="store_true", help="only print the tables of the file")
+    parser.add_argument("--threads", type=int, default=None, help="BLAS threads")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    print(f"skae {skae.__version__}, numpy {np.__version__}, scikit-learn {sklearn.__version__}, ", end="")
+    print(f"Python {platform.python_version()}, {platform.machine()}, {time.strftime('%Y-%m-%d')}", flush=True)
+    with threadpool_limits(options.threads, user_api="blas"):
+        if options.select:
+            for data in GRID:
+                select(data)
+            return
+        if not options.tables:
+            run(options)
+    print_tables()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""
+What fine-tuning does to the filters
+====================================
+
+The autoencoders of `ClassSpecificAEClassifier` are trained on their classes first. Fine-tuning turns their filters by
+little: what it adjusts is mainly their scale (Kamyshanska and Memisevic 2015, figure 5).
+"""
+
+# %%
+# The same seed gives the same autoencoders before fine-tuning.
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+from skae import ClassSpecificAEClassifier, ContractiveAutoencoder
+
+X, y = load_digits(return_X_y=True)
+X_train, X_test, y_train, y_test = train_test_split(X / 16, y, test_size=0.5, stratify=y, random_state=0)
+autoencoder = ContractiveAutoencoder(50, visible="bernoulli", init="data")
+before, after = (
+    ClassSpecificAEClassifier(autoencoder, method=method, max_iter=100, random_state=0).fit(X_train, y_train)
+    for method in ("normalize", "finetune")
+)
+
+# %%
+# The filters of the zeros' autoencoder, all in one range of grey, and what fine-tuning has added to them.
+filters = [classifier.estimators_[0].components_ for classifier in (before, after)]
+panels = {
+    f"constants alone: {before.score(X_test, y_test):.1%} right": filters[0],
+    f"fine-tuned: {after.score(X_test, y_test):.1%} right": filters[1],
+    "the difference": filters[1] - filters[0],
+}
+figure = plt.figure(figsize=(13, 3), layout="constrained")
+limit = np.abs(filters[0]).max()
+for part, (title, rows) in zip(figure.subfigures(1, 3), panels.items(), strict=True):
+    part.suptitle(f"{title}\nvalues from {rows.min():.2f} to {rows.max():.2f}")
+    for axes, row in zip(part.subplots(5, 10).ravel(), rows, strict=True):
+        axes.imshow(row.reshape(8, 8), cmap="gray", vmin=-limit, vmax=limit)
+        axes.set_axis_off()
+plt.show()
+
+# %%
+# How far the filters have turned, and how their length has changed.
+lengths = [np.linalg.norm(rows, axis=1) for rows in filters]
+cosine = np.sum(filters[0] * filters[1], axis=1) / (lengths[0] * lengths[1])
+print(f"median cosine of a filter before and after: {np.median(cosine):.2f}")
+print(f"median ratio of lengths, after to before: {np.median(lengths[1] / lengths[0]):.2f}")
