@@ -18,6 +18,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skae import (
+    ClassSpecificAEClassifier,
     ContractiveAutoencoder,
     DenoisingAutoencoder,
     EnergyOutlierDetector,
@@ -54,6 +55,7 @@ def main(arguments=None):
     print(f"skae {__version__}: {len(split[0])} digits to train on, {len(split[1])} to test on, 64 pixels each")
     alpha = select_alpha(split[0], options)
     fitted = compare(models(alpha, options.seed), *split, options.digit)
+    classify(*split, options)
     code = save_picture(fitted, split[1], split[3], options)
     print(f"\nDone in {time.perf_counter() - started:.0f} s.")
     return code
@@ -64,7 +66,7 @@ def parser():
     parser = argparse.ArgumentParser(prog="python -m skae", description=__doc__)
     parser.add_argument("--output", default="skae-demo.png", help="where to save the picture (default: %(default)s)")
     parser.add_argument("--digit", type=int, default=0, choices=range(10), help="the novelty (default: %(default)s)")
-    parser.add_argument("--jobs", type=int, default=None, help="processes of the grid search (default: 1)")
+    parser.add_argument("--jobs", type=int, default=None, help="processes (default: 1)")
     parser.add_argument("--seed", type=int, default=0, help="random seed (default: %(default)s)")
     return parser
 
@@ -154,6 +156,22 @@ def compare(transformers, X_train, X_test, y_train, y_test, digit):
     auc = roc_auc_score(y_test != digit, detector.score_samples(X_test))
     print(f"  {'EnergyOutlierDetector, defaults':<46} {'':>8}  {auc:11.3f}", flush=True)
     return fitted
+
+
+def classify(X_train, X_test, y_train, y_test, options):
+    """Print how well one autoencoder per class classifies, and tells what is of no class."""
+    print("\nOne autoencoder of 100 units per class, without logistic regression")
+    known, novel = y_train != options.digit, y_test == options.digit
+    for method in ("normalize", "finetune"):
+        autoencoder = ContractiveAutoencoder(100, visible="bernoulli", init="data")
+        classifier = ClassSpecificAEClassifier(
+            autoencoder, method=method, max_iter=100, n_jobs=options.jobs, random_state=options.seed
+        )
+        accuracy = classifier.fit(X_train, y_train).score(X_test, y_test)
+        classifier.fit(X_train[known], y_train[known])
+        auc = roc_auc_score(~novel, classifier.score_samples(X_test))
+        name = f"ClassSpecificAEClassifier, method={method!r}"
+        print(f"  {name:<46} {100 * accuracy:6.1f} %  {auc:11.3f}", flush=True)
 
 
 def save_picture(fitted, X_test, y_test, options):
