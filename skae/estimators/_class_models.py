@@ -35,6 +35,11 @@ def with_parameters(estimator, blocks, j):
     return copied
 
 
+def constraint_of(estimator):
+    """Return the constraint on a tied autoencoder's weights, which fine-tuning keeps, or None."""
+    return estimator._constraint(True, estimator._penalties()[-1])
+
+
 def shallow_copy(estimator):
     """Return a copy that shares its arrays, which are replaced in training and never written to."""
     copied = clone(estimator)

@@ -1,0 +1,238 @@
+"""What a fitted class-specific classifier computes; it reads the public fitted attributes only."""
+
+import numpy as np
+from scipy.special import logsumexp
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from skae._sklearn_compat import _check_feature_names_in, validate_data
+from skae.estimators._batches import row_blocks, value_range
+from skae.estimators._class_models import constraint_of, products, stacked, with_parameters
+from skae.estimators._prediction import DTYPES, AutoencoderPrediction
+from skae.objectives import Classification, FactoredClassification
+from skae.parameters import Layout
+from skae.visible import VISIBLE
+
+
+def _has_probabilities(classifier):
+    """Whether the scores are log-odds."""
+    return classifier.loss == "log_loss" or classifier.method != "finetune"
+
+
+class ClassPrediction:
+    """Energies, probabilities and classes, a block of rows at a time."""
+
+    # -- the model
+
+    def _model(self, dtype, chosen=None):
+        """Return the objective of the supervised phase and its parameters, read from the public attributes.
+
+        `chosen` are the classes, all if None.
+        """
+        chosen = range(len(self.estimators_)) if chosen is None else chosen
+        estimators, constants = [self.estimators_[j] for j in chosen], self.class_log_constants_[list(chosen)]
+        blocks = {**stacked(estimators), "C": np.where(np.isfinite(constants), constants, 0.0)}
+        weights, objective_class = ("W",), Classification
+        if self.factors_ is not None:
+            weights, objective_class = ("P", "Q", "f"), FactoredClassification
+            factors = (self.factors_, self.factor_hidden_weights_, self.class_factor_weights_)
+            blocks.update(zip(weights, factors, strict=True))
+        layout = Layout(**{name: blocks[name].shape for name in (*weights, "b", "c", "C") if name in blocks})
+        first = estimators[0]
+        objective = objective_class(
+            layout,
+            [each._activation() for each in estimators],
+            visible=first.visible,
+            loss=self.loss,
+            l2=self.l2,
+            constraint=constraint_of(first),
+        )
+        return objective, layout.pack(dtype, **{name: blocks[name] for name in layout.shapes})
+
+    def _set_model(self, objective, theta, chosen=None):
+        """Set the public attributes from parameters; the constants sum to 0."""
+        blocks = {name: view.copy() for name, view in objective.layout.views(theta).items()}
+        if self.factors_ is not None:
+            self._set_factors(blocks)
+            blocks["W"] = products(blocks)
+        chosen = range(len(self.estimators_)) if chosen is None else chosen
+        estimators, constants = list(self.estimators_), self.class_log_constants_.copy()
+        for i, j in enumerate(chosen):
+            estimators[j] = with_parameters(estimators[j], blocks, i)
+        constants[list(chosen)] = blocks["C"] - blocks["C"].mean(dtype=np.float64)
+        self.estimators_, self.class_log_constants_ = estimators, constants
+
+    def _relative_energies(self, X):
+        """E_j(x) less what is the same for all classes, shape (n, K), in X's dtype."""
+        objective, theta = self._model(X.dtype)
+        objective.layout.views(theta)["C"].fill(0.0)
+        out = np.empty((X.shape[0], len(self.estimators_)), dtype=X.dtype)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for rows, block in row_blocks(X, len(self.estimators_) * len(self.estimators_[0].components_)):
+                out[rows] = objective.scores(theta, block)
+        return _finite(out, X)
+
+    def _energies(self, X):
+        """E_j(x), shape (n, K), in X's dtype."""
+        out, units = self._relative_energies(X), VISIBLE[self.estimators_[0].visible]
+        nothing = np.zeros(X.shape[1], dtype=X.dtype)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for rows, block in row_blocks(X):
+                out[rows] += units.potential(block, nothing)[:, None]
+        return _finite(out, X)
+
+    def _linear_scores(self, E):
+        """What the linear classifier makes of the energies, shape (n, K)."""
+        scores = self.energy_classifier_.decision_function(E)
+        return np.stack([np.zeros_like(scores), scores], axis=1) if scores.ndim == 1 else scores
+
+    def _scores(self, X):
+        """The class with the largest score is predicted, shape (n, K), float64."""
+        if self.method == "energies":
+            return self._linear_scores(self._energies(X).astype(np.float64))
+        return self._relative_energies(X) + self.class_log_constants_
+
+    # -- prediction
+
+    def _validate_prediction(self, X):
+        """Return X, checked."""
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=DTYPES)
+        if self.estimators_[0].visible == "bernoulli":
+            self.estimators_[0]._check_range(*value_range(X))
+        return X
+
+    def predict(self, X):
+        """Return the most probable class of each sample.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Labels, of `classes_`.
+        """
+        X = self._validate_prediction(X)
+        return self.classes_[self._scores(X).argmax(axis=1)]
+
+    def decision_function(self, X):
+        """Return what the prediction goes by: the class with the largest wins.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes) or (n_samples,)
+            E_j(x) + C_j, less what is the same for all classes; for ``method="energies"`` the linear classifier's
+            scores. Of two classes, the second's less the first's.
+        """
+        X = self._validate_prediction(X)
+        scores = self._scores(X).astype(X.dtype)
+        return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
+
+    @available_if(_has_probabilities)
+    def predict_proba(self, X):
+        """Return the probability of each class (ENERGY eq. 45); absent after training by the hinge loss.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Probabilities, which sum to 1, in X's dtype.
+        """
+        X = self._validate_prediction(X)
+        return np.exp(_log_softmax(self._scores(X))).astype(X.dtype)
+
+    @available_if(_has_probabilities)
+    def predict_log_proba(self, X):
+        """Return the logarithm of the probability of each class; absent after training by the hinge loss.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Log-probabilities, in X's dtype.
+        """
+        X = self._validate_prediction(X)
+        result = _log_softmax(self._scores(X))
+        # Where the probability is 1 in X's dtype, so that the two agree.
+        result[np.exp(result).astype(X.dtype) == 1.0] = 0.0
+        return result.astype(X.dtype)
+
+    def score_samples(self, X):
+        """Return log sum_j exp(E_j(x) + C_j): the lower, the more likely the sample is of none of the classes.
+
+        That is a log-density up to a constant, as far as each autoencoder's energy is one. Fine-tuning does not care
+        for what is the same in all energies, and ``method="normalize"`` tells novelties better as a rule.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Scores, in X's dtype.
+        """
+        X = self._validate_prediction(X)
+        return logsumexp(self._energies(X) + self.class_log_constants_, axis=1).astype(X.dtype)
+
+    def transform(self, X):
+        """Return the energies of all classes, not calibrated: ``transform(X) + class_log_constants_`` are.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            E_j(x), in X's dtype: `score_samples` of each of `estimators_`.
+        """
+        return self._energies(self._validate_prediction(X))
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the columns of `transform`: the class's name after the estimator's.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Checked where given: the names of the features.
+
+        Returns
+        -------
+        ndarray of str of shape (n_classes,)
+            Names.
+        """
+        check_is_fitted(self)
+        _check_feature_names_in(self, input_features)
+        prefix = type(self).__name__.lower()
+        return np.array([f"{prefix}_{each}" for each in self.classes_], dtype=object)
+
+
+def _finite(result, X):
+    """Return the result, or refuse one that overflowed."""
+    if not np.isfinite(result.sum()) and not np.isfinite(result).all():
+        raise ValueError(AutoencoderPrediction._overflow(X))
+    return result
+
+
+def _log_softmax(scores):
+    """Log-probabilities."""
+    return scores - logsumexp(scores, axis=1, keepdims=True)
