@@ -10,6 +10,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 from sklearn.utils.metaestimators import available_if
 
 from skae import (
+    ClassSpecificAEClassifier,
     ContractiveAutoencoder,
     ContrastNormalizer,
     DenoisingAutoencoder,
@@ -62,6 +63,11 @@ ESTIMATORS = [
     MixtureAutoencoder(),
     EnergyOutlierDetector(),
     EnergyOutlierDetector(ContractiveAutoencoder(**SMALL)),
+    ClassSpecificAEClassifier(),
+    ClassSpecificAEClassifier(ContractiveAutoencoder(**SMALL), method="normalize", random_state=0),
+    ClassSpecificAEClassifier(ContractiveAutoencoder(**SMALL), method="energies", random_state=0),
+    ClassSpecificAEClassifier(ContractiveAutoencoder(**SMALL), loss="hinge", solver="sgd", random_state=0),
+    ClassSpecificAEClassifier(DenoisingAutoencoder(**SMALL), n_factors=3, random_state=0),
 ]
 
 # What `check_estimator` does not run for transformers; a name that a version of scikit-learn lacks is left out.
@@ -152,6 +158,8 @@ def run_transformer_check(estimator, check):
     if check.__name__ == "check_estimators_partial_fit_n_features":
         without = isinstance(estimator, ContrastNormalizer | MixtureAutoencoder | EnergyOutlierDetector)
         steps = not without and getattr(estimator, "solver", None) != "lbfgs"
+        if isinstance(estimator, ClassSpecificAEClassifier):
+            steps = estimator.method != "energies" and estimator.n_factors is None
         assert hasattr(estimator, "partial_fit") == steps
         if not hasattr(estimator, "partial_fit"):
             return
@@ -188,7 +196,7 @@ def test_transformer_check_in_float32(estimator, check):
 def test_float32_variant_trains_in_float32(estimator, rng):
     """The float32 checks above do train in float32: the cast is not undone on the way."""
     X = rng.standard_normal((20, 4))
-    fitted = clone(estimator).fit(X)
+    fitted = clone(estimator).fit(X, np.arange(20) % 2)
     if isinstance(fitted, EnergyOutlierDetector):
         assert fitted.score_samples(X).dtype == np.float32
     else:

@@ -245,6 +245,11 @@ class BaseAutoencoder(Trainable, AutoencoderPrediction, BaseEstimator):
         sample_weight, rows = checked_weight(X, sample_weight)
         if rows is not None and len(rows) < ensure_min_samples:
             raise ValueError(f"sample_weight leaves 1 sample, while fit needs at least {ensure_min_samples}")
+        self._check_values(X, rows)
+        return X, sample_weight, rows
+
+    def _check_values(self, X, rows=None):
+        """Refuse what the visible units or the dtype cannot hold."""
         low, high = value_range(X, rows)
         self._check_range(low, high)
         largest = max(high, -low)
@@ -253,7 +258,6 @@ class BaseAutoencoder(Trainable, AutoencoderPrediction, BaseEstimator):
                 f"X holds values up to {largest:.3g}, whose squares {X.dtype} cannot hold; "
                 "bring the features to a common scale near 1, or pass float64"
             )
-        return X, sample_weight, rows
 
     def _batches(self, X, sample_weight, rows, batch_size, shuffle, unit_weight=None, noise_seed=None):
         """The batches to train or to validate on."""

@@ -25,7 +25,7 @@ def log_constants(E, labels, weight=None, *, start=None, free=None, precision=No
     start : ndarray of shape (K,), optional
         Where to start, and the mean of the prior; 0 if not given.
     free : ndarray of bool of shape (K,), optional
-        Which constants to move; all if not given. Those that do not move must have a row.
+        Which constants to move; all if not given. Those that move must have rows, and some that does not must too.
     precision : ndarray of shape (K, K), optional
         Of a normal prior, with rows and columns that sum to 0; with it a class may be without rows.
 
@@ -95,10 +95,11 @@ def _newton(problem, C, temperature, free, max_steps):
         size = float(np.linalg.norm(g))
         if size <= _TOLERANCE:
             return C, step
-        scale = float(np.trace(H)) / len(g) or 1.0
-        H = H + 1e-3 * min(1.0, 10.0 * size) * scale * np.eye(len(g))
+        # No step is longer than ten temperatures, however small the curvature.
+        damping = size / (10.0 * temperature)
+        H = H + damping * np.eye(len(g))
         if free.all():
-            H = H + scale  # no curvature, and no way to go, along the common shift
+            H = H + np.trace(H) / len(g)  # no curvature, and no way to go, along the common shift
         direction = np.zeros(len(C))
         direction[free] = -np.linalg.solve(H, g)
         if free.all():

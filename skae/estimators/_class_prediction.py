@@ -2,6 +2,7 @@
 
 import numpy as np
 from scipy.special import logsumexp
+from sklearn.base import ClassifierMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -19,7 +20,7 @@ def _has_probabilities(classifier):
     return classifier.loss == "log_loss" or classifier.method != "finetune"
 
 
-class ClassPrediction:
+class ClassPrediction(ClassifierMixin, TransformerMixin):
     """Energies, probabilities and classes, a block of rows at a time."""
 
     # -- the model
@@ -89,6 +90,9 @@ class ClassPrediction:
     def _scores(self, X):
         """The class with the largest score is predicted, shape (n, K), float64."""
         if self.method == "energies":
+            check_is_fitted(
+                self, "energy_classifier_", msg="%(name)s was fitted by another method than 'energies': fit it again"
+            )
             return self._linear_scores(self._energies(X).astype(np.float64))
         return self._relative_energies(X) + self.class_log_constants_
 

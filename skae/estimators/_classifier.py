@@ -5,7 +5,7 @@ from numbers import Integral, Real
 from types import MappingProxyType
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -16,6 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import check_is_fitted
 
 from skae._sklearn_compat import (
+    HasMethods,
     Interval,
     InvalidParameterError,
     StrOptions,
@@ -58,12 +59,11 @@ _LEAST_INFORMATION = 1e-2
 
 def _can_continue(classifier):
     """Whether there are steps that `partial_fit` can continue."""
-    template = classifier.estimator
-    steps = classifier.solver != "lbfgs" and (template is None or template.solver != "lbfgs")
+    steps = "lbfgs" not in (classifier.solver, getattr(classifier.estimator, "solver", None))
     return steps and classifier.method != "energies" and classifier.n_factors is None
 
 
-class ClassSpecificAEClassifier(ClassPrediction, ClassifierMixin, TransformerMixin, Trainable, BaseEstimator):
+class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
     """Generative classifier: one autoencoder per class, whose energies compete (ENERGY section 4).
 
     ::
@@ -108,8 +108,8 @@ class ClassSpecificAEClassifier(ClassPrediction, ClassifierMixin, TransformerMix
         indices, and 47 lacks h.) It needs an estimator without penalty: a `DenoisingAutoencoder`, or
         ``ContractiveAutoencoder(alpha=0)``. None gives each class weights of its own.
 
-    noise : {"gaussian", "masking", "salt_and_pepper"} or Corruption, default="masking"
-        What is done to the input in fine-tuning.
+    noise : {"gaussian", "masking", "salt_and_pepper"} or Corruption, default="gaussian"
+        What is done to the input in fine-tuning; of an instance, `noise_level` replaces the level.
 
     noise_level : float, default=0.0
         Its level: the share of inputs that are masked, or the standard deviation; 0 is no noise.
@@ -126,7 +126,7 @@ class ClassSpecificAEClassifier(ClassPrediction, ClassifierMixin, TransformerMix
         `partial_fit` uses a constant rate.
 
     learning_rate_init : float or "auto", default="auto"
-        Largest learning rate; "auto" is 0.001 for adam, and for sgd as in the autoencoders.
+        Largest learning rate; "auto" is 0.0005 for adam and 0.01 for sgd.
 
     momentum : float, default=0.9
         Momentum of sgd, in [0, 1).
@@ -181,7 +181,8 @@ class ClassSpecificAEClassifier(ClassPrediction, ClassifierMixin, TransformerMix
         C, which `fit` makes sum to 0.
 
     class_median_energies_ : ndarray of shape (n_classes,)
-        Median of E_j + C_j over the training rows of class j.
+        Lower median of E_j + C_j over the training rows of class j (after `partial_fit` or `add_class`, over the last
+        rows that there were of it).
 
     factors_, factor_hidden_weights_, class_factor_weights_ : ndarray or None
         Of shapes (n_factors, n_features), (n_factors, n_components) and (n_classes, n_factors): the transpose of Wx, Wh
@@ -191,10 +192,11 @@ class ClassSpecificAEClassifier(ClassPrediction, ClassifierMixin, TransformerMix
         The classifier of the energies, for ``method="energies"``.
 
     n_iter_ : int
-        Epochs of fine-tuning, or iterations of the constants or of the logistic regression.
+        Epochs of fine-tuning, or iterations of the constants (the last ones) or of the logistic regression.
 
     loss_ : float
-        The loss of the training rows at the fitted parameters, for "finetune" with the weight decay.
+        The loss of the training rows (after `partial_fit`, the last ones) at the fitted parameters, for "finetune" with
+        the weight decay.
 
     loss_curve_ : ndarray of shape (n_iter_,) or None
         Mean loss over the batches of each epoch of fine-tuning, each before its own update.
@@ -240,7 +242,7 @@ class ClassSpecificAEClassifier(ClassPrediction, ClassifierMixin, TransformerMix
     """
 
     _parameter_constraints: dict = {
-        "estimator": [BaseAutoencoder, None],
+        "estimator": [HasMethods(["fit", "score_samples"]), None],
         "method": [StrOptions({"finetune", "normalize", "energies"})],
         "loss": [StrOptions(set(LOSSES))],
         "l2": [Interval(Real, 0, None, closed="left")],
@@ -254,7 +256,7 @@ class ClassSpecificAEClassifier(ClassPrediction, ClassifierMixin, TransformerMix
     }
 
     # The autoencoders have been trained: the steps of fine-tuning are smaller than theirs.
-    _automatic_rates = MappingProxyType({"adam": 1e-3})
+    _automatic_rates = MappingProxyType({"adam": 5e-4, "sgd": 1e-2})
 
     def __init__(
         self,
@@ -265,7 +267,7 @@ class ClassSpecificAEClassifier(ClassPrediction, ClassifierMixin, TransformerMix
         l2=1e-4,
         pretrain=True,
         n_factors=None,
-        noise="masking",
+        noise="gaussian",
         noise_level=0.0,
         solver="adam",
         batch_size="auto",
@@ -358,16 +360,20 @@ class ClassSpecificAEClassifier(ClassPrediction, ClassifierMixin, TransformerMix
         with unchanged_on_error(self):
             X, y, weight = self._validate_rows(X, y, sample_weight, reset=True)
             self.classes_, labels = np.unique(y, return_inverse=True)
-            if len(self.classes_) < 2:
-                raise ValueError(f"the classifier needs rows of at least 2 classes, got 1 class: {self.classes_[0]!r}")
+            self._check_classes()
+            if isinstance(self.class_weight, dict):
+                compute_class_weight(self.class_weight, classes=self.classes_, y=y)  # refuses labels that y has not
             rng = np.random.default_rng(seed_of(self.random_state))
             train, held_out = self._split(labels, rng)
-            template = self._template(rng)
+            template = self._template(X, rng)
             self._fit_autoencoders(template, X[train], labels[train], _part(weight, train), rng)
             self.class_log_constants_ = np.zeros(len(self.classes_))
             supervised = self._supervised_weight(labels, weight)
+            if supervised is not None and not supervised[train].any():
+                raise ValueError(f"class_weight must be positive for some class, got {self.class_weight}")
             self._calibrate(X[train], labels[train], _part(supervised, train))
             self.validation_loss_curve_ = None
+            vars(self).pop("energy_classifier_", None)
             if self.method == "finetune":
                 self._finetune(X, labels, supervised, train, held_out, rng)
             elif self.method == "energies":
@@ -403,9 +409,12 @@ class ClassSpecificAEClassifier(ClassPrediction, ClassifierMixin, TransformerMix
             The classifier.
         """
         if self.early_stopping:
-            raise ValueError("partial_fit sees no validation set: early_stopping must be False, got True")
+            raise ValueError(
+                "partial_fit sees no validation set: the classifier's early_stopping must be False, got True"
+            )
         with unchanged_on_error(self):
             first = _check_partial_fit_first_call(self, classes)
+            self._check_classes()
             X, y, weight = self._validate_rows(X, y, sample_weight, reset=first)
             labels = self._labels_of(y)
             seed, n_updates = getattr(self, "_random_stream", None) or (seed_of(self.random_state), 0)
@@ -413,33 +422,44 @@ class ClassSpecificAEClassifier(ClassPrediction, ClassifierMixin, TransformerMix
             self._continue_autoencoders(X, labels, weight, rng, first)
             supervised = self._supervised_weight(labels, weight)
             self._continue_constants(X, labels, supervised)
-            seen = np.flatnonzero(np.isfinite(self.class_log_constants_))
-            batches = Batches(
-                X,
-                supervised,
-                None,
-                self._batch_size(),
-                self.shuffle,
-                corruption=self._corruption(X),
-                labels=np.searchsorted(seen, labels),
-            )
-            if self.method == "finetune":
-                objective, theta = self._model(X.dtype, seen)
-                with blas_threads(batches.rows_per_batch * objective.layout.size):
-                    result = self._solver(max_iter=1, schedule="constant").minimize(
-                        objective, theta, batches, rng, state=getattr(self, "_optimizer_state", None)
-                    )
-                self._set_model(objective, result.theta, seen)
-                self._optimizer_state = result.state
-            self._random_stream = seed, n_updates + len(batches)
-            scores = (self._relative_energies(X) + self.class_log_constants_)[:, seen]
-            self.loss_ = self._mean_loss(scores, np.searchsorted(seen, labels), supervised)
-            self.n_iter_ = 1 if first else self.n_iter_ + 1
-            self.loss_curve_ = np.append([] if first or self.loss_curve_ is None else self.loss_curve_, self.loss_)
-            self.validation_loss_curve_ = None
-            medians = _medians(self._energies(X) + self.class_log_constants_, labels, weight)
+            self._random_stream = seed, n_updates + 1
+            if self.method == "finetune" and (supervised is None or supervised.any()):
+                self._continue_finetuning(X, labels, supervised, rng)
+            calibrated = self._energies(X) + self.class_log_constants_
+            medians = _medians(calibrated, labels, weight)
             self.class_median_energies_ = np.where(np.isnan(medians), self.class_median_energies_, medians)
         return self
+
+    def _check_classes(self):
+        """Refuse fewer than two classes."""
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"the classifier needs rows of at least 2 classes, got 1 class: {self.classes_.tolist()[0]!r}"
+            )
+
+    def _continue_finetuning(self, X, labels, weight, rng):
+        """A pass of fine-tuning of the classes that have had rows, at a constant learning rate."""
+        seen = self._seen()
+        labels = np.searchsorted(seen, labels)
+        objective, theta = self._model(X.dtype, seen)
+        batches = Batches(
+            X, weight, None, self._batch_size(), self.shuffle, corruption=self._corruption(X), labels=labels
+        )
+        with blas_threads(batches.rows_per_batch * objective.layout.size):
+            result = self._solver(max_iter=1, schedule="constant").minimize(
+                objective, theta, batches, rng, state=getattr(self, "_optimizer_state", None)
+            )
+        self._set_model(objective, result.theta, seen)
+        self._optimizer_state = result.state
+        clean = Batches(X, weight, None, len(labels), False, labels=labels)
+        self.loss_ = final_loss(objective, result.theta, clean, rng)
+        curve = [] if self.loss_curve_ is None else self.loss_curve_
+        self.loss_curve_, self.validation_loss_curve_ = np.append(curve, result.loss_curve), None
+        self.n_iter_ = len(self.loss_curve_)
+
+    def _seen(self):
+        """The classes that have had rows."""
+        return np.flatnonzero(np.isfinite(self.class_log_constants_))
 
     def _labels_of(self, y):
         """Return the labels from 0; refuse unknown ones."""
@@ -454,16 +474,18 @@ class ClassSpecificAEClassifier(ClassPrediction, ClassifierMixin, TransformerMix
 
     def _continue_autoencoders(self, X, labels, weight, rng, first):
         """Let the autoencoders of the classes in `labels` take a pass; start those of new classes."""
-        template = self._template(rng)
+        template = self._template(X, rng)
         if first:
             n_classes = len(self.classes_)
             self.factors_ = self.factor_hidden_weights_ = self.class_factor_weights_ = None
             self.class_log_constants_ = np.full(n_classes, -np.inf)
             self.class_median_energies_ = np.full(n_classes, np.nan)
             self._information = np.zeros((n_classes, n_classes))
+            self.loss_, self.loss_curve_, self.validation_loss_curve_ = math.nan, None, None
             start = clone(template)
             start._fit(*rows_of(X, np.ones(len(labels), dtype=bool), weight), train=False)
             self.estimators_ = [start] * n_classes
+        self._check_alike(template)
         estimators = list(self.estimators_)
         for j in np.unique(labels):
             rows = rows_of(X, labels == j, weight)
@@ -479,21 +501,30 @@ class ClassSpecificAEClassifier(ClassPrediction, ClassifierMixin, TransformerMix
 
     def _continue_constants(self, X, labels, weight):
         """Update the constants by what the rows tell; those of classes that are new start at the others' median."""
-        E, before = self._energies(X), self.class_log_constants_
+        E = self._energies(X)
         constants = self._with_new_constants(E, labels, weight)
         seen = np.flatnonzero(np.isfinite(constants))
         information, within = self._information * _MEMORY, np.ix_(seen, seen)
-        precision = information[within]
-        if len(np.unique(labels)) < len(seen):
-            precision = precision + _LEAST_INFORMATION * (np.eye(len(seen)) - 1.0 / len(seen))
-        constants[seen], _, told = log_constants(
-            E[:, seen], np.searchsorted(seen, labels), weight, start=constants[seen], precision=precision
-        )
-        information[within] += told
+        labels_seen, n_iter = np.searchsorted(seen, labels), 0
+        if weight is None or weight.any():
+            precision = information[within]
+            if len(np.unique(labels)) < len(seen):
+                precision = precision + _LEAST_INFORMATION * (np.eye(len(seen)) - 1.0 / len(seen))
+            constants[seen], n_iter, information[within] = log_constants(
+                E[:, seen], labels_seen, weight, start=constants[seen], precision=precision
+            )
+            information[within] += precision
+            self.loss_ = self._mean_loss((E + constants)[:, seen], labels_seen, weight)
         constants[seen] -= constants[seen].mean()
-        moved = np.where(np.isfinite(before), constants, 0.0) - np.where(np.isfinite(before), before, 0.0)
-        self.class_median_energies_ = self.class_median_energies_ + moved
-        self.class_log_constants_, self._information = constants, information
+        self._move_constants(constants)
+        self._information, self.n_iter_ = information, max(n_iter, 1)
+
+    def _move_constants(self, constants):
+        """Set the constants, and what they change in the medians of the classes that had one."""
+        old = self._seen()
+        medians = self.class_median_energies_.copy()
+        medians[old] += constants[old] - self.class_log_constants_[old]
+        self.class_log_constants_, self.class_median_energies_ = constants, medians
 
     def _with_new_constants(self, E, labels, weight):
         """Return the constants; of a class that has none, it makes its median the mean of the others' medians."""
@@ -535,67 +566,86 @@ class ClassSpecificAEClassifier(ClassPrediction, ClassifierMixin, TransformerMix
         self._validate_params()
         with unchanged_on_error(self):
             X, y, weight = self._validate_rows(X, y, sample_weight, reset=False)
-            old = self.classes_
-            self.classes_ = unique_labels(old, y)
-            added = ~np.isin(self.classes_, old)
-            if not added.any():
-                raise ValueError(f"y has no new class: {np.unique(y).tolist()} are all known")
+            known, self.classes_ = self.classes_, unique_labels(self.classes_, y)
+            added = ~np.isin(self.classes_, known)
+            constants = _expanded(self.class_log_constants_, added, -np.inf)
             labels = self._labels_of(y)
-            complete = len(np.unique(labels)) == len(self.classes_)
-            if self.method == "energies" and not complete:
+            present = np.isin(np.arange(len(self.classes_)), labels)
+            new, old = present & np.isneginf(constants), np.isfinite(constants)
+            if not new.any():
+                raise ValueError(f"y has no new class: {np.unique(y).tolist()} are all known")
+            if self.method == "energies" and not present.all():
                 raise ValueError(
                     "method='energies' trains its linear classifier again, which needs rows of all classes; y has only "
                     f"{np.unique(y).tolist()} of {self.classes_.tolist()}"
                 )
-            rng = np.random.default_rng(seed_of(self.random_state))
-            self._add_autoencoders(X, labels, weight, added, rng)
-            mean = self.class_log_constants_[np.isfinite(self.class_log_constants_)].mean()
-            self.class_log_constants_ = _expanded(self.class_log_constants_, added, -np.inf)
+            self._add_autoencoders(X, labels, weight, added, new)
+            mean = constants[old].mean()
+            self.class_log_constants_ = constants
             self.class_median_energies_ = _expanded(self.class_median_energies_, added, np.nan)
             self._information = _expanded(_expanded(self._information, added, 0.0).T, added, 0.0).T
             self._optimizer_state = None
             E, supervised = self._energies(X), self._supervised_weight(labels, weight)
             constants = self._with_new_constants(E, labels, weight)
-            if (~added[labels]).any():
-                constants, _, information = log_constants(
-                    E, labels, supervised, start=constants, free=None if complete else added
+            seen = np.flatnonzero(old | new)
+            if (present & old).any() and (supervised is None or supervised.any()):
+                complete = present[seen].all()
+                constants[seen], _, information = log_constants(
+                    E[:, seen],
+                    np.searchsorted(seen, labels),
+                    supervised,
+                    start=constants[seen],
+                    free=None if complete else new[seen],
                 )
-                constants += mean - constants[~added].mean()
-                self._information = information if complete else self._information
-            moved = np.where(added, 0.0, constants - self.class_log_constants_)
+                constants[seen] += mean - constants[old].mean()
+                if complete:
+                    self._information[np.ix_(seen, seen)] = information
+            self._move_constants(constants)
             medians = _medians(E + constants, labels, weight)
-            self.class_median_energies_ = np.where(np.isnan(medians), self.class_median_energies_ + moved, medians)
-            self.class_log_constants_ = constants
+            self.class_median_energies_ = np.where(np.isnan(medians), self.class_median_energies_, medians)
             if self.method == "energies":
                 self._fit_linear(X, labels, supervised)
         return self
 
-    def _add_autoencoders(self, X, labels, weight, added, rng):
-        """Train those of the new classes, and put them at their places."""
-        template = self._template(rng)
-        k = len(self.estimators_[0].components_)
-        if template.n_components != k:
-            raise ValueError(
-                f"a new class needs as many units as the others have, n_components={k}, got {template.n_components}"
-            )
-        new, kept = np.flatnonzero(added), iter(self.estimators_)
-        names = [repr(each) for each in self.classes_[new].tolist()]
-        own = np.isin(labels, new)
-        rows, own_weight, own_labels = X[own], _part(weight, own), np.searchsorted(new, labels[own])
+    def _add_autoencoders(self, X, labels, weight, added, new):
+        """Train the autoencoders of new classes and put them at their places; `added` ones have had no place yet."""
+        rng = np.random.default_rng(seed_of(self.random_state))
+        template = self._template(X, rng)
+        self._check_alike(template)
+        places = np.flatnonzero(new)
+        names = [repr(each) for each in self.classes_[places].tolist()]
+        own = np.isin(labels, places)
+        rows, own_weight, own_labels = X[own], _part(weight, own), np.searchsorted(places, labels[own])
         if self.factors_ is None:
             fitted, problems = fit_each(template, rows, own_labels, own_weight, names, self.pretrain, self.n_jobs)
             _warn_of(problems)
         else:
-            gates = np.tile(self.class_factor_weights_.mean(axis=0), (len(new), 1))
+            gates = np.tile(self.class_factor_weights_.mean(axis=0), (len(places), 1))
             factors = {"P": self.factors_, "Q": self.factor_hidden_weights_, "f": gates}
             fitted, factors = train_factored(
                 template, factors, rows, own_labels, own_weight, names, self.pretrain, rng, frozen=("P", "Q")
             )
-            gates = _expanded(self.class_factor_weights_, added, 0.0)
-            gates[added] = factors["f"]
-            self.class_factor_weights_ = gates
-        fitted = iter(fitted)
-        self.estimators_ = [next(fitted if is_new else kept) for is_new in added]
+            self.class_factor_weights_ = _expanded(self.class_factor_weights_, added, 0.0)
+            self.class_factor_weights_[places] = factors["f"]
+        estimators = np.full(len(added), None, dtype=object)
+        estimators[~added] = self.estimators_
+        estimators[places] = fitted
+        self.estimators_ = estimators.tolist()
+
+    def _check_alike(self, template):
+        """Refuse an autoencoder whose energies cannot stand beside those of the fitted ones."""
+        first = self.estimators_[0]
+        for name, own, other in (
+            ("n_components", template.n_components, first.n_components),
+            ("visible", template.visible, first.visible),
+            ("a hidden bias", template._hidden_bias, first._hidden_bias),
+            ("constraint", constraint_of(template), constraint_of(first)),
+        ):
+            if own != other:
+                raise ValueError(
+                    f"the classes' autoencoders must be alike: the fitted ones have {name}={other}, the estimator has "
+                    f"{own}; give it theirs, or fit all classes again"
+                )
 
     # -- what fit consists of
 
@@ -607,17 +657,24 @@ class ClassSpecificAEClassifier(ClassPrediction, ClassifierMixin, TransformerMix
         weight, rows = checked_weight(X, sample_weight)
         return (X, y, weight) if rows is None else (X[rows], y[rows], weight[rows])
 
-    def _template(self, rng):
+    def _template(self, X, rng):
         """Return the autoencoder to clone for each class, seeded alike for all: their order then does not matter."""
+        as_corruption(self.noise, self.noise_level)  # which may refuse them
         if self.estimator is None:
             default = ContractiveAutoencoder if self.n_factors is None else DenoisingAutoencoder
             template = default(_N_UNITS)
-        else:
+        elif isinstance(self.estimator, BaseAutoencoder):
             template = clone(self.estimator)
+        else:
+            raise InvalidParameterError(
+                f"the estimator must be an autoencoder of skae, got {type(self.estimator).__name__}; what comes before "
+                "it comes before the classifier: make_pipeline(PCAWhitener(), ClassSpecificAEClassifier())"
+            )
         template._validate_params()
         if self.random_state is not None or self.estimator is None:
             _set_random_states(template, int(rng.integers(2**31)))
         self._check_template(template)
+        template._check_values(X)
         return template
 
     def _check_template(self, template):
@@ -686,13 +743,14 @@ class ClassSpecificAEClassifier(ClassPrediction, ClassifierMixin, TransformerMix
             return weight
         if self.class_weight == "balanced":
             counts = np.bincount(labels, weight, len(self.classes_))
-            of_class = counts.sum() / (len(counts) * counts)
+            present = counts > 0.0
+            of_class = np.zeros(len(counts))
+            of_class[present] = counts.sum() / (present.sum() * counts[present])
         else:
-            of_class = compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_)
-        supervised = of_class[labels] if weight is None else of_class[labels] * weight
-        if not (supervised >= 0.0).all() or not supervised.any():
-            raise ValueError(f"class_weight must not be negative, nor zero for all classes, got {self.class_weight}")
-        return supervised
+            of_class = np.array([float(self.class_weight.get(each, 1.0)) for each in self.classes_.tolist()])
+        if not (of_class >= 0.0).all():
+            raise ValueError(f"class_weight must not be negative, got {self.class_weight}")
+        return of_class[labels] if weight is None else of_class[labels] * weight
 
     def _calibrate(self, X, labels, weight):
         """Set the constants by maximum likelihood (ENERGY eq. 45)."""

@@ -1,0 +1,1949 @@
+"""ClassSpecificAEClassifier: its methods, factors, new classes, rows in parts, weights, and what a user relies on."""
+
+import contextlib
+import copy
+import dataclasses
+import functools
+import io
+import pickle
+import warnings
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import DTYPES, name_of
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from scipy.special import logsumexp, softmax
+from sklearn.base import clone
+from sklearn.datasets import load_digits, load_iris, load_wine
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.metrics import hinge_loss, log_loss
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+
+from skae import (
+    ClassSpecificAEClassifier,
+    ContractiveAutoencoder,
+    DenoisingAutoencoder,
+    MarginalizedDenoisingAutoencoder,
+    PCAWhitener,
+    SaturatingAutoencoder,
+    SparseAutoencoder,
+    ZeroBiasAutoencoder,
+)
+from skae._sklearn_compat import InvalidParameterError
+from skae.activations import ACTIVATIONS, Activation
+from skae.corruption import Corruption
+from skae.estimators import _classifier
+from skae.objectives import Classification, FactoredReconstruction, Reconstruction
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore:.*units (are active on no|have the same code):UserWarning"),
+]
+
+every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=name_of)
+
+
+@functools.cache
+def bundled(load):
+    """Return one of scikit-learn's data sets, which is read once and cannot be written to."""
+    data = load(return_X_y=True)
+    for array in data:
+        array.flags.writeable = False
+    return data
+
+
+def digits(n=200, n_classes=4):
+    """Return the first `n` digits below `n_classes`, in [0, 1], and their classes."""
+    X, y = bundled(load_digits)
+    chosen = np.flatnonzero(y < n_classes)[:n]
+    return X[chosen] / 16.0, y[chosen]
+
+
+def iris():
+    """Return the standardised iris data and their classes."""
+    X, y = bundled(load_iris)
+    return StandardScaler().fit_transform(X), y
+
+
+def wine():
+    """Return two classes of the standardised wine data, labelled by words."""
+    X, y = bundled(load_wine)
+    chosen = y < 2
+    return StandardScaler().fit_transform(X[chosen]), np.array(["red", "white"])[y[chosen]]
+
+
+def contractive(**parameters):
+    """Return a small autoencoder that trains in milliseconds."""
+    return ContractiveAutoencoder(**{"n_components": 5, "max_iter": 5, **parameters})
+
+
+def denoising(**parameters):
+    """Return a small autoencoder that goes with factors."""
+    return DenoisingAutoencoder(**{"n_components": 5, "max_iter": 5, **parameters})
+
+
+MODELS = {
+    "finetune": {},
+    "hinge": {"loss": "hinge"},
+    "normalize": {"method": "normalize"},
+    "energies": {"method": "energies"},
+    "bernoulli": {"estimator": contractive(visible="bernoulli")},
+    "zero bias": {"estimator": ZeroBiasAutoencoder(5, threshold=0.3, max_iter=5)},
+    "untrained": {"pretrain": False},
+    "early stopping": {"early_stopping": True},
+    "lbfgs": {"solver": "lbfgs"},
+    "sgd": {"solver": "sgd", "learning_rate_init": 0.01},
+    "noise": {"noise_level": 0.2},
+    "balanced": {"class_weight": "balanced"},
+    "factored": {"n_factors": 4},
+    "factored hinge": {"n_factors": 4, "loss": "hinge"},
+    "factored normalize": {"n_factors": 4, "method": "normalize"},
+    "factored energies": {"n_factors": 4, "method": "energies"},
+}
+every_model = pytest.mark.parametrize("name", MODELS)
+WITH_STEPS = [name for name in MODELS if name not in ("energies", "early stopping", "lbfgs") and "factored" not in name]
+
+
+def make(name="finetune", **parameters):
+    """Return one of the MODELS, unfitted."""
+    defaults = {"max_iter": 5, "random_state": 0, **MODELS[name], **parameters}
+    estimator = denoising() if defaults.get("n_factors") else contractive()
+    return ClassSpecificAEClassifier(**{"estimator": estimator, **defaults})
+
+
+def parameters_of(classifier):
+    """Return the parameters of all classes, by name of the class, as bytes."""
+    return {
+        label: tuple(
+            getattr(each, attribute).tobytes()
+            for attribute in ("components_", "intercept_hidden_", "intercept_visible_")
+            if hasattr(each, attribute)
+        )
+        for label, each in zip(classifier.classes_.tolist(), classifier.estimators_, strict=True)
+    }
+
+
+def results(classifier, X):
+    """Return what all methods of prediction give, by name."""
+    names = ("predict", "decision_function", "predict_proba", "predict_log_proba", "score_samples", "transform")
+    return {name: getattr(classifier, name)(X) for name in names if hasattr(classifier, name)}
+
+
+def assert_same_bits(first, second, X):
+    """Assert that two classifiers predict the same bits."""
+    first, second = results(first, X), results(second, X)
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        assert value.tobytes() == second[name].tobytes(), name
+
+
+def calibration_gradient(classifier, X, y, weight=None):
+    """Return the gradient of the mean log-likelihood of the classes in the constants."""
+    P = softmax(classifier.transform(X) + classifier.class_log_constants_, axis=1)
+    residual = P - (np.asarray(y)[:, None] == classifier.classes_)
+    return np.average(residual, axis=0, weights=weight)
+
+
+@contextlib.contextmanager
+def unchanged(classifier):
+    """Assert that the body leaves vars(classifier) as they were, to the bit."""
+    before = joblib.hash(vars(classifier))
+    yield
+    assert joblib.hash(vars(classifier)) == before
+
+
+@contextlib.contextmanager
+def no_warning(category=Warning):
+    """Assert that nothing is warned of in the body."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", category)
+        yield
+
+
+# What the methods return
+
+
+@every_dtype
+@every_model
+def test_results_agree(name, dtype):
+    """Energies, constants, scores, probabilities and predictions are those of eq. 45, in X's dtype."""
+    X, y = digits()
+    X = X.astype(dtype)
+    classifier = make(name).fit(X, y)
+    E, C = classifier.transform(X), classifier.class_log_constants_
+    tolerance = 1e-9 if dtype == np.float64 else 1e-4
+    assert_array_equal(classifier.classes_, [0, 1, 2, 3])
+    assert E.shape == (len(X), 4)
+    for j, each in enumerate(classifier.estimators_):
+        assert each.components_.dtype == dtype
+        assert_allclose(E[:, j], each.score_samples(X), rtol=tolerance, atol=tolerance)
+    for method, values in results(classifier, X).items():
+        assert method == "predict" or values.dtype == dtype, method
+    calibrated = E.astype(np.float64) + C
+    assert_allclose(classifier.score_samples(X), logsumexp(calibrated, axis=1), rtol=tolerance, atol=tolerance)
+    decision = classifier.decision_function(X)
+    assert decision.shape == (len(X), 4)
+    assert_array_equal(classifier.predict(X), classifier.classes_[decision.argmax(axis=1)])
+    assert classifier.score(X, y) == (classifier.predict(X) == y).mean() > 0.5
+    assert C.sum() == pytest.approx(0.0, abs=1e-4 if dtype == np.float32 else 1e-9)
+    if classifier.method != "energies":
+        difference = decision - calibrated
+        assert_allclose(difference, difference[:, :1] + np.zeros(4), atol=1e-3 if dtype == np.float32 else 1e-9)
+    if classifier.loss == "hinge":
+        assert not hasattr(classifier, "predict_proba")
+        assert not hasattr(classifier, "predict_log_proba")
+        return
+    P, logarithm = classifier.predict_proba(X), classifier.predict_log_proba(X)
+    assert_allclose(P, softmax(decision if classifier.method == "energies" else calibrated, axis=1), atol=tolerance)
+    assert_allclose(P.sum(axis=1), 1.0, rtol=1e-5 if dtype == np.float32 else 1e-13)
+    assert_allclose(np.exp(logarithm), P, atol=1e-6)
+    assert (logarithm <= 0.0).all()
+
+
+@pytest.mark.parametrize("name", ["finetune", "hinge", "normalize", "energies", "factored"])
+def test_two_classes(name):
+    """decision_function is the second class's score less the first's, and positive where the second is predicted."""
+    X, y = wine()
+    classifier = make(name).fit(X, y)
+    decision = classifier.decision_function(X)
+    assert decision.shape == (len(X),)
+    assert_array_equal(classifier.predict(X), np.where(decision > 0.0, "white", "red"))
+    if name != "hinge":
+        P = classifier.predict_proba(X)
+        assert P.shape == (len(X), 2)
+        assert_allclose(P[:, 1], 1.0 / (1.0 + np.exp(-decision)), atol=1e-10)
+    if name != "energies":
+        calibrated = classifier.transform(X) + classifier.class_log_constants_
+        assert_allclose(decision, calibrated[:, 1] - calibrated[:, 0], atol=1e-9)
+
+
+def test_hinge_matters_to_fine_tuning_alone():
+    """The other methods give probabilities whatever `loss` is."""
+    X, y = iris()
+    for method in ("normalize", "energies"):
+        classifier = make(method=method, loss="hinge").fit(X, y)
+        assert_array_equal(classifier.predict_proba(X), make(method=method).fit(X, y).predict_proba(X))
+
+
+def test_prediction_in_another_dtype_than_training():
+    """The result has the dtype of what is predicted."""
+    X, y = digits()
+    for there, back in (DTYPES, DTYPES[::-1]):
+        classifier = make().fit(X.astype(there), y)
+        for method, values in results(classifier, X.astype(back)).items():
+            assert method == "predict" or values.dtype == back, method
+        assert_allclose(classifier.transform(X.astype(back)), classifier.transform(X.astype(there)), atol=1e-4)
+
+
+@every_model
+def test_a_row_is_scored_as_in_its_batch(name):
+    """Prediction looks at one row at a time."""
+    X, y = digits()
+    classifier = make(name).fit(X, y)
+    for method, values in results(classifier, X).items():
+        alone = np.concatenate([getattr(classifier, method)(X[i : i + 1]) for i in range(5)])
+        if method == "predict":
+            assert_array_equal(alone, values[:5])
+        else:
+            assert_allclose(alone, values[:5], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+@every_dtype
+@pytest.mark.parametrize("name", ["normalize", "energies", "factored normalize"])
+def test_constants_are_optimal(name, dtype, weighted, rng):
+    """The gradient of the mean log-likelihood is below 1e-6, and the constants sum to 0."""
+    X, y = digits()
+    X, weight = X.astype(dtype), rng.uniform(0.1, 3.0, len(X)) if weighted else None
+    classifier = make(name).fit(X, y, weight)
+    assert np.linalg.norm(calibration_gradient(classifier, X, y, weight)) < 1e-6
+    assert classifier.class_log_constants_.sum() == pytest.approx(0.0, abs=1e-9)
+
+
+def test_saturated_energies_have_optimal_constants():
+    """Features in large units make energies that differ by thousands."""
+    X, y = bundled(load_iris)
+    X = 30.0 * (X - X.mean(axis=0))
+    classifier = make("normalize").fit(X, y)
+    assert np.abs(np.diff(classifier.transform(X), axis=1)).max() > 1e3
+    assert np.linalg.norm(calibration_gradient(classifier, X, y)) < 1e-6
+
+
+@every_dtype
+def test_log_probability_of_certainty_is_zero(dtype):
+    """Exactly where the probability is 1 in X's dtype."""
+    X, y = iris()
+    X = (3.0 * X).astype(dtype)
+    classifier = make("normalize").fit(X, y)
+    P, logarithm = classifier.predict_proba(X), classifier.predict_log_proba(X)
+    assert 0 < (P == 1.0).sum() < len(X)
+    assert_array_equal(logarithm == 0.0, P == 1.0)
+    assert np.isfinite(logarithm).all()
+
+
+@every_model
+def test_feature_names_and_set_output(name):
+    """The columns of transform are named after the classes; set_output gives data frames."""
+    X, y = digits(60)
+    labels = np.array(["zero", "one", "two", "three"])[y]
+    classifier = make(name).fit(X, labels)
+    expected = [f"classspecificaeclassifier_{label}" for label in ("one", "three", "two", "zero")]
+    assert classifier.get_feature_names_out().tolist() == expected
+    frame = classifier.set_output(transform="pandas").transform(X)
+    assert isinstance(frame, pd.DataFrame)
+    assert frame.columns.tolist() == expected
+    assert_array_equal(frame.to_numpy(), classifier.set_output(transform="default").transform(X))
+    with pytest.raises(ValueError, match="input_features"):
+        classifier.get_feature_names_out(["a", "b"])
+
+
+def test_names_of_columns():
+    """A data frame's names are kept, compared, and forgotten by the next fit."""
+    X, y = iris()
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    classifier = make().fit(frame, pd.Series(y, index=np.arange(len(y)) + 7))
+    assert classifier.feature_names_in_.tolist() == list("abcd")
+    assert_allclose(classifier.predict_proba(frame), make().fit(X, y).predict_proba(X), atol=1e-12)
+    with no_warning():
+        for method in results(classifier, frame):
+            getattr(classifier, method)(frame)
+    for method in (classifier.predict, classifier.transform):
+        with pytest.raises(ValueError, match="feature names should match"):
+            method(frame[list("dcba")])
+    assert not hasattr(classifier.fit(X, y), "feature_names_in_")
+    assert classifier.n_features_in_ == 4
+
+
+# What is given
+
+
+@every_model
+def test_csr_lists_and_other_layouts(name):
+    """CSR, lists, Fortran order and every other row of an array give what the array gives."""
+    X, y = digits(80)
+    expected = results(make(name).fit(X, y), X)
+    spread = np.repeat(X, 2, axis=0)[::2]
+    for given in (sparse.csr_array(X), X.tolist(), np.asfortranarray(X), spread):
+        found = results(make(name).fit(given, y.tolist()), given)
+        for method, values in expected.items():
+            if method == "predict":
+                assert_array_equal(found[method], values)
+            else:
+                assert_allclose(found[method], values, rtol=1e-7, atol=1e-7, err_msg=method)
+
+
+LABELS = {
+    "strings": np.array(["ant", "bee", "cat"]),
+    "objects": np.array(["ant", "bee", "cat"], dtype=object),
+    "numbers": np.array([-7, 0, 1000]),
+    "floats": np.array([1.0, 2.0, 30.0]),
+    "small": np.array([1, 2, 3], dtype=np.int8),
+}
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_labels_of_any_kind(kind):
+    """Labels are only names: the numbers do not change, and predictions are labels of the same dtype."""
+    X, y = iris()
+    labels = LABELS[kind]
+    classifier, plain = make().fit(X, labels[y]), make().fit(X, y)
+    assert_array_equal(classifier.classes_, labels)
+    prediction = classifier.predict(X)
+    assert prediction.dtype == labels.dtype
+    assert_array_equal(prediction, labels[plain.predict(X)])
+    assert_array_equal(classifier.predict_proba(X), plain.predict_proba(X))
+    assert_array_equal(make().fit(X, pd.Series(labels[y])).predict(X), prediction)
+
+
+def test_bool_labels():
+    """A detector's own: False and True."""
+    X, y = iris()
+    classifier = make().fit(X, y == 0)
+    assert classifier.predict(X).dtype == bool
+    assert classifier.score(X, y == 0) > 0.9
+
+
+@every_model
+def test_renaming_the_classes_permutes_the_columns(name):
+    """The order of the classes does not matter to any of them."""
+    X, y = digits()
+    new = np.array(["c", "a", "d", "b"])
+    first, second = make(name).fit(X, y), make(name).fit(X, new[y])
+    columns = np.searchsorted(second.classes_, new)
+    tolerance = 1e-3 if name == "lbfgs" else 1e-7
+    assert_allclose(second.transform(X)[:, columns], first.transform(X), rtol=tolerance, atol=tolerance)
+    assert_allclose(second.class_log_constants_[columns], first.class_log_constants_, atol=tolerance)
+    assert_allclose(second.class_median_energies_[columns], first.class_median_energies_, atol=tolerance)
+    assert_allclose(second.decision_function(X)[:, columns], first.decision_function(X), atol=0.1 * tolerance**0.5)
+    assert_array_equal(second.predict(X), new[first.predict(X)])
+
+
+@every_model
+def test_input_is_left_alone(name, tmp_path):
+    """Read-only memory maps are trained on and predicted, and give what arrays give."""
+    X, y = digits(80)
+    weight = np.linspace(0.5, 2.0, len(X))
+    for array, path in ((X, "X.npy"), (y, "y.npy"), (weight, "weight.npy")):
+        np.save(tmp_path / path, array)
+    mapped = [np.load(tmp_path / path, mmap_mode="r") for path in ("X.npy", "y.npy", "weight.npy")]
+    given = [X.copy(), y.copy(), weight.copy()]
+    classifier = make(name).fit(*given)
+    results(classifier, given[0])
+    for now, then in zip(given, (X, y, weight), strict=True):
+        assert_array_equal(now, then)
+    assert_same_bits(make(name).fit(*mapped), classifier, mapped[0])
+
+
+def test_given_estimator_is_cloned():
+    """Neither fit nor fine-tuning touches the estimator that was given, and each class has a model of its own."""
+    X, y = iris()
+    estimator = contractive()
+    classifier = make(estimator=estimator).fit(X, y)
+    assert not hasattr(estimator, "components_")
+    assert estimator.random_state is None
+    assert len({id(each) for each in classifier.estimators_}) == 3
+    assert all(type(each) is ContractiveAutoencoder for each in classifier.estimators_)
+
+
+def test_default_estimator():
+    """Contractive with 100 units; with factors, denoising with 100."""
+    X, y = iris()
+    plain = ClassSpecificAEClassifier(method="normalize", random_state=0).fit(X, y)
+    assert all(type(each) is ContractiveAutoencoder for each in plain.estimators_)
+    assert plain.estimators_[0].components_.shape == (100, 4)
+    factored = ClassSpecificAEClassifier(method="normalize", n_factors=3, random_state=0).fit(X, y)
+    assert all(type(each) is DenoisingAutoencoder for each in factored.estimators_)
+    assert factored.factor_hidden_weights_.shape == (3, 100)
+
+
+# The autoencoders
+
+
+@dataclasses.dataclass(frozen=True)
+class Softsign(Activation):
+    """h(u) = u/(1 + abs(u)), as a user would write it."""
+
+    name = "softsign"
+
+    def value(self, u, out=None):
+        return np.divide(u, 1.0 + np.abs(u), out=out)
+
+    def derivative(self, u, h, out=None):
+        return np.power(1.0 + np.abs(u), -2, out=out)
+
+    def potential(self, u):
+        return (np.abs(u) - np.log1p(np.abs(u))).sum(axis=-1)
+
+
+@dataclasses.dataclass(frozen=True)
+class WithoutPotential(Activation):
+    """h(u) = u, whose antiderivative its author has left out."""
+
+    name = "without"
+
+    def value(self, u, out=None):
+        return np.multiply(u, 1.0, out=out)
+
+    def derivative(self, u, h, out=None):
+        return np.ones_like(u)
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordingNoise(Corruption):
+    """Leaves the rows as they are, and keeps what its generator draws."""
+
+    draws = []
+
+    def apply(self, X, rng, out, **bounds):
+        self.draws.append(rng.random())
+        out[...] = X
+        return out
+
+
+AUTOENCODERS = {
+    "contractive": contractive(),
+    "contractive bernoulli": contractive(visible="bernoulli"),
+    "contractive by lbfgs": contractive(solver="lbfgs"),
+    "contractive early stopping": contractive(early_stopping=True),
+    "zero bias trec": ZeroBiasAutoencoder(5, threshold=0.3, max_iter=5),
+    "zero bias tlin": ZeroBiasAutoencoder(5, activation="tlin", threshold=0.1, max_iter=5),
+    "denoising": denoising(),
+    "denoising masking bernoulli": denoising(noise="masking", visible="bernoulli"),
+    "denoising second order": denoising(approximation="second_order", weight_constraint="unit"),
+    "marginalized": MarginalizedDenoisingAutoencoder(5, tied_weights=True, max_iter=5),
+    "saturating satlinear": SaturatingAutoencoder(5, activation="satlinear", max_iter=12),
+    "saturating tied": SaturatingAutoencoder(5, tied_weights=True, max_iter=12),
+    "sparse": SparseAutoencoder(5, tied_weights=True, max_iter=5),
+    "own activation": denoising(activation=Softsign()),
+    **{f"activation {name}": denoising(activation=name, threshold=0.2) for name in ACTIVATIONS},
+}
+
+
+@pytest.mark.parametrize("method", ["normalize", "finetune"])
+@pytest.mark.parametrize("name", AUTOENCODERS)
+def test_every_tied_autoencoder(name, method):
+    """Each is trained, calibrated and fine-tuned, which lowers the loss; its energies are its own score_samples."""
+    X, y = digits(120)
+    classifier = make(estimator=AUTOENCODERS[name], method=method, l2=0.0, max_iter=10).fit(X, y)
+    for j, each in enumerate(classifier.estimators_):
+        assert_allclose(classifier.transform(X)[:, j], each.score_samples(X), rtol=1e-9, atol=1e-9)
+    assert classifier.loss_ == pytest.approx(log_loss(y, classifier.predict_proba(X)), rel=1e-9)
+    if method == "finetune":
+        constants_alone = make(estimator=AUTOENCODERS[name], method="normalize", l2=0.0).fit(X, y)
+        assert classifier.loss_ < constants_alone.loss_
+        before, after = parameters_of(constants_alone), parameters_of(classifier)
+        assert all(before[label] != after[label] for label in before)
+
+
+@pytest.mark.parametrize("name", ["contractive", "denoising", "zero bias trec", "sparse", "own activation"])
+def test_an_autoencoder_is_that_of_its_rows(name):
+    """Each class's is what its own fit makes of the rows of the class, seeded alike."""
+    X, y = digits()
+    estimator = clone(AUTOENCODERS[name]).set_params(random_state=3)
+    classifier = make("normalize", estimator=estimator, random_state=None).fit(X, y)
+    for j, each in enumerate(classifier.estimators_):
+        alone = clone(estimator).fit(X[y == j])
+        assert_array_equal(each.components_, alone.components_)
+        assert_array_equal(each.intercept_visible_, alone.intercept_visible_)
+        assert each.loss_ == alone.loss_
+        assert_array_equal(each.loss_curve_, alone.loss_curve_)
+        assert each.n_samples_seen_ == (y == j).sum()
+
+
+def test_random_state_is_passed_on():
+    """An int seeds the autoencoders, all alike; None leaves that of the estimator."""
+    X, y = iris()
+    seeds = [each.random_state for each in make("normalize").fit(X, y).estimators_]
+    assert isinstance(seeds[0], int)
+    assert len(set(seeds)) == 1
+    assert seeds[0] != make("normalize", random_state=1).fit(X, y).estimators_[0].random_state
+    given = make("normalize", estimator=contractive(random_state=5), random_state=None).fit(X, y)
+    assert [each.random_state for each in given.estimators_] == [5, 5, 5]
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+@pytest.mark.parametrize("constraint", ["unit", "max"])
+def test_weight_constraint_is_kept_in_fine_tuning(constraint, solver):
+    """The rows of all classes' weights have unit length, or none above max_norm."""
+    X, y = digits()
+    estimator = contractive(weight_constraint=constraint, max_norm=0.7, max_iter=20)
+    classifier = make(estimator=estimator, solver=solver, max_iter=20).fit(X, y)
+    before = make(estimator=estimator, method="normalize").fit(X, y)
+    lengths = np.array([np.linalg.norm(each.components_, axis=1) for each in classifier.estimators_])
+    assert (parameters_of(classifier)[0]) != parameters_of(before)[0]
+    if constraint == "unit":
+        assert_allclose(lengths, 1.0, rtol=1e-9)
+    else:
+        assert 0.69 < lengths.max() <= 0.7 * (1.0 + 1e-9)
+
+
+@pytest.mark.parametrize("activation", ["trec", "tlin"])
+def test_zero_bias_keeps_the_threshold_of_each_class(activation):
+    """threshold_ is in the unit of the class's own rows, and fine-tuning leaves it there."""
+    X, y = iris()
+    X = X * np.array([1.0, 3.0, 0.3])[y][:, None]
+    estimator = ZeroBiasAutoencoder(5, activation=activation, threshold=0.3, max_iter=5)
+    tuned, plain = (make(estimator=estimator, method=method).fit(X, y) for method in ("finetune", "normalize"))
+    thresholds = [each.threshold_ for each in tuned.estimators_]
+    assert len(set(thresholds)) == 3
+    assert thresholds == [each.threshold_ for each in plain.estimators_]
+    expected = np.stack([each.score_samples(X) for each in tuned.estimators_], axis=1)
+    assert_allclose(tuned.transform(X), expected, rtol=1e-9, atol=1e-9)
+    assert tuned.loss_ < plain.loss_
+
+
+# Fine-tuning
+
+
+def weights_of(classifier):
+    """Return the weights that decay."""
+    if classifier.factors_ is None:
+        return [each.components_ for each in classifier.estimators_]
+    return [classifier.factors_, classifier.factor_hidden_weights_, classifier.class_factor_weights_]
+
+
+@pytest.mark.parametrize("loss", ["log_loss", "hinge"])
+@pytest.mark.parametrize("n_factors", [None, 4], ids=["plain", "factored"])
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_fine_tuning_lowers_the_loss(solver, n_factors, loss):
+    """loss_ is the loss of the training rows at the parameters returned, with the weight decay."""
+    X, y = digits()
+    tuned, plain = (
+        make(method=method, solver=solver, n_factors=n_factors, loss=loss, l2=0.01, max_iter=100).fit(X, y)
+        for method in ("finetune", "normalize")
+    )
+    decay, start = (0.005 * sum((W**2).sum() for W in weights_of(each)) for each in (tuned, plain))
+    if loss == "hinge":
+        value, before = (hinge_loss(y, each.decision_function(X), labels=range(4)) for each in (tuned, plain))
+    else:
+        value, before = (log_loss(y, each.predict_proba(X)) for each in (tuned, plain))
+    assert type(tuned.loss_) is float
+    assert tuned.loss_ == pytest.approx(value + decay, rel=1e-9)
+    assert plain.loss_ == pytest.approx(before, rel=1e-9)
+    assert tuned.loss_ < 0.9 * (before + start)
+    assert tuned.loss_curve_.shape == (tuned.n_iter_,)
+    assert 1 < tuned.n_iter_ <= 100
+    assert plain.loss_curve_ is None
+    assert tuned.validation_loss_curve_ is None
+
+
+def test_curve_begins_where_the_constants_have_ended():
+    """Of one batch, the first loss is that of the trained and calibrated autoencoders."""
+    X, y = iris()
+    tuned = make(batch_size=1000, l2=0.0).fit(X, y)
+    assert tuned.loss_curve_[0] == pytest.approx(make("normalize").fit(X, y).loss_, rel=1e-9)
+    assert tuned.loss_ < tuned.loss_curve_[0]
+
+
+@pytest.mark.parametrize("n_factors", [None, 4], ids=["plain", "factored"])
+def test_weight_decay_shrinks_the_weights(n_factors):
+    """More of it leaves shorter weights."""
+    X, y = digits()
+    lengths = [
+        sum((W**2).sum() for W in weights_of(make(l2=l2, n_factors=n_factors, max_iter=40, tol=0.0).fit(X, y)))
+        for l2 in (0.0, 0.1, 1.0)
+    ]
+    assert lengths[0] > lengths[1] > lengths[2]
+
+
+def test_fine_tuning_beats_constants_alone():
+    """On rows that were not trained on."""
+    X, y = bundled(load_digits)
+    X = X / 16.0
+    errors = {
+        method: 1.0
+        - make(method, estimator=contractive(n_components=10, max_iter=10))
+        .fit(X[:600], y[:600])
+        .score(X[600:1200], y[600:1200])
+        for method in ("finetune", "normalize")
+    }
+    assert errors["finetune"] < errors["normalize"] < 0.3
+
+
+@pytest.mark.parametrize("n_factors", [None, 4], ids=["plain", "factored"])
+def test_without_pretraining(n_factors):
+    """The autoencoders start at random, and fine-tuning alone trains them."""
+    X, y = digits()
+    start = make(method="normalize", pretrain=False, n_factors=n_factors).fit(X, y)
+    assert all(each.n_iter_ == 0 for each in start.estimators_)
+    assert all(len(each.loss_curve_) == 0 for each in start.estimators_)
+    tuned = make(pretrain=False, n_factors=n_factors, max_iter=60, learning_rate_init=0.01).fit(X, y)
+    assert tuned.score(X, y) > 0.95
+    assert tuned.loss_ < 0.5 * start.loss_
+
+
+def test_estimators_keep_what_pretraining_said():
+    """loss_, loss_curve_ and n_iter_ of the autoencoders are those of the pretraining."""
+    X, y = iris()
+    tuned, plain = make().fit(X, y), make("normalize").fit(X, y)
+    for after, before in zip(tuned.estimators_, plain.estimators_, strict=True):
+        assert after.n_iter_ == before.n_iter_ == 5
+        assert after.loss_ == before.loss_
+        assert_array_equal(after.loss_curve_, before.loss_curve_)
+
+
+def test_tol_ends_fine_tuning():
+    """A loss that no longer falls ends it; tol=0 goes on."""
+    X, y = iris()
+    soon = make(max_iter=60, tol=0.5, n_iter_no_change=3).fit(X, y)
+    assert 3 <= soon.n_iter_ < 30
+    assert make(max_iter=60, tol=0.0, n_iter_no_change=3).fit(X, y).n_iter_ == 60
+
+
+@pytest.mark.parametrize("noise", ["gaussian", "masking", "salt_and_pepper"])
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_noise(solver, noise):
+    """The input is corrupted in fine-tuning alone: the curve is another, loss_ is that of the clean rows."""
+    X, y = digits()
+    clean = make(solver=solver, l2=0.0).fit(X, y)
+    noisy = make(solver=solver, l2=0.0, noise=noise, noise_level=0.4).fit(X, y)
+    assert (noisy.loss_curve_[: len(clean.loss_curve_)] != clean.loss_curve_[: len(noisy.loss_curve_)]).any()
+    assert noisy.loss_ == pytest.approx(log_loss(y, noisy.predict_proba(X)), rel=1e-9)
+    assert_array_equal(noisy.estimators_[0].loss_curve_, clean.estimators_[0].loss_curve_)
+    assert make(solver=solver, noise=noise, noise_level=0.0).fit(X, y).loss_ == make(solver=solver).fit(X, y).loss_
+
+
+def test_verbose_prints_a_line_an_epoch(capsys):
+    """Of fine-tuning, with the loss on the held-out rows where there are some."""
+    X, y = iris()
+    classifier = make(verbose=1).fit(X, y)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == classifier.n_iter_
+    assert lines[0].startswith("[ClassSpecificAEClassifier] epoch 1: loss ")
+    make("early stopping", verbose=1).fit(X, y)
+    assert all("validation loss" in line for line in capsys.readouterr().out.splitlines())
+    make().fit(X, y)
+    assert capsys.readouterr().out == ""
+
+
+def test_loss_that_was_raised_is_warned_of():
+    """With the line of the user's and what to do about it; the classifier is fitted."""
+    X, y = iris()
+    with pytest.warns(
+        ConvergenceWarning, match="fine-tuning has raised the loss, from .* learning_rate_init"
+    ) as caught:
+        classifier = make(learning_rate_init=100.0, max_iter=1).fit(X, y)
+    assert [each.filename for each in caught if "fine-tuning" in str(each.message)] == [__file__]
+    assert np.isfinite(classifier.predict_proba(X)).all()
+
+
+def test_autoencoders_that_did_not_converge_are_named_once():
+    """One warning for all, which names the first class."""
+    X, y = wine()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        make("normalize", estimator=contractive(max_iter=1)).fit(X, y)
+    texts = [str(each.message) for each in caught if each.category is ConvergenceWarning]
+    assert len(texts) == 1
+    assert texts[0].startswith("class 'red': ContractiveAutoencoder: ")
+    assert texts[0].endswith("(1 other classes likewise)")
+
+
+# Early stopping
+
+
+def held_out_rows(classifier, X, y, monkeypatch, **arguments):
+    """Fit, and return the rows that were trained on and those that were held out."""
+    splits, split = [], ClassSpecificAEClassifier._split
+    with monkeypatch.context() as patch:
+        patch.setattr(ClassSpecificAEClassifier, "_split", lambda *given: splits.append(split(*given)) or splits[-1])
+        classifier.fit(X, y, **arguments)
+    (rows,) = splits
+    return rows
+
+
+@pytest.mark.parametrize("n_factors", [None, 4], ids=["plain", "factored"])
+def test_held_out_rows_are_a_share_of_each_class(n_factors, monkeypatch):
+    """They are not in the pretraining either; a class of one row is trained on it, and two share."""
+    X, y = digits()
+    y = y.copy()
+    y[:1], y[1:3] = 8, 9
+    classifier = make("early stopping", n_factors=n_factors, validation_fraction=0.25)
+    train, held_out = held_out_rows(classifier, X, y, monkeypatch)
+    assert_array_equal(np.sort(np.concatenate([train, held_out])), np.arange(len(X)))
+    counts = np.array([(y == label).sum() for label in classifier.classes_])
+    expected = np.minimum(np.ceil(0.25 * counts), counts - 1)
+    assert_array_equal([(y[held_out] == label).sum() for label in classifier.classes_], expected)
+    seen = np.array([each.n_samples_seen_ for each in classifier.estimators_])
+    assert_array_equal(seen, counts - expected)
+    for j, each in enumerate(classifier.estimators_):
+        own = X[train][y[train] == classifier.classes_[j]]
+        assert_allclose(each.mean_, own.mean(axis=0), atol=1e-12)
+        calibrated = np.sort(classifier.transform(own)[:, j] + classifier.class_log_constants_[j])
+        between = calibrated[(len(own) - 1) // 2] - 1e-9, calibrated[len(own) // 2] + 1e-9
+        assert between[0] <= classifier.class_median_energies_[j] <= between[1]
+    assert classifier.loss_ == pytest.approx(
+        log_loss(y[train], classifier.predict_proba(X[train]))
+        + 0.5e-4 * sum((W**2).sum() for W in weights_of(classifier)),
+        rel=1e-9,
+    )
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+@pytest.mark.parametrize("loss", ["log_loss", "hinge"])
+def test_best_epoch_is_restored(loss, weighted, monkeypatch, rng):
+    """The parameters are those whose loss on the held-out rows is the least of the curve."""
+    X, y = digits(120)
+    y = np.where(rng.random(len(y)) < 0.3, rng.integers(0, 4, len(y)), y)
+    weight = rng.uniform(0.1, 2.0, len(y)) if weighted else None
+    classifier = make(
+        "early stopping", loss=loss, l2=0.01, max_iter=40, learning_rate_init=0.02, tol=0.0, validation_fraction=0.3
+    )
+    _, rows = held_out_rows(classifier, X, y, monkeypatch, sample_weight=weight)
+    curve = classifier.validation_loss_curve_
+    assert curve.shape == classifier.loss_curve_.shape == (classifier.n_iter_,)
+    assert 0 < curve.argmin() < len(curve) - 1
+    mass = None if weight is None else weight[rows]
+    if loss == "hinge":
+        value = hinge_loss(y[rows], classifier.decision_function(X[rows]), sample_weight=mass, labels=range(4))
+    else:
+        value = log_loss(y[rows], classifier.predict_proba(X[rows]), sample_weight=mass, labels=range(4))
+    value += 0.005 * sum((each.components_**2).sum() for each in classifier.estimators_)
+    assert value == pytest.approx(curve.min(), rel=1e-9)
+
+
+def test_early_stopping_ends_early():
+    """Where the held-out loss has not fallen for n_iter_no_change epochs."""
+    X, y = iris()
+    classifier = make("early stopping", max_iter=300, n_iter_no_change=3, learning_rate_init=0.05).fit(X, y)
+    assert classifier.n_iter_ < 300
+    assert len(classifier.validation_loss_curve_) == classifier.n_iter_
+
+
+def test_early_stopping_is_of_fine_tuning():
+    """The other methods have no epochs to choose from, and train on all rows."""
+    X, y = iris()
+    for method in ("normalize", "energies"):
+        assert_same_bits(make(method=method, early_stopping=True).fit(X, y), make(method=method).fit(X, y), X)
+
+
+def test_early_stopping_with_classes_of_one_row():
+    """There is nothing to hold out, which is said."""
+    with pytest.raises(ValueError, match="early_stopping=True holds out rows of each class that has two or more"):
+        make("early stopping").fit(np.eye(3), [0, 1, 2])
+
+
+def test_held_out_rows_are_checked(monkeypatch):
+    """Values outside [0, 1] are refused in whatever row they are."""
+    X, y = digits()
+    classifier = make("early stopping", estimator=contractive(visible="bernoulli"))
+    _, held_out = held_out_rows(classifier, X, y, monkeypatch)
+    X[held_out[0], 5] = 3.0
+    with unchanged(classifier), pytest.raises(ValueError, match=r"takes values in \[0, 1\]"):
+        classifier.fit(X, y)
+
+
+# A linear classifier of the energies
+
+
+def test_energies():
+    """Predictions are those of energy_classifier_ on what transform gives."""
+    X, y = digits()
+    classifier = make("energies").fit(X, y)
+    E = classifier.transform(X)
+    assert_allclose(classifier.predict_proba(X), classifier.energy_classifier_.predict_proba(E), atol=1e-12)
+    assert_array_equal(classifier.predict(X), classifier.energy_classifier_.predict(E))
+    assert classifier.loss_ == pytest.approx(log_loss(y, classifier.predict_proba(X)), rel=1e-9)
+    plain = make("normalize").fit(X, y)
+    assert parameters_of(classifier) == parameters_of(plain)
+    assert_array_equal(classifier.class_log_constants_, plain.class_log_constants_)
+    assert_array_equal(classifier.score_samples(X), plain.score_samples(X))
+    assert classifier.loss_ < plain.loss_
+
+
+def test_energies_are_regularised_by_l2():
+    """Strength l2/2 beside the mean loss: repeating all rows, or scaling all weights, changes nothing."""
+    X, y = iris()
+    norms = []
+    for l2 in (0.0, 1e-3, 1.0):
+        linear = make("energies", l2=l2).fit(X, y)
+        norms.append(np.linalg.norm(linear.energy_classifier_[-1].coef_))
+        heavy = make("energies", l2=l2).fit(X, y, np.full(len(y), 7.0))
+        if l2:
+            assert_allclose(heavy.predict_proba(X), linear.predict_proba(X), atol=1e-4)
+    assert norms[0] > norms[1] > norms[2]
+
+
+# Factors
+
+
+def assert_factored(classifier, d, k, n_factors):
+    """Assert that W_j = Wh^T diag(w_j) Wx for all classes, and that the shapes are as documented."""
+    P, Q, f = classifier.factors_, classifier.factor_hidden_weights_, classifier.class_factor_weights_
+    assert P.shape == (n_factors, d)
+    assert Q.shape == (n_factors, k)
+    assert f.shape == (len(classifier.classes_), n_factors)
+    for j, each in enumerate(classifier.estimators_):
+        tolerance = 1e-10 if P.dtype == np.float64 else 1e-5
+        assert_allclose(each.components_, Q.T @ np.diag(f[j]) @ P, atol=tolerance)
+
+
+@every_dtype
+@pytest.mark.parametrize("pretrain", [True, False], ids=["trained", "untrained"])
+@pytest.mark.parametrize("method", ["finetune", "normalize", "energies"])
+def test_weights_are_products_of_the_factors(method, pretrain, dtype):
+    """ENERGY eq. 48; there are no factors without n_factors."""
+    X, y = digits()
+    classifier = make(method=method, n_factors=7, pretrain=pretrain).fit(X.astype(dtype), y)
+    assert_factored(classifier, 64, 5, 7)
+    for array in (classifier.factors_, classifier.factor_hidden_weights_, classifier.class_factor_weights_):
+        assert array.dtype == dtype
+    classifier.set_params(n_factors=None).fit(X, y)
+    assert classifier.factors_ is classifier.factor_hidden_weights_ is classifier.class_factor_weights_ is None
+
+
+def test_factors_are_trained_on_all_classes_at_once():
+    """Pretraining lowers the reconstruction error of each class, and all share one curve."""
+    X, y = digits()
+    estimator = denoising(n_components=8, max_iter=60, learning_rate_init=0.02)
+    trained, start = (
+        make(estimator=estimator, method="normalize", n_factors=6, pretrain=pretrain).fit(X, y)
+        for pretrain in (True, False)
+    )
+    for j in range(4):
+        after, before = (each.estimators_[j].reconstruction_error(X[y == j]).mean() for each in (trained, start))
+        assert after < 0.9 * before
+    assert len({each.loss_ for each in trained.estimators_}) == 1
+    assert trained.estimators_[0].n_iter_ == len(trained.estimators_[0].loss_curve_) > 1
+    assert trained.class_factor_weights_.std(axis=0).min() > 0.0
+
+
+@pytest.mark.parametrize(
+    ("estimator", "words"),
+    [
+        (contractive(), "no penalty"),
+        (SparseAutoencoder(5), "no penalty"),
+        (denoising(approximation="second_order", weight_constraint="unit"), "no penalty"),
+        (ZeroBiasAutoencoder(5), "a hidden bias"),
+        (denoising(weight_constraint="unit"), "weight_constraint=None"),
+        (denoising(weight_constraint="max"), "weight_constraint=None"),
+        (denoising(early_stopping=True), "early_stopping=False"),
+        (denoising(tied_weights=False), "tied weights"),
+    ],
+    ids=["contractive", "sparse", "taylor", "zero bias", "unit", "max", "early stopping", "untied"],
+)
+def test_estimators_that_cannot_share_factors(estimator, words):
+    """Said in a sentence that names what is needed."""
+    X, y = iris()
+    classifier = make(estimator=estimator, n_factors=3)
+    with unchanged(classifier), pytest.raises(InvalidParameterError, match=words):
+        classifier.fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [contractive(alpha=0), denoising(visible="bernoulli"), denoising(l2=0.01), denoising(solver="lbfgs")],
+    ids=["contractive", "bernoulli", "decay", "lbfgs"],
+)
+def test_estimators_that_share_factors(estimator):
+    """All without a penalty of their own."""
+    X, y = digits(100)
+    assert_factored(make(estimator=estimator, n_factors=3).fit(X, y), 64, 5, 3)
+
+
+def test_factors_are_what_prediction_uses():
+    """Doubling w_j doubles W_j."""
+    X, y = digits(100)
+    classifier = make("factored").fit(X, y)
+    other = copy.deepcopy(classifier)
+    classifier.factors_ = 2.0 * classifier.factors_
+    other.class_factor_weights_ = 2.0 * other.class_factor_weights_
+    assert_allclose(classifier.transform(X), other.transform(X), rtol=1e-9)
+    for each in other.estimators_:
+        each.components_ = 2.0 * each.components_
+    assert_allclose(other.transform(X)[:, 1], other.estimators_[1].score_samples(X), rtol=1e-9)
+
+
+# New classes
+
+
+def split_off(new, n=200, n_classes=4):
+    """Return digits without and with rows of the classes in `new` alone."""
+    X, y = digits(n, n_classes)
+    chosen = np.isin(y, new)
+    return X[~chosen], y[~chosen], X[chosen], y[chosen]
+
+
+NOT_TO_ADD_TO = ("energies", "lbfgs", "sgd", "noise", "factored hinge", "factored normalize", "factored energies")
+ADDING = [name for name in MODELS if name not in NOT_TO_ADD_TO]
+
+
+@every_dtype
+@pytest.mark.parametrize("label", [0, 2, 3])
+@pytest.mark.parametrize("name", ADDING)
+def test_add_a_class_by_its_own_rows(name, label, dtype):
+    """Its median calibrated energy is the mean of the others' medians; all that there was stays, to the bit."""
+    X, y, new, labels = split_off([label])
+    X, new = X.astype(dtype), new.astype(dtype)
+    n = len(new) - 1 + len(new) % 2  # an odd number has one median
+    classifier = make(name).fit(X, y)
+    before, constants = (
+        parameters_of(classifier),
+        dict(zip(classifier.classes_, classifier.class_log_constants_, strict=True)),
+    )
+    medians = dict(zip(classifier.classes_, classifier.class_median_energies_, strict=True))
+    assert classifier.add_class(new[:n], labels[:n]) is classifier
+    assert_array_equal(classifier.classes_, [0, 1, 2, 3])
+    own = (classifier.transform(new[:n]) + classifier.class_log_constants_)[:, label]
+    tolerance = 1e-9 if dtype == np.float64 else 1e-4
+    assert np.median(own) == pytest.approx(np.mean(list(medians.values())), rel=tolerance, abs=tolerance)
+    assert classifier.class_median_energies_[label] == pytest.approx(np.median(own), rel=tolerance, abs=tolerance)
+    after = parameters_of(classifier)
+    assert {old: after[old] for old in before} == before
+    for old in before:
+        assert classifier.class_log_constants_[old] == constants[old]
+        assert classifier.class_median_energies_[old] == medians[old]
+    assert classifier.estimators_[label].components_.dtype == dtype
+    assert classifier.transform(X).shape == (len(X), 4)
+    assert classifier.get_feature_names_out().shape == (4,)
+
+
+@pytest.mark.parametrize("name", ADDING)
+def test_add_a_class_with_rows_of_all(name):
+    """All constants are optimal on these rows, the old ones keep their mean, the autoencoders their bits."""
+    X, y, new, labels = split_off([2])
+    weight = np.linspace(0.5, 2.0, len(X) + len(new))
+    classifier = make(name).fit(X, y)
+    before, mean = parameters_of(classifier), classifier.class_log_constants_.mean()
+    rows, targets = np.concatenate([X, new]), np.concatenate([y, labels])
+    classifier.add_class(rows, targets, sample_weight=weight)
+    after = parameters_of(classifier)
+    assert {old: after[old] for old in before} == before
+    if name == "balanced":
+        counts = np.bincount(targets, weight)
+        weight = weight / counts[targets]
+    assert np.linalg.norm(calibration_gradient(classifier, rows, targets, weight)) < 1e-6
+    assert classifier.class_log_constants_[[0, 1, 3]].mean() == pytest.approx(mean, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", ["finetune", "normalize", "factored"])
+def test_add_a_class_with_rows_of_some(name):
+    """The new constant is optimal on these rows; those of the old classes stay as they are, to the bit."""
+    X, y, new, labels = split_off([2])
+    classifier = make(name).fit(X, y)
+    before, constants = parameters_of(classifier), classifier.class_log_constants_
+    rows, targets = np.concatenate([X[y != 1], new]), np.concatenate([y[y != 1], labels])
+    classifier.add_class(rows, targets)
+    assert_array_equal(classifier.class_log_constants_[[0, 1, 3]], constants)
+    assert abs(calibration_gradient(classifier, rows, targets)[2]) < 1e-6
+    after = parameters_of(classifier)
+    assert {old: after[old] for old in before} == before
+
+
+def test_a_class_that_is_added_is_as_if_it_had_been_there():
+    """With all rows, constants alone: the same autoencoders, and the same probabilities."""
+    X, y = digits()
+    classifier = make("normalize").fit(X[y != 1], y[y != 1]).add_class(X, y)
+    whole = make("normalize").fit(X, y)
+    # The first ones' are the same only where nothing else is drawn.
+    assert parameters_of(classifier) == parameters_of(whole)
+    assert_allclose(classifier.predict_proba(X), whole.predict_proba(X), atol=1e-8)
+    medians = classifier.class_median_energies_ - whole.class_median_energies_
+    assert_allclose(medians, np.full(4, medians[0]), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["finetune", "normalize", "factored"])
+def test_add_several_classes(name):
+    """At once, or one after the other."""
+    X, y, new, labels = split_off([0, 2])
+    at_once = make(name).fit(X, y).add_class(new, labels)
+    one_by_one = make(name).fit(X, y)
+    for label in (2, 0):
+        one_by_one.add_class(new[labels == label], labels[labels == label])
+    assert_array_equal(at_once.classes_, [0, 1, 2, 3])
+    assert_array_equal(one_by_one.classes_, [0, 1, 2, 3])
+    if name == "factored":  # trained at once, they share batches
+        assert_factored(at_once, 64, 5, 4)
+        return
+    assert parameters_of(at_once) == parameters_of(one_by_one)
+    assert_allclose(at_once.class_log_constants_, one_by_one.class_log_constants_, atol=1e-9)
+
+
+@pytest.mark.parametrize("with_old", [False, True], ids=["alone", "with all"])
+def test_add_a_class_to_factors(with_old):
+    """Its own factor weights and biases are trained on the shared factors, which stay as they are."""
+    X, y, new, labels = split_off([1])
+    estimator = denoising(max_iter=40)
+    classifier = make("factored", estimator=estimator, method="normalize").fit(X, y)
+    P, Q, f = classifier.factors_, classifier.factor_hidden_weights_, classifier.class_factor_weights_
+    if with_old:
+        new, labels = np.concatenate([X, new]), np.concatenate([y, labels])
+    classifier.add_class(new, labels)
+    assert_array_equal(classifier.factors_, P)
+    assert_array_equal(classifier.factor_hidden_weights_, Q)
+    assert_array_equal(classifier.class_factor_weights_[[0, 2, 3]], f)
+    assert_factored(classifier, 64, 5, 4)
+    own = new[labels == 1]
+    errors = [each.reconstruction_error(own).mean() for each in classifier.estimators_]
+    assert np.argmin(errors) == 1
+
+
+def test_add_a_class_to_energies():
+    """Rows of all classes train the linear classifier again; fewer are refused, and change nothing."""
+    X, y, new, labels = split_off([2])
+    classifier = make("energies").fit(X, y)
+    before = parameters_of(classifier)
+    with unchanged(classifier), pytest.raises(ValueError, match="rows of all classes") as refusal:
+        classifier.add_class(new, labels)
+    assert "[2] of [0, 1, 2, 3]" in str(refusal.value)
+    with unchanged(classifier), pytest.raises(ValueError, match="rows of all classes"):
+        classifier.add_class(np.concatenate([X[y > 0], new]), np.concatenate([y[y > 0], labels]))
+    classifier.add_class(np.concatenate([X, new]), np.concatenate([y, labels]))
+    assert {old: parameters_of(classifier)[old] for old in before} == before
+    assert classifier.predict_proba(X).shape == (len(X), 4)
+    assert (classifier.predict(new) == 2).mean() > 0.8
+
+
+def test_longer_labels_are_added():
+    """Names are not cut to the length of the old ones, and take their place in the order."""
+    X, y, new, labels = split_off([1, 2])
+    names = np.array(["b", "armadillo", "crocodile", "d"])
+    classifier = make("normalize").fit(X, names[y]).add_class(new, names[labels])
+    assert classifier.classes_.tolist() == ["armadillo", "b", "crocodile", "d"]
+    assert set(classifier.predict(new)) >= {"armadillo", "crocodile"}
+    rows, targets = np.concatenate([X, new]), names[np.concatenate([y, labels])]
+    assert classifier.score(rows, targets) > 0.7
+
+
+def test_object_labels_are_added():
+    """As pandas gives them."""
+    X, y, new, labels = split_off([1])
+    names = pd.Series(["b", "armadillo", "crocodile", "d"], dtype=object)
+    classifier = make("normalize").fit(X, names[y]).add_class(new, names[labels])
+    assert classifier.classes_.tolist() == ["armadillo", "b", "crocodile", "d"]
+    assert (classifier.predict(new) == "armadillo").mean() > 0.5
+
+
+@pytest.mark.parametrize("name", ["finetune", "normalize", "factored"])
+def test_a_class_of_one_row_is_added(name):
+    """One row is a class."""
+    X, y, new, labels = split_off([2])
+    classifier = make(name).fit(X, y).add_class(new[:1], labels[:1])
+    assert np.isfinite(classifier.predict_log_proba(X)).all()
+    assert classifier.class_median_energies_[2] == pytest.approx(classifier.class_median_energies_[[0, 1, 3]].mean())
+
+
+def test_weights_when_a_class_is_added():
+    """A zero weight is an absent row: of old classes, of some of the new rows, of all of them."""
+    X, y, new, labels = split_off([2])
+    rows, targets = np.concatenate([X, new]), np.concatenate([y, labels])
+    weight = np.where(targets == 2, 1.0, 0.0)
+    weight[-3:] = 0.0
+    classifier = make().fit(X, y)
+    alone = copy.deepcopy(classifier).add_class(new[:-3], labels[:-3], np.ones(len(new) - 3))
+    assert_same_bits(copy.deepcopy(classifier).add_class(rows, targets, weight), alone, X)
+    with unchanged(classifier), pytest.raises(ValueError, match="no new class"):
+        classifier.add_class(rows, targets, np.where(targets == 2, 0.0, 1.0))
+
+
+def test_an_added_class_weighs_as_class_weight_says():
+    """Balanced among the rows given."""
+    X, y, new, labels = split_off([2])
+    classifier = make("normalize", class_weight="balanced").fit(X, y)
+    with no_warning(RuntimeWarning):
+        classifier.add_class(new, labels)
+    assert np.isfinite(classifier.class_log_constants_).all()
+
+
+BAD_ADDITIONS = {
+    "known": (lambda X, y: (X[:5], y[:5]), "y has no new class: .* known"),
+    "other columns": (lambda X, y: (X[:5, :7], np.full(5, 9)), "7 features"),
+    "not a number": (lambda X, y: (np.where(X[:5] > 0.5, np.nan, X[:5]), np.full(5, 9)), "NaN"),
+    "other kind of label": (lambda X, y: (X[:5], np.full(5, "nine")), "string and number"),
+    "lengths": (lambda X, y: (X[:5], np.full(4, 9)), "inconsistent numbers of samples"),
+    "fractions": (lambda X, y: (X[:5], np.linspace(0.1, 0.7, 5)), "continuous"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_ADDITIONS)
+@pytest.mark.parametrize("name", ["finetune", "factored"])
+def test_bad_additions_change_nothing(name, case):
+    """Said in a sentence; the classifier goes on as before."""
+    X, y = digits()
+    classifier = make(name).fit(X, y)
+    spoil, words = BAD_ADDITIONS[case]
+    with unchanged(classifier), pytest.raises(ValueError, match=words):
+        classifier.add_class(*spoil(X, y))
+
+
+def test_additions_need_a_fit_and_as_many_units():
+    """A class cannot be added to nothing, nor with another number of units."""
+    X, y = digits()
+    with pytest.raises(NotFittedError):
+        make().add_class(X, y)
+    classifier = make().fit(X, y).set_params(estimator__n_components=3)
+    with unchanged(classifier), pytest.raises(ValueError, match="n_components=5, the estimator has 3"):
+        classifier.add_class(X[:5], np.full(5, 9))
+
+
+@pytest.mark.parametrize(
+    "estimator", [contractive(visible="bernoulli"), ZeroBiasAutoencoder(5, max_iter=5)], ids=["visible", "hidden bias"]
+)
+def test_additions_need_an_autoencoder_of_the_same_kind(estimator):
+    """One whose energy is of another kind is refused in a sentence, not mixed in."""
+    X, y, new, labels = split_off([2])
+    classifier = make("normalize").fit(X, y).set_params(estimator=estimator)
+    with unchanged(classifier), pytest.raises(ValueError):
+        classifier.add_class(new, labels)
+
+
+@pytest.mark.parametrize("old", [True, False], ids=["old", "new"])
+def test_rows_of_an_addition_are_checked(old):
+    """Values outside [0, 1] are refused of new and of old classes."""
+    X, y, new, labels = split_off([2])
+    classifier = make("bernoulli").fit(X, y)
+    rows, targets = np.concatenate([X, new]), np.concatenate([y, labels])
+    rows[0 if old else -1, 5] = 3.0
+    with unchanged(classifier), pytest.raises(ValueError, match=r"takes values in \[0, 1\]"):
+        classifier.add_class(rows, targets)
+
+
+def test_an_added_class_keeps_the_constraint():
+    """Its rows have unit length too."""
+    X, y, new, labels = split_off([2])
+    classifier = make(estimator=contractive(weight_constraint="unit")).fit(X, y).add_class(new, labels)
+    for each in classifier.estimators_:
+        assert_allclose(np.linalg.norm(each.components_, axis=1), 1.0, rtol=1e-9)
+
+
+def test_add_class_leaves_copies_alone():
+    """A shallow copy of the fitted classifier, which shares its arrays, predicts as before."""
+    X, y, new, labels = split_off([2])
+    classifier = make().fit(X, y)
+    shared, expected = copy.copy(classifier), results(classifier, X)
+    classifier.add_class(np.concatenate([X, new]), np.concatenate([y, labels]))
+    for name, values in results(shared, X).items():
+        assert_array_equal(values, expected[name])
+
+
+# Rows in parts
+
+
+def batches_of(X, y, size=50):
+    """Yield the rows in parts."""
+    for start in range(0, len(X), size):
+        yield X[start : start + size], y[start : start + size]
+
+
+def fit_in_parts(classifier, X, y, n_passes=1):
+    """Continue a classifier over all rows, in parts."""
+    for _ in range(n_passes):
+        for rows, labels in batches_of(X, y):
+            if not hasattr(classifier, "classes_"):
+                classifier.partial_fit(rows, labels, classes=np.unique(y))
+            else:
+                classifier.partial_fit(rows, labels)
+    return classifier
+
+
+@pytest.mark.parametrize("name", WITH_STEPS)
+def test_partial_fit_learns(name):
+    """Accuracy grows over the passes, and the results keep their dtype."""
+    X, y = digits(250, 5)
+    X = X.astype(np.float32)
+    classifier = make(name)
+    assert classifier.partial_fit(X[:20], y[:20], classes=range(5)) is classifier
+    first = classifier.score(X, y)
+    fit_in_parts(classifier, X, y, 3)
+    assert classifier.score(X, y) > max(first, 0.8)
+    if classifier.method == "finetune":
+        assert classifier.n_iter_ == len(classifier.loss_curve_) == 16
+    else:
+        assert classifier.n_iter_ >= 1
+    assert all(each.components_.dtype == np.float32 for each in classifier.estimators_)
+    for method, values in results(classifier, X).items():
+        assert method == "predict" or values.dtype == np.float32
+    for j, each in enumerate(classifier.estimators_):
+        assert_allclose(classifier.transform(X)[:, j], each.score_samples(X), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", WITH_STEPS)
+def test_partial_fit_is_reproducible(name):
+    """The same seed gives the same bits, another one others, and a copy on the way goes on alike."""
+    X, y = digits(100)
+    classifier = fit_in_parts(make(name), X, y, 2)
+    assert_same_bits(classifier, fit_in_parts(make(name), X, y, 2), X)
+    half = pickle.loads(pickle.dumps(fit_in_parts(make(name), X, y)))
+    assert_same_bits(fit_in_parts(half, X, y), classifier, X)
+    other = fit_in_parts(make(name, random_state=1), X, y, 2)
+    assert (other.transform(X) != classifier.transform(X)).any()
+
+
+@pytest.mark.parametrize("name", ["finetune", "hinge", "normalize", "zero bias"])
+def test_a_class_without_rows_has_probability_zero(name):
+    """It is never predicted, and arrives later."""
+    X, y = digits()
+    known = y != 2
+    classifier = make(name)
+    with no_warning(RuntimeWarning):
+        fit_in_parts(classifier.partial_fit(X[known], y[known], classes=[0, 1, 2, 3]), X[known], y[known])
+        assert_array_equal(classifier.classes_, [0, 1, 2, 3])
+        assert not (classifier.predict(X) == 2).any()
+        assert_array_equal(classifier.decision_function(X)[:, 2], -np.inf)
+        if name != "hinge":
+            assert_array_equal(classifier.predict_proba(X)[:, 2], 0.0)
+            assert_array_equal(classifier.predict_log_proba(X)[:, 2], -np.inf)
+            assert_allclose(classifier.predict_proba(X).sum(axis=1), 1.0)
+        assert np.isfinite(classifier.score_samples(X)).all()
+        assert np.isfinite(classifier.loss_)
+    for _ in range(10):
+        classifier.partial_fit(X, y)
+    assert (classifier.predict(X[~known]) == 2).mean() > 0.5
+    assert classifier.score(X, y) > 0.7
+
+
+@pytest.mark.parametrize("loss", ["log_loss", "hinge"])
+def test_parts_of_one_class_each(loss):
+    """The worst order there is: no part has two classes, and all are known in the end."""
+    X, y = digits()
+    order = np.argsort(y, kind="stable")
+    classifier = make("finetune" if loss == "hinge" else "normalize", loss=loss)
+    with no_warning(RuntimeWarning):
+        for label in (0, 1, 2, 3) * 3:
+            rows = order[y[order] == label]
+            classifier.partial_fit(X[rows], y[rows], classes=[0, 1, 2, 3])
+    assert np.isfinite(classifier.class_log_constants_).all()
+    if loss == "log_loss":
+        assert classifier.score(X, y) > 0.6
+
+
+def test_balanced_classes_in_parts():
+    """A part need not have rows of all classes."""
+    X, y = digits()
+    classifier = make("balanced")
+    with no_warning(RuntimeWarning):
+        classifier.partial_fit(X, y, classes=[0, 1, 2, 3, 4])
+        classifier.partial_fit(X[y != 1], y[y != 1])
+    assert classifier.score(X, y) > 0.5
+
+
+def test_classes_come_with_the_first_part():
+    """As scikit-learn has it: needed then, not to differ later, and no unknown labels."""
+    X, y = digits()
+    classifier = make()
+    with unchanged(classifier), pytest.raises(ValueError, match="classes must be passed on the first call"):
+        classifier.partial_fit(X, y)
+    with unchanged(classifier), pytest.raises(ValueError, match=r"labels \[2, 3\], which are not among the classes"):
+        classifier.partial_fit(X, y, classes=[0, 1])
+    classifier.partial_fit(X, y, classes=[3, 1, 2, 0])
+    assert_array_equal(classifier.classes_, [0, 1, 2, 3])
+    with unchanged(classifier), pytest.raises(ValueError, match="not the same as on last call"):
+        classifier.partial_fit(X, y, classes=[0, 1, 2, 3, 4])
+    with unchanged(classifier), pytest.raises(ValueError, match=r"labels \[7\].*add_class takes new ones"):
+        classifier.partial_fit(X[:3], [7, 7, 0])
+    with unchanged(classifier), pytest.raises(ValueError, match="features"):
+        classifier.partial_fit(X[:, :5], y)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"solver": "lbfgs"},
+        {"method": "energies"},
+        {"n_factors": 3},
+        {"estimator": contractive(solver="lbfgs")},
+        {"estimator": None, "solver": "lbfgs"},
+    ],
+    ids=["lbfgs", "energies", "factored", "estimator by lbfgs", "default by lbfgs"],
+)
+def test_partial_fit_is_absent_where_nothing_can_be_continued(parameters):
+    """hasattr says so."""
+    assert hasattr(make(), "partial_fit")
+    assert hasattr(ClassSpecificAEClassifier(), "partial_fit")
+    assert not hasattr(make(**parameters), "partial_fit")
+
+
+def test_partial_fit_refuses_early_stopping():
+    """It sees no validation set."""
+    X, y = iris()
+    for classifier in (make("early stopping"), make(estimator=contractive(early_stopping=True))):
+        with unchanged(classifier), pytest.raises(ValueError, match="early_stopping must be False"):
+            classifier.partial_fit(X, y, classes=[0, 1, 2])
+
+
+def test_partial_fit_goes_on_after_fit():
+    """The fitted parameters are where it starts, also in another dtype, and fit starts afresh."""
+    X, y = digits()
+    classifier = make(max_iter=30).fit(X, y)
+    before = classifier.predict_proba(X)
+    classifier.partial_fit(X.astype(np.float32), y)
+    assert np.abs(classifier.predict_proba(X) - before).max() < 0.3
+    assert classifier.score(X, y) > 0.9
+    assert classifier.estimators_[0].components_.dtype == np.float64
+    assert_same_bits(classifier.fit(X, y), make(max_iter=30).fit(X, y), X)
+
+
+@pytest.mark.parametrize("name", ["finetune", "normalize"])
+def test_partial_fit_goes_on_after_add_class(name):
+    """With all classes, old and new."""
+    X, y, new, labels = split_off([2])
+    classifier = fit_in_parts(make(name), X, y, 3).add_class(new, labels)
+    rows, targets = np.concatenate([X, new]), np.concatenate([y, labels])
+    before = parameters_of(classifier)
+    for _ in range(5):
+        classifier.partial_fit(rows, targets)
+    assert all(parameters_of(classifier)[label] != before[label] for label in range(4))
+    assert classifier.score(rows, targets) > 0.8
+
+
+def test_parts_of_one_row():
+    """Rows one at a time are enough."""
+    X, y = digits(120)
+    classifier = make()
+    with no_warning(RuntimeWarning):
+        for i in range(len(X)):
+            classifier.partial_fit(X[i : i + 1], y[i : i + 1], classes=range(4))
+    assert classifier.score(X, y) > 0.7
+
+
+@pytest.mark.parametrize("with_old", [False, True], ids=["alone", "with old"])
+def test_add_a_class_while_another_has_no_rows_yet(with_old):
+    """That one stays as it is, with probability 0, and the constants of the rest are finite."""
+    X, y, new, labels = split_off([2])
+    classifier = make("normalize").partial_fit(X, y, classes=[0, 1, 3, 9])
+    rows, targets = (np.concatenate([X, new]), np.concatenate([y, labels])) if with_old else (new, labels)
+    with no_warning(RuntimeWarning):
+        classifier.add_class(rows, targets)
+    assert_array_equal(classifier.classes_, [0, 1, 2, 3, 9])
+    assert np.isfinite(classifier.class_log_constants_[:4]).all()
+    assert_array_equal(classifier.predict_proba(X)[:, 4], 0.0)
+    assert (classifier.predict(new) == 2).mean() > 0.3
+
+
+def test_a_class_that_arrives_with_an_addition_is_trained():
+    """One that partial_fit was told of, whose first rows come by add_class, is not left at its start."""
+    X, y, new, labels = split_off([2])
+    some = y != 3
+    classifier = make("normalize").partial_fit(X[some], y[some], classes=[0, 1, 3])
+    classifier.add_class(np.concatenate([X, new]), np.concatenate([y, labels]))
+    if np.isfinite(classifier.class_log_constants_[3]):
+        assert classifier.estimators_[3].n_iter_ > 0
+
+
+def test_partial_fit_without_pretraining():
+    """Fine-tuning alone moves the autoencoders."""
+    X, y = digits()
+    classifier = fit_in_parts(make("untrained", learning_rate_init=0.01), X, y, 5)
+    assert classifier.score(X, y) > 0.9
+    fixed = make("normalize", pretrain=False).partial_fit(X, y, classes=range(4))
+    before = parameters_of(fixed)
+    assert parameters_of(fixed.partial_fit(X, y)) == before
+
+
+def test_partial_fit_keeps_the_constraint():
+    """Rows of unit length stay that."""
+    X, y = digits()
+    classifier = fit_in_parts(make(estimator=contractive(weight_constraint="unit")), X, y, 2)
+    for each in classifier.estimators_:
+        assert_allclose(np.linalg.norm(each.components_, axis=1), 1.0, rtol=1e-9)
+
+
+@pytest.mark.parametrize("pretrain", [True, False], ids=["trained", "untrained"])
+def test_rows_of_parts_are_checked(pretrain):
+    """Values outside [0, 1] are refused in the second part as in the first."""
+    X, y = digits()
+    classifier = make("bernoulli", pretrain=pretrain)
+    with unchanged(classifier), pytest.raises(ValueError, match=r"takes values in \[0, 1\]"):
+        classifier.partial_fit(3.0 * X, y, classes=range(4))
+    classifier.partial_fit(X, y, classes=range(4))
+    with unchanged(classifier), pytest.raises(ValueError, match=r"takes values in \[0, 1\]"):
+        classifier.partial_fit(3.0 * X, y)
+
+
+def test_zero_weights_in_parts():
+    """A row of zero weight is absent from a part, also if the class has no other."""
+    X, y = digits()
+    weight = np.where((y == 1) | (np.arange(len(y)) % 5 == 0), 0.0, 1.5)
+    first = make().partial_fit(X, y, classes=range(4), sample_weight=weight)
+    second = make().partial_fit(X[weight > 0], y[weight > 0], classes=range(4), sample_weight=weight[weight > 0])
+    assert_same_bits(first, second, X)
+    assert_array_equal(first.predict_proba(X)[:, 1], 0.0)
+
+
+def test_parts_draw_noise_of_their_own():
+    """The random stream goes on from part to part, and from where it was in a copy."""
+    X, y = digits(60)
+    RecordingNoise.draws.clear()
+    classifier = make("untrained", noise=RecordingNoise(), noise_level=0.1).partial_fit(X, y, classes=range(4))
+    twin = copy.deepcopy(classifier)
+    classifier.partial_fit(X, y)
+    twin.partial_fit(X, y)
+    first, second, again = RecordingNoise.draws
+    assert first != second == again
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_the_optimiser_goes_on(solver):
+    """A part leaves momentum, without which the next would end elsewhere."""
+    X, y = digits(60)
+    classifier = make("untrained", solver=solver, learning_rate_init=0.01).partial_fit(X, y, classes=range(4))
+    forgetful = copy.deepcopy(classifier)
+    forgetful._optimizer_state = None
+    classifier.partial_fit(X, y)
+    forgetful.partial_fit(X, y)
+    assert np.abs(classifier.transform(X) - forgetful.transform(X)).max() > 1e-6
+
+
+def test_medians_go_with_the_constants():
+    """Those of a class that a part has no rows of move as far as its constant does."""
+    X, y = digits()
+    classifier = make("normalize").partial_fit(X, y, classes=range(4))
+    median, constant = classifier.class_median_energies_[1], classifier.class_log_constants_[1]
+    classifier.partial_fit(X[y != 1], y[y != 1])
+    assert abs(classifier.class_log_constants_[1] - constant) > 1e-6
+    moved = classifier.class_median_energies_[1] - median
+    assert moved == pytest.approx(classifier.class_log_constants_[1] - constant, rel=1e-6)
+
+
+def test_loss_of_a_part():
+    """loss_ is that of the last rows at the parameters returned, with the weight decay, as documented."""
+    X, y = digits()
+    classifier = make(l2=0.1).partial_fit(X, y, classes=range(4))
+    decay = 0.05 * sum((each.components_**2).sum() for each in classifier.estimators_)
+    assert classifier.loss_ == pytest.approx(log_loss(y, classifier.predict_proba(X)) + decay, rel=1e-9)
+
+
+# Weights
+
+
+@every_model
+def test_zero_weight_is_an_absent_row(name):
+    """To the bit, for rows of all classes and for a class that has no other rows."""
+    X, y = digits()
+    weight = np.random.default_rng(0).uniform(0.5, 2.0, len(y))
+    weight[(np.arange(len(y)) % 7 == 0) | (y == 2)] = 0.0
+    kept = weight > 0.0
+    first, second = make(name).fit(X, y, weight), make(name).fit(X[kept], y[kept], weight[kept])
+    assert_array_equal(first.classes_, [0, 1, 3])
+    assert_same_bits(first, second, X)
+    assert first.loss_ == second.loss_
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "early stopping"])
+def test_integer_weights_are_repetitions(name):
+    """Where one batch holds all rows."""
+    X, y = digits(80, 3)
+    times = np.random.default_rng(0).integers(1, 4, len(y))
+    estimator = clone(make(name).estimator).set_params(batch_size=1000)
+    parameters = {"estimator": estimator, "batch_size": 1000}
+    weighted = make(name, **parameters).fit(X, y, times)
+    repeated = make(name, **parameters).fit(np.repeat(X, times, axis=0), np.repeat(y, times))
+    tolerance = {"lbfgs": 1e-2, "energies": 1e-4, "factored energies": 1e-4}.get(name, 1e-6)
+    for method, values in results(weighted, X).items():
+        if method != "predict":
+            assert_allclose(values, results(repeated, X)[method], rtol=tolerance, atol=tolerance, err_msg=method)
+
+
+@every_model
+def test_unit_of_the_weights_does_not_matter(name):
+    """All weights times a constant, and equal weights, change nothing but rounding."""
+    X, y = digits(80, 3)
+    plain, equal = make(name).fit(X, y), make(name).fit(X, y, np.full(len(y), 0.125))
+    tolerance = 1e-3 if "energies" in name or name == "lbfgs" else 1e-7
+    for method, values in results(plain, X).items():
+        if method != "predict":
+            assert_allclose(results(equal, X)[method], values, rtol=tolerance, atol=tolerance, err_msg=method)
+
+
+@pytest.mark.parametrize("class_weight", ["balanced", {0: 0.2, 1: 3.0, 2: 1.0, 3: 1.0}, {1: 3.0}], ids=str)
+def test_class_weight_is_of_the_supervised_phase(class_weight):
+    """The autoencoders do not notice, to the bit; the constants are optimal for rows so weighed."""
+    X, y = digits()
+    few = (y != 0) | (np.arange(len(y)) < 60)
+    X, y, weight = X[few], y[few], np.linspace(0.5, 1.5, few.sum())
+    weighted = make("normalize", class_weight=class_weight).fit(X, y, weight)
+    plain = make("normalize").fit(X, y, weight)
+    assert parameters_of(weighted) == parameters_of(plain)
+    assert np.abs(weighted.class_log_constants_ - plain.class_log_constants_).max() > 1e-3
+    if class_weight == "balanced":
+        each = 1.0 / np.bincount(y, weight)
+    else:
+        each = np.array([class_weight.get(label, 1.0) for label in range(4)])
+    assert np.linalg.norm(calibration_gradient(weighted, X, y, weight * each[y])) < 1e-6
+    expected = log_loss(y, weighted.predict_proba(X), sample_weight=weight * each[y])
+    assert weighted.loss_ == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["finetune", "energies", "factored"])
+def test_a_heavier_class_is_predicted_more_often(name):
+    """Rows that could be of two classes go to it."""
+    X, y = iris()
+    X = X[:, :2]
+    shares = [
+        (make(name, class_weight={0: 1.0, 1: weight, 2: 1.0}).fit(X, y).predict(X) == 1).mean()
+        for weight in (0.1, 1.0, 10.0)
+    ]
+    assert shares[0] < shares[1] < shares[2]
+
+
+@pytest.mark.parametrize(
+    ("class_weight", "words"),
+    [
+        ({0: -1.0}, "must not be negative"),
+        ({0: 0.0, 1: 0.0, 2: 0.0}, "positive for some class"),
+        ("even", "class_weight"),
+    ],
+    ids=["negative", "zero", "word"],
+)
+def test_bad_class_weights(class_weight, words):
+    """Refused in a sentence."""
+    X, y = iris()
+    with pytest.raises(ValueError, match=words):
+        make(class_weight=class_weight).fit(X, y)
+
+
+def test_medians():
+    """Of E_j + C_j over the rows of class j, which weights as repetitions move."""
+    X, y = iris()
+    odd = np.r_[0:49, 50:99, 100:149]
+    X, y = X[odd], y[odd]
+    for name in ("finetune", "normalize", "energies"):
+        classifier = make(name).fit(X, y)
+        calibrated = classifier.transform(X) + classifier.class_log_constants_
+        expected = [np.median(calibrated[y == j, j]) for j in range(3)]
+        assert_allclose(classifier.class_median_energies_, expected, rtol=1e-9, atol=1e-9)
+    times = np.random.default_rng(0).integers(1, 6, len(y)) | 1
+    classifier = make("normalize").fit(X, y, times)
+    calibrated = classifier.transform(X) + classifier.class_log_constants_
+    for j in range(3):
+        repeated = np.repeat(calibrated[y == j, j], times[y == j])
+        assert classifier.class_median_energies_[j] == pytest.approx(np.median(repeated), rel=1e-9)
+
+
+@every_model
+def test_imbalanced_and_tiny_classes(name):
+    """One row is a class; most rows in one class are no trouble."""
+    X, y = digits(120, 2)
+    rows = np.r_[np.flatnonzero(y == 0), np.flatnonzero(y == 1)[:3], np.flatnonzero(y == 1)[5:6]]
+    X, y = X[rows], y[rows]
+    y[-1] = 5
+    with no_warning(RuntimeWarning):
+        classifier = make(name, max_iter=20).fit(X, y)
+    assert_array_equal(classifier.classes_, [0, 1, 5])
+    assert np.isfinite(classifier.decision_function(X)).all()
+    assert classifier.score(X[y == 0], y[y == 0]) > 0.9
+    assert classifier.estimators_[2].n_samples_seen_ == 1
+
+
+def test_a_single_row_counts_once():
+    """As two halves in its autoencoder: what a fit of two equal rows of half weight gives."""
+    X, y = digits(80, 3)
+    X, y = X[(y != 1) | (np.arange(80) == 1)], y[(y != 1) | (np.arange(80) == 1)]
+    estimator = contractive(random_state=3)
+    classifier = make("normalize", estimator=estimator, random_state=None).fit(X, y)
+    alone = clone(estimator).fit(np.repeat(X[y == 1], 2, axis=0), sample_weight=[0.5, 0.5])
+    assert_array_equal(classifier.estimators_[1].components_, alone.components_)
+
+
+# scikit-learn's tools
+
+
+def test_grid_search():
+    """Over the autoencoder's alpha and the method at once."""
+    X, y = iris()
+    grid = {"estimator__alpha": [0.01, 1.0], "method": ["finetune", "normalize", "energies"]}
+    search = GridSearchCV(make(), grid, cv=2, error_score="raise").fit(X, y)
+    assert search.best_score_ > 0.8
+    assert len(set(search.cv_results_["mean_test_score"])) > 1
+    best = search.best_params_
+    assert search.best_estimator_.estimators_[0].alpha == best["estimator__alpha"]
+    assert search.best_estimator_.method == best["method"]
+
+
+def test_parameters_of_the_default_autoencoder():
+    """estimator__alpha needs the estimator given, which is said; both at once are fine."""
+    X, y = iris()
+    words = r"estimator__alpha .* estimator is None.*ContractiveAutoencoder\(100\)"
+    classifier = ClassSpecificAEClassifier()
+    with unchanged(classifier), pytest.raises(ValueError, match=words):
+        classifier.set_params(max_iter=3, estimator__alpha=0.1)
+    with pytest.raises(ValueError, match=words):
+        GridSearchCV(classifier, {"estimator__alpha": [0.1, 1.0]}, cv=2).fit(X, y)
+    assert classifier.set_params(estimator=contractive(), estimator__alpha=0.3) is classifier
+    assert classifier.get_params()["estimator__alpha"] == 0.3
+    with pytest.raises(ValueError, match="Invalid parameter 'lambda'"):
+        classifier.set_params(estimator__lambda=0.1)
+
+
+def test_in_a_pipeline():
+    """After a whitener, and before another classifier."""
+    X, y = iris()
+    pipeline = make_pipeline(PCAWhitener(), make("finetune"))
+    assert cross_val_score(pipeline, X, y, cv=3).mean() > 0.7
+    assert pipeline.fit(X, y).predict_proba(X).shape == (len(X), 3)
+    assert pipeline.transform(X).shape == (len(X), 3)
+    assert pipeline.get_feature_names_out().shape == (3,)
+    assert_array_equal(make().fit_transform(X, y), make().fit(X, y).transform(X))
+
+
+COPIES = {
+    "pickle": lambda classifier: pickle.loads(pickle.dumps(classifier)),
+    "deepcopy": copy.deepcopy,
+    "joblib": lambda classifier: joblib.load(saved(classifier)),
+}
+
+
+def saved(classifier):
+    """Return a file that holds the classifier."""
+    file = io.BytesIO()
+    joblib.dump(classifier, file)
+    file.seek(0)
+    return file
+
+
+@pytest.mark.parametrize("way", COPIES)
+@every_model
+def test_copies_predict_the_same_bits(name, way):
+    """A copy of a fitted classifier is that classifier."""
+    X, y = digits(80)
+    classifier = make(name).fit(X, y)
+    assert_same_bits(COPIES[way](classifier), classifier, X)
+
+
+@every_model
+def test_clone_is_unfitted_and_fits_alike(name):
+    """clone takes parameters only, and a given random_state decides all."""
+    X, y = digits(80)
+    classifier = make(name).fit(X, y)
+    twin = clone(classifier)
+    assert not [attribute for attribute in vars(twin) if attribute.endswith("_")]
+    with pytest.raises(NotFittedError):
+        twin.predict(X)
+    assert_same_bits(twin.fit(X, y), classifier, X)
+    assert_same_bits(classifier.fit(X, y), twin, X)
+    other = make(name, random_state=1).fit(X, y)
+    assert (other.transform(X) != twin.transform(X)).any()
+
+
+@pytest.mark.parametrize("name", ["finetune", "normalize", "energies", "factored"])
+def test_random_state_of_numpy(name):
+    """None leaves numpy's global state alone; a RandomState gives the same bits as another in its state."""
+    X, y = iris()
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    first, second = (make(name, random_state=None).fit(X, y) for _ in range(2))
+    assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
+    assert (first.transform(X) != second.transform(X)).any()
+    fits = [make(name, random_state=np.random.RandomState(seed)).fit(X, y) for seed in (0, 0, 1)]
+    assert_same_bits(fits[0], fits[1], X)
+    assert (fits[0].transform(X) != fits[2].transform(X)).any()
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_classes_in_parallel(backend):
+    """Two jobs give the bits that one gives, in fit and for classes that are added."""
+    X, y, new, labels = split_off([1, 3], n=300, n_classes=6)
+    alone = make().fit(X, y)
+    with joblib.parallel_config(backend):
+        together = make(n_jobs=2).fit(X, y)
+        assert_same_bits(together, alone, X)
+        assert_same_bits(together.add_class(new, labels), alone.add_class(new, labels), X)
+
+
+def test_refit_forgets_the_fit_before():
+    """A fit leaves what a fit of a new classifier leaves, whatever was fitted before."""
+    X, y = iris()
+    wide, labels = digits(60)
+    for before in ("energies", "factored", "early stopping"):
+        classifier = make(before).fit(wide, labels)
+        classifier.set_params(**make("normalize").get_params(deep=False)).fit(X, y)
+        assert vars(classifier).keys() == vars(make("normalize").fit(X, y)).keys()
+        assert_same_bits(classifier, make("normalize").fit(X, y), X)
+
+
+def test_constructor_sets_and_nothing_more():
+    """Nothing is checked or changed before fit."""
+    parameters = {name: object() for name in ClassSpecificAEClassifier().get_params(deep=False)}
+    assert vars(ClassSpecificAEClassifier(**parameters)) == parameters
+
+
+# Attributes that a user replaces
+
+
+@pytest.mark.parametrize("name", ["finetune", "normalize", "factored", "bernoulli"])
+def test_replaced_constants_are_used(name):
+    """Adding to one constant multiplies the odds."""
+    X, y = digits(100)
+    classifier = make(name).fit(X, y)
+    before, scores = classifier.predict_proba(X), classifier.score_samples(X)
+    classifier.class_log_constants_ = classifier.class_log_constants_ + np.array([0.0, np.log(2.0), 0.0, 0.0])
+    expected = before * [1.0, 2.0, 1.0, 1.0]
+    assert_allclose(classifier.predict_proba(X), expected / expected.sum(axis=1, keepdims=True), atol=1e-9)
+    assert_allclose(np.exp(classifier.score_samples(X) - scores), 1.0 + before[:, 1], rtol=1e-6)
+    classifier.class_log_constants_ = np.array([0.0, 0.0, 1e6, 0.0])
+    assert (classifier.predict(X) == 2).all()
+
+
+@pytest.mark.parametrize("attribute", ["components_", "intercept_hidden_", "intercept_visible_"])
+@pytest.mark.parametrize("name", ["finetune", "normalize", "energies", "bernoulli"])
+def test_replaced_parameters_are_used(name, attribute):
+    """Of one class, by all methods."""
+    X, y = digits(100)
+    classifier = make(name).fit(X, y)
+    before = results(classifier, X)
+    each = classifier.estimators_[1]
+    setattr(each, attribute, 0.5 * getattr(each, attribute))
+    after = results(classifier, X)
+    assert_allclose(after["transform"][:, 1], each.score_samples(X), rtol=1e-9, atol=1e-9)
+    assert_array_equal(after["transform"][:, [0, 2, 3]], before["transform"][:, [0, 2, 3]])
+    for method in ("decision_function", "predict_proba", "score_samples", "transform"):
+        assert (after[method] != before[method]).any(), method
+
+
+def test_replaced_energy_classifier_is_used():
+    """Another classifier of the energies takes the place of the logistic regression."""
+    X, y = digits(100)
+    classifier = make("energies").fit(X, y)
+    classifier.energy_classifier_[-1].intercept_ = np.array([0.0, 0.0, 0.0, 1e3])
+    assert (classifier.predict(X) == 3).all()
+
+
+# What is refused, and what an error leaves
+
+
+def spoil(X, value):
+    """Return X with one value replaced."""
+    X = X.copy()
+    X[-1, 2] = value
+    return X
+
+
+BAD_DATA = {
+    "NaN": (lambda X, y: (spoil(X, np.nan), y), "NaN"),
+    "infinite": (lambda X, y: (spoil(X, np.inf), y), "infinity"),
+    "too large": (lambda X, y: (spoil(X, 1e200), y), "X holds values up to 1e\\+200"),
+    "one class": (lambda X, y: (X, np.zeros(len(y), dtype=int)), "at least 2 classes, got 1 class"),
+    "fractions": (lambda X, y: (X, np.linspace(0.0, 1.0, len(y))), "continuous"),
+    "several columns": (lambda X, y: (X, np.column_stack([y, y])), "y should be a 1d array"),
+    "no labels": (lambda X, y: (X, None), "requires y to be passed"),
+    "missing label": (lambda X, y: (X, np.where(y == 1, np.nan, y)), "NaN"),
+    "lengths": (lambda X, y: (X, y[:-1]), "inconsistent numbers of samples"),
+    "one row": (lambda X, y: (X[:1], y[:1]), "class"),
+    "no rows": (lambda X, y: (X[:0], y[:0]), "0 sample"),
+    "vector": (lambda X, y: (X[:, 0], y), "Expected 2D array"),
+    "negative weight": (lambda X, y: (X, y, np.r_[-1.0, np.ones(len(y) - 1)]), "Negative values"),
+    "zero weights": (lambda X, y: (X, y, np.zeros(len(y))), "(?i)sample.weight"),
+    "weights of one class": (lambda X, y: (X, y, (y == 1).astype(float)), "at least 2 classes, got 1 class"),
+    "too few weights": (lambda X, y: (X, y, np.ones(3)), "sample_weight.shape"),
+}
+
+
+@pytest.mark.parametrize("fitted", [False, True], ids=["unfitted", "fitted"])
+@pytest.mark.parametrize("case", BAD_DATA)
+def test_bad_data_are_refused_and_change_nothing(case, fitted):
+    """In a sentence; the classifier is as before."""
+    X, y = iris()
+    classifier = make().fit(*digits(60)) if fitted else make()
+    change, words = BAD_DATA[case]
+    with unchanged(classifier), pytest.raises(ValueError, match=words):
+        classifier.fit(*change(X, y))
+
+
+def test_bernoulli_takes_values_in_the_unit_interval():
+    """In training and in every method of prediction."""
+    X, y = iris()
+    with pytest.raises(ValueError, match=r"visible='bernoulli' takes values in \[0, 1\]"):
+        make("bernoulli").fit(X, y)
+    scaled = MinMaxScaler(clip=True).fit_transform(X)
+    classifier = make("bernoulli").fit(scaled, y)
+    for method in results(classifier, scaled):
+        with pytest.raises(ValueError, match=r"takes values in \[0, 1\]"):
+            getattr(classifier, method)(X)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"estimator": SaturatingAutoencoder(5)}, "must have tied weights.*SaturatingAutoencoder"),
+        ({"estimator": denoising(tied_weights=False)}, "must have tied weights.*DenoisingAutoencoder"),
+        ({"estimator": denoising(activation=WithoutPotential())}, "potential, which 'without' has not"),
+        ({"estimator": make_pipeline(PCAWhitener(), contractive())}, "estimator"),
+        ({"estimator": StandardScaler()}, "estimator"),
+        ({"estimator": ContractiveAutoencoder}, "estimator"),
+        ({"estimator": contractive(alpha=-1.0)}, "alpha"),
+        ({"estimator": contractive(activation="nonesuch")}, "nonesuch"),
+        ({"method": "nonesuch"}, "'method' parameter"),
+        ({"loss": "nonesuch"}, "'loss' parameter"),
+        ({"l2": -1.0}, "'l2' parameter"),
+        ({"n_factors": 0}, "'n_factors' parameter"),
+        ({"n_factors": 1.5}, "'n_factors' parameter"),
+        ({"noise": "nonesuch"}, "nonesuch"),
+        ({"noise_level": -0.1}, "'noise_level' parameter"),
+        ({"noise": "masking", "noise_level": 1.5}, "1.5"),
+        ({"solver": "nonesuch"}, "'solver' parameter"),
+        ({"max_iter": 0}, "'max_iter' parameter"),
+        ({"momentum": 1.0}, "'momentum' parameter"),
+        ({"validation_fraction": 1.0}, "'validation_fraction' parameter"),
+        ({"class_weight": [1, 2, 3]}, "'class_weight' parameter"),
+        ({"pretrain": "no"}, "'pretrain' parameter"),
+        ({"n_jobs": 1.5}, "'n_jobs' parameter"),
+    ],
+    ids=lambda value: "+".join(value) if isinstance(value, dict) else "",
+)
+def test_invalid_parameters(parameters, words):
+    """Named in the message, before anything is trained."""
+    X, y = iris()
+    classifier = make(**parameters)
+    with unchanged(classifier), pytest.raises(ValueError, match=words):
+        classifier.fit(X, y)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_divergence_changes_nothing(method):
+    """A learning rate far too large ends in a sentence, of fine-tuning and of an autoencoder."""
+    X, y = digits(100)
+    for classifier in (
+        make(solver="sgd", learning_rate_init=1e12, max_iter=50, batch_size=10),
+        make(estimator=contractive(activation="square", solver="sgd", learning_rate_init=1e12, max_iter=50)),
+    ):
+        arguments = {} if method == "fit" else {"classes": range(4)}
+        if method == "partial_fit":
+            classifier.set_params(batch_size=1, estimator__batch_size=1)
+        with unchanged(classifier), pytest.raises(ValueError, match=r"training diverged.*learning_rate_init"):
+            getattr(classifier, method)(X, y, **arguments)
+
+
+STEPS = {
+    "an autoencoder": (Reconstruction, "value_and_grad"),
+    "fine-tuning": (Classification, "value_and_grad"),
+    "the constants": (_classifier, "log_constants"),
+    "the medians": (_classifier, "_medians"),
+    "the factors": (FactoredReconstruction, "value_and_grad"),
+    "the linear classifier": (_classifier, "make_pipeline"),
+}
+INTERRUPTIONS = [
+    *((call, "finetune", step) for call in ("fit", "partial_fit") for step in list(STEPS)[:4]),
+    *(("add_class", "finetune", step) for step in ("an autoencoder", "the constants", "the medians")),
+    *((call, "factored", "the factors") for call in ("fit", "add_class")),
+    ("fit", "factored", "fine-tuning"),
+    ("fit", "energies", "the linear classifier"),
+    ("add_class", "energies", "the linear classifier"),
+]
+
+
+@pytest.mark.parametrize(
+    ("call", "name", "step", "fitted"),
+    [(*each, fitted) for each in INTERRUPTIONS for fitted in (True, False) if fitted or each[0] != "add_class"],
+)
+def test_interruption_changes_nothing(call, name, step, fitted, monkeypatch):
+    """What is raised in the middle comes out as it is, and leaves the classifier as it was, to the bit."""
+    X, y = digits(100)
+    y = np.where(y == 3, 1, y)
+    classifier = make(name, batch_size=20).fit(X, y) if fitted else make(name, batch_size=20)
+    place, attribute = STEPS[step]
+    function, calls = getattr(place, attribute), []
+    last = 3 if attribute == "value_and_grad" else 1
+
+    def interrupted(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == last:
+            raise KeyboardInterrupt("now")
+        return function(*args, **kwargs)
+
+    def train():
+        if call == "add_class":  # rows of all classes, so that the constants and the linear classifier are reached
+            return classifier.add_class(np.concatenate([X, X[y == 1]]), np.concatenate([y, np.full((y == 1).sum(), 7)]))
+        return getattr(classifier, call)(X, y, **({"classes": np.unique(y)} if call == "partial_fit" else {}))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(place, attribute, interrupted)
+        with unchanged(classifier), pytest.raises(KeyboardInterrupt, match="now"):
+            train()
+    assert len(calls) == last
+    train()
+    assert np.isfinite(classifier.decision_function(X)).all()
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "score_samples", "transform", "decision_function"])
+def test_prediction_checks_its_input(method):
+    """Before fit, of other columns, of NaN, of values that overflow."""
+    X, y = iris()
+    with pytest.raises(NotFittedError):
+        getattr(make(), method)(X)
+    predict = getattr(make().fit(X, y), method)
+    with pytest.raises(ValueError, match="expecting 4 features"):
+        predict(X[:, :3])
+    with pytest.raises(ValueError, match="NaN"):
+        predict(spoil(X, np.nan))
+    if method in ("score_samples", "transform"):
+        with no_warning(), pytest.raises(ValueError, match="1e\\+200"):
+            predict(spoil(X, 1e200))
+    assert predict(X[:1]).shape[0] == 1
+
+
+def test_novelties_have_lower_scores():
+    """Digits of a class that was not trained on are told from the others by score_samples."""
+    X, y = bundled(load_digits)
+    X = X[:800] / 16.0
+    y = y[:800]
+    known = y < 5
+    classifier = make("normalize", estimator=contractive(n_components=30, max_iter=60)).fit(
+        X[:400][known[:400]], y[:400][known[:400]]
+    )
+    scores = classifier.score_samples(X[400:])
+    inside, outside = scores[known[400:]], scores[~known[400:]]
+    assert (inside[:, None] > outside).mean() > 0.7
