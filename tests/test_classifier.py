@@ -701,7 +701,38 @@ def test_autoencoders_that_did_not_converge_are_named_once():
     texts = [str(each.message) for each in caught if each.category is ConvergenceWarning]
     assert len(texts) == 1
     assert texts[0].startswith("class 'red': ContractiveAutoencoder: ")
-    assert texts[0].endswith("(1 other classes likewise)")
+    assert texts[0].endswith("(1 other class likewise)")
+
+
+def test_a_class_of_one_row_is_not_warned_of():
+    """Nothing could have been learnt beyond its mean."""
+    X, y = digits(100)
+    with no_warning():
+        make("normalize", estimator=contractive(max_iter=200)).fit(np.r_[X, X[:1]], np.r_[y, 9])
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize(
+    ("estimator", "words"),
+    [
+        (ZeroBiasAutoencoder(5, threshold=50.0, max_iter=2), "active on no"),
+        (
+            SaturatingAutoencoder(5, tied_weights=True, activation="relu", alpha=100.0, max_iter=10),
+            "have the same code",
+        ),
+    ],
+    ids=["zero bias", "saturating"],
+)
+def test_idle_units_are_named_once(estimator, words, n_jobs):
+    """One warning for all classes, at the line of the user's, also where other processes train them."""
+    X, y = digits(60)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        make("normalize", estimator=estimator, n_jobs=n_jobs).fit(X, y)
+    told = [each for each in caught if words in str(each.message)]
+    assert [each.filename for each in told] == [__file__]
+    assert str(told[0].message).startswith("class 0: ")
+    assert str(told[0].message).endswith("(3 other classes likewise)")
 
 
 # Early stopping
@@ -1326,6 +1357,40 @@ def test_partial_fit_refuses_early_stopping():
             classifier.partial_fit(X, y, classes=[0, 1, 2])
 
 
+@pytest.mark.parametrize(
+    "parameters", [{"l2": -1.0}, {"momentum": 2.0}, {"loss": "nonesuch"}], ids=lambda value: "+".join(value)
+)
+def test_partial_fit_checks_its_parameters_again(parameters):
+    """They may have been changed since the first part."""
+    X, y = iris()
+    classifier = make().partial_fit(X, y, classes=[0, 1, 2]).set_params(**parameters)
+    with unchanged(classifier), pytest.raises(ValueError, match=f"'{next(iter(parameters))}' parameter"):
+        classifier.partial_fit(X, y)
+
+
+@pytest.mark.parametrize("call", ["partial_fit", "add_class"])
+def test_linear_classifier_of_other_energies_is_forgotten(call):
+    """After the energies have changed under another method, it is missed, not used."""
+    X, y, new, labels = split_off([2])
+    classifier = make("energies").fit(X, y).set_params(method="normalize")
+    classifier.partial_fit(X, y) if call == "partial_fit" else classifier.add_class(new, labels)
+    with pytest.raises(NotFittedError, match="fitted by another method"):
+        classifier.set_params(method="energies").predict(X)
+
+
+@pytest.mark.parametrize(
+    ("name", "call", "n_factors"),
+    [("factored normalize", "partial_fit", None), ("factored", "add_class", 3), ("normalize", "add_class", 4)],
+    ids=["part without factors", "class with others", "class with factors"],
+)
+def test_n_factors_are_those_of_fit(name, call, n_factors):
+    """Another number, or none, is refused, not ignored."""
+    X, y, new, labels = split_off([2])
+    classifier = make(name, estimator=denoising()).fit(X, y).set_params(n_factors=n_factors)
+    with unchanged(classifier), pytest.raises(ValueError, match=f"n_factors=.*{n_factors}"):
+        getattr(classifier, call)(*((X, y) if call == "partial_fit" else (new, labels)))
+
+
 def test_partial_fit_goes_on_after_fit():
     """The fitted parameters are where it starts, also in another dtype, and fit starts afresh."""
     X, y = digits()
@@ -1349,6 +1414,21 @@ def test_partial_fit_goes_on_after_add_class(name):
         classifier.partial_fit(rows, targets)
     assert all(parameters_of(classifier)[label] != before[label] for label in range(4))
     assert classifier.score(rows, targets) > 0.8
+
+
+def test_parts_are_evaluated_in_blocks(monkeypatch):
+    """A large part needs no more memory than a fit: loss_ is that of blocks of rows."""
+    X, y = digits(100)
+    alone, value, sizes = make().partial_fit(X, y, classes=range(4)), Classification.value, []
+
+    def recorded(self, theta, X, *args, **kwargs):
+        sizes.append(len(X))
+        return value(self, theta, X, *args, **kwargs)
+
+    monkeypatch.setattr(Classification, "value", recorded)
+    monkeypatch.setattr(_classifier, "block_rows", lambda columns: 30)
+    assert_allclose(make().partial_fit(X, y, classes=range(4)).loss_, alone.loss_, rtol=1e-9)
+    assert sizes == [25] * 4
 
 
 def test_parts_of_one_row():
@@ -1541,20 +1621,34 @@ def test_a_heavier_class_is_predicted_more_often(name):
     assert shares[0] < shares[1] < shares[2]
 
 
+def test_held_out_rows_have_weight():
+    """There is a loss to choose the epoch by, or a sentence."""
+    X, y = iris()
+    few = np.r_[:101]  # one row of class 2, which is trained on
+    with pytest.raises(ValueError, match="positive for some class with rows to hold out"):
+        make("early stopping", class_weight={0: 0.0, 1: 0.0}).fit(X[few], y[few])
+
+
 @pytest.mark.parametrize(
     ("class_weight", "words"),
     [
-        ({0: -1.0}, "must not be negative"),
+        ({0: -1.0}, "not negative, got -1.0 of 0"),
         ({0: 0.0, 1: 0.0, 2: 0.0}, "positive for some class"),
+        ({0: np.nan}, "finite and not negative, got nan of 0"),
+        ({0: np.inf}, "finite and not negative, got inf of 0"),
+        ({0: "heavy"}, "hold numbers, .* got 'heavy' of 0"),
+        ({7: 2.0}, r"the label 7, which is not among the classes \[0, 1, 2\]"),
         ("even", "class_weight"),
     ],
-    ids=["negative", "zero", "word"],
+    ids=["negative", "zero", "nan", "infinite", "text", "unknown", "word"],
 )
-def test_bad_class_weights(class_weight, words):
-    """Refused in a sentence."""
+def test_bad_class_weights(class_weight, words, monkeypatch):
+    """Refused in a sentence, before anything is trained."""
     X, y = iris()
-    with pytest.raises(ValueError, match=words):
-        make(class_weight=class_weight).fit(X, y)
+    classifier = make(class_weight=class_weight)
+    monkeypatch.setattr(_classifier, "fit_each", None)
+    with unchanged(classifier), pytest.raises(ValueError, match=words):
+        classifier.fit(X, y)
 
 
 def test_medians():

@@ -104,7 +104,11 @@ class BaseAutoencoder(Trainable, AutoencoderPrediction, BaseEstimator):
         return 1.0
 
     def _diagnose(self, objective, theta, batches, rng, partial=False):
-        """Set what a class has to say of the fit beyond the parameters, and warn; after `partial_fit`, of few rows."""
+        """Set what a class has to say of the fit beyond the parameters; return what to warn of, or None.
+
+        What is returned are arguments of `warn`; after `partial_fit`, it is of few rows.
+        """
+        return
 
     # -- fitting
 
@@ -133,13 +137,12 @@ class BaseAutoencoder(Trainable, AutoencoderPrediction, BaseEstimator):
             If X or the parameters are not usable, or training diverges; the estimator is then as before.
         """
         with unchanged_on_error(self):
-            problem = self._fit(X, sample_weight)
-            if problem is not None:
-                warn(problem, ConvergenceWarning)
+            for problem in self._fit(X, sample_weight):
+                warn(*problem)
         return self
 
     def _fit(self, X, sample_weight, train=True):
-        """Fit, or only start where `train` is false; return what is wrong with the convergence, or None."""
+        """Fit, or only start where `train` is false; return what is wrong with the fit, each as arguments of `warn`."""
         X, sample_weight, rows = self._validate_training(X, sample_weight, reset=True, ensure_min_samples=2)
         objectives = [self._objective(X.shape[1], penalty) for penalty in self._penalties()]
         self.n_samples_seen_, self.mean_, self.var_ = moments(X, sample_weight, rows)
@@ -154,13 +157,15 @@ class BaseAutoencoder(Trainable, AutoencoderPrediction, BaseEstimator):
                 theta, results = self._minimize(objectives, theta, batches, validation, rng)
         self._set_parameters(objectives[-1], theta)
         self.loss_ = self._unit**2 * final_loss(objectives[-1], theta, batches, rng)
-        self._diagnose(objectives[-1], theta, batches, rng)
+        problem = self._diagnose(objectives[-1], theta, batches, rng)
+        problems = [] if problem is None else [problem]
         self._optimizer_state = self._random_stream = None
         self._n_rows_seen = X.shape[0] if rows is None else len(rows)
         if not train:
             self.n_iter_, self.loss_curve_, self.validation_loss_curve_ = 0, np.empty(0), None
-            return None
-        return convergence_problem(self, results[-1], continued=self.warm_start or len(results) > 1)
+            return problems
+        text = convergence_problem(self, results[-1], continued=self.warm_start or len(results) > 1)
+        return problems if text is None else [*problems, (text, ConvergenceWarning)]
 
     def _minimize(self, objectives, theta, train, validation, rng):
         """Minimise one objective after the other and set the curves; return the parameters and the solver's results.
@@ -234,7 +239,9 @@ class BaseAutoencoder(Trainable, AutoencoderPrediction, BaseEstimator):
             self.loss_curve_ = curve if first else np.append(self.loss_curve_, curve)
             self.validation_loss_curve_ = None
             self.loss_ = self._unit**2 * final_loss(objective, result.theta, batches, rng)
-            self._diagnose(objective, result.theta, batches, rng, partial=True)
+            problem = self._diagnose(objective, result.theta, batches, rng, partial=True)
+            if problem is not None:
+                warn(*problem)
             self._optimizer_state, self._random_stream = result.state, (seed, n_updates + len(batches))
         return self
 

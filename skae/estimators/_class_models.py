@@ -71,8 +71,8 @@ def fit_each(template, X, labels, weight, names, train, n_jobs):
     -------
     estimators : list of BaseAutoencoder
         Fitted, one a class.
-    problems : list of str
-        What is wrong with the convergence.
+    problems : list of tuple
+        What is wrong with them, each as arguments of `warn`.
     """
     parallel = Parallel(n_jobs=n_jobs)
     several = parallel.n_jobs not in (None, 1)
@@ -80,12 +80,17 @@ def fit_each(template, X, labels, weight, names, train, n_jobs):
         delayed(_fit_one)(clone(template), *rows_of(X, labels == j, weight), name, train, several)
         for j, name in enumerate(names)
     )
-    estimators, problems = zip(*results, strict=True)
-    return list(estimators), [f"class {name}: {text}" for name, text in zip(names, problems, strict=True) if text]
+    problems = [
+        (f"class {name}: {text}", category)
+        for name, n_rows, (_, found) in zip(names, np.bincount(labels), results, strict=True)
+        for text, category in found
+        if n_rows > 1  # of one row, nothing is better than its mean
+    ]
+    return [estimator for estimator, _ in results], problems
 
 
 def _fit_one(estimator, X, weight, name, train, several):
-    """Fit one; return it and what is wrong with its convergence. Where several are, each has one BLAS thread."""
+    """Fit one; return it and what is wrong with it. Where several are, each has one BLAS thread."""
     try:
         with blas_threads(0.0 if several else np.inf):
             return estimator, estimator._fit(X, weight, train)

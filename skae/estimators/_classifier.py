@@ -10,7 +10,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import compute_class_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import check_is_fitted
@@ -361,16 +360,17 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
             X, y, weight = self._validate_rows(X, y, sample_weight, reset=True)
             self.classes_, labels = np.unique(y, return_inverse=True)
             self._check_classes()
-            if isinstance(self.class_weight, dict):
-                compute_class_weight(self.class_weight, classes=self.classes_, y=y)  # refuses labels that y has not
+            supervised = self._supervised_weight(labels, weight)
             rng = np.random.default_rng(seed_of(self.random_state))
             train, held_out = self._split(labels, rng)
+            for rows, purpose in ((train, "train on"), (held_out, "hold out")):
+                if supervised is not None and rows is not None and not supervised[rows].any():
+                    raise ValueError(
+                        f"class_weight must be positive for some class with rows to {purpose}, got {self.class_weight}"
+                    )
             template = self._template(X, rng)
             self._fit_autoencoders(template, X[train], labels[train], _part(weight, train), rng)
             self.class_log_constants_ = np.zeros(len(self.classes_))
-            supervised = self._supervised_weight(labels, weight)
-            if supervised is not None and not supervised[train].any():
-                raise ValueError(f"class_weight must be positive for some class, got {self.class_weight}")
             self._calibrate(X[train], labels[train], _part(supervised, train))
             self.validation_loss_curve_ = None
             vars(self).pop("energy_classifier_", None)
@@ -408,6 +408,7 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
         self : object
             The classifier.
         """
+        self._validate_params()  # which scikit-learn leaves out where there is a fit already
         if self.early_stopping:
             raise ValueError(
                 "partial_fit sees no validation set: the classifier's early_stopping must be False, got True"
@@ -428,6 +429,7 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
             calibrated = self._energies(X) + self.class_log_constants_
             medians = _medians(calibrated, labels, weight)
             self.class_median_energies_ = np.where(np.isnan(medians), self.class_median_energies_, medians)
+            vars(self).pop("energy_classifier_", None)
         return self
 
     def _check_classes(self):
@@ -451,7 +453,7 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
             )
         self._set_model(objective, result.theta, seen)
         self._optimizer_state = result.state
-        clean = Batches(X, weight, None, len(labels), False, labels=labels)
+        clean = Batches(X, weight, None, _rows_per_block(objective, X), shuffle=False, labels=labels)
         self.loss_ = final_loss(objective, result.theta, clean, rng)
         curve = [] if self.loss_curve_ is None else self.loss_curve_
         self.loss_curve_, self.validation_loss_curve_ = np.append(curve, result.loss_curve), None
@@ -580,6 +582,7 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
                     f"{np.unique(y).tolist()} of {self.classes_.tolist()}"
                 )
             self._add_autoencoders(X, labels, weight, added, new)
+            vars(self).pop("energy_classifier_", None)
             mean = constants[old].mean()
             self.class_log_constants_ = constants
             self.class_median_energies_ = _expanded(self.class_median_energies_, added, np.nan)
@@ -640,6 +643,7 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
             ("visible", template.visible, first.visible),
             ("a hidden bias", template._hidden_bias, first._hidden_bias),
             ("constraint", constraint_of(template), constraint_of(first)),
+            ("n_factors", self.n_factors, None if self.factors_ is None else len(self.factors_)),
         ):
             if own != other:
                 raise ValueError(
@@ -747,9 +751,15 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
             of_class = np.zeros(len(counts))
             of_class[present] = counts.sum() / (present.sum() * counts[present])
         else:
-            of_class = np.array([float(self.class_weight.get(each, 1.0)) for each in self.classes_.tolist()])
-        if not (of_class >= 0.0).all():
-            raise ValueError(f"class_weight must not be negative, got {self.class_weight}")
+            classes = self.classes_.tolist()
+            for label, each in self.class_weight.items():
+                if label not in classes:
+                    raise ValueError(f"class_weight has the label {label!r}, which is not among the classes {classes}")
+                if not (isinstance(each, Real) and 0.0 <= each < math.inf):
+                    raise ValueError(
+                        f"class_weight must hold numbers, finite and not negative, got {each!r} of {label!r}"
+                    )
+            of_class = np.array([float(self.class_weight.get(each, 1.0)) for each in classes])
         return of_class[labels] if weight is None else of_class[labels] * weight
 
     def _calibrate(self, X, labels, weight):
@@ -763,7 +773,7 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
         """Minimise the loss of the scores in all parameters."""
         objective, theta = self._model(X.dtype)
         lbfgs = self.solver == "lbfgs"
-        block = block_rows(max(X.shape[1], objective.layout.size // X.shape[1]))
+        block = _rows_per_block(objective, X)
         batch_size, shuffle = (block, False) if lbfgs else (self._batch_size(), self.shuffle)
         seed = int(rng.integers(2**63)) if lbfgs else None
         rows = None if held_out is None else train
@@ -837,6 +847,11 @@ def _expanded(array, added, value):
     return out
 
 
+def _rows_per_block(objective, X):
+    """How many rows make a block, with the hidden units of all classes."""
+    return block_rows(max(X.shape[1], objective.layout.size // X.shape[1]))
+
+
 def _part(weight, rows):
     """The weights of some rows; None for None."""
     return None if weight is None else weight[rows]
@@ -854,7 +869,8 @@ def _medians(values, labels, weight):
 
 
 def _warn_of(problems):
-    """Warn of what is wrong with the convergence of several autoencoders, in one sentence."""
-    if problems:
-        others = f" ({len(problems) - 1} other classes likewise)" if len(problems) > 1 else ""
-        warn(problems[0] + others, ConvergenceWarning)
+    """Warn of what is wrong with several autoencoders, in one sentence of each category."""
+    for category in dict.fromkeys(each for _, each in problems):
+        first, *others = (text for text, each in problems if each is category)
+        likewise = f" ({len(others)} other class{'es' * (len(others) > 1)} likewise)" if others else ""
+        warn(first + likewise, category)

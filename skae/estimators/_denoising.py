@@ -10,7 +10,6 @@ from skae._sklearn_compat import Interval, InvalidParameterError, StrOptions
 from skae.corruption import Corruption, Gaussian, as_corruption
 from skae.estimators._base import BaseAutoencoder
 from skae.estimators._docs import fill_parameters
-from skae.estimators._training import warn
 from skae.objectives import FirstOrder, SecondOrder
 from skae.penalties import Marginalized
 
@@ -192,14 +191,15 @@ class DenoisingAutoencoder(BaseAutoencoder):
         return functools.partial(SecondOrder, noise_variance=corruption.level**2) if second else FirstOrder
 
     def _diagnose(self, objective, theta, batches, rng, partial=False):
-        """Warn where the second-order expansion has left what it expands, a loss that cannot be negative."""
+        """Say where the second-order expansion has left what it expands, a loss that cannot be negative."""
         if self.approximation == "second_order" and self.loss_ < 0.0:
-            warn(
+            return (
                 f"{type(self).__name__}: the second-order expansion has fallen to {self.loss_:.4g}, while no denoising "
                 "loss is negative; use a lower noise_level, approximation='sampled' or, against weights that run away, "
                 "tied weights with a weight constraint",
                 ConvergenceWarning,
             )
+        return None
 
 
 @fill_parameters

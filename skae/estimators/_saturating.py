@@ -8,7 +8,7 @@ from skae._sklearn_compat import Interval, StrOptions
 from skae.complements import complement
 from skae.estimators._base import BaseAutoencoder
 from skae.estimators._docs import fill_parameters
-from skae.estimators._training import FEW_ROWS, constant_units, warn
+from skae.estimators._training import FEW_ROWS, constant_units
 from skae.penalties import Saturation
 
 
@@ -197,8 +197,10 @@ class SaturatingAutoencoder(BaseAutoencoder):
     def _diagnose(self, objective, theta, batches, rng, partial=False):
         self.dead_unit_fraction_ = float(constant_units(objective, theta, batches, rng).mean())
         if self.dead_unit_fraction_ > 0.5 and not (partial and batches.n_samples < FEW_ROWS):
-            warn(
+            return (
                 f"SaturatingAutoencoder: {self.dead_unit_fraction_:.0%} of the units have the same code on all "
                 "training rows; use a lower alpha or threshold, more alpha_steps, fewer units, or features of a common "
                 "scale near 1",
+                UserWarning,
             )
+        return None

@@ -163,9 +163,9 @@ def convergence_problem(estimator, result, continued):
 
 
 def warn(text, category=UserWarning):
-    """Warn at the line of the user's that has led here: the last one outside skae and scikit-learn."""
+    """Warn at the line of the user's that has led here: the last one outside skae, scikit-learn and joblib."""
     frame, level = sys._getframe(1), 2
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(("skae.", "sklearn.")):
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(("skae.", "sklearn.", "joblib.")):
         frame, level = frame.f_back, level + 1
     warnings.warn(text, category, stacklevel=level)
 

@@ -8,7 +8,7 @@ from skae._sklearn_compat import Interval, StrOptions
 from skae.activations import as_activation
 from skae.estimators._base import BaseAutoencoder
 from skae.estimators._docs import fill_parameters
-from skae.estimators._training import FEW_ROWS, dead_units, warn
+from skae.estimators._training import FEW_ROWS, dead_units
 
 
 @fill_parameters
@@ -170,7 +170,9 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
         self.threshold_ = float(self.threshold) * self._unit ** (2 if self.activation == "tlin" else 1)
         self.dead_unit_fraction_ = float(dead_units(objective, theta, batches, rng).mean())
         if self.dead_unit_fraction_ > 0.5 and not (partial and batches.n_samples < FEW_ROWS):
-            warn(
+            return (
                 f"ZeroBiasAutoencoder: {self.dead_unit_fraction_:.0%} of the units are active on no training row; take "
                 "the mean off the data (PCAWhitener), or use a lower threshold or fewer units",
+                UserWarning,
             )
+        return None
