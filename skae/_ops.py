@@ -83,6 +83,7 @@ __all__ = [
     "tanh",
     "vdot",
     "weighted_column_sums",
+    "weighted_sum",
     "where",
     "zeros",
     "zeros_like",
@@ -194,6 +195,11 @@ def dot(A, B):
 def weighted_column_sums(weight, A):
     """sum_i weight_i A_i, shape (columns,); `weight` is (rows,) or one number for all rows."""
     return column_sums(A) * weight if is_number(weight) else weight @ A
+
+
+def weighted_sum(values, weight):
+    """Sum of weight * values, as a Python float; `weight` is (rows, 1) or one number for all rows."""
+    return float(values.sum()) * weight if is_number(weight) else float(values @ weight[:, 0])
 
 
 def add_scaled_rows(out, scale, A, rows=64):

@@ -55,13 +55,6 @@ class Visible(ABC):
         """Return the gradient in c (K, d) of the sum of G (n, K) times `class_potential`."""
 
 
-def _weighted_sum(values, weight):
-    """Sum of weight * values, as a Python float."""
-    if ops.is_number(weight):
-        return float(values.sum()) * weight
-    return float(values @ weight[:, 0])
-
-
 class Gaussian(Visible):
     """Linear output, loss |x - r|^2 / 2."""
 
@@ -81,7 +74,7 @@ class Gaussian(Visible):
         if ops.is_number(weight):
             loss = 0.5 * weight * ops.sum_squares(A)
         else:
-            loss = 0.5 * _weighted_sum(ops.row_squared_norms(A), weight)
+            loss = 0.5 * ops.weighted_sum(ops.row_squared_norms(A), weight)
         ops.multiply(A, weight, out=A)
         return loss
 
@@ -125,7 +118,7 @@ class Bernoulli(Visible):
 
     def loss_and_residual(self, A, X, weight):
         """Return the weighted sum of the cross-entropies; A becomes weight * (sigmoid(A) - X)."""
-        loss = _weighted_sum(self.losses(A, X), weight)
+        loss = ops.weighted_sum(self.losses(A, X), weight)
         ops.sigmoid(A, out=A)
         ops.subtract(A, X, out=A)
         ops.multiply(A, weight, out=A)

@@ -1,13 +1,16 @@
 """The autoencoders of several classes: trained one by one, or all at once with shared factors."""
 
+import functools
+
 import numpy as np
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.parallel import Parallel, delayed
 
-from skae.estimators._batches import Batches
+from skae.estimators._batches import Batches, block_rows
 from skae.estimators._threads import blas_threads
-from skae.estimators._training import final_loss
+from skae.estimators._training import convergence_problem, final_loss
 from skae.objectives import FactoredReconstruction
 from skae.parameters import Layout, Sample, initial_biases, initial_weights
 
@@ -127,13 +130,16 @@ def fit_factored(template, n_factors, X, labels, weight, names, train, rng):
         Fitted, one a class, with W_j = Q^T diag(f_j) P.
     factors : dict of ndarray
         P (F, d), Q (F, k) and f (K, F).
+    problems : list of tuple
+        What is wrong with the convergence, each as arguments of `warn`.
     """
+    k = template.n_components
     pooled = clone(template).set_params(n_components=n_factors)
     pooled._fit(X, weight, train=False)
-    nowhere = Sample(np.zeros((1, template.n_components)), np.ones(1), np.zeros(template.n_components))
+    unit_square = Sample(np.zeros((1, k)), np.ones(1), np.zeros(k))  # glorot asks for its number of columns only
     factors = {
         "P": pooled.components_,
-        "Q": initial_weights("glorot", n_factors, nowhere, rng),
+        "Q": initial_weights("glorot", n_factors, unit_square, rng),
         "f": np.ones((len(names), n_factors)),
     }
     return train_factored(template, factors, X, labels, weight, names, train, rng)
@@ -150,15 +156,25 @@ def train_factored(template, factors, X, labels, weight, names, train, rng, froz
     b, c = map(np.stack, zip(*starts, strict=True))
     layout = Layout(**{name: block.shape for name, block in factors.items()}, b=b.shape, c=c.shape)
     objective = FactoredReconstruction(layout, activation, visible=template.visible, l2=template.l2, frozen=frozen)
-    theta, curve = layout.pack(X.dtype, **factors, b=b, c=c), np.empty(0)
-    trained = clone(template)
-    trained._range = trained._feature_range(X, None)
-    trained._unit = 1.0
-    batches, _ = trained._split(X, weight, None, rng)
-    batches.labels, batches.paired = labels, True
+    theta = layout.pack(X.dtype, **factors, b=b, c=c)
+    corruption, lbfgs = template._corruption(), template.solver == "lbfgs"
+    if corruption is not None:
+        corruption = functools.partial(corruption.apply, **(template._feature_range(X, None) or {}))
+    batches = Batches(
+        X,
+        weight,
+        None,
+        block_rows(max(X.shape[1], layout.size // X.shape[1])) if lbfgs else template._batch_size(),
+        template.shuffle and not lbfgs,
+        corruption=corruption,
+        noise_seed=int(rng.integers(2**63)) if lbfgs else None,
+        labels=labels,
+        paired=True,
+    )
+    curve, problems = np.empty(0), []
     if train:
         with blas_threads(batches.rows_per_batch * X.shape[1] * len(factors["P"])):
-            result = trained._solver().minimize(objective, theta, batches, rng, on_epoch=trained._on_epoch(None, ""))
+            result = template._solver().minimize(objective, theta, batches, rng, on_epoch=template._on_epoch(None, ""))
         theta, curve = result.theta, result.loss_curve
     blocks = {name: view.copy() for name, view in layout.views(theta).items()}
     blocks["W"] = products(blocks)
@@ -166,7 +182,19 @@ def train_factored(template, factors, X, labels, weight, names, train, rng, froz
     loss = final_loss(objective, theta, batches, rng)
     for each in estimators:
         each.loss_, each.loss_curve_, each.n_iter_ = loss, curve, len(curve)
-    return estimators, {name: blocks[name] for name in factors}
+    if train:
+        problems = _problems_of(estimators, loss, result)
+    return estimators, {name: blocks[name] for name in factors}, problems
+
+
+def _problems_of(estimators, loss, result):
+    """What is wrong with the convergence of all classes at once, each as arguments of `warn`."""
+    masses = [each.n_samples_seen_ for each in estimators]
+    variance = np.average([each.var_ for each in estimators], axis=0, weights=masses)
+    pooled = shallow_copy(estimators[0])
+    pooled.var_, pooled.mean_ = variance, np.average([each.mean_ for each in estimators], axis=0, weights=masses)
+    text = convergence_problem(pooled, result, continued=False)
+    return [] if text is None else [(f"all classes: {text}", ConvergenceWarning)]
 
 
 def products(factors):

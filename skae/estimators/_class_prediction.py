@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae._sklearn_compat import _check_feature_names_in, validate_data
 from skae.estimators._batches import row_blocks, value_range
-from skae.estimators._class_models import constraint_of, products, stacked, with_parameters
+from skae.estimators._class_models import constraint_of, stacked
 from skae.estimators._prediction import DTYPES, AutoencoderPrediction
 from skae.objectives import Classification, FactoredClassification
 from skae.parameters import Layout
@@ -25,14 +25,13 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
 
     # -- the model
 
-    def _model(self, dtype, chosen=None):
+    def _model(self, dtype, constants=0.0, chosen=None):
         """Return the objective of the supervised phase and its parameters, read from the public attributes.
 
-        `chosen` are the classes, all if None.
+        `constants` are those of the classes `chosen`, all if None.
         """
-        chosen = range(len(self.estimators_)) if chosen is None else chosen
-        estimators, constants = [self.estimators_[j] for j in chosen], self.class_log_constants_[list(chosen)]
-        blocks = {**stacked(estimators), "C": np.where(np.isfinite(constants), constants, 0.0)}
+        estimators = self.estimators_ if chosen is None else [self.estimators_[j] for j in chosen]
+        blocks = {**stacked(estimators), "C": np.broadcast_to(constants, len(estimators))}
         weights, objective_class = ("W",), Classification
         if self.factors_ is not None:
             weights, objective_class = ("P", "Q", "f"), FactoredClassification
@@ -50,23 +49,9 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
         )
         return objective, layout.pack(dtype, **{name: blocks[name] for name in layout.shapes})
 
-    def _set_model(self, objective, theta, chosen=None):
-        """Set the public attributes from parameters; the constants sum to 0."""
-        blocks = {name: view.copy() for name, view in objective.layout.views(theta).items()}
-        if self.factors_ is not None:
-            self._set_factors(blocks)
-            blocks["W"] = products(blocks)
-        chosen = range(len(self.estimators_)) if chosen is None else chosen
-        estimators, constants = list(self.estimators_), self.class_log_constants_.copy()
-        for i, j in enumerate(chosen):
-            estimators[j] = with_parameters(estimators[j], blocks, i)
-        constants[list(chosen)] = blocks["C"] - blocks["C"].mean(dtype=np.float64)
-        self.estimators_, self.class_log_constants_ = estimators, constants
-
     def _relative_energies(self, X):
         """E_j(x) less what is the same for all classes, shape (n, K), in X's dtype."""
         objective, theta = self._model(X.dtype)
-        objective.layout.views(theta)["C"].fill(0.0)
         out = np.empty((X.shape[0], len(self.estimators_)), dtype=X.dtype)
         with np.errstate(over="ignore", invalid="ignore"):
             for rows, block in row_blocks(X, len(self.estimators_) * len(self.estimators_[0].components_)):
@@ -89,10 +74,7 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
 
     def _scores(self, X):
         """The class with the largest score is predicted, shape (n, K), float64."""
-        if self.method == "energies":
-            check_is_fitted(
-                self, "energy_classifier_", msg="%(name)s was fitted by another method than 'energies': fit it again"
-            )
+        if hasattr(self, "energy_classifier_"):
             return self._linear_scores(self._energies(X).astype(np.float64))
         return self._relative_energies(X) + self.class_log_constants_
 
@@ -180,8 +162,9 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
     def score_samples(self, X):
         """Return log sum_j exp(E_j(x) + C_j): the lower, the more likely the sample is of none of the classes.
 
-        That is a log-density up to a constant, as far as each autoencoder's energy is one. Fine-tuning does not care
-        for what is the same in all energies, and ``method="normalize"`` tells novelties better as a rule.
+        That is a log-density up to a constant, as far as each autoencoder's energy is one: so after
+        ``method="normalize"``, best with ``visible="bernoulli"`` for data in [0, 1]. Fine-tuning is blind to what is
+        the same in all energies.
 
         Parameters
         ----------

@@ -32,9 +32,11 @@ from skae.estimators._class_models import (
     constraint_of,
     fit_each,
     fit_factored,
+    products,
     rows_of,
     shallow_copy,
     train_factored,
+    with_parameters,
 )
 from skae.estimators._class_prediction import ClassPrediction
 from skae.estimators._contractive import ContractiveAutoencoder
@@ -107,11 +109,11 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
         indices, and 47 lacks h.) It needs an estimator without penalty: a `DenoisingAutoencoder`, or
         ``ContractiveAutoencoder(alpha=0)``. None gives each class weights of its own.
 
-    noise : {"gaussian", "masking", "salt_and_pepper"} or Corruption, default="gaussian"
-        What is done to the input in fine-tuning; of an instance, `noise_level` replaces the level.
+    noise : {"gaussian", "masking", "salt_and_pepper"}, Corruption or None, default=None
+        What is done to the input in fine-tuning. Of a Corruption, `noise_level` replaces the level.
 
-    noise_level : float, default=0.0
-        Its level: the share of inputs that are masked, or the standard deviation; 0 is no noise.
+    noise_level : float, default=0.3
+        Level of the noise: the standard deviation, or the share of inputs that are masked.
 
     solver : {"adam", "sgd", "lbfgs"}, default="adam"
         Solver of the fine-tuning, with the parameters below, as in the autoencoders. That of the pretraining, and its
@@ -195,7 +197,7 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
 
     loss_ : float
         The loss of the training rows (after `partial_fit`, the last ones) at the fitted parameters, for "finetune" with
-        the weight decay.
+        the weight decay. `add_class` leaves it, and what is below, as it was.
 
     loss_curve_ : ndarray of shape (n_iter_,) or None
         Mean loss over the batches of each epoch of fine-tuning, each before its own update.
@@ -216,8 +218,14 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
 
     Notes
     -----
-    Features should have a common scale near 1. A single row of a class counts as two halves in the training of its
-    autoencoder.
+    Features should have a common scale near 1. For data in [0, 1] autoencoders with ``visible="bernoulli"`` have
+    energies on the scale of log-likelihoods, with which ``method="normalize"`` does well; those of gaussian units are
+    on that of squared errors, and fine-tuning finds the scale. For images, `noise` in fine-tuning makes the difference.
+    With few rows fine-tuning can do worse than "normalize" or "energies": compare them by a grid search over `method`.
+
+    A threshold on `score_samples`, such as a low quantile over rows held out, says "none of these".
+
+    A single row of a class counts as two halves in the training of its autoencoder.
 
     References
     ----------
@@ -247,7 +255,7 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
         "l2": [Interval(Real, 0, None, closed="left")],
         "pretrain": ["boolean"],
         "n_factors": [Interval(Integral, 1, None, closed="left"), None],
-        "noise": [str, Corruption],
+        "noise": [str, Corruption, None],
         "noise_level": [Interval(Real, 0, None, closed="left")],
         **Trainable._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],
@@ -266,8 +274,8 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
         l2=1e-4,
         pretrain=True,
         n_factors=None,
-        noise="gaussian",
-        noise_level=0.0,
+        noise=None,
+        noise_level=0.3,
         solver="adam",
         batch_size="auto",
         learning_rate="linear",
@@ -370,12 +378,11 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
                     )
             template = self._template(X, rng)
             self._fit_autoencoders(template, X[train], labels[train], _part(weight, train), rng)
-            self.class_log_constants_ = np.zeros(len(self.classes_))
             self._calibrate(X[train], labels[train], _part(supervised, train))
             self.validation_loss_curve_ = None
             vars(self).pop("energy_classifier_", None)
             if self.method == "finetune":
-                self._finetune(X, labels, supervised, train, held_out, rng)
+                self._finetune(X, labels, supervised, None if held_out is None else train, held_out, rng)
             elif self.method == "energies":
                 self._fit_linear(X, labels, supervised)
             self._set_medians(X[train], labels[train], _part(weight, train))
@@ -389,8 +396,8 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
 
         The autoencoders of the classes in `y` take a pass each, as their own `partial_fit` does, unless
         ``pretrain=False``; the constants take in what the rows tell; and with ``method="finetune"`` all parameters take
-        a pass of fine-tuning, at a constant learning rate. A class without rows so far has probability 0. Absent for
-        ``method="energies"``, with `n_factors`, and with the solver lbfgs.
+        a pass of fine-tuning, at a constant learning rate. A class without rows so far has probability 0, and the
+        energy of an untrained autoencoder. Absent for ``method="energies"``, with `n_factors`, and with lbfgs.
 
         Parameters
         ----------
@@ -441,21 +448,13 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
 
     def _continue_finetuning(self, X, labels, weight, rng):
         """A pass of fine-tuning of the classes that have had rows, at a constant learning rate."""
-        seen = self._seen()
-        labels = np.searchsorted(seen, labels)
-        objective, theta = self._model(X.dtype, seen)
-        batches = Batches(
-            X, weight, None, self._batch_size(), self.shuffle, corruption=self._corruption(X), labels=labels
-        )
-        with blas_threads(batches.rows_per_batch * objective.layout.size):
-            result = self._solver(max_iter=1, schedule="constant").minimize(
-                objective, theta, batches, rng, state=getattr(self, "_optimizer_state", None)
-            )
-        self._set_model(objective, result.theta, seen)
+        seen, curve = self._seen(), [] if self.loss_curve_ is None else self.loss_curve_
+        labels, solver = np.searchsorted(seen, labels), self._solver(max_iter=1, schedule="constant")
+        objective, theta = self._model(X.dtype, self.class_log_constants_[seen], seen)
+        state = {"state": getattr(self, "_optimizer_state", None)}
+        theta, result = self._minimize(objective, theta, solver, X, labels, weight, None, rng, **state)
+        self._set_model(objective, theta, seen)
         self._optimizer_state = result.state
-        clean = Batches(X, weight, None, _rows_per_block(objective, X), shuffle=False, labels=labels)
-        self.loss_ = final_loss(objective, result.theta, clean, rng)
-        curve = [] if self.loss_curve_ is None else self.loss_curve_
         self.loss_curve_, self.validation_loss_curve_ = np.append(curve, result.loss_curve), None
         self.n_iter_ = len(self.loss_curve_)
 
@@ -569,6 +568,12 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
         with unchanged_on_error(self):
             X, y, weight = self._validate_rows(X, y, sample_weight, reset=False)
             known, self.classes_ = self.classes_, unique_labels(self.classes_, y)
+            if known.dtype == object:
+                self.classes_ = self.classes_.astype(object)
+            elif self.classes_.dtype.kind != known.dtype.kind:
+                raise ValueError(
+                    f"the labels of new classes must be of the old ones' kind, {known.dtype}, got {np.unique(y)!r}"
+                )
             added = ~np.isin(self.classes_, known)
             constants = _expanded(self.class_log_constants_, added, -np.inf)
             labels = self._labels_of(y)
@@ -621,15 +626,15 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
         rows, own_weight, own_labels = X[own], _part(weight, own), np.searchsorted(places, labels[own])
         if self.factors_ is None:
             fitted, problems = fit_each(template, rows, own_labels, own_weight, names, self.pretrain, self.n_jobs)
-            _warn_of(problems)
         else:
             gates = np.tile(self.class_factor_weights_.mean(axis=0), (len(places), 1))
             factors = {"P": self.factors_, "Q": self.factor_hidden_weights_, "f": gates}
-            fitted, factors = train_factored(
+            fitted, factors, problems = train_factored(
                 template, factors, rows, own_labels, own_weight, names, self.pretrain, rng, frozen=("P", "Q")
             )
             self.class_factor_weights_ = _expanded(self.class_factor_weights_, added, 0.0)
             self.class_factor_weights_[places] = factors["f"]
+        _warn_of(problems)
         estimators = np.full(len(added), None, dtype=object)
         estimators[~added] = self.estimators_
         estimators[places] = fitted
@@ -653,6 +658,19 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
 
     # -- what fit consists of
 
+    def _set_model(self, objective, theta, chosen=None):
+        """Set the public attributes from parameters; the constants sum to 0."""
+        blocks = {name: view.copy() for name, view in objective.layout.views(theta).items()}
+        if self.factors_ is not None:
+            self._set_factors(blocks)
+            blocks["W"] = products(blocks)
+        chosen = range(len(self.estimators_)) if chosen is None else chosen
+        estimators, constants = list(self.estimators_), self.class_log_constants_.copy()
+        for i, j in enumerate(chosen):
+            estimators[j] = with_parameters(estimators[j], blocks, i)
+        constants[list(chosen)] = blocks["C"] - blocks["C"].mean(dtype=np.float64)
+        self.estimators_, self.class_log_constants_ = estimators, constants
+
     def _validate_rows(self, X, y, sample_weight, reset):
         """Return the rows of positive weight: X, y and their weights (None for None)."""
         dtype = DTYPES if reset else np.result_type(self.estimators_[0].components_, np.float32)
@@ -663,7 +681,8 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
 
     def _template(self, X, rng):
         """Return the autoencoder to clone for each class, seeded alike for all: their order then does not matter."""
-        as_corruption(self.noise, self.noise_level)  # which may refuse them
+        if self.noise is not None:
+            as_corruption(self.noise, self.noise_level)  # which may refuse them
         if self.estimator is None:
             default = ContractiveAutoencoder if self.n_factors is None else DenoisingAutoencoder
             template = default(_N_UNITS)
@@ -730,12 +749,12 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
         names = [repr(each) for each in self.classes_.tolist()]
         self.factors_ = self.factor_hidden_weights_ = self.class_factor_weights_ = None
         if self.n_factors is not None:
-            self.estimators_, factors = fit_factored(
+            self.estimators_, factors, problems = fit_factored(
                 template, self.n_factors, X, labels, weight, names, self.pretrain, rng
             )
             self._set_factors(factors)
-            return
-        self.estimators_, problems = fit_each(template, X, labels, weight, names, self.pretrain, self.n_jobs)
+        else:
+            self.estimators_, problems = fit_each(template, X, labels, weight, names, self.pretrain, self.n_jobs)
         _warn_of(problems)
 
     def _set_factors(self, blocks):
@@ -771,25 +790,17 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
 
     def _finetune(self, X, labels, weight, train, held_out, rng):
         """Minimise the loss of the scores in all parameters."""
-        objective, theta = self._model(X.dtype)
-        lbfgs = self.solver == "lbfgs"
-        block = _rows_per_block(objective, X)
-        batch_size, shuffle = (block, False) if lbfgs else (self._batch_size(), self.shuffle)
-        seed = int(rng.integers(2**63)) if lbfgs else None
-        rows = None if held_out is None else train
-        batches = Batches(
-            X, weight, rows, batch_size, shuffle, corruption=self._corruption(X), noise_seed=seed, labels=labels
-        )
-        clean = Batches(X, weight, rows, block, shuffle=False, labels=labels)
-        watch = None
+        objective, theta = self._model(X.dtype, self.class_log_constants_)
+        block, watch = _rows_per_block(objective, X), None
         if held_out is not None:
             watch = self._watch(objective, Batches(X, weight, held_out, block, shuffle=False, labels=labels), rng)
             watch.consider(theta)
-        start = mean_value(objective, theta, clean, rng)
-        with blas_threads(batches.rows_per_batch * objective.layout.size):
-            result = self._solver().minimize(objective, theta, batches, rng, on_epoch=self._on_epoch(watch, ""))
-        theta = result.theta if watch is None else watch.best_theta
-        self.loss_ = final_loss(objective, theta, clean, rng)
+        start = mean_value(objective, theta, Batches(X, weight, train, block, shuffle=False, labels=labels), rng)
+        theta, result = self._minimize(
+            *(objective, theta, self._solver(), X, labels, weight, train, rng),
+            watch,
+            on_epoch=self._on_epoch(watch, ""),
+        )
         self.n_iter_, self.loss_curve_ = result.n_iter, result.loss_curve
         self.validation_loss_curve_ = None if watch is None else np.array(watch.curve)
         self._set_model(objective, theta)
@@ -801,11 +812,30 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
                 ConvergenceWarning,
             )
 
+    def _minimize(self, objective, theta, solver, X, labels, weight, rows, rng, watch=None, **options):
+        """Return the parameters that the solver, or what watches it, ends with, and its result; set `loss_`."""
+        block, lbfgs = _rows_per_block(objective, X), self.solver == "lbfgs"
+        batches = Batches(
+            X,
+            weight,
+            rows,
+            block if lbfgs else self._batch_size(),
+            self.shuffle and not lbfgs,
+            corruption=self._corruption(X),
+            noise_seed=int(rng.integers(2**63)) if lbfgs else None,
+            labels=labels,
+        )
+        with blas_threads(batches.rows_per_batch * objective.layout.size):
+            result = solver.minimize(objective, theta, batches, rng, **options)
+        theta = result.theta if watch is None else watch.best_theta
+        self.loss_ = final_loss(objective, theta, Batches(X, weight, rows, block, shuffle=False, labels=labels), rng)
+        return theta, result
+
     def _corruption(self, X):
         """What is done to the input in fine-tuning, or None."""
-        corruption = as_corruption(self.noise, self.noise_level)
-        if corruption.level == 0.0:
+        if self.noise is None:
             return None
+        corruption = as_corruption(self.noise, self.noise_level)
         if not corruption.uses_range:
             return corruption.apply
         low, high = (bound.astype(X.dtype) for bound in feature_range(X))

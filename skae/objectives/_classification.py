@@ -18,7 +18,7 @@ def _log_loss(scores, target, weight):
     scores /= total
     scores[rows, target] -= 1.0
     ops.multiply(scores, weight, out=scores)
-    return _mean(losses, weight)
+    return ops.weighted_sum(losses, weight)
 
 
 def _hinge(scores, target, weight):
@@ -36,12 +36,7 @@ def _hinge(scores, target, weight):
     scores[rows, rival] = 1.0
     scores[rows, target] -= 1.0
     ops.multiply(scores, weight, out=scores)
-    return _mean(losses, weight)
-
-
-def _mean(losses, weight):
-    """Weighted mean, as a Python float."""
-    return float(losses.sum()) * weight if ops.is_number(weight) else float(losses @ weight[:, 0])
+    return ops.weighted_sum(losses, weight)
 
 
 #: The losses by name: functions of scores (n, K), target (n,) and weight that turn the scores into the gradient.
