@@ -1,74 +1,73 @@
-"""What a fit step costs beyond its matrix products.
+"""What skae's work costs beyond its matrix products, and beside other libraries.
 
-One step is what `fit` does for one batch: value and gradient, projection, update of every parameter.
-The floor is the products that the step needs and nothing else: same shapes, same dtype, same BLAS, same run.
-Step and floor take turns; the table gives medians, and the 10th to 90th percentile of the ratio.
+    python benchmarks/speed.py [--quick] [--only steps predictions whitening growth import noise] [--threads 1 2]
 
-    python benchmarks/speed.py [--quick] [--threads 1 2] [--dtype float32 float64]
+Everything is a ratio in one run: the functions compared take turns, and the tables give medians over the turns, with
+the 10th to 90th percentile of the ratio to the first column. Peers that are not installed are left out by name.
 
-With `--noise`: steps of denoising autoencoders, taking the batch and its noise included, over plain ones.
+Steps: what `fit` does for one batch: taking it, value and gradient, projection, update of every parameter. The *floor*
+is the products that the step needs and nothing else: same shapes, same dtype, same BLAS. Peers do a step of the same
+mathematics on a batch of the same size (`peers.py`); scikit-learn's regressor has untied weights, which is more.
+
+Predictions: `transform`, `score_samples` and the classifier's `predict`, over their product and one in-place
+exponential of the hidden units, in blocks of 256 rows.
 """
 
 import argparse
 import functools
 import itertools
+import math
 import platform
+import subprocess
+import sys
 import time
+import tracemalloc
+import warnings
 
 import numpy as np
+import peers
 import scipy
 import sklearn
+from sklearn.decomposition import PCA, IncrementalPCA
+from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import skae
-from skae.activations import as_activation
+from skae import (
+    ClassSpecificAEClassifier,
+    ContractiveAutoencoder,
+    DenoisingAutoencoder,
+    MarginalizedDenoisingAutoencoder,
+    PCAWhitener,
+    SaturatingAutoencoder,
+    SparseAutoencoder,
+    ZeroBiasAutoencoder,
+)
 from skae.corruption import CORRUPTIONS, as_corruption
 from skae.estimators._batches import Batches
-from skae.objectives import Reconstruction
+from skae.estimators._threads import blas_threads
+from skae.objectives import Classification
 from skae.parameters import Layout
-from skae.penalties import Contractive
 from skae.solvers import SGD, Adam
 
 SIZES = [(64, 500, 20), (64, 256, 200), (784, 500, 100), (784, 1000, 256), (619, 4000, 500), (3072, 1000, 500)]
 QUICK_SIZES = [(64, 500, 20), (784, 500, 100), (784, 1000, 256)]
 NOISE_SIZES = [(784, 500, 100), (784, 1000, 100)]
+PREDICTION_SIZES = [(64, 500), (784, 500), (784, 1000)]
+WHITENING_SIZES = [(10_000, 64), (10_000, 784), (2_000, 3072), (50_000, 784)]
 RULES = {"sgd": SGD, "adam": Adam}
-MODELS = {"plain": (), "contractive": (Contractive(0.1),)}
-
-
-def make_floor(d, k, n, dtype, rng):
-    """Return a function that does the products of one tied step: U, A, dH and the stacked gradient of W."""
-    X, W = rng.random((n, d)).astype(dtype), rng.standard_normal((k, d)).astype(dtype)
-    codes, inputs = np.full((2 * n, k), 0.1, dtype), np.full((2 * n, d), 0.1, dtype)
-    U, A, G = np.empty((n, k), dtype), np.empty((n, d), dtype), np.empty((k, d), dtype)
-
-    def floor():
-        np.matmul(X, W.T, out=U)
-        np.matmul(U, W, out=A)
-        np.matmul(A, W.T, out=codes[:n])
-        np.matmul(codes.T, inputs, out=G)
-
-    return floor
-
-
-def make_step(d, k, n, dtype, rng, rule, penalties=(), batches=None):
-    """Return a function that does one step of training a tied sigmoid autoencoder, on one batch or on the next."""
-    layout = Layout(W=(k, d), b=(k,), c=(d,))
-    objective = Reconstruction(layout, as_activation("sigmoid"), penalties=penalties)
-    theta = (0.05 * rng.standard_normal(layout.size)).astype(dtype)
-    grad, state = np.empty_like(theta), rule.init(theta)
-    if batches is None:
-        stream = itertools.repeat((rng.random((n, d)).astype(dtype), None, None))
-    else:
-        stream = itertools.chain.from_iterable(batches(rng) for _ in itertools.count())
-
-    def step():
-        objective.value_and_grad(theta, *next(stream), out=grad)
-        objective.project_gradient(theta, grad)
-        rule.update(theta, grad, state, 1e-6)
-        objective.project(theta)
-
-    return step
+MODELS = {
+    "plain": ContractiveAutoencoder(alpha=0.0),
+    "contractive": ContractiveAutoencoder(),
+    "zero-bias": ZeroBiasAutoencoder(),
+    "denoising": DenoisingAutoencoder(),
+    "marginalized": MarginalizedDenoisingAutoencoder(),
+    "sparse": SparseAutoencoder(),
+    "saturating": SaturatingAutoencoder(tied_weights=True),
+}
+# What every peer can do, and the rest.
+WITH_PEERS = ("plain", "contractive")
+N_CLASSES = 10
 
 
 def paired_times(functions, seconds):
@@ -86,84 +85,272 @@ def paired_times(functions, seconds):
     return np.array(times)
 
 
+def ratios(times, to=0):
+    """Return the median ratio of each column to one, and its 10th and 90th percentile."""
+    return np.percentile(times / times[:, [to]], [50, 10, 90], axis=0)
+
+
+def cell(ratio):
+    """Return a ratio with its spread, as text."""
+    middle, low, high = ratio
+    return f"{middle:.2f} ({low:.2f}-{high:.2f})"
+
+
+def floor_of_step(d, k, n, dtype, rng):
+    """Return a function that does the products of one tied step: U, A, dH and the stacked gradient of W."""
+    X, W = rng.random((n, d)).astype(dtype), rng.standard_normal((k, d)).astype(dtype)
+    codes, inputs = np.full((2 * n, k), 0.1, dtype), np.full((2 * n, d), 0.1, dtype)
+    U, A, G = np.empty((n, k), dtype), np.empty((n, d), dtype), np.empty((k, d), dtype)
+
+    def floor():
+        np.matmul(X, W.T, out=U)
+        np.matmul(U, W, out=A)
+        np.matmul(A, W.T, out=codes[:n])
+        np.matmul(codes.T, inputs, out=G)
+
+    return floor
+
+
+def floor_of_classification(d, k, n, dtype, rng):
+    """Return a function that does the two products of one step of fine-tuning."""
+    X, W = rng.random((n, d)).astype(dtype), rng.standard_normal((k, d)).astype(dtype)
+    U, G = np.empty((n, k), dtype), np.empty((k, d), dtype)
+
+    def floor():
+        np.matmul(X, W.T, out=U)
+        np.matmul(U.T, X, out=G)
+
+    return floor
+
+
+def stepping(objective, theta, rule, batches, rng, multiplications):
+    """Return a function that takes the next batch and does one step, as `Stochastic` does."""
+    grad, state = np.empty_like(theta), rule.init(theta)
+    stream = itertools.chain.from_iterable(batches(rng) for _ in itertools.count())
+
+    def step():
+        with blas_threads(multiplications):
+            X, target, weight = next(stream)
+            objective.value_and_grad(theta, X, target, weight, out=grad)
+            objective.project_gradient(theta, grad)
+            rule.update(theta, grad, state, 1e-6)
+            objective.project(theta)
+
+    return step
+
+
+def step_of(model, d, k, n, dtype, rng, rule):
+    """Return a function that does one step of an autoencoder's training."""
+    estimator = sklearn.clone(model).set_params(n_components=k, batch_size=n)
+    X = rng.standard_normal((8 * n, d)).astype(dtype)
+    estimator._range, estimator._unit = None, 1.0
+    objective = estimator._objective(d, estimator._penalties()[-1])
+    theta = (0.05 * rng.standard_normal(objective.layout.size)).astype(dtype)
+    batches = estimator._batches(X, None, None, n, shuffle=True)
+    return stepping(objective, theta, rule, batches, rng, n * d * k)
+
+
+def step_of_classifier(d, k, n, dtype, rng, rule):
+    """Return a function that does one step of fine-tuning k hidden units, those of all classes together."""
+    own = k // N_CLASSES
+    layout = Layout(W=(N_CLASSES, own, d), b=(N_CLASSES, own), c=(N_CLASSES, d), C=(N_CLASSES,))
+    objective = Classification(layout, [MODELS["plain"]._activation()] * N_CLASSES)
+    theta = (0.05 * rng.standard_normal(layout.size)).astype(dtype)
+    X, y = rng.random((8 * n, d)).astype(dtype), rng.integers(0, N_CLASSES, 8 * n)
+    return stepping(objective, theta, rule, Batches(X, None, None, n, True, labels=y), rng, n * d * k)
+
+
+def report_steps(options):
+    """Print what steps cost."""
+    print("\n| threads | dtype | d, k, batch | model | solver | floor ms | step / floor | peers / step |")
+    print("|---|---|---|---|---|---|---|---|")
+    for n_threads, dtype, (d, k, n), rule in itertools.product(
+        options.threads, options.dtype, options.sizes, options.solver
+    ):
+        with threadpool_limits(n_threads):
+            peers.set_torch_threads(n_threads)
+            rng, make_rule = np.random.default_rng(0), RULES[rule]
+            models = WITH_PEERS if options.quick else MODELS
+            functions = {"floor": floor_of_step(d, k, n, dtype, rng)}
+            for name in models:
+                functions[name] = step_of(MODELS[name], d, k, n, dtype, rng, make_rule())
+            for name in WITH_PEERS if peers.HAS_TORCH else ():
+                for compiled in (False, True):
+                    make = functools.partial(peers.torch_step, d, k, n, dtype, rule, name == "contractive")
+                    functions[f"{name}, torch{' compiled' if compiled else ''}"] = make(compiled)
+            functions["plain, MLPRegressor"] = peers.mlp_step(d, k, n, dtype, rule, rng)
+            if rule == "sgd":
+                functions["plain, BernoulliRBM"] = peers.rbm_step(d, k, n, dtype, rng)
+            times, names = paired_times(list(functions.values()), options.seconds), list(functions)
+            against_floor = ratios(times)
+            for name in models:
+                own = names.index(name)
+                beside = ratios(times, own)[0]
+                others = ", ".join(
+                    f"{other.split(', ')[1]} {beside[i]:.2f}"
+                    for i, other in enumerate(names)
+                    if other.startswith(f"{name}, ")
+                )
+                print(
+                    f"| {n_threads} | {dtype} | {d}, {k}, {n} | {name} | {rule} | {1e3 * np.median(times[:, 0]):.3f} "
+                    f"| {cell(against_floor[:, own])} | {others} |",
+                    flush=True,
+                )
+            tuning = step_of_classifier(d, k, n, dtype, rng, make_rule())
+            times = paired_times([floor_of_classification(d, k, n, dtype, rng), tuning], options.seconds / 3)
+            print(
+                f"| {n_threads} | {dtype} | {d}, {k}, {n} | fine-tuning | {rule} | {1e3 * np.median(times[:, 0]):.3f} "
+                f"| {cell(ratios(times)[:, 1])} | |",
+                flush=True,
+            )
+
+
+def report_predictions(options, n=4000):
+    """Print what predictions cost."""
+    print("\n| threads | dtype | d, units | method | product and exp ms | ratio |\n|---|---|---|---|---|---|")
+    for n_threads, dtype, (d, k) in itertools.product(options.threads, options.dtype, PREDICTION_SIZES):
+        with threadpool_limits(n_threads), warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            rng = np.random.default_rng(0)
+            X, W = rng.random((n, d)).astype(dtype), (0.05 * rng.standard_normal((k, d))).astype(dtype)
+            autoencoder = ContractiveAutoencoder(k, max_iter=1, random_state=0).fit(X[:200])
+            small = ContractiveAutoencoder(k // N_CLASSES, max_iter=1, random_state=0)
+            classifier = ClassSpecificAEClassifier(small, max_iter=1, random_state=0)
+            classifier.fit(X[:200], np.arange(200) % N_CLASSES)
+            U = np.empty((n, k), dtype)
+
+            def floor(X=X, W=W, U=U):
+                for start in range(0, n, 256):
+                    block = slice(start, start + 256)
+                    np.matmul(X[block], W.T, out=U[block])
+                    np.exp(U[block], out=U[block])
+
+            methods = [autoencoder.transform, autoencoder.score_samples, classifier.predict]
+            times = paired_times([floor, *(functools.partial(method, X) for method in methods)], options.seconds)
+            for i, method in enumerate(methods, 1):
+                print(
+                    f"| {n_threads} | {dtype} | {d}, {k} | {method.__name__} | {1e3 * np.median(times[:, 0]):.2f} "
+                    f"| {cell(ratios(times)[:, i])} |",
+                    flush=True,
+                )
+
+
+def report_whitening(options):
+    """Print what the whitener costs beside scikit-learn's."""
+    print("\n| threads | dtype | rows, columns | PCAWhitener ms | over PCA | IncrementalPCA over it |")
+    print("|---|---|---|---|---|---|")
+    for n_threads, dtype, (n, d) in itertools.product(options.threads, options.dtype, WHITENING_SIZES):
+        with threadpool_limits(n_threads):
+            X = np.random.default_rng(0).standard_normal((n, d)).astype(dtype)
+            fits = [
+                functools.partial(make().fit, X)
+                for make in (
+                    PCAWhitener,
+                    functools.partial(PCA, whiten=True),
+                    functools.partial(IncrementalPCA, min(100, d), whiten=True),
+                )
+            ]
+            times = paired_times(fits, options.seconds)
+            _, pca, incremental = ratios(times).T
+            print(
+                f"| {n_threads} | {dtype} | {n}, {d} | {1e3 * np.median(times[:, 0]):.1f} | {1 / pca[0]:.2f} "
+                f"| {cell(incremental)} |",
+                flush=True,
+            )
+
+
+def report_growth(options):
+    """Print how the time of an epoch grows with each size, and the memory with the rows."""
+    print("\n| doubled | from | s an epoch | ratio |\n|---|---|---|---|")
+    start = {"n": 10_000, "d": 256, "k": 256}
+    rng = np.random.default_rng(0)
+
+    def epoch(n, d, k):
+        X = rng.random((n, d), dtype=np.float32)
+        autoencoder = ContractiveAutoencoder(k, max_iter=1, random_state=0)
+
+        def fit():
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                autoencoder.fit(X)
+
+        return fit
+
+    for name in start:
+        times = paired_times([epoch(**start), epoch(**{**start, name: 2 * start[name]})], options.seconds)
+        print(f"| {name} | {start[name]} | {np.median(times[:, 0]):.3f} | {cell(ratios(times)[:, 1])} |", flush=True)
+    print("\n| rows | largest extra memory of fit, MB |\n|---|---|")
+    for n in (10_000, 40_000):
+        fit = epoch(n, 256, 256)
+        tracemalloc.start()
+        fit()
+        print(f"| {n} | {tracemalloc.get_traced_memory()[1] / 1e6:.1f} |", flush=True)
+        tracemalloc.stop()
+
+
+def report_import(options, repeats=9):
+    """Print what the import costs beside what it imports."""
+    commands = ("import sklearn.neural_network, scipy.optimize", "import skae")
+    runs = [functools.partial(subprocess.run, [sys.executable, "-c", each], check=True) for each in commands]
+    times = np.concatenate([paired_times(runs, 0.0) for _ in range(math.ceil(repeats / 5))])
+    print(f"\n`import skae` over `{commands[0]}`: {cell(ratios(times)[:, 1])}")
+
+
+def report_noise(options, n_rows=20_000):
+    """Print what noise costs: steps of denoising autoencoders, their batches included, over plain ones."""
+    print("\n| threads | d, k, batch | noise | plain ms | ratio |\n|---|---|---|---|---|")
+    for n_threads, (d, k, n) in itertools.product(options.threads, NOISE_SIZES):
+        with threadpool_limits(n_threads):
+            rng = np.random.default_rng(0)
+            X = rng.random((n_rows, d), dtype=np.float32)
+            corruptions = [None, *(as_corruption(name, 0.3) for name in CORRUPTIONS)]
+            steps = []
+            for corruption in corruptions:
+                limits = {"low": X.min(axis=0), "high": X.max(axis=0)} if corruption and corruption.uses_range else {}
+                apply = corruption and functools.partial(corruption.apply, **limits)
+                objective = ContractiveAutoencoder(k, alpha=0.0)._objective(d, None)
+                theta = (0.05 * rng.standard_normal(objective.layout.size)).astype(X.dtype)
+                batches = Batches(X, None, None, n, True, corruption=apply)
+                steps.append(stepping(objective, theta, SGD(), batches, rng, n * d * k))
+            times = paired_times(steps, 10.0)
+            for i, corruption in enumerate(corruptions[1:], 1):
+                print(
+                    f"| {n_threads} | {d}, {k}, {n} | {corruption.name} | {1e3 * np.median(times[:, 0]):.3f} "
+                    f"| {cell(ratios(times)[:, i])} |",
+                    flush=True,
+                )
+
+
+REPORTS = {
+    "steps": report_steps,
+    "predictions": report_predictions,
+    "whitening": report_whitening,
+    "growth": report_growth,
+    "import": report_import,
+    "noise": report_noise,
+}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="three sizes, float32, one thread")
-    parser.add_argument("--noise", action="store_true", help="what noise costs, float32, sgd")
+    parser.add_argument("--quick", action="store_true", help="steps of three sizes, predictions; float32, one thread")
+    parser.add_argument("--only", nargs="+", choices=REPORTS, default=list(REPORTS)[:-1], help="parts")
     parser.add_argument("--threads", type=int, nargs="+", help="BLAS threads (default: 1, and all)")
     parser.add_argument("--dtype", nargs="+", default=["float32", "float64"], choices=["float32", "float64"])
+    parser.add_argument("--solver", nargs="+", default=list(RULES), choices=RULES)
     options = parser.parse_args()
     blas = [info for info in threadpool_info() if info["user_api"] == "blas"]
-    threads = options.threads or sorted({1, max(info["num_threads"] for info in blas)})
-    sizes, dtypes, seconds = SIZES, options.dtype, 1.5
+    options.threads = options.threads or sorted({1, max(info["num_threads"] for info in blas)})
+    options.sizes, options.seconds = SIZES, 3.0
     if options.quick:
-        sizes, dtypes, threads, seconds = QUICK_SIZES, ["float32"], [1], 1.0
-
+        options.sizes, options.dtype, options.threads, options.seconds = QUICK_SIZES, ["float32"], [1], 2.0
+        options.only = [name for name in options.only if name in ("steps", "predictions")]
     print(f"skae {skae.__version__}, numpy {np.__version__}, scipy {scipy.__version__}, ", end="")
-    print(f"scikit-learn {sklearn.__version__}, Python {platform.python_version()}, {platform.machine()}, ", end="")
-    print(
-        f"{blas[0]['internal_api']} {blas[0]['version']} {blas[0].get('architecture', '')}, {time.strftime('%Y-%m-%d')}"
-    )
-    if options.noise:
-        print(
-            "\n| threads | d, k, batch | noise | plain ms | step ms | ratio | 10-90 % |\n|---|---|---|---|---|---|---|"
-        )
-        for n_threads in threads:
-            with threadpool_limits(n_threads):
-                for d, k, n in NOISE_SIZES:
-                    report_noise(n_threads, d, k, n)
-        return
-    print("\n| threads | dtype | d, k, batch | model | solver | floor ms | step ms | ratio | 10-90 % |")
-    print("|---|---|---|---|---|---|---|---|---|")
-    for n_threads in threads:
-        with threadpool_limits(n_threads):
-            for dtype in dtypes:
-                for d, k, n in sizes:
-                    report(n_threads, dtype, d, k, n, seconds)
-
-
-def report(n_threads, dtype, d, k, n, seconds):
-    """Print the rows of one size."""
-    rng = np.random.default_rng(0)
-    cases = [(model, rule) for model in MODELS for rule in RULES]
-    steps = [make_step(d, k, n, dtype, rng, RULES[rule](), MODELS[model]) for model, rule in cases]
-    times = paired_times([make_floor(d, k, n, dtype, rng), *steps], seconds)
-    for (model, rule), column in zip(cases, times.T[1:], strict=True):
-        ratios = column / times[:, 0]
-        low, high = np.percentile(ratios, [10, 90])
-        print(
-            f"| {n_threads} | {dtype} | {d}, {k}, {n} | {model} | {rule} | {1e3 * np.median(times[:, 0]):.3f} | "
-            f"{1e3 * np.median(column):.3f} | {np.median(ratios):.2f} | {low:.2f}-{high:.2f} |",
-            flush=True,
-        )
-
-
-def report_noise(n_threads, d, k, n, n_rows=20_000, seconds=10.0):
-    """Print the rows of one size of `--noise`."""
-    rng = np.random.default_rng(0)
-    X = rng.random((n_rows, d), dtype=np.float32)
-    corruptions = [None, *(as_corruption(name, 0.3) for name in CORRUPTIONS)]
-    limits = {"low": X.min(axis=0), "high": X.max(axis=0)}
-    steps = [
-        make_step(
-            *(d, k, n, X.dtype, rng, SGD()),
-            batches=Batches(
-                *(X, None, None, n, True),
-                corruption=corruption
-                and functools.partial(corruption.apply, **(limits if corruption.uses_range else {})),
-            ),
-        )
-        for corruption in corruptions
-    ]
-    times = paired_times(steps, seconds)
-    for corruption, column in zip(corruptions[1:], times.T[1:], strict=True):
-        ratios = column / times[:, 0]
-        low, high = np.percentile(ratios, [10, 90])
-        print(
-            f"| {n_threads} | {d}, {k}, {n} | {corruption.name} | {1e3 * np.median(times[:, 0]):.3f} | "
-            f"{1e3 * np.median(column):.3f} | {np.median(ratios):.2f} | {low:.2f}-{high:.2f} |",
-            flush=True,
-        )
+    print(f"scikit-learn {sklearn.__version__}, {peers.versions()}, Python {platform.python_version()}, ", end="")
+    architecture = f"{blas[0]['internal_api']} {blas[0]['version']} {blas[0].get('architecture', '')}"
+    print(f"{platform.machine()}, {architecture}, {time.strftime('%Y-%m-%d')}", flush=True)
+    for name in options.only:
+        REPORTS[name](options)
 
 
 if __name__ == "__main__":

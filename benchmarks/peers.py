@@ -1,0 +1,71 @@
+"""Other libraries' training step of the same tied sigmoid autoencoder, for `speed.py`; absent where not installed."""
+
+import importlib.util
+
+from sklearn.neural_network import BernoulliRBM, MLPRegressor
+
+HAS_TORCH = importlib.util.find_spec("torch") is not None
+
+
+def torch_step(d, k, n, dtype, rule, contractive, compiled):
+    """Return a function that does one step in torch: loss by autograd, torch's own optimiser, the same batch."""
+    import torch
+
+    torch.manual_seed(0)
+    kind = getattr(torch, dtype)
+    X = torch.rand(n, d, dtype=kind)
+    W = (0.05 * torch.randn(k, d, dtype=kind)).requires_grad_()
+    b, c = torch.zeros(k, dtype=kind, requires_grad=True), torch.zeros(d, dtype=kind, requires_grad=True)
+    optimizer = (
+        torch.optim.SGD([W, b, c], lr=1e-6, momentum=0.9, nesterov=True, fused=True)
+        if rule == "sgd"
+        else torch.optim.Adam([W, b, c], lr=1e-6, fused=True)
+    )
+
+    def loss(X, W, b, c):
+        H = torch.sigmoid(torch.addmm(b, X, W.T))
+        value = 0.5 * ((torch.addmm(c, H, W) - X) ** 2).sum() / n
+        if contractive:
+            value = value + 0.1 * (((H * (1 - H)) ** 2) @ (W * W).sum(dim=1)).sum() / n
+        return value
+
+    loss = torch.compile(loss) if compiled else loss
+
+    def step():
+        optimizer.zero_grad()
+        loss(X, W, b, c).backward()
+        optimizer.step()
+
+    return step
+
+
+def mlp_step(d, k, n, dtype, rule, rng):
+    """Return a function that does one step of scikit-learn's regressor, whose weights are not tied, from X to X."""
+    X = rng.random((n, d)).astype(dtype)
+    options = {"hidden_layer_sizes": (k,), "activation": "logistic", "solver": rule, "batch_size": n, "alpha": 0.0}
+    regressor = MLPRegressor(**options, learning_rate_init=1e-6, random_state=0)
+    return lambda: regressor.partial_fit(X, X)
+
+
+def rbm_step(d, k, n, dtype, rng):
+    """Return a function that does one step of scikit-learn's Boltzmann machine."""
+    X = (rng.random((n, d)) > 0.5).astype(dtype)
+    machine = BernoulliRBM(k, learning_rate=1e-6, random_state=0)
+    return lambda: machine.partial_fit(X)
+
+
+def set_torch_threads(n_threads):
+    """Limit torch's threads, which threadpoolctl does not see, where torch is installed."""
+    if HAS_TORCH:
+        import torch
+
+        torch.set_num_threads(n_threads)
+
+
+def versions():
+    """Return the names and versions of the peers."""
+    if not HAS_TORCH:
+        return "torch not installed"
+    import torch
+
+    return f"torch {torch.__version__}"
