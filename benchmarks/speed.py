@@ -143,7 +143,7 @@ def step_of(model, d, k, n, dtype, rng, rule):
     """Return a function that does one step of an autoencoder's training."""
     estimator = sklearn.clone(model).set_params(n_components=k, batch_size=n)
     X = rng.standard_normal((8 * n, d)).astype(dtype)
-    estimator._range, estimator._unit = None, 1.0
+    estimator._range, estimator._unit = {}, 1.0
     objective = estimator._objective(d, estimator._penalties()[-1])
     theta = (0.05 * rng.standard_normal(objective.layout.size)).astype(dtype)
     batches = estimator._batches(X, None, None, n, shuffle=True)

@@ -70,6 +70,7 @@ __all__ = [
     "rounding",
     "row_dots",
     "row_squared_norms",
+    "row_weights",
     "sigmoid",
     "sign",
     "smallest_normal",
@@ -195,6 +196,11 @@ def dot(A, B):
 def weighted_column_sums(weight, A):
     """sum_i weight_i A_i, shape (columns,); `weight` is (rows,) or one number for all rows."""
     return column_sums(A) * weight if is_number(weight) else weight @ A
+
+
+def row_weights(n, sample_weight=None):
+    """Weights of n rows that sum to 1: (n, 1), or one number for all where none are given."""
+    return 1.0 / n if sample_weight is None else (sample_weight / sample_weight.sum())[:, None]
 
 
 def weighted_sum(values, weight):

@@ -167,7 +167,7 @@ def make_reconstruction(activation, hidden_bias=True, **parameters):
             rng.random((N, FEATURES)),
         )
         target = clean, np.arange(N) % CLASSES
-        U = objective._forward(objective.layout.views(theta), X, target, None)[1][2]
+        U = objective._forward(objective.layout.views(theta), X, target, None)[1][3]
         if distance_to_kinks(activation, U) > 1e-4:
             return objective, theta, X, target
 

@@ -20,7 +20,8 @@ from skae.estimators._batches import (
     Batches,
     block_rows,
     checked_weight,
-    feature_range,
+    corrupting,
+    corruption_range,
     merge_moments,
     moments,
     value_range,
@@ -147,7 +148,7 @@ class BaseAutoencoder(Trainable, AutoencoderPrediction, BaseEstimator):
         objectives = [self._objective(X.shape[1], penalty) for penalty in self._penalties()]
         self.n_samples_seen_, self.mean_, self.var_ = moments(X, sample_weight, rows)
         self._unit = self._data_unit()
-        self._range = self._feature_range(X, rows)
+        self._range = corruption_range(self._corruption(), X, rows)
         rng = np.random.default_rng(seed_of(self.random_state))
         batches, validation = self._split(X, sample_weight, rows, rng)
         theta = self._start(objectives[-1], batches, X.dtype, rng, continued=self.warm_start)
@@ -222,7 +223,7 @@ class BaseAutoencoder(Trainable, AutoencoderPrediction, BaseEstimator):
             seen = fresh if first else merge_moments((self.n_samples_seen_, self.mean_, self.var_), fresh)
             self.n_samples_seen_, self.mean_, self.var_ = seen
             self._unit = self._data_unit() if unit_unknown else self._unit
-            self._range = self._feature_range(X, rows, None if first else self._range)
+            self._range = corruption_range(self._corruption(), X, rows, None if first else self._range)
             self._n_rows_seen = (0 if first else self._n_rows_seen) + (X.shape[0] if rows is None else len(rows))
             seed, n_updates = getattr(self, "_random_stream", None) or (seed_of(self.random_state), 0)
             rng = np.random.default_rng([seed, n_updates])
@@ -268,20 +269,8 @@ class BaseAutoencoder(Trainable, AutoencoderPrediction, BaseEstimator):
 
     def _batches(self, X, sample_weight, rows, batch_size, shuffle, unit_weight=None, noise_seed=None):
         """The batches to train or to validate on."""
-        corruption = self._corruption()
-        if corruption is not None:
-            corruption = functools.partial(corruption.apply, **(self._range or {}))
+        corruption = corrupting(self._corruption(), self._range)
         return Batches(X, sample_weight, rows, batch_size, shuffle, unit_weight, self._unit, corruption, noise_seed)
-
-    def _feature_range(self, X, rows, before=None):
-        """The smallest and largest value of each feature, in X's dtype, where the corruption looks at it; else None."""
-        corruption = self._corruption()
-        if corruption is None or not corruption.uses_range:
-            return None
-        low, high = feature_range(X, rows)
-        if before is not None:
-            low, high = np.minimum(low, before["low"]), np.maximum(high, before["high"])
-        return {"low": low.astype(X.dtype), "high": high.astype(X.dtype)}
 
     def _split(self, X, sample_weight, rows, rng):
         """Return the batches to train on and, with early stopping, those to validate on (else None)."""

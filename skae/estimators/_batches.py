@@ -1,5 +1,6 @@
 """Rows of the training data, a batch at a time: shuffling, densifying, moments."""
 
+import functools
 import itertools
 import math
 
@@ -48,6 +49,24 @@ def feature_range(X, chosen=None):
     for _, block in row_blocks(X, chosen=chosen):
         low, high = np.minimum(low, block.min(axis=0)), np.maximum(high, block.max(axis=0))
     return low, high
+
+
+def corruption_range(corruption, X, chosen=None, before=None):
+    """Return the `low` and `high` of each feature, in X's dtype, that a corruption is to be given; none it ignores.
+
+    `before` is the range of earlier rows, which counts too.
+    """
+    if corruption is None or not corruption.uses_range:
+        return {}
+    low, high = feature_range(X, chosen)
+    if before:
+        low, high = np.minimum(low, before["low"]), np.maximum(high, before["high"])
+    return {"low": low.astype(X.dtype), "high": high.astype(X.dtype)}
+
+
+def corrupting(corruption, limits):
+    """Return the function that `Batches` applies: that of a corruption, given a range (None for None)."""
+    return None if corruption is None else functools.partial(corruption.apply, **limits)
 
 
 def checked_weight(X, sample_weight):

@@ -1,36 +1,23 @@
 """The autoencoders of several classes: trained one by one, or all at once with shared factors."""
 
-import functools
-
 import numpy as np
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.parallel import Parallel, delayed
 
-from skae.estimators._batches import Batches, block_rows
+from skae.estimators._batches import Batches, block_rows, corrupting, corruption_range
 from skae.estimators._threads import blas_threads
 from skae.estimators._training import convergence_problem, final_loss
 from skae.objectives import FactoredReconstruction
-from skae.parameters import Layout, Sample, initial_biases, initial_weights
+from skae.parameters import INITIALIZATIONS, Layout, Sample, initial_biases
 
 # The start of the factored model looks at so many rows of a class.
 _SAMPLE_ROWS = 500
 
 
-def stacked(estimators):
-    """Return the parameters of fitted autoencoders, by block: W (K, k, d), c (K, d), and b (K, k) if there is one."""
-    blocks = {
-        "W": np.stack([each.components_ for each in estimators]),
-        "c": np.stack([each.intercept_visible_ for each in estimators]),
-    }
-    if estimators[0]._hidden_bias:
-        blocks["b"] = np.stack([each.intercept_hidden_ for each in estimators])
-    return blocks
-
-
 def with_parameters(estimator, blocks, j):
-    """Return a copy of a fitted autoencoder, with the parameters of one class of `stacked` blocks."""
+    """Return a copy of a fitted autoencoder, with the parameters of one class of the blocks W, b and c."""
     copied = shallow_copy(estimator)
     copied.components_, copied.intercept_visible_ = blocks["W"][j].copy(), blocks["c"][j].copy()
     if "b" in blocks:
@@ -133,13 +120,11 @@ def fit_factored(template, n_factors, X, labels, weight, names, train, rng):
     problems : list of tuple
         What is wrong with the convergence, each as arguments of `warn`.
     """
-    k = template.n_components
     pooled = clone(template).set_params(n_components=n_factors)
     pooled._fit(X, weight, train=False)
-    unit_square = Sample(np.zeros((1, k)), np.ones(1), np.zeros(k))  # glorot asks for its number of columns only
     factors = {
         "P": pooled.components_,
-        "Q": initial_weights("glorot", n_factors, unit_square, rng),
+        "Q": INITIALIZATIONS["glorot"](n_factors, template.n_components, None, rng),
         "f": np.ones((len(names), n_factors)),
     }
     return train_factored(template, factors, X, labels, weight, names, train, rng)
@@ -158,15 +143,13 @@ def train_factored(template, factors, X, labels, weight, names, train, rng, froz
     objective = FactoredReconstruction(layout, activation, visible=template.visible, l2=template.l2, frozen=frozen)
     theta = layout.pack(X.dtype, **factors, b=b, c=c)
     corruption, lbfgs = template._corruption(), template.solver == "lbfgs"
-    if corruption is not None:
-        corruption = functools.partial(corruption.apply, **(template._feature_range(X, None) or {}))
     batches = Batches(
         X,
         weight,
         None,
         block_rows(max(X.shape[1], layout.size // X.shape[1])) if lbfgs else template._batch_size(),
         template.shuffle and not lbfgs,
-        corruption=corruption,
+        corruption=corrupting(corruption, corruption_range(corruption, X)),
         noise_seed=int(rng.integers(2**63)) if lbfgs else None,
         labels=labels,
         paired=True,
@@ -183,11 +166,11 @@ def train_factored(template, factors, X, labels, weight, names, train, rng, froz
     for each in estimators:
         each.loss_, each.loss_curve_, each.n_iter_ = loss, curve, len(curve)
     if train:
-        problems = _problems_of(estimators, loss, result)
+        problems = _problems_of(estimators, result)
     return estimators, {name: blocks[name] for name in factors}, problems
 
 
-def _problems_of(estimators, loss, result):
+def _problems_of(estimators, result):
     """What is wrong with the convergence of all classes at once, each as arguments of `warn`."""
     masses = [each.n_samples_seen_ for each in estimators]
     variance = np.average([each.var_ for each in estimators], axis=0, weights=masses)

@@ -8,11 +8,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae._sklearn_compat import _check_feature_names_in, validate_data
 from skae.estimators._batches import row_blocks, value_range
-from skae.estimators._class_models import constraint_of, stacked
+from skae.estimators._class_models import constraint_of
 from skae.estimators._prediction import DTYPES, AutoencoderPrediction
 from skae.objectives import Classification, FactoredClassification
 from skae.parameters import Layout
-from skae.visible import VISIBLE
 
 
 def _has_probabilities(classifier):
@@ -31,14 +30,24 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
         `constants` are those of the classes `chosen`, all if None.
         """
         estimators = self.estimators_ if chosen is None else [self.estimators_[j] for j in chosen]
-        blocks = {**stacked(estimators), "C": np.broadcast_to(constants, len(estimators))}
-        weights, objective_class = ("W",), Classification
+        first, shared, objective_class = estimators[0], {}, Classification
+        own = {"W": "components_", "b": "intercept_hidden_", "c": "intercept_visible_"}
+        if not first._hidden_bias:
+            del own["b"]
         if self.factors_ is not None:
-            weights, objective_class = ("P", "Q", "f"), FactoredClassification
-            factors = (self.factors_, self.factor_hidden_weights_, self.class_factor_weights_)
-            blocks.update(zip(weights, factors, strict=True))
-        layout = Layout(**{name: blocks[name].shape for name in (*weights, "b", "c", "C") if name in blocks})
-        first = estimators[0]
+            del own["W"]
+            shared = {"P": self.factors_, "Q": self.factor_hidden_weights_, "f": self.class_factor_weights_}
+            objective_class = FactoredClassification
+        shapes = {name: block.shape for name, block in shared.items()}
+        shapes.update((name, (len(estimators), *getattr(first, each).shape)) for name, each in own.items())
+        layout = Layout(**shapes, C=(len(estimators),))
+        theta = np.empty(layout.size, dtype=dtype)
+        for name, view in layout.views(theta).items():
+            if name in own:
+                for j, each in enumerate(estimators):
+                    view[j] = getattr(each, own[name])
+            else:
+                view[...] = shared.get(name, constants)
         objective = objective_class(
             layout,
             [each._activation() for each in estimators],
@@ -47,24 +56,18 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
             l2=self.l2,
             constraint=constraint_of(first),
         )
-        return objective, layout.pack(dtype, **{name: blocks[name] for name in layout.shapes})
+        return objective, theta
 
-    def _relative_energies(self, X):
-        """E_j(x) less what is the same for all classes, shape (n, K), in X's dtype."""
+    def _energies(self, X, relative=False):
+        """E_j(x), shape (n, K), in X's dtype; where `relative`, less what is the same for all classes."""
         objective, theta = self._model(X.dtype)
+        nothing = np.zeros(X.shape[1], dtype=X.dtype)
         out = np.empty((X.shape[0], len(self.estimators_)), dtype=X.dtype)
         with np.errstate(over="ignore", invalid="ignore"):
             for rows, block in row_blocks(X, len(self.estimators_) * len(self.estimators_[0].components_)):
                 out[rows] = objective.scores(theta, block)
-        return _finite(out, X)
-
-    def _energies(self, X):
-        """E_j(x), shape (n, K), in X's dtype."""
-        out, units = self._relative_energies(X), VISIBLE[self.estimators_[0].visible]
-        nothing = np.zeros(X.shape[1], dtype=X.dtype)
-        with np.errstate(over="ignore", invalid="ignore"):
-            for rows, block in row_blocks(X):
-                out[rows] += units.potential(block, nothing)[:, None]
+                if not relative:
+                    out[rows] += objective.visible.potential(block, nothing)[:, None]
         return _finite(out, X)
 
     def _linear_scores(self, E):
@@ -76,7 +79,7 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
         """The class with the largest score is predicted, shape (n, K), float64."""
         if hasattr(self, "energy_classifier_"):
             return self._linear_scores(self._energies(X).astype(np.float64))
-        return self._relative_energies(X) + self.class_log_constants_
+        return self._energies(X, relative=True) + self.class_log_constants_
 
     # -- prediction
 

@@ -14,6 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import check_is_fitted
 
+from skae import _ops as ops
 from skae._sklearn_compat import (
     HasMethods,
     Interval,
@@ -26,7 +27,7 @@ from skae._sklearn_compat import (
 )
 from skae.corruption import Corruption, as_corruption
 from skae.estimators._base import BaseAutoencoder
-from skae.estimators._batches import Batches, block_rows, checked_weight, feature_range
+from skae.estimators._batches import Batches, block_rows, checked_weight, corrupting, corruption_range
 from skae.estimators._calibration import log_constants
 from skae.estimators._class_models import (
     constraint_of,
@@ -378,14 +379,15 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
                     )
             template = self._template(X, rng)
             self._fit_autoencoders(template, X[train], labels[train], _part(weight, train), rng)
-            self._calibrate(X[train], labels[train], _part(supervised, train))
+            E = self._calibrate(X[train], labels[train], _part(supervised, train))
             self.validation_loss_curve_ = None
             vars(self).pop("energy_classifier_", None)
             if self.method == "finetune":
                 self._finetune(X, labels, supervised, None if held_out is None else train, held_out, rng)
+                E = self._energies(X[train])
             elif self.method == "energies":
-                self._fit_linear(X, labels, supervised)
-            self._set_medians(X[train], labels[train], _part(weight, train))
+                self._fit_linear(E, labels, supervised)
+            self.class_median_energies_ = _medians(E + self.class_log_constants_, labels[train], _part(weight, train))
             self._optimizer_state = self._random_stream = None
         return self
 
@@ -427,14 +429,15 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
             labels = self._labels_of(y)
             seed, n_updates = getattr(self, "_random_stream", None) or (seed_of(self.random_state), 0)
             rng = np.random.default_rng([seed, n_updates])
-            self._continue_autoencoders(X, labels, weight, rng, first)
             supervised = self._supervised_weight(labels, weight)
-            self._continue_constants(X, labels, supervised)
+            self._continue_autoencoders(X, labels, weight, rng, first)
+            E = self._energies(X)
+            self._continue_constants(E, labels, supervised)
             self._random_stream = seed, n_updates + 1
             if self.method == "finetune" and (supervised is None or supervised.any()):
                 self._continue_finetuning(X, labels, supervised, rng)
-            calibrated = self._energies(X) + self.class_log_constants_
-            medians = _medians(calibrated, labels, weight)
+                E = self._energies(X)
+            medians = _medians(E + self.class_log_constants_, labels, weight)
             self.class_median_energies_ = np.where(np.isnan(medians), self.class_median_energies_, medians)
             vars(self).pop("energy_classifier_", None)
         return self
@@ -500,9 +503,8 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
                 estimators[j]._fit(*rows, train=False)
         self.estimators_ = estimators
 
-    def _continue_constants(self, X, labels, weight):
+    def _continue_constants(self, E, labels, weight):
         """Update the constants by what the rows tell; those of classes that are new start at the others' median."""
-        E = self._energies(X)
         constants = self._with_new_constants(E, labels, weight)
         seen = np.flatnonzero(np.isfinite(constants))
         information, within = self._information * _MEMORY, np.ix_(seen, seen)
@@ -586,6 +588,7 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
                     "method='energies' trains its linear classifier again, which needs rows of all classes; y has only "
                     f"{np.unique(y).tolist()} of {self.classes_.tolist()}"
                 )
+            supervised = self._supervised_weight(labels, weight)
             self._add_autoencoders(X, labels, weight, added, new)
             vars(self).pop("energy_classifier_", None)
             mean = constants[old].mean()
@@ -593,7 +596,7 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
             self.class_median_energies_ = _expanded(self.class_median_energies_, added, np.nan)
             self._information = _expanded(_expanded(self._information, added, 0.0).T, added, 0.0).T
             self._optimizer_state = None
-            E, supervised = self._energies(X), self._supervised_weight(labels, weight)
+            E = self._energies(X)
             constants = self._with_new_constants(E, labels, weight)
             seen = np.flatnonzero(old | new)
             if (present & old).any() and (supervised is None or supervised.any()):
@@ -612,7 +615,7 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
             medians = _medians(E + constants, labels, weight)
             self.class_median_energies_ = np.where(np.isnan(medians), self.class_median_energies_, medians)
             if self.method == "energies":
-                self._fit_linear(X, labels, supervised)
+                self._fit_linear(E, labels, supervised)
         return self
 
     def _add_autoencoders(self, X, labels, weight, added, new):
@@ -728,7 +731,6 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
 
     def _split(self, labels, rng):
         """Return the rows to train on and, where an epoch is to be chosen, those to choose it by (else None)."""
-        everything = np.arange(len(labels))
         if not (self.early_stopping and self.method == "finetune"):
             return slice(None), None
         order = rng.permutation(len(labels))
@@ -742,7 +744,7 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
                 "early_stopping=True holds out rows of each class that has two or more, got no such class: fit with "
                 "early_stopping=False"
             )
-        return np.setdiff1d(everything, held_out), held_out
+        return np.setdiff1d(np.arange(len(labels)), held_out), held_out
 
     def _fit_autoencoders(self, template, X, labels, weight, rng):
         """Train, or start, the autoencoders of all classes."""
@@ -782,11 +784,12 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
         return of_class[labels] if weight is None else of_class[labels] * weight
 
     def _calibrate(self, X, labels, weight):
-        """Set the constants by maximum likelihood (ENERGY eq. 45)."""
+        """Set the constants by maximum likelihood (ENERGY eq. 45); return the energies."""
         E = self._energies(X)
         C, n_iter, self._information = log_constants(E, labels, weight)
         self.class_log_constants_, self.n_iter_, self.loss_curve_ = C, max(n_iter, 1), None
         self.loss_ = self._mean_loss(E + C, labels, weight)
+        return E
 
     def _finetune(self, X, labels, weight, train, held_out, rng):
         """Minimise the loss of the scores in all parameters."""
@@ -833,17 +836,12 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
 
     def _corruption(self, X):
         """What is done to the input in fine-tuning, or None."""
-        if self.noise is None:
-            return None
-        corruption = as_corruption(self.noise, self.noise_level)
-        if not corruption.uses_range:
-            return corruption.apply
-        low, high = (bound.astype(X.dtype) for bound in feature_range(X))
-        return lambda X, rng, out: corruption.apply(X, rng, out, low=low, high=high)
+        corruption = None if self.noise is None else as_corruption(self.noise, self.noise_level)
+        return corrupting(corruption, corruption_range(corruption, X))
 
-    def _fit_linear(self, X, labels, weight):
+    def _fit_linear(self, E, labels, weight):
         """Train a linear classifier on the energies."""
-        E = self._energies(X).astype(np.float64)
+        E = E.astype(np.float64)
         mass = len(labels) if weight is None else weight.sum()
         strength = 1.0 / (self.l2 * mass) if self.l2 > 0.0 else np.inf
         linear = LogisticRegression(C=strength, max_iter=10_000, tol=1e-6)
@@ -855,13 +853,7 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
 
     def _mean_loss(self, scores, labels, weight):
         """The mean loss of scores (n, K) in float64, which it overwrites."""
-        share = 1.0 / len(labels) if weight is None else (weight / weight.sum())[:, None]
-        return LOSSES[self.loss](scores, labels, share)
-
-    def _set_medians(self, X, labels, weight):
-        """Set the median calibrated energy of each class on its own rows."""
-        calibrated = self._energies(X) + self.class_log_constants_
-        self.class_median_energies_ = _medians(calibrated, labels, weight)
+        return LOSSES[self.loss](scores, labels, ops.row_weights(len(labels), weight))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -78,6 +78,7 @@ class Classification(Constrained):
     def __init__(self, layout, activations, *, visible="gaussian", loss="log_loss", l2=0.0, constraint=None):
         self.layout, self.visible, self.loss, self.l2 = layout, VISIBLE[visible], LOSSES[loss], float(l2)
         self.activations, self.constraint = tuple(activations), constraint
+        self._alike = len(set(self.activations)) == 1
 
     def value_and_grad(self, theta, X, target, sample_weight=None, *, mean_code=None, out=None):
         """Return the loss over the rows of X and its gradient.
@@ -107,7 +108,7 @@ class Classification(Constrained):
         out = ops.empty_like(theta) if out is None else out
         blocks, grads = self.layout.views(theta), self.layout.views(out)
         scores, U, context = self._scores(blocks, X)
-        value = self.loss(scores, target, row_weight(X, sample_weight))
+        value = self.loss(scores, target, ops.row_weights(len(X), sample_weight))
         G = scores  # the loss has turned them into its gradient
         dU = self._codes(U)
         ops.multiply(dU, G[:, :, None], out=dU)
@@ -126,7 +127,7 @@ class Classification(Constrained):
         """Return the loss over the rows of X."""
         blocks = self.layout.views(theta)
         scores = self._scores(blocks, X)[0]
-        return self.loss(scores, target, row_weight(X, sample_weight)) + self._decay(blocks)
+        return self.loss(scores, target, ops.row_weights(len(X), sample_weight)) + self._decay(blocks)
 
     def scores(self, theta, X):
         """Return s_j(x), less what is the same for all classes, shape (n, K)."""
@@ -158,7 +159,7 @@ class Classification(Constrained):
 
     def _potentials(self, U):
         """sum_k Phi(u_jk), shape (n, K)."""
-        if len(set(self.activations)) == 1:
+        if self._alike:
             return self.activations[0].potential(U)
         out = ops.empty(U.shape[:2], dtype=U.dtype)
         for j, activation in enumerate(self.activations):
@@ -167,14 +168,9 @@ class Classification(Constrained):
 
     def _codes(self, U):
         """h(u_j), shape (n, K, k)."""
-        if len(set(self.activations)) == 1:
+        if self._alike:
             return self.activations[0].value(U)
         out = ops.empty_like(U)
         for j, activation in enumerate(self.activations):
             out[:, j] = activation.value(U[:, j])
         return out
-
-
-def row_weight(X, sample_weight):
-    """Weights of the rows that sum to 1: (n, 1), or one number for all."""
-    return 1.0 / len(X) if sample_weight is None else (sample_weight / sample_weight.sum())[:, None]

@@ -1,7 +1,7 @@
 """Autoencoders of several classes that share their factors: for classification, and for denoising pretraining."""
 
 from skae import _ops as ops
-from skae.objectives._classification import Classification, row_weight
+from skae.objectives._classification import Classification
 from skae.objectives._constrained import Constrained
 from skae.visible import VISIBLE
 
@@ -101,15 +101,15 @@ class FactoredReconstruction(Constrained):
         out = ops.empty_like(theta) if out is None else out
         blocks, grads = self.layout.views(theta), self.layout.views(out)
         P, Q = blocks["P"], blocks["Q"]
-        value, (gate, Z, U, H, D, E) = self._forward(blocks, X, target, sample_weight)
+        value, (gate, Z, gated, U, H, D, output, E) = self._forward(blocks, X, target, sample_weight)
         members = ops.empty((len(X), len(blocks["f"])), dtype=theta.dtype)
         ops.one_hot(target[1], members)
-        ops.matmul((D * gate).T, E, out=grads["P"])
+        ops.matmul(output.T, E, out=grads["P"])
         dgated = ops.matmul(E, P.T)
         dD = dgated * gate
         dU = self.activation.backward(U, H, ops.matmul(dD, Q))
         ops.matmul(dD.T, H, out=grads["Q"])
-        ops.add(grads["Q"], ops.matmul((Z * gate).T, dU), out=grads["Q"])
+        ops.add(grads["Q"], ops.matmul(gated.T, dU), out=grads["Q"])
         dG = ops.matmul(dU, Q.T)
         ops.matmul(members.T, dgated * D + dG * Z, out=grads["f"])
         ops.add(grads["P"], ops.matmul((dG * gate).T, X), out=grads["P"])
@@ -138,17 +138,19 @@ class FactoredReconstruction(Constrained):
         return result
 
     def _forward(self, blocks, X, target, sample_weight):
-        """Return the loss, and the gates, the factors' responses, U, H, the factors of the output, the residual."""
+        """Return the loss, and the gates, the responses, gated ones, U, H, outputs, gated ones, and the residual."""
         clean, labels = target
         gate = blocks["f"][labels]
         Z = ops.matmul(X, blocks["P"].T)
-        U = ops.matmul(Z * gate, blocks["Q"])
+        gated = Z * gate
+        U = ops.matmul(gated, blocks["Q"])
         if "b" in blocks:
             ops.add(U, blocks["b"][labels], out=U)
         H = self.activation.value(U)
         D = ops.matmul(H, blocks["Q"].T)
-        A = ops.matmul(D * gate, blocks["P"])
+        output = D * gate
+        A = ops.matmul(output, blocks["P"])
         ops.add(A, blocks["c"][labels], out=A)
-        loss = self.visible.loss_and_residual(A, clean, row_weight(X, sample_weight))
+        loss = self.visible.loss_and_residual(A, clean, ops.row_weights(len(X), sample_weight))
         decay = 0.5 * self.l2 * sum(ops.sum_squares(blocks[name]) for name in self.weights) if self.l2 else 0.0
-        return loss + decay, (gate, Z, U, H, D, A)
+        return loss + decay, (gate, Z, gated, U, H, D, output, A)

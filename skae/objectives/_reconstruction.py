@@ -203,7 +203,7 @@ class Reconstruction(Constrained):
         """Fill the code H and the weighted residual E; return the loss and the batch."""
         blocks = self.layout.views(theta)
         W, V = blocks["W"], blocks.get("V", blocks["W"])
-        weight = 1.0 / X.shape[0] if sample_weight is None else (sample_weight / sample_weight.sum())[:, None]
+        weight = ops.row_weights(X.shape[0], sample_weight)
         U = self._pre_activations(blocks, X)
         ops.into(H, self.activation.value(U, out=H))
         ops.matmul(H, V, out=E)
