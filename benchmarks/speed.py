@@ -14,6 +14,7 @@ exponential of the hidden units, in blocks of 256 rows.
 """
 
 import argparse
+import contextlib
 import functools
 import itertools
 import math
@@ -68,21 +69,32 @@ MODELS = {
 # What every peer can do, and the rest.
 WITH_PEERS = ("plain", "contractive")
 N_CLASSES = 10
+# Seconds of one turn of a function, and of rest before it.
+_TURN, _REST = 0.01, 0.003
 
 
 def paired_times(functions, seconds):
-    """Time the functions in turn, in seconds, for about so long; shape (repeats, functions)."""
-    for function in functions:
-        function()
+    """Time the functions in turn, in seconds, for about so long; shape (repeats, functions).
+
+    A turn calls a fast function so often that it takes some milliseconds, in warm caches, as the steps of a fit do;
+    between the turns the BLAS's and torch's threads, which spin a while, go to sleep.
+    """
+    calls = [max(1, math.ceil(_TURN / _time_of(function, 1))) for function in functions]
     times, until = [], time.perf_counter() + seconds
     while time.perf_counter() < until or len(times) < 5:
-        row = []
-        for function in functions:
-            start = time.perf_counter()
-            function()
-            row.append(time.perf_counter() - start)
-        times.append(row)
+        times.append([_time_of(*each) for each in zip(functions, calls, strict=True)])
     return np.array(times)
+
+
+def _time_of(function, n_calls):
+    """Seconds of one of so many calls in a row, after one that is not timed."""
+    time.sleep(_REST)
+    with getattr(function, "context", contextlib.nullcontext)():
+        function()
+        start = time.perf_counter()
+        for _ in range(n_calls):
+            function()
+        return (time.perf_counter() - start) / n_calls
 
 
 def ratios(times, to=0):
@@ -129,13 +141,13 @@ def stepping(objective, theta, rule, batches, rng, multiplications):
     stream = itertools.chain.from_iterable(batches(rng) for _ in itertools.count())
 
     def step():
-        with blas_threads(multiplications):
-            X, target, weight = next(stream)
-            objective.value_and_grad(theta, X, target, weight, out=grad)
-            objective.project_gradient(theta, grad)
-            rule.update(theta, grad, state, 1e-6)
-            objective.project(theta)
+        X, target, weight = next(stream)
+        objective.value_and_grad(theta, X, target, weight, out=grad)
+        objective.project_gradient(theta, grad)
+        rule.update(theta, grad, state, 1e-6)
+        objective.project(theta)
 
+    step.context = functools.partial(blas_threads, multiplications)  # which a fit enters once
     return step
 
 

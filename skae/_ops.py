@@ -5,6 +5,8 @@ everything else imports its ufuncs from here and passes ``out=``.
 numpy's own BLAS is the only BLAS used (mixing it with scipy's makes two thread pools fight).
 """
 
+import math
+
 import numpy as np
 from numpy import (
     absolute,
@@ -25,6 +27,7 @@ from numpy import (
     minimum,
     multiply,
     negative,
+    not_equal,
     reciprocal,
     sign,
     spacing,
@@ -39,6 +42,7 @@ from numpy import (
 )
 
 __all__ = [
+    "BLOCK",
     "absolute",
     "add",
     "add_scaled_rows",
@@ -65,8 +69,10 @@ __all__ = [
     "minimum",
     "multiply",
     "negative",
+    "not_equal",
     "one_hot",
     "reciprocal",
+    "rectify",
     "rounding",
     "row_dots",
     "row_squared_norms",
@@ -83,6 +89,7 @@ __all__ = [
     "take",
     "tanh",
     "vdot",
+    "weighted_column_squares",
     "weighted_column_sums",
     "weighted_sum",
     "where",
@@ -90,31 +97,38 @@ __all__ = [
     "zeros_like",
 ]
 
-# Below these the sigmoid is a normal number still (no subnormal slowdown, no overflow in exp).
+#: Elements of a block that stays in the second-level cache.
+BLOCK = 2**16
+
+# Beyond these softplus(u) is u, and exp(u) is about to overflow.
 _MAX_EXPONENT = {np.dtype(np.float32): 80.0, np.dtype(np.float64): 700.0}
 
 
 def sigmoid(u, out=None):
-    """1 / (1 + exp(-u)), elementwise; never overflows."""
-    out = negative(u, out=out)
-    minimum(out, _MAX_EXPONENT[out.dtype], out=out)
-    exp(out, out=out)
-    add(out, 1.0, out=out)
-    return reciprocal(out, out=out)
+    """1 / (1 + exp(-u)), elementwise; 0 where exp overflows."""
+    with errstate(over="ignore"):
+        out = negative(u, out=out)
+        exp(out, out=out)
+        add(out, 1.0, out=out)
+        return reciprocal(out, out=out)
 
 
 def softplus(u, out=None):
-    """log(1 + exp(u)) = max(u, 0) + log(1 + exp(-|u|)), elementwise; never overflows.
+    """log(1 + exp(u)), elementwise; never overflows.
 
     ``log`` of ``1 + t`` rather than ``log1p``: three times as fast, and the absolute error stays
     at the rounding of 1. ``out`` may not be ``u``.
     """
-    out = absolute(u, out=out)
-    negative(out, out=out)
+    out = clip(u, -math.inf, _MAX_EXPONENT[u.dtype], out=out)
     exp(out, out=out)
     add(out, 1.0, out=out)
     log(out, out=out)
-    return add(out, maximum(u, 0.0), out=out)
+    return maximum(out, u, out=out)
+
+
+def rectify(u, out=None):
+    """max(u, 0), elementwise: a clip, which numpy vectorises, where it does not the maximum with a number."""
+    return clip(u, 0.0, math.inf, out=out)
 
 
 def filled_like(A, number, out=None):
@@ -175,12 +189,12 @@ def sum_last(A):
 
 def row_dots(A, B):
     """Inner products of the rows of A and B, shape (rows,)."""
-    return np.einsum("ij,ij->i", A, B)
+    return matmul(A[:, None, :], B[:, :, None])[:, 0, 0]  # twice as fast as einsum: the BLAS's dot
 
 
 def row_squared_norms(A):
     """Squared Euclidean norms of the rows of A, shape (rows,)."""
-    return np.einsum("ij,ij->i", A, A)
+    return row_dots(A, A)
 
 
 def sum_squares(A):
@@ -194,8 +208,13 @@ def dot(A, B):
 
 
 def weighted_column_sums(weight, A):
-    """sum_i weight_i A_i, shape (columns,); `weight` is (rows,) or one number for all rows."""
-    return column_sums(A) * weight if is_number(weight) else weight @ A
+    """sum_i weight_i A_i, shape (columns,); `weight` is (rows, 1) or one number for all rows."""
+    return column_sums(A) * weight if is_number(weight) else weight[:, 0] @ A
+
+
+def weighted_column_squares(weight, A):
+    """sum_i weight_i A_i^2, elementwise, shape (columns,); `weight` as for `weighted_column_sums`."""
+    return np.einsum("ij,ij->j", A, A) * weight if is_number(weight) else weight[:, 0] @ (A * A)
 
 
 def row_weights(n, sample_weight=None):
@@ -208,10 +227,11 @@ def weighted_sum(values, weight):
     return float(values.sum()) * weight if is_number(weight) else float(values @ weight[:, 0])
 
 
-def add_scaled_rows(out, scale, A, rows=64):
+def add_scaled_rows(out, scale, A):
     """Out += scale[:, None] * A in place, in blocks of rows that stay in cache; `scale` may be one number."""
-    scale = np.broadcast_to(scale, A.shape[:1])[:, None]
+    scale = scale if is_number(scale) else scale[:, None]
+    rows = max(BLOCK // A.shape[1], 1)
     for start in range(0, A.shape[0], rows):
         block = slice(start, start + rows)
-        out[block] += scale[block] * A[block]
+        out[block] += (scale if is_number(scale) else scale[block]) * A[block]
     return out

@@ -45,7 +45,7 @@ def codes(X, W, b, activation, encoding="natural", out=None):
     if encoding == "natural":
         return activation.value(pre_activations(X, W, b), out=out)
     U = pre_activations(X, W, b if encoding == "rectified_bias" else None, out=out)
-    return U if encoding == "linear" else ops.maximum(U, 0.0, out=U)
+    return U if encoding == "linear" else ops.rectify(U, out=U)
 
 
 def reconstruction(H, V, c, visible="gaussian"):

@@ -203,13 +203,12 @@ class Contractive(Penalty):
     def add(self, batch, grad):
         """Return the value and add the gradient."""
         norms = ops.row_squared_norms(batch.W)  # (k,)
-        steepness = batch.column_means(batch.D * batch.D)  # (k,)
+        steepness = batch.column_mean_squares(batch.D)  # (k,)
         slope = batch.activation.second_derivative(batch.U, batch.H)
         ops.multiply(slope, batch.D, out=slope)
-        ops.multiply(slope, 2.0 * self.alpha * norms, out=slope)
-        ops.multiply(slope, batch.weight, out=slope)
+        ops.multiply(slope, batch.weighted(2.0 * self.alpha * norms), out=slope)
         ops.add(grad.U, slope, out=grad.U)
-        ops.add_scaled_rows(grad.W, 2.0 * self.alpha * steepness, batch.W)
+        grad.add_rows("W", 2.0 * self.alpha * steepness, batch.W)
         return self.alpha * float(steepness @ norms)
 
 
@@ -229,10 +228,9 @@ class Laplacian(Penalty):
         norms = ops.row_squared_norms(batch.W)  # (k,)
         steepness = batch.column_means(batch.D)  # (k,)
         slope = batch.activation.second_derivative(batch.U, batch.H)
-        ops.multiply(slope, self.alpha * norms, out=slope)
-        ops.multiply(slope, batch.weight, out=slope)
+        ops.multiply(slope, batch.weighted(self.alpha * norms), out=slope)
         ops.add(grad.U, slope, out=grad.U)
-        ops.add_scaled_rows(grad.W, 2.0 * self.alpha * steepness, batch.W)
+        grad.add_rows("W", 2.0 * self.alpha * steepness, batch.W)
         return self.alpha * float(steepness @ norms)
 
 
@@ -272,14 +270,13 @@ class Marginalized(Penalty):
                 )
             noisy = batch.W * ops.array_like(self.feature_variances, batch.W)
         encoder, decoder = ops.row_dots(batch.W, noisy), ops.row_squared_norms(batch.V)  # (k,)
-        steepness = batch.column_means(batch.D * batch.D)  # (k,)
+        steepness = batch.column_mean_squares(batch.D)  # (k,)
         slope = batch.activation.second_derivative(batch.U, batch.H)
         ops.multiply(slope, batch.D, out=slope)
-        ops.multiply(slope, 2.0 * self.alpha * encoder * decoder, out=slope)
-        ops.multiply(slope, batch.weight, out=slope)
+        ops.multiply(slope, batch.weighted(2.0 * self.alpha * encoder * decoder), out=slope)
         ops.add(grad.U, slope, out=grad.U)
-        ops.add_scaled_rows(grad.W, 2.0 * self.alpha * steepness * decoder, noisy)
-        ops.add_scaled_rows(grad.V, 2.0 * self.alpha * steepness * encoder, batch.V)
+        grad.add_rows("W", 2.0 * self.alpha * steepness * decoder, noisy)
+        grad.add_rows("V", 2.0 * self.alpha * steepness * encoder, batch.V)
         return self.alpha * float(steepness @ (encoder * decoder))
 
 
@@ -368,10 +365,8 @@ class L2(Penalty):
     def add(self, batch, grad):
         """Return the value and add the gradient."""
         value = 0.0
-        blocks = [(batch.W, grad.W)]
-        if grad.V is not grad.W:
-            blocks.append((batch.V, grad.V))
-        for rows, grad_rows in blocks:
-            ops.add_scaled_rows(grad_rows, self.alpha, rows)
+        for name in ("W",) if batch.V is batch.W else ("W", "V"):
+            rows = getattr(batch, name)
+            grad.add_rows(name, self.alpha, rows)
             value += 0.5 * self.alpha * ops.sum_squares(rows)
         return value

@@ -43,11 +43,12 @@ class ReLU(_ZeroCurvature, Activation):
 
     def value(self, u, out=None):
         """Return h(u)."""
-        return ops.maximum(u, 0.0, out=out)
+        return ops.rectify(u, out=out)
 
     def derivative(self, u, h, out=None):
         """Return 1 where u > 0, else 0."""
-        return ops.sign(h, out=out)
+        out = ops.empty_like(u) if out is None else out
+        return ops.greater(h, 0.0, out=out)
 
     def potential(self, u):
         """Return sum max(0, u)^2/2 (ENERGY 2.3.5 prints twice that; its text says half-square)."""
@@ -56,7 +57,7 @@ class ReLU(_ZeroCurvature, Activation):
 
     def complement(self, u, out=None):
         """Return max(0, u), the distance to u <= 0."""
-        return ops.maximum(u, 0.0, out=out)
+        return ops.rectify(u, out=out)
 
     def complement_derivative(self, u, out=None):
         """Return 1 where u > 0, else 0."""
@@ -108,7 +109,8 @@ class TRec(_Thresholded):
 
     def derivative(self, u, h, out=None):
         """Return 1 where u > threshold, else 0."""
-        return ops.sign(h, out=out)
+        out = ops.empty_like(u) if out is None else out
+        return ops.not_equal(h, 0.0, out=out)
 
     def potential(self, u):
         """Return sum (u^2 - threshold^2)/2 where u > threshold."""
@@ -117,7 +119,7 @@ class TRec(_Thresholded):
     def complement(self, u, out=None):
         """Return max(0, u - threshold), the distance to u <= threshold."""
         out = ops.subtract(u, self.threshold, out=out)
-        return ops.maximum(out, 0.0, out=out)
+        return ops.rectify(out, out=out)
 
     def complement_derivative(self, u, out=None):
         """Return 1 where u > threshold, else 0."""
@@ -146,18 +148,18 @@ class TLin(_Thresholded):
 
     def derivative(self, u, h, out=None):
         """Return 1 where u^2 > threshold, else 0."""
-        out = ops.absolute(h, out=out)
-        return ops.sign(out, out=out)
+        out = ops.empty_like(u) if out is None else out
+        return ops.not_equal(h, 0.0, out=out)
 
     def potential(self, u):
         """Return sum (u^2 - threshold)/2 where u^2 > threshold."""
-        return 0.5 * ops.sum_last(ops.maximum(u * u - self.threshold, 0.0))
+        return 0.5 * ops.sum_last(ops.rectify(u * u - self.threshold))
 
     def complement(self, u, out=None):
         """Return max(0, |u| - sqrt(threshold)), the distance to the flat middle."""
         out = ops.absolute(u, out=out)
         ops.subtract(out, math.sqrt(self.threshold), out=out)
-        return ops.maximum(out, 0.0, out=out)
+        return ops.rectify(out, out=out)
 
     def complement_derivative(self, u, out=None):
         """Return sign(u) where u^2 > threshold, else 0."""
@@ -181,8 +183,8 @@ class Shrink(_Thresholded):
 
     def derivative(self, u, h, out=None):
         """Return 1 where abs(u) > threshold, else 0."""
-        out = ops.absolute(h, out=out)
-        return ops.sign(out, out=out)
+        out = ops.empty_like(u) if out is None else out
+        return ops.not_equal(h, 0.0, out=out)
 
     def potential(self, u):
         """Return sum max(abs(u) - threshold, 0)^2/2."""
@@ -225,7 +227,7 @@ class SatLinear(_ZeroCurvature, Activation):
         """Return max(0, 1 - abs(u)), the distance to the nearer flat end."""
         out = ops.absolute(u, out=out)
         ops.subtract(1.0, out, out=out)
-        return ops.maximum(out, 0.0, out=out)
+        return ops.rectify(out, out=out)
 
     def complement_derivative(self, u, out=None):
         """Return -sign(u) where abs(u) < 1, else 0."""

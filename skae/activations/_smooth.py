@@ -49,10 +49,12 @@ class Sigmoid(Activation):
         return ops.multiply(out, h, out=out)
 
     def second_derivative(self, u, h, out=None):
-        """Return h (1 - h) (1 - 2h)."""
-        out = ops.multiply(h, -2.0, out=out)
+        """Return h (1 - h) (1 - 2h) = h (1 + h (2h - 3))."""
+        out = ops.multiply(h, 2.0, out=out)
+        ops.subtract(out, 3.0, out=out)
+        ops.multiply(out, h, out=out)
         ops.add(out, 1.0, out=out)
-        return ops.multiply(out, self.derivative(u, h), out=out)
+        return ops.multiply(out, h, out=out)
 
     def third_derivative(self, u, h, out=None):
         """Return h (1 - h) (1 - 6h + 6h^2)."""

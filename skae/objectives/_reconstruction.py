@@ -58,17 +58,66 @@ class Batch:
         """Mean code over all rows that count: the batch's own, or the one that was given, shape (k,)."""
         return self.column_means(self.H) if self._mean_code is None else self._mean_code
 
+    def weighted(self, v):
+        """Return v (k,) times the rows' weights: (n, k), or (k,) where the weights are one number."""
+        return v * self.weight
+
     def column_means(self, A):
         """Return the weighted mean over the rows of A (n, columns), shape (columns,)."""
-        weight = self.weight if ops.is_number(self.weight) else self.weight[:, 0]
-        return ops.weighted_column_sums(weight, A)
+        return ops.weighted_column_sums(self.weight, A)
+
+    def column_mean_squares(self, A):
+        """Return the weighted mean square over the rows of A (n, columns), shape (columns,)."""
+        return ops.weighted_column_squares(self.weight, A)
 
 
 class Gradient:
-    """Where penalties add their gradients: U (n, k), W and V (k, d; the same array when tied)."""
+    """Where penalties add their gradients.
+
+    Attributes
+    ----------
+    U : ndarray of shape (n, k)
+        Of the pre-activations.
+    W, V : ndarray of shape (k, d)
+        Of encoder and decoder, the same array when tied.
+    """
 
     def __init__(self, U, W, V):
         self.U, self.W, self.V = U, W, V
+
+    def add_rows(self, name, scale, rows):
+        """Add scale[:, None] * rows to W or V, by name; `scale` (k,) may be one number."""
+        ops.add_scaled_rows(getattr(self, name), scale, rows)
+
+
+class _Deferred(Gradient):
+    """A gradient whose part in the weights is added after the products, which write there first.
+
+    Multiples of rows are only noted down, and an array of zeros is made only where a penalty asks for one.
+    """
+
+    def __init__(self, U, zeros, tied):
+        self.U, self._zeros, self._tied, self._noted = U, zeros, tied, []
+
+    @functools.cached_property
+    def W(self):
+        return self._zeros("gradient of W")
+
+    @functools.cached_property
+    def V(self):
+        return self.W if self._tied else self._zeros("gradient of V")
+
+    def add_rows(self, name, scale, rows):
+        self._noted.append((name, scale, rows))
+
+    def add_to(self, W, V):
+        """Add the part in the weights to W and V."""
+        targets = {"W": W, "V": V}
+        for name in ("W",) if self._tied else ("W", "V"):
+            if name in vars(self):
+                ops.add(targets[name], getattr(self, name), out=targets[name])
+        for name, scale, rows in self._noted:
+            ops.add_scaled_rows(targets[name], scale, rows)
 
 
 class Reconstruction(Constrained):
@@ -155,16 +204,17 @@ class Reconstruction(Constrained):
         else:
             ops.into(dU, self.activation.backward(batch.U, batch.H, dU, out=dU))
 
-        value += self._add_penalties(batch, Gradient(dU, blocks["W"], blocks.get("V", blocks["W"])))
+        penalties, grad = self._penalize(batch, dU)
         if self.tied:
-            self._add_product(codes.T, inputs, blocks["W"])
+            ops.matmul(codes.T, inputs, out=blocks["W"])
         else:
-            self._add_product(codes[:n].T, inputs[:n], blocks["W"])
-            self._add_product(codes[n:].T, inputs[n:], blocks["V"])
+            ops.matmul(codes[:n].T, inputs[:n], out=blocks["W"])
+            ops.matmul(codes[n:].T, inputs[n:], out=blocks["V"])
+        grad.add_to(blocks["W"], blocks.get("V", blocks["W"]))
         if "b" in blocks:
             ops.column_sums(dU, out=blocks["b"])
         ops.column_sums(inputs[n:], out=blocks["c"])
-        return value, out
+        return value + penalties, out
 
     def value(self, theta, X, target=None, sample_weight=None, *, mean_code=None):
         """Return the objective over the rows of X; the arguments are those of `value_and_grad`."""
@@ -173,10 +223,8 @@ class Reconstruction(Constrained):
         E = self._scratch("inputs", (2 * n, shape[1]), theta.dtype)
         value, batch = self._forward(theta, X, target, sample_weight, mean_code, H=H[n:], E=E[n:])
         if self.penalties:
-            unused = self._scratch("product", shape, theta.dtype)
-            other = unused if self.tied else self._scratch("second product", shape, theta.dtype)
             H[:n] = 0.0
-            value += self._add_penalties(batch, Gradient(H[:n], unused, other))
+            value += self._penalize(batch, H[:n])[0]
         return value
 
     def code(self, theta, X):
@@ -211,18 +259,13 @@ class Reconstruction(Constrained):
         loss = self.visible.loss_and_residual(E, X if target is None else target, weight)
         return loss, Batch(X, U, H, W, V, weight, self.activation, mean_code, self._scratch)
 
-    def _add_penalties(self, batch, grad):
-        """Return the sum of the penalties and add their gradients; W's and V's are set to zero first."""
-        if not self.penalties:
-            return 0.0
-        grad.W.fill(0.0)
-        grad.V.fill(0.0)
-        return sum(penalty.add(batch, grad) for penalty in self.penalties)
+    def _penalize(self, batch, dU):
+        """Return the sum of the penalties and their gradient, whose part in U is added to dU."""
 
-    def _add_product(self, A, B, out):
-        """Out = A B, added to what the penalties have put there."""
-        if not self.penalties:
-            ops.matmul(A, B, out=out)
-            return
-        product = ops.matmul(A, B, out=self._scratch("product", out.shape, out.dtype))
-        ops.add(out, product, out=out)
+        def zeros(name):
+            array = self._scratch(name, self.layout.shapes["W"], dU.dtype)
+            array.fill(0.0)
+            return array
+
+        grad = _Deferred(dU, zeros, self.tied)
+        return sum(penalty.add(batch, grad) for penalty in self.penalties), grad

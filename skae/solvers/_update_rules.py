@@ -13,13 +13,11 @@ from skae import _ops as ops
 # A gradient below so many units of rounding of the largest one is rounding.
 _ROUNDING = 64.0
 
-# Elements of a block: with its state it fits into the second-level cache.
-_BLOCK = 16384
 
 
 def _blocks(size):
     """Slices that cut a flat vector into blocks."""
-    return (slice(start, start + _BLOCK) for start in range(0, size, _BLOCK))
+    return (slice(start, start + ops.BLOCK) for start in range(0, size, ops.BLOCK))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,42 +105,40 @@ class Adam(UpdateRule):
     learning_rate: ClassVar[float | None] = 5e-3
 
     def init(self, theta):
-        """Return moments of zero."""
+        """Return sums of zero: decaying ones of the gradients and of their squares, of which the means are shares."""
         return {
-            "mean": ops.zeros_like(theta),
-            "mean_square": ops.zeros_like(theta),
+            "sum": ops.zeros_like(theta),
+            "sum_squares": ops.zeros_like(theta),
             "overall_mean_square": np.zeros(()),
             "n_updates": np.zeros((), dtype=np.int64),
         }
 
     def update(self, theta, grad, state, learning_rate):
-        """Change `theta` and the moments in place; `grad` is overwritten."""
+        """Change `theta` and the state in place; `grad` is overwritten."""
         state["n_updates"] += 1
         t = int(state["n_updates"])
-        root_correction = math.sqrt(1.0 - self.beta_2**t)
-        step = -learning_rate * root_correction / (1.0 - self.beta_1**t)
         if t == 1:
             rounding = _ROUNDING * float(np.finfo(grad.dtype).eps) * float(np.abs(grad).max())
             grad[np.abs(grad) < rounding] = 0.0
+        share_1, share_2 = 1.0 - self.beta_1, 1.0 - self.beta_2
         overall = state["overall_mean_square"]
         overall *= self.beta_2
-        overall += (1.0 - self.beta_2) * ops.sum_squares(grad) / grad.size
+        overall += share_2 * ops.sum_squares(grad) / grad.size
         # Squares below the smallest normal number are lost: so small a gradient moves nothing.
         epsilon = max(self.epsilon * math.sqrt(overall), math.sqrt(ops.smallest_normal(theta.dtype)))
-        scratch = ops.empty(min(_BLOCK, theta.size), dtype=theta.dtype)
+        epsilon /= math.sqrt(share_2)
+        bias_1, bias_2 = (1.0 - self.beta_1**t) / share_1, (1.0 - self.beta_2**t) / share_2
+        step = -learning_rate * math.sqrt(bias_2) / bias_1
         for block in _blocks(theta.size):
-            g, m, v, th = grad[block], state["mean"][block], state["mean_square"][block], theta[block]
-            s = scratch[: g.size]
-            ops.multiply(g, 1.0 - self.beta_1, out=s)
-            ops.multiply(m, self.beta_1, out=m)
-            ops.add(m, s, out=m)
+            g, s, q, th = grad[block], state["sum"][block], state["sum_squares"][block], theta[block]
+            ops.multiply(s, self.beta_1, out=s)
+            ops.add(s, g, out=s)
             ops.multiply(g, g, out=g)
-            ops.multiply(g, 1.0 - self.beta_2, out=g)
-            ops.multiply(v, self.beta_2, out=v)
-            ops.add(v, g, out=v)
-            ops.sqrt(v, out=g)
+            ops.multiply(q, self.beta_2, out=q)
+            ops.add(q, g, out=q)
+            ops.sqrt(q, out=g)
             ops.add(g, epsilon, out=g)
-            ops.divide(m, g, out=g)
+            ops.divide(s, g, out=g)
             ops.multiply(g, step, out=g)
             ops.add(th, g, out=th)
 
