@@ -70,7 +70,7 @@ MODELS = {
 WITH_PEERS = ("plain", "contractive")
 N_CLASSES = 10
 # Seconds of one turn of a function, and of rest before it.
-_TURN, _REST = 0.01, 0.003
+_TURN, _REST = 0.01, 0.03
 
 
 def paired_times(functions, seconds):

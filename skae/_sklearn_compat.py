@@ -1,7 +1,6 @@
 """Every private or version-dependent scikit-learn name that skae uses, imported once."""
 
 from sklearn.base import _fit_context
-from sklearn.ensemble._base import _set_random_states
 from sklearn.utils._param_validation import HasMethods, Interval, InvalidParameterError, RealNotInt, StrOptions
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import _check_feature_names_in, _check_sample_weight, validate_data
@@ -16,6 +15,13 @@ __all__ = [
     "_check_partial_fit_first_call",
     "_check_sample_weight",
     "_fit_context",
-    "_set_random_states",
+    "set_random_states",
     "validate_data",
 ]
+
+
+def set_random_states(estimator, random_state):
+    """Set every random_state parameter of an estimator, nested ones too, to numbers drawn from one."""
+    from sklearn.ensemble._base import _set_random_states  # a third of the import of skae
+
+    _set_random_states(estimator, random_state)

@@ -7,9 +7,6 @@ from types import MappingProxyType
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import check_is_fitted
@@ -22,7 +19,7 @@ from skae._sklearn_compat import (
     StrOptions,
     _check_partial_fit_first_call,
     _fit_context,
-    _set_random_states,
+    set_random_states,
     validate_data,
 )
 from skae.corruption import Corruption, as_corruption
@@ -698,7 +695,7 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
             )
         template._validate_params()
         if self.random_state is not None or self.estimator is None:
-            _set_random_states(template, int(rng.integers(2**31)))
+            set_random_states(template, int(rng.integers(2**31)))
         self._check_template(template)
         template._check_values(X)
         return template
@@ -841,6 +838,10 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
 
     def _fit_linear(self, E, labels, weight):
         """Train a linear classifier on the energies."""
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
         E = E.astype(np.float64)
         mass = len(labels) if weight is None else weight.sum()
         strength = 1.0 / (self.l2 * mass) if self.l2 > 0.0 else np.inf

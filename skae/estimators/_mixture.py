@@ -4,7 +4,6 @@ import warnings
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
 from skae._sklearn_compat import validate_data
@@ -137,6 +136,8 @@ def cluster(X, n_clusters, seed):
     It starts from distinct rows: where there are more clusters than these, the relocation of empty clusters in
     scikit-learn 1.9.1 can throw centres out of the data.
     """
+    from sklearn.cluster import KMeans
+
     distinct = {}
     for i in np.random.default_rng(seed).permutation(len(X)):
         distinct.setdefault(X[i].tobytes(), i)

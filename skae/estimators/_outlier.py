@@ -10,7 +10,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from skae._sklearn_compat import HasMethods, Interval, _fit_context, _set_random_states, validate_data
+from skae._sklearn_compat import HasMethods, Interval, _fit_context, set_random_states, validate_data
 from skae.estimators._batches import moments, row_blocks
 from skae.estimators._mixture import MixtureAutoencoder, cluster, sample_rows
 from skae.estimators._path_integral import mean_field
@@ -177,7 +177,7 @@ class EnergyOutlierDetector(OutlierMixin, BaseEstimator):
         """Train a clone of the estimator."""
         self.estimator_ = clone(self.estimator)
         if self.random_state is not None:
-            _set_random_states(self.estimator_, self.random_state)
+            set_random_states(self.estimator_, self.random_state)
         self.estimator_.fit(X)
         self.scalers_ = self.weights_ = self.mean_ = None
         for name in ("n_features_in_", "feature_names_in_"):

@@ -14,7 +14,6 @@ from skae import _ops as ops
 _ROUNDING = 64.0
 
 
-
 def _blocks(size):
     """Slices that cut a flat vector into blocks."""
     return (slice(start, start + ops.BLOCK) for start in range(0, size, ops.BLOCK))
