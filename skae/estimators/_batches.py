@@ -8,18 +8,19 @@ import numpy as np
 from scipy import sparse
 
 from skae._sklearn_compat import _check_sample_weight
+from skae.estimators._threads import blas_threads
 
 # A block of this many elements stays in cache and keeps the products efficient.
 _BLOCK_ELEMENTS = 2**19
 
 
-def row_blocks(X, columns=0, chosen=None):
+def row_blocks(X, columns=0, chosen=None, rows=None):
     """Yield (index, dense block) over the rows of X (dense or CSR), in blocks of bounded size.
 
     `columns` is the width of what is made of each row, where that is wider than X; `chosen` are the rows to take,
-    all if None.
+    all if None; `rows` is the size of a block, if it is not to be that of `block_rows`.
     """
-    n_rows = block_rows(max(X.shape[1], columns))
+    n_rows = rows or block_rows(max(X.shape[1], columns))
     for start in range(0, X.shape[0] if chosen is None else len(chosen), n_rows):
         index = slice(start, start + n_rows) if chosen is None else chosen[start : start + n_rows]
         yield index, dense(X[index])
@@ -90,19 +91,20 @@ def checked_weight(X, sample_weight):
 def moments(X, sample_weight=None, chosen=None):
     """Return the total weight, the mean (d,) and the variance (d,) of some rows of X, in float64."""
     total = (0.0, np.zeros(X.shape[1]), np.zeros(X.shape[1]))
-    for rows, block in row_blocks(X, chosen=chosen):
-        block = block.astype(np.float64)
-        weight = np.ones(len(block)) if sample_weight is None else sample_weight[rows].astype(np.float64)
-        mass = weight.sum()
-        if mass > 0.0:
-            mean = weight @ block / mass
-            block -= mean
-            # The mean's own rounding (Chan et al. 1983): constant columns have no variance.
-            correction = weight @ block / mass
-            mean += correction
-            block -= correction
-            block *= block
-            total = merge_moments(total, (mass, mean, weight @ block / mass))
+    with blas_threads(0.0):  # products with a vector are five times slower on two
+        for rows, block in row_blocks(X, chosen=chosen):
+            block = block.astype(np.float64)
+            weight = np.ones(len(block)) if sample_weight is None else sample_weight[rows].astype(np.float64)
+            mass = weight.sum()
+            if mass > 0.0:
+                mean = weight @ block / mass
+                block -= mean
+                # The mean's own rounding (Chan et al. 1983): constant columns have no variance.
+                correction = weight @ block / mass
+                mean += correction
+                block -= correction
+                block *= block
+                total = merge_moments(total, (mass, mean, weight @ block / mass))
     return total
 
 

@@ -141,8 +141,8 @@ class PCAWhitener(TransformerMixin, BaseEstimator):
             The fitted whitener.
         """
         with unchanged_on_error(self):
-            X, sample_weight, rows = self._validate(X, sample_weight, reset=True, ensure_min_samples=2)
-            self.n_samples_seen_, self.mean_, self.var_ = moments(X, sample_weight, rows)
+            X, sample_weight, fresh = self._validate(X, sample_weight, reset=True, ensure_min_samples=2)
+            self.n_samples_seen_, self.mean_, self.var_ = fresh
             self._set_components(X, sample_weight, self.mean_, X.dtype)
             self._factor = None
         return self
@@ -169,12 +169,11 @@ class PCAWhitener(TransformerMixin, BaseEstimator):
         """
         with unchanged_on_error(self):
             first = not hasattr(self, "components_")
-            X, sample_weight, rows = self._validate(X, sample_weight, reset=first, ensure_min_samples=1)
+            X, sample_weight, fresh = self._validate(X, sample_weight, reset=first, ensure_min_samples=1)
             seen = (0.0, np.zeros(X.shape[1]), np.zeros(X.shape[1]))
             factor = Factor(np.empty((0, X.shape[1])))
             if not first:
                 seen, factor = (self.n_samples_seen_, self.mean_, self.var_), self._current_factor()
-            fresh = moments(X, sample_weight, rows)
             factor = factor.with_rows(X, sample_weight, fresh[1]).with_shift(seen, fresh)
             self.n_samples_seen_, self.mean_, self.var_ = merge_moments(seen, fresh)
             dtype = X.dtype if first else self.components_.dtype
@@ -183,20 +182,28 @@ class PCAWhitener(TransformerMixin, BaseEstimator):
         return self
 
     def _validate(self, X, sample_weight, reset, ensure_min_samples):
-        """Return X, the weights, and the rows of positive weight (None where all are)."""
+        """Return X, the weights, and the moments of the rows of positive weight."""
         X = validate_data(
             self, X, reset=reset, accept_sparse="csr", dtype=DTYPES, ensure_min_samples=ensure_min_samples
         )
         sample_weight, rows = checked_weight(X, sample_weight)
         if rows is not None and len(rows) < ensure_min_samples:
             raise ValueError(f"sample_weight leaves 1 sample, while fit needs at least {ensure_min_samples}")
-        low, high = value_range(X, rows)
-        largest = max(high, -low)
-        if largest > np.sqrt(np.finfo(np.float64).max / (4.0 * X.shape[1] * X.shape[0])):
-            raise ValueError(f"X holds values up to {largest:.3g}, whose squares float64 cannot hold; scale them")
-        if 0.0 < largest < _SMALLEST[X.dtype]:
-            raise ValueError(f"X holds values up to {largest:.3g} only, too small for {X.dtype} to whiten; scale them")
-        return X, sample_weight, rows
+        with np.errstate(over="ignore", invalid="ignore"):
+            fresh = moments(X, sample_weight, rows)
+            mean_square = float(np.max(fresh[1] ** 2 + fresh[2]))
+        limit = np.finfo(np.float64).max / (4.0 * X.shape[1] * X.shape[0])
+        # The largest square is between the largest mean square and as many times that as there are rows.
+        if not _SMALLEST[X.dtype] ** 2 <= mean_square <= limit / X.shape[0]:
+            low, high = value_range(X, rows)
+            largest = max(high, -low)
+            if largest > np.sqrt(limit):
+                raise ValueError(f"X holds values up to {largest:.3g}, whose squares float64 cannot hold; scale them")
+            if 0.0 < largest < _SMALLEST[X.dtype]:
+                raise ValueError(
+                    f"X holds values up to {largest:.3g} only, too small for {X.dtype} to whiten; scale them"
+                )
+        return X, sample_weight, fresh
 
     def _current_factor(self):
         """The rows seen so far, as a `Factor`."""
