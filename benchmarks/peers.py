@@ -1,6 +1,8 @@
 """Other libraries' training step of the same tied sigmoid autoencoder, for `speed.py`; absent where not installed."""
 
 import importlib.util
+import math
+import time
 
 from sklearn.neural_network import BernoulliRBM, MLPRegressor
 
@@ -37,6 +39,36 @@ def torch_step(d, k, n, dtype, rule, contractive, compiled):
         optimizer.step()
 
     return step
+
+
+def torch_adam(X, k, alpha, rate, max_iter, batch_size=100, seed=0):
+    """Train a contractive autoencoder with torch's Adam, falling linearly from a learning rate.
+
+    Returns the parameters W, b and c, and the seconds that it took.
+    """
+    import torch
+
+    torch.manual_seed(seed)
+    X = torch.from_numpy(X)
+    n, d = X.shape
+    W = torch.nn.init.xavier_uniform_(torch.empty(k, d)).requires_grad_()
+    b, c = torch.zeros(k, requires_grad=True), torch.zeros(d, requires_grad=True)
+    optimizer = torch.optim.Adam([W, b, c], lr=rate, fused=True)
+    n_steps = max_iter * math.ceil(n / batch_size)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1.0 - step / n_steps)
+    start = time.perf_counter()
+    for _ in range(max_iter):
+        for rows in torch.randperm(n).split(batch_size):
+            batch = X[rows]
+            optimizer.zero_grad()
+            H = torch.sigmoid(torch.addmm(b, batch, W.T))
+            loss = 0.5 * ((torch.addmm(c, H, W) - batch) ** 2).sum()
+            loss = (loss + alpha * (((H * (1 - H)) ** 2) @ (W * W).sum(dim=1)).sum()) / len(rows)
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+    seconds = time.perf_counter() - start
+    return {name: array.detach().numpy() for name, array in (("W", W), ("b", b), ("c", c))}, seconds
 
 
 def mlp_step(d, k, n, dtype, rule, rng):

@@ -29,14 +29,19 @@ import numpy as np
 import peers
 import scipy
 import sklearn
+from datasets import load
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
 from sklearn.decomposition import PCA, IncrementalPCA
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import skae
 from skae import (
     ClassSpecificAEClassifier,
     ContractiveAutoencoder,
+    ContrastNormalizer,
     DenoisingAutoencoder,
     MarginalizedDenoisingAutoencoder,
     PCAWhitener,
@@ -69,6 +74,8 @@ MODELS = {
 # What every peer can do, and the rest.
 WITH_PEERS = ("plain", "contractive")
 N_CLASSES = 10
+# Learning rates that torch's Adam is tuned over.
+RATES = (3e-4, 1e-3, 2e-3, 5e-3, 1e-2, 3e-2, 1e-1, 3e-1)
 # Seconds of one turn of a function, and of rest before it.
 _TURN, _REST = 0.01, 0.03
 
@@ -308,6 +315,105 @@ def report_import(options, repeats=9):
     print(f"\n`import skae` over `{commands[0]}`: {cell(ratios(times)[:, 1])}")
 
 
+def patches(images, n, rng, size=8):
+    """Return so many random patches of 32 x 32 x 3 images, shape (n, 3 size^2)."""
+    images = images.reshape(-1, 32, 32, 3)
+    index, row, column = rng.integers(len(images), size=n), *rng.integers(33 - size, size=(2, n))
+    cut = (images[i, r : r + size, c : c + size].ravel() for i, r, c in zip(index, row, column, strict=True))
+    return np.stack(list(cut))
+
+
+def quality_data(name, n, rng):
+    """Return n training rows and 5,000 held-out rows: MNIST's pixels, or whitened patches of CIFAR-10."""
+    X, _, X_test, _ = load(name)
+    if name == "mnist":
+        return X[rng.permutation(len(X))[:n]], X_test[:5000]
+    whitener = make_pipeline(ContrastNormalizer(eps=10.0 / 255.0), PCAWhitener(0.99))
+    return whitener.fit_transform(patches(X, n, rng)), whitener.transform(patches(X_test, 5000, rng))
+
+
+def objective_of(alpha, X):
+    """Return a function that computes the mean objective of a contractive autoencoder over X, from W, b and c."""
+
+    def objective(W, b, c):
+        reconstruction = ContractiveAutoencoder(len(W), alpha=alpha)
+        reconstruction._range, reconstruction._unit = {}, 1.0
+        reconstruction = reconstruction._objective(X.shape[1], reconstruction._penalties()[-1])
+        return reconstruction.value(reconstruction.layout.pack(X.dtype, W=W, b=b, c=c), X)
+
+    return objective
+
+
+def fit_ours(X, k, alpha, max_iter, **parameters):
+    """Fit a contractive autoencoder for so many epochs; return W, b and c, and the seconds that it took."""
+    autoencoder = ContractiveAutoencoder(k, alpha=alpha, max_iter=max_iter, tol=0.0, random_state=0, **parameters)
+    start = time.perf_counter()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        autoencoder.fit(X)
+    seconds = time.perf_counter() - start
+    names = {"W": "components_", "b": "intercept_hidden_", "c": "intercept_visible_"}
+    return {name: getattr(autoencoder, attribute) for name, attribute in names.items()}, seconds
+
+
+def report_quality(options, k=500, alpha=0.1):
+    """Print how long skae takes to the held-out objective that torch's Adam reaches in 20 epochs at its best rate."""
+    if not peers.HAS_TORCH:
+        print("\ntime to quality: torch not installed")
+        return
+    print("\n| threads | data | torch: rate | objective | s | solver | epochs | objective | s | ratio |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    for name, n in (("mnist", 20_000), ("cifar10", 40_000)):
+        X, X_held = quality_data(name, n, np.random.default_rng(0))
+        objective = objective_of(alpha, X_held)
+        for n_threads in options.threads:
+            peers.set_torch_threads(n_threads)
+            with threadpool_limits(n_threads):
+                if n_threads == options.threads[0]:
+                    reached = {rate: objective(**peers.torch_adam(X, k, alpha, rate, 20)[0]) for rate in RATES}
+                    rate = min(reached, key=reached.get)
+                torch_seconds = peers.torch_adam(X, k, alpha, rate, 20)[1]
+                for solver in ("adam", "sgd"):
+                    for max_iter in (5, 7, 10, 12, 14, 17, 20, 25, 30):
+                        found, seconds = fit_ours(X, k, alpha, max_iter, solver=solver)
+                        value = objective(**found)
+                        if value <= reached[rate]:
+                            break
+                    print(
+                        f"| {n_threads} | {name} | {rate} | {reached[rate]:.4f} | {torch_seconds:.1f} | {solver} "
+                        f"| {max_iter} | {value:.4f} | {seconds:.1f} "
+                        f"| {seconds / torch_seconds:.2f}{'' if value <= reached[rate] else ' (not reached)'} |",
+                        flush=True,
+                    )
+
+
+def report_robustness(options, max_iter=200, alpha=0.1):
+    """Print the training objective of the defaults over that of torch's Adam at its best rate, data on three scales."""
+    if not peers.HAS_TORCH:
+        print("\nrobustness: torch not installed")
+        return
+    print("\n| data | units | scale | torch: rate | objective | adam | sgd |\n|---|---|---|---|---|---|---|")
+    rng = np.random.default_rng(0)
+    data = {name: (quality_data(name, 1000, rng)[0], 200) for name in ("mnist", "cifar10")}
+    for make, k in ((load_digits, 100), (load_breast_cancer, 50), (load_wine, 20), (load_diabetes, 20)):
+        X = make().data
+        data[make.__name__[5:]] = (StandardScaler().fit_transform(X).astype(np.float32), k)
+    with threadpool_limits(1):
+        peers.set_torch_threads(1)
+        for (name, (X, k)), scale in itertools.product(data.items(), (0.01, 1.0, 100.0)):
+            X = (scale * X).astype(np.float32)
+            objective = objective_of(alpha, X)
+            reached = {rate: objective(**peers.torch_adam(X, k, alpha, rate, max_iter)[0]) for rate in RATES}
+            rate = min((r for r in reached if math.isfinite(reached[r])), key=reached.get)
+            ours = []
+            for solver in ("adam", "sgd"):
+                try:
+                    ours.append(f"{objective(**fit_ours(X, k, alpha, max_iter, solver=solver)[0]) / reached[rate]:.3f}")
+                except ValueError as error:
+                    ours.append(str(error)[:40])
+            print(f"| {name} | {k} | {scale} | {rate} | {reached[rate]:.4g} | {' | '.join(ours)} |", flush=True)
+
+
 def report_noise(options, n_rows=20_000):
     """Print what noise costs: steps of denoising autoencoders, their batches included, over plain ones."""
     print("\n| threads | d, k, batch | noise | plain ms | ratio |\n|---|---|---|---|---|")
@@ -339,6 +445,8 @@ REPORTS = {
     "whitening": report_whitening,
     "growth": report_growth,
     "import": report_import,
+    "quality": report_quality,
+    "robustness": report_robustness,
     "noise": report_noise,
 }
 
@@ -346,7 +454,7 @@ REPORTS = {
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="steps of three sizes, predictions; float32, one thread")
-    parser.add_argument("--only", nargs="+", choices=REPORTS, default=list(REPORTS)[:-1], help="parts")
+    parser.add_argument("--only", nargs="+", choices=REPORTS, default=list(REPORTS)[:-2], help="parts")
     parser.add_argument("--threads", type=int, nargs="+", help="BLAS threads (default: 1, and all)")
     parser.add_argument("--dtype", nargs="+", default=["float32", "float64"], choices=["float32", "float64"])
     parser.add_argument("--solver", nargs="+", default=list(RULES), choices=RULES)

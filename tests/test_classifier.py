@@ -16,6 +16,7 @@ from helpers import DTYPES, name_of
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from scipy.special import logsumexp, softmax
+from sklearn import pipeline
 from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -504,7 +505,7 @@ def test_every_tied_autoencoder(name, method):
 def test_an_autoencoder_is_that_of_its_rows(name):
     """Each class's is what its own fit makes of the rows of the class, seeded alike."""
     X, y = digits()
-    estimator = clone(AUTOENCODERS[name]).set_params(random_state=3)
+    estimator = clone(AUTOENCODERS[name]).set_params(random_state=3, learning_rate_init=0.01)
     classifier = make("normalize", estimator=estimator, random_state=None).fit(X, y)
     for j, each in enumerate(classifier.estimators_):
         alone = clone(estimator).fit(X[y == j])
@@ -513,6 +514,18 @@ def test_an_autoencoder_is_that_of_its_rows(name):
         assert each.loss_ == alone.loss_
         assert_array_equal(each.loss_curve_, alone.loss_curve_)
         assert each.n_samples_seen_ == (y == j).sum()
+
+
+@pytest.mark.parametrize(
+    ("solver", "given", "used"), [("adam", "auto", 5e-3), ("adam", 0.02, 0.02), ("sgd", "auto", "auto")]
+)
+def test_one_learning_rate_for_all_classes(solver, given, used):
+    """Adam's automatic one would differ from class to class, and the energies with it."""
+    X, y = iris()
+    estimator = contractive(solver=solver, learning_rate_init=given)
+    classifier = make("normalize", estimator=estimator).fit(X, y)
+    assert [each.learning_rate_init for each in classifier.estimators_] == [used] * 3
+    assert estimator.learning_rate_init == given
 
 
 def test_random_state_is_passed_on():
@@ -1691,7 +1704,7 @@ def test_a_single_row_counts_once():
     """As two halves in its autoencoder: what a fit of two equal rows of half weight gives."""
     X, y = digits(80, 3)
     X, y = X[(y != 1) | (np.arange(80) == 1)], y[(y != 1) | (np.arange(80) == 1)]
-    estimator = contractive(random_state=3)
+    estimator = contractive(random_state=3, learning_rate_init=0.01)
     classifier = make("normalize", estimator=estimator, random_state=None).fit(X, y)
     alone = clone(estimator).fit(np.repeat(X[y == 1], 2, axis=0), sample_weight=[0.5, 0.5])
     assert_array_equal(classifier.estimators_[1].components_, alone.components_)
@@ -1970,7 +1983,7 @@ STEPS = {
     "the constants": (_classifier, "log_constants"),
     "the medians": (_classifier, "_medians"),
     "the factors": (FactoredReconstruction, "value_and_grad"),
-    "the linear classifier": (_classifier, "make_pipeline"),
+    "the linear classifier": (pipeline, "make_pipeline"),
 }
 INTERRUPTIONS = [
     *((call, "finetune", step) for call in ("fit", "partial_fit") for step in list(STEPS)[:4]),

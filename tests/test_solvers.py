@@ -180,7 +180,7 @@ def test_stochastic_reaches_the_minimum_of_a_quadratic(rule, dtype, quadratic, r
     """Each rule ends at the known minimum, the weighted mean row."""
     weight = rng.uniform(0.5, 2.0, 12).astype(dtype)
     batches = Blocks(rows.astype(dtype), weight)
-    rate = None if rule.learning_rate is None else 0.1  # a rule's own suits autoencoders
+    rate = 0.1 if rule.learning_rates else None  # the rates that a rule tries suit autoencoders
     solver = Stochastic(rule, max_iter=1000, tol=0.0, learning_rate=rate)
     result = solver.minimize(quadratic, np.zeros(4, dtype=dtype), batches, rng)
     assert result.theta.dtype == dtype

@@ -49,6 +49,9 @@ from skae.objectives._classification import LOSSES
 # Hidden units of each autoencoder of the default.
 _N_UNITS = 100
 
+# Adam's learning rate for the autoencoders, where none was given.
+_PRETRAINING_RATE = 5e-3
+
 # What a call of `partial_fit` keeps of the information of those before: the autoencoders change under it.
 _MEMORY = 0.9
 # Of the constants, before any row: its inverse is the variance of a prior so wide that it matters for classes only
@@ -79,7 +82,8 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
     estimator : autoencoder, default=None
         Any autoencoder of skae with tied weights; a clone of it is trained for each class. None is
         ``ContractiveAutoencoder(100)`` (with `n_factors`, ``DenoisingAutoencoder(100)``). A grid search over its
-        parameters, such as ``estimator__alpha``, needs it given.
+        parameters, such as ``estimator__alpha``, needs it given. Where its solver is adam and its learning rate
+        "auto", that is 0.005 for all classes.
 
     method : {"finetune", "normalize", "energies"}, default="finetune"
         What is done when the autoencoders have been trained. "normalize" fits the constants C alone, to the conditional
@@ -694,6 +698,9 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
                 "it comes before the classifier: make_pipeline(PCAWhitener(), ClassSpecificAEClassifier())"
             )
         template._validate_params()
+        if template.learning_rate_init == "auto" and template.solver == "adam":
+            # Autoencoders at rates of their own would have energies that cannot be compared.
+            template.set_params(learning_rate_init=_PRETRAINING_RATE)
         if self.random_state is not None or self.estimator is None:
             set_random_states(template, int(rng.integers(2**31)))
         self._check_template(template)

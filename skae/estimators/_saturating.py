@@ -114,6 +114,11 @@ class SaturatingAutoencoder(BaseAutoencoder):
         "tied_weights": [StrOptions({"auto"}), "boolean"],
     }
 
+    @property
+    def _automatic_rates(self):
+        """Units that are pushed to where they are flat die at the larger rates that lower the loss faster."""
+        return {"adam": 5e-3} if self.alpha > 0.0 else {}
+
     def __init__(
         self,
         n_components=256,

@@ -1,6 +1,7 @@
 """The one epoch loop of the stochastic solvers, and their learning-rate schedules."""
 
 import dataclasses
+import functools
 import itertools
 import math
 from types import MappingProxyType
@@ -10,8 +11,10 @@ import numpy as np
 from skae.solvers._progress import DivergenceError, Epoch, Plateau, Result, check_finite, total_weight
 from skae.solvers._update_rules import UpdateRule
 
-# A learning rate that nobody gave is tried for so many updates, and halved at most so many times.
-_TRIAL_STEPS = 100
+# A learning rate that nobody gave is tried for so many updates: a share of those of the fit, between two bounds.
+_TRIAL_SHARE, _FEWEST_STEPS, _MOST_STEPS = 0.05, 20, 200
+# Another rate is better if its trial ends lower by more than this share.
+_GAIN = 0.01
 _MAX_TRIALS = 40
 
 
@@ -46,9 +49,10 @@ class Stochastic:
     schedule : {"constant", "linear"}, default="linear"
         Key of `SCHEDULES`.
     learning_rate : float, optional
-        The initial rate. If not given, the update rule's own or, where it has none, the reciprocal of the
-        objective's largest curvature at the start, halved until a trial of 100 updates at twice the rate does
-        not end above its beginning.
+        The initial rate. If not given, short trials from the start find it: of the update rule's rates the one whose
+        trial, with the same schedule, ends lowest (the least of them where the rate does not fall). Where it names
+        none, it is the reciprocal of the objective's largest curvature, halved until a trial at twice the rate does
+        not end higher than without any update.
     """
 
     update_rule: UpdateRule
@@ -115,44 +119,77 @@ class Stochastic:
         return {name: array.copy() for name, array in state.items()}
 
     def _rate(self, objective, theta, batches, rng, state):
-        """The learning rate that was given, the update rule's own, the one carried, or the largest that works."""
+        """The learning rate that was given, the one carried, or the one that trials find."""
         carried = state.pop("learning_rate", None)
-        for rate in (self.learning_rate, self.update_rule.learning_rate):
-            if rate is not None:
-                return float(rate)
+        if self.learning_rate is not None:
+            return float(self.learning_rate)
         rate = self._automatic_rate(objective, theta, batches, rng) if carried is None else float(carried)
         state["learning_rate"] = np.array(rate)
         return rate
 
     def _automatic_rate(self, objective, theta, batches, rng):
-        """The largest learning rate that works, of 1 / curvature at the start and its halves.
+        """The learning rate that trials find; each sees the same batches."""
+        rates, total = self.update_rule.learning_rates, self.max_iter * len(batches)
+        if rates and self.schedule == "constant":
+            return rates[0]
+        n_steps = min(max(int(_TRIAL_SHARE * total), _FEWEST_STEPS), _MOST_STEPS)
+        seed = int(rng.integers(2**63))
 
-        Training may become more curved on its way, so a trial run at twice the rate must not end above its own
-        beginning.
-        """
-        (trial_rng,) = rng.spawn(1)
+        def end(rate, schedule=SCHEDULES[self.schedule], n_steps=n_steps):
+            """The mean of the last tenth of a trial's values, infinity where one is not finite."""
+            values = self._trial(objective, theta, batches, np.random.default_rng(seed), rate, schedule, n_steps)
+            mean = float(np.mean(values[-max(len(values) // 10, 1) :]))
+            return mean if math.isfinite(mean) else math.inf
+
+        if rates:
+            return self._lowest(functools.partial(end, n_steps=min(n_steps, total)), rates)
+        trial_rng = np.random.default_rng(seed)
         rate = 1.0 / largest_curvature(objective, theta, next(iter(batches(trial_rng))), trial_rng)
-        n_steps = min(_TRIAL_STEPS, max(self.max_iter * len(batches), _TRIAL_STEPS // 5))
+        without = end(0.0)
+        # Tried at twice the rate, as training may become more curved on its way.
         for _ in range(_MAX_TRIALS):
-            values = self._trial(objective, theta, batches, trial_rng, 2.0 * rate, n_steps)
-            if np.mean(values[-n_steps // 10 :]) <= values[0]:
+            if end(2.0 * rate, _constant) <= without:
                 return rate
             rate /= 2.0
-        raise DivergenceError(
-            f"training diverges even at a learning rate of {rate:.3g}; bring the features to a common scale near 1 "
-            "(StandardScaler, PCAWhitener)"
-        )
+        raise _too_large(rate)
 
-    def _trial(self, objective, theta, batches, rng, rate, n_steps):
+    @staticmethod
+    def _lowest(end, rates):
+        """The rate whose trial ends lowest: the second one, those above it or the one below while they are better."""
+        best, lowest = rates[1], end(rates[1])
+        for others in (rates[2:], rates[:1]):
+            if best == rates[1]:
+                for rate in others:
+                    value = end(rate)
+                    if not value < (lowest - _GAIN * abs(lowest) if math.isfinite(lowest) else math.inf):
+                        break
+                    best, lowest = rate, value
+        for _ in range(_MAX_TRIALS):
+            if math.isfinite(lowest):
+                return best
+            best = min(best, rates[0]) / 2.0
+            lowest = end(best)
+        raise _too_large(best)
+
+    def _trial(self, objective, theta, batches, rng, rate, schedule, n_steps):
         """The values of some updates from theta, which is not changed."""
         theta, grad, state = theta.copy(), np.empty_like(theta), self.update_rule.init(theta)
         values = []
         while len(values) < n_steps:
             for batch in itertools.islice(batches(rng), n_steps - len(values)):
-                values.append(self._step(objective, theta, grad, state, batches, batch, rate))
+                step_rate = float(rate * schedule(len(values), n_steps))
+                values.append(self._step(objective, theta, grad, state, batches, batch, step_rate))
                 if not math.isfinite(values[-1]):
                     return values
         return values
+
+
+def _too_large(rate):
+    """What to raise where no rate works."""
+    return DivergenceError(
+        f"training diverges even at a learning rate of {rate:.3g}; bring the features to a common scale near 1 "
+        "(StandardScaler, PCAWhitener)"
+    )
 
 
 def largest_curvature(objective, theta, batch, rng, n_iter=10):
