@@ -1,6 +1,6 @@
 """What skae's work costs beyond its matrix products, and beside other libraries.
 
-    python benchmarks/speed.py [--quick] [--only steps predictions whitening growth import noise] [--threads 1 2]
+    python benchmarks/speed.py [--quick] [--only PART ...] [--threads 1 2] [--dtype float32] [--solver adam]
 
 Everything is a ratio in one run: the functions compared take turns, and the tables give medians over the turns, with
 the 10th to 90th percentile of the ratio to the first column. Peers that are not installed are left out by name.
@@ -9,8 +9,13 @@ Steps: what `fit` does for one batch: taking it, value and gradient, projection,
 is the products that the step needs and nothing else: same shapes, same dtype, same BLAS. Peers do a step of the same
 mathematics on a batch of the same size (`peers.py`); scikit-learn's regressor has untied weights, which is more.
 
+L-BFGS: some iterations on 4 batches of rows, over the products of their evaluations.
+
 Predictions: `transform`, `score_samples` and the classifier's `predict`, over their product and one in-place
 exponential of the hidden units, in blocks of 256 rows.
+
+Not in the full run: `--only quality`, the time to the objective that torch's Adam reaches; `--only robustness`, the
+objective of the defaults on data of several scales over that of torch's Adam at its best rate; `--only noise`.
 """
 
 import argparse
@@ -50,17 +55,17 @@ from skae import (
     ZeroBiasAutoencoder,
 )
 from skae.corruption import CORRUPTIONS, as_corruption
-from skae.estimators._batches import Batches
+from skae.estimators._batches import Batches, block_rows
 from skae.estimators._threads import blas_threads
 from skae.objectives import Classification
 from skae.parameters import Layout
-from skae.solvers import SGD, Adam
+from skae.solvers import LBFGS, SGD, Adam
 
 SIZES = [(64, 500, 20), (64, 256, 200), (784, 500, 100), (784, 1000, 256), (619, 4000, 500), (3072, 1000, 500)]
 QUICK_SIZES = [(64, 500, 20), (784, 500, 100), (784, 1000, 256)]
 NOISE_SIZES = [(784, 500, 100), (784, 1000, 100)]
 PREDICTION_SIZES = [(64, 500), (784, 500), (784, 1000)]
-WHITENING_SIZES = [(10_000, 64), (10_000, 784), (2_000, 3072), (50_000, 784)]
+WHITENING_SIZES = [(10_000, 64), (10_000, 784), (4_000, 2_000), (50_000, 784)]
 RULES = {"sgd": SGD, "adam": Adam}
 MODELS = {
     "plain": ContractiveAutoencoder(alpha=0.0),
@@ -86,6 +91,8 @@ def paired_times(functions, seconds):
     A turn calls a fast function so often that it takes some milliseconds, in warm caches, as the steps of a fit do;
     between the turns the BLAS's and torch's threads, which spin a while, go to sleep.
     """
+    for function in functions:
+        function()
     calls = [max(1, math.ceil(_TURN / _time_of(function, 1))) for function in functions]
     times, until = [], time.perf_counter() + seconds
     while time.perf_counter() < until or len(times) < 5:
@@ -94,10 +101,11 @@ def paired_times(functions, seconds):
 
 
 def _time_of(function, n_calls):
-    """Seconds of one of so many calls in a row, after one that is not timed."""
+    """Seconds of one of so many calls in a row, after one that is not timed where they are many."""
     time.sleep(_REST)
     with getattr(function, "context", contextlib.nullcontext)():
-        function()
+        if n_calls > 1:
+            function()
         start = time.perf_counter()
         for _ in range(n_calls):
             function()
@@ -177,6 +185,56 @@ def step_of_classifier(d, k, n, dtype, rng, rule):
     theta = (0.05 * rng.standard_normal(layout.size)).astype(dtype)
     X, y = rng.random((8 * n, d)).astype(dtype), rng.integers(0, N_CLASSES, 8 * n)
     return stepping(objective, theta, rule, Batches(X, None, None, n, True, labels=y), rng, n * d * k)
+
+
+def lbfgs_of(model, d, k, n, dtype, rng, n_iter=3):
+    """Return a function that does so many iterations of L-BFGS on 4 n rows, and one that does its products."""
+    estimator = sklearn.clone(model).set_params(n_components=k)
+    estimator._range, estimator._unit = {}, 1.0
+    objective = estimator._objective(d, estimator._penalties()[-1])
+    theta = (0.05 * rng.standard_normal(objective.layout.size)).astype(dtype)
+    rows = min(4 * n, block_rows(max(d, k)))
+    batches = Batches(rng.standard_normal((4 * n, d)).astype(dtype), None, None, rows, shuffle=False)
+    evaluations, evaluate = [], objective.value_and_grad
+
+    def counting(*args, **kwargs):
+        evaluations.append(1)
+        return evaluate(*args, **kwargs)
+
+    def minimize():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            LBFGS(max_iter=n_iter, tol=0.0).minimize(objective, theta, batches, rng)
+
+    objective.value_and_grad = counting
+    minimize()
+    objective.value_and_grad = evaluate
+    block = floor_of_step(d, k, math.ceil(4 * n / len(batches)), dtype, rng)
+    n_blocks = len(evaluations)
+
+    def floor():
+        for _ in range(n_blocks):
+            block()
+
+    minimize.context = functools.partial(blas_threads, batches.rows_per_batch * d * k)
+    return minimize, floor
+
+
+def report_lbfgs(options):
+    """Print what L-BFGS costs over the products of its evaluations."""
+    print("\n| threads | dtype | d, k, rows | model | floor ms | L-BFGS / floor |\n|---|---|---|---|---|---|")
+    sizes = [(d, k, n) for d, k, n in options.sizes if d * k * n < 3e8]  # the others take minutes
+    for n_threads, dtype, (d, k, n) in itertools.product(options.threads, options.dtype, sizes):
+        with threadpool_limits(n_threads):
+            rng = np.random.default_rng(0)
+            for name in WITH_PEERS:
+                functions = lbfgs_of(MODELS[name], d, k, n, dtype, rng)
+                times = paired_times(functions, options.seconds / 3)
+                print(
+                    f"| {n_threads} | {dtype} | {d}, {k}, {4 * n} | {name} | {1e3 * np.median(times[:, 1]):.1f} "
+                    f"| {cell(ratios(times, 1)[:, 0])} |",
+                    flush=True,
+                )
 
 
 def report_steps(options):
@@ -266,7 +324,7 @@ def report_whitening(options):
                 for make in (
                     PCAWhitener,
                     functools.partial(PCA, whiten=True),
-                    functools.partial(IncrementalPCA, min(100, d), whiten=True),
+                    functools.partial(IncrementalPCA, whiten=True),
                 )
             ]
             times = paired_times(fits, options.seconds)
@@ -441,6 +499,7 @@ def report_noise(options, n_rows=20_000):
 
 REPORTS = {
     "steps": report_steps,
+    "lbfgs": report_lbfgs,
     "predictions": report_predictions,
     "whitening": report_whitening,
     "growth": report_growth,
@@ -454,7 +513,7 @@ REPORTS = {
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="steps of three sizes, predictions; float32, one thread")
-    parser.add_argument("--only", nargs="+", choices=REPORTS, default=list(REPORTS)[:-2], help="parts")
+    parser.add_argument("--only", nargs="+", choices=REPORTS, default=list(REPORTS)[:-3], help="parts")
     parser.add_argument("--threads", type=int, nargs="+", help="BLAS threads (default: 1, and all)")
     parser.add_argument("--dtype", nargs="+", default=["float32", "float64"], choices=["float32", "float64"])
     parser.add_argument("--solver", nargs="+", default=list(RULES), choices=RULES)

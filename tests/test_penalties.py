@@ -294,3 +294,26 @@ def test_a_users_penalty_trains(activity, weighted):
     for penalties in ((activity,), (activity, Contractive(0.2))):
         for activation, visible, tied in all_combinations(penalties):
             check_gradient(activation, penalties, visible, tied, weighted)
+
+
+@dataclasses.dataclass(frozen=True)
+class Costly(Penalty):
+    """alpha (|W|^2/2 + |V|^2 when untied), added to the arrays themselves."""
+
+    name = "costly"
+
+    def add(self, batch, grad):
+        grad.W += self.alpha * batch.W
+        value = 0.5 * self.alpha * float((batch.W**2).sum())
+        if batch.V is not batch.W:
+            grad.V += 2.0 * self.alpha * batch.V
+            value += self.alpha * float((batch.V**2).sum())
+        return value
+
+
+@weighting
+def test_weights_may_be_penalised_in_place(weighted):
+    """A penalty that adds to W's and V's gradients itself trains beside those that add multiples of rows."""
+    for penalties in ((Costly(0.3),), (Costly(0.3), Contractive(0.2), L2(0.1)), (L2(0.1), Costly(0.3))):
+        for activation, visible, tied in all_combinations(penalties):
+            check_gradient(activation, penalties, visible, tied, weighted)

@@ -190,6 +190,77 @@ def test_stochastic_reaches_the_minimum_of_a_quadratic(rule, dtype, quadratic, r
     assert_allclose(result.theta, np.average(rows, axis=0, weights=weight), rtol=tolerance)
 
 
+@pytest.mark.parametrize(
+    ("ends", "chosen", "tried"),
+    [
+        ({}, 0.02, [0.02, 0.08, 0.005]),
+        ({0.08: 0.5}, 0.08, [0.02, 0.08, 0.32]),
+        ({0.08: 0.5, 0.32: 0.4}, 0.32, [0.02, 0.08, 0.32]),
+        ({0.005: 0.5}, 0.005, [0.02, 0.08, 0.005]),
+        ({0.08: 0.995}, 0.02, [0.02, 0.08, 0.005]),
+        ({0.08: -1.0, 0.02: -0.5}, 0.08, [0.02, 0.08, 0.32]),
+        ({0.02: math.inf, 0.08: math.inf}, 0.005, [0.02, 0.08, 0.005]),
+        (
+            {0.02: math.inf, 0.08: math.inf, 0.005: math.inf, 0.0025: math.inf},
+            0.00125,
+            [0.02, 0.08, 0.005, 0.0025, 0.00125],
+        ),
+    ],
+)
+def test_trials_choose_the_rate(ends, chosen, tried):
+    """Those beside the second rate are tried while they are better by more than 1 %; smaller ones if all diverge."""
+    calls = []
+
+    def end(rate):
+        calls.append(rate)
+        return ends.get(rate, 1.0)
+
+    assert Stochastic._lowest(end, Adam().learning_rates) == pytest.approx(chosen)
+    assert calls == pytest.approx(tried)
+
+
+def test_no_rate_works(quadratic, rows, rng):
+    """A loss that is infinite wherever it goes is refused, in words."""
+
+    class Infinite(Quadratic):
+        def value_and_grad(self, *args, **kwargs):
+            return math.inf, super().value_and_grad(*args, **kwargs)[1]
+
+    for rule in RULES:
+        with pytest.raises(DivergenceError, match="diverges even at a learning rate"):
+            Stochastic(rule, max_iter=30).minimize(Infinite(EIGENVALUES), np.zeros(4), Blocks(rows), rng)
+
+
+@every_rule
+def test_trials_leave_no_trace(rule, quadratic, rows):
+    """The start is not changed, and the fit is one at the rate that was found."""
+    start = np.zeros(4)
+    solver = Stochastic(rule, max_iter=40, tol=0.0)
+    found = solver.minimize(quadratic, start, Blocks(rows), np.random.default_rng(3))
+    assert_array_equal(start, 0.0)
+    rate = float(found.state["learning_rate"])
+    given = dataclasses.replace(solver, learning_rate=rate).minimize(
+        quadratic, start, Blocks(rows), np.random.default_rng(3)
+    )
+    assert_array_equal(found.theta, given.theta)
+    again = solver.minimize(quadratic, start, Blocks(rows), np.random.default_rng(3))
+    assert_array_equal(found.theta, again.theta)
+
+
+def test_trials_are_as_long_as_the_fit_at_most(quadratic, rows, rng, monkeypatch):
+    """A twentieth of the updates, from 20 to 200, and no more than the fit itself; a constant rate is not tried."""
+    lengths = []
+    monkeypatch.setattr(Stochastic, "_trial", lambda self, *args: lengths.append(args[-1]) or [1.0])
+    for max_iter in (5, 100, 1000, 10_000):
+        solver = Stochastic(Adam(), max_iter=max_iter, n_iter_no_change=2, tol=0.9)
+        solver.minimize(quadratic, np.zeros(4), Blocks(rows), rng)
+    assert sorted(set(lengths)) == [5, 20, 50, 200]
+    lengths.clear()
+    result = Stochastic(Adam(), max_iter=10, schedule="constant").minimize(quadratic, np.zeros(4), Blocks(rows), rng)
+    assert not lengths
+    assert result.state["learning_rate"] == 5e-3
+
+
 @every_rule
 def test_stochastic_passes_over_shuffled_batches(rule, quadratic, rows, rng):
     """With several batches an epoch the steps shrink with the schedule and end near the minimum."""

@@ -148,7 +148,8 @@ class Stochastic:
         without = end(0.0)
         # Tried at twice the rate, as training may become more curved on its way.
         for _ in range(_MAX_TRIALS):
-            if end(2.0 * rate, _constant) <= without:
+            last = end(2.0 * rate, _constant)
+            if math.isfinite(last) and last <= without:
                 return rate
             rate /= 2.0
         raise _too_large(rate)
