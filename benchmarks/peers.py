@@ -31,7 +31,9 @@ def torch_step(d, k, n, dtype, rule, contractive, compiled):
             value = value + 0.1 * (((H * (1 - H)) ** 2) @ (W * W).sum(dim=1)).sum() / n
         return value
 
-    loss = torch.compile(loss) if compiled else loss
+    if compiled:
+        torch._dynamo.reset()  # which gives up after eight compilations
+        loss = torch.compile(loss)
 
     def step():
         optimizer.zero_grad()

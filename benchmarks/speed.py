@@ -432,7 +432,7 @@ def report_quality(options, k=500, alpha=0.1):
                     rate = min(reached, key=reached.get)
                 torch_seconds = peers.torch_adam(X, k, alpha, rate, 20)[1]
                 for solver in ("adam", "sgd"):
-                    for max_iter in (5, 7, 10, 12, 14, 17, 20, 25, 30):
+                    for max_iter in (5, 7, 10, 14, 20, 30):
                         found, seconds = fit_ours(X, k, alpha, max_iter, solver=solver)
                         value = objective(**found)
                         if value <= reached[rate]:

@@ -197,6 +197,7 @@ def test_stochastic_reaches_the_minimum_of_a_quadratic(rule, dtype, quadratic, r
         ({0.08: 0.5}, 0.08, [0.02, 0.08, 0.32]),
         ({0.08: 0.5, 0.32: 0.4}, 0.32, [0.02, 0.08, 0.32]),
         ({0.005: 0.5}, 0.005, [0.02, 0.08, 0.005]),
+        ({0.005: 0.95}, 0.02, [0.02, 0.08, 0.005]),
         ({0.08: 0.995}, 0.02, [0.02, 0.08, 0.005]),
         ({0.08: -1.0, 0.02: -0.5}, 0.08, [0.02, 0.08, 0.32]),
         ({0.02: math.inf, 0.08: math.inf}, 0.005, [0.02, 0.08, 0.005]),
@@ -208,7 +209,7 @@ def test_stochastic_reaches_the_minimum_of_a_quadratic(rule, dtype, quadratic, r
     ],
 )
 def test_trials_choose_the_rate(ends, chosen, tried):
-    """Those beside the second rate are tried while they are better by more than 1 %; smaller ones if all diverge."""
+    """Those beside the second are tried while they are better by 1 % or 10 %; smaller ones if all diverge."""
     calls = []
 
     def end(rate):
@@ -248,13 +249,13 @@ def test_trials_leave_no_trace(rule, quadratic, rows):
 
 
 def test_trials_are_as_long_as_the_fit_at_most(quadratic, rows, rng, monkeypatch):
-    """A twentieth of the updates, from 20 to 200, and no more than the fit itself; a constant rate is not tried."""
+    """7.5 % of the updates, from 20 to 150, and no more than the fit itself; a constant rate is not tried."""
     lengths = []
     monkeypatch.setattr(Stochastic, "_trial", lambda self, *args: lengths.append(args[-1]) or [1.0])
     for max_iter in (5, 100, 1000, 10_000):
         solver = Stochastic(Adam(), max_iter=max_iter, n_iter_no_change=2, tol=0.9)
         solver.minimize(quadratic, np.zeros(4), Blocks(rows), rng)
-    assert sorted(set(lengths)) == [5, 20, 50, 200]
+    assert sorted(set(lengths)) == [5, 20, 75, 150]
     lengths.clear()
     result = Stochastic(Adam(), max_iter=10, schedule="constant").minimize(quadratic, np.zeros(4), Blocks(rows), rng)
     assert not lengths

@@ -11,7 +11,7 @@ _WORTH_THREADS = 1.5e7
 
 _lock = threading.Lock()
 _running = 0
-_limiter = None
+_originals = []
 
 
 @functools.cache
@@ -28,25 +28,30 @@ def one_openmp_thread():
 def blas_threads(multiplications):
     """Run the body on one BLAS thread where its products are small.
 
-    The limit is the process's, not the thread's: the first body to come sets it, the last to leave restores it.
+    Where they are not, scipy's own BLAS, if it has one, is limited to a thread: L-BFGS goes back and forth between the
+    two, whose pools of threads would get in each other's way.
+
+    The limits are the process's, not the thread's: the last body to leave restores what the first has found.
 
     Parameters
     ----------
     multiplications : float
         Of a typical product.
     """
-    global _running, _limiter
-    if multiplications >= _WORTH_THREADS:
-        yield
-        return
+    global _running, _originals
+    libraries = _controller().select(user_api="blas").lib_controllers
     with _lock:
         if _running == 0:
-            _limiter = _controller().limit(limits=1, user_api="blas")
+            _originals = [(library, library.num_threads) for library in libraries]
         _running += 1
+        for library in libraries:
+            if multiplications < _WORTH_THREADS or "scipy.libs" in library.filepath:
+                library.set_num_threads(1)
     try:
         yield
     finally:
         with _lock:
             _running -= 1
             if _running == 0:
-                _limiter.restore_original_limits()
+                for library, n_threads in _originals:
+                    library.set_num_threads(n_threads)

@@ -12,9 +12,10 @@ from skae.solvers._progress import DivergenceError, Epoch, Plateau, Result, chec
 from skae.solvers._update_rules import UpdateRule
 
 # A learning rate that nobody gave is tried for so many updates: a share of those of the fit, between two bounds.
-_TRIAL_SHARE, _FEWEST_STEPS, _MOST_STEPS = 0.05, 20, 200
-# Another rate is better if its trial ends lower by more than this share.
-_GAIN = 0.01
+_TRIAL_SHARE, _FEWEST_STEPS, _MOST_STEPS = 0.075, 20, 150
+# A larger rate is better if its trial ends lower by more than the one share, a smaller one, which short trials favour,
+# if by more than the other.
+_GAIN_UP, _GAIN_DOWN = 0.01, 0.1
 _MAX_TRIALS = 40
 
 
@@ -158,11 +159,11 @@ class Stochastic:
     def _lowest(end, rates):
         """The rate whose trial ends lowest: the second one, those above it or the one below while they are better."""
         best, lowest = rates[1], end(rates[1])
-        for others in (rates[2:], rates[:1]):
+        for others, gain in ((rates[2:], _GAIN_UP), (rates[:1], _GAIN_DOWN)):
             if best == rates[1]:
                 for rate in others:
                     value = end(rate)
-                    if not value < (lowest - _GAIN * abs(lowest) if math.isfinite(lowest) else math.inf):
+                    if not value < (lowest - gain * abs(lowest) if math.isfinite(lowest) else math.inf):
                         break
                     best, lowest = rate, value
         for _ in range(_MAX_TRIALS):
