@@ -64,10 +64,11 @@ learning_rate : {"linear", "constant"}, default="linear"
     `partial_fit` uses a constant rate.
 
 learning_rate_init : float or "auto", default="auto"
-    Largest learning rate. "auto" finds it by short trials, of 7.5 % of the updates (from 20 to 150): for adam that
-    of 0.005, 0.02, 0.08 and 0.32 whose trial ends lowest (0.005 where `learning_rate` is "constant", and under a
-    saturation penalty); for sgd one over the largest curvature of the objective at the start, halved until a trial at
-    twice that does not end higher than without any update.
+    Largest learning rate. "auto" finds it by short trials, of 7.5 % of the updates (from 20 to 150). For adam it is
+    that of 0.005, 0.02, 0.08 and 0.32 whose trial ends lowest; but 0.005 where `learning_rate` is "constant", and for
+    zero-bias, saturating and sparse autoencoders, whose units are worse for the larger rates. For sgd it is one over
+    the largest curvature of the objective at the start, halved until a trial at twice that does not end higher than
+    without any update.
 
 momentum : float, default=0.9
     Momentum of sgd, in [0, 1).
