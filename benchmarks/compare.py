@@ -115,11 +115,8 @@ def main():
     options = parser.parse_args()
     regressed = []
     with tempfile.TemporaryDirectory() as folder:
-        sites = [
-            install(commit, pathlib.Path(folder) / name)
-            for name, commit in vars(options).items()
-            if name in ("base", "head")
-        ]
+        folder = pathlib.Path(folder)
+        sites = [install(options.base, folder / "base"), install(options.head, folder / "head")]
         print("| workload | base s | head s | ratio |\n|---|---|---|---|")
         for name, workload in WORKLOADS.items():
             runs = [[seconds(site, workload, options.threads) for site in sites] for _ in range(options.rounds)]

@@ -166,12 +166,17 @@ def stepping(objective, theta, rule, batches, rng, multiplications):
     return step
 
 
+def minimised_by(estimator, d):
+    """Return the objective that an autoencoder minimises on data of d columns, in the last stage of its fit."""
+    estimator._range, estimator._unit = {}, 1.0
+    return estimator._objective(d, estimator._penalties()[-1])
+
+
 def step_of(model, d, k, n, dtype, rng, rule):
     """Return a function that does one step of an autoencoder's training."""
     estimator = sklearn.clone(model).set_params(n_components=k, batch_size=n)
     X = rng.standard_normal((8 * n, d)).astype(dtype)
-    estimator._range, estimator._unit = {}, 1.0
-    objective = estimator._objective(d, estimator._penalties()[-1])
+    objective = minimised_by(estimator, d)
     theta = (0.05 * rng.standard_normal(objective.layout.size)).astype(dtype)
     batches = estimator._batches(X, None, None, n, shuffle=True)
     return stepping(objective, theta, rule, batches, rng, n * d * k)
@@ -190,8 +195,7 @@ def step_of_classifier(d, k, n, dtype, rng, rule):
 def lbfgs_of(model, d, k, n, dtype, rng, n_iter=3):
     """Return a function that does so many iterations of L-BFGS on 4 n rows, and one that does its products."""
     estimator = sklearn.clone(model).set_params(n_components=k)
-    estimator._range, estimator._unit = {}, 1.0
-    objective = estimator._objective(d, estimator._penalties()[-1])
+    objective = minimised_by(estimator, d)
     theta = (0.05 * rng.standard_normal(objective.layout.size)).astype(dtype)
     rows = min(4 * n, block_rows(max(d, k)))
     batches = Batches(rng.standard_normal((4 * n, d)).astype(dtype), None, None, rows, shuffle=False)
@@ -394,9 +398,7 @@ def objective_of(alpha, X):
     """Return a function that computes the mean objective of a contractive autoencoder over X, from W, b and c."""
 
     def objective(W, b, c):
-        reconstruction = ContractiveAutoencoder(len(W), alpha=alpha)
-        reconstruction._range, reconstruction._unit = {}, 1.0
-        reconstruction = reconstruction._objective(X.shape[1], reconstruction._penalties()[-1])
+        reconstruction = minimised_by(ContractiveAutoencoder(len(W), alpha=alpha), X.shape[1])
         return reconstruction.value(reconstruction.layout.pack(X.dtype, W=W, b=b, c=c), X)
 
     return objective

@@ -128,7 +128,8 @@ class Penalty(Immutable, ABC):
             ``activation``, ``mean_code`` (k,), ``column_means(A)`` (the weighted mean over the rows).
         grad : skae.objectives.Gradient
             ``U`` (n, k), ``W`` and ``V`` (k, d; the same array when tied): add to them the gradient of the
-            weighted mean over the rows. What is added to ``U`` is propagated to W and b afterwards.
+            weighted mean over the rows. What is added to ``U`` is propagated to W and b afterwards. Multiples of rows
+            are cheaper by ``grad.add_rows("W", scale, rows)``, which stands for ``grad.W += scale[:, None] * rows``.
 
         Returns
         -------

@@ -220,6 +220,12 @@ def test_trials_choose_the_rate(ends, chosen, tried):
     assert calls == pytest.approx(tried)
 
 
+def test_a_rule_may_name_one_rate():
+    """It is taken, or halved while its trial diverges."""
+    assert Stochastic._lowest(lambda rate: 1.0, (0.1,)) == 0.1
+    assert Stochastic._lowest(lambda rate: math.inf if rate > 0.03 else 1.0, (0.1,)) == 0.025
+
+
 def test_no_rate_works(quadratic, rows, rng):
     """A loss that is infinite wherever it goes is refused, in words."""
 

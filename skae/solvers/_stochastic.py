@@ -158,9 +158,10 @@ class Stochastic:
     @staticmethod
     def _lowest(end, rates):
         """The rate whose trial ends lowest: the second one, those above it or the one below while they are better."""
-        best, lowest = rates[1], end(rates[1])
-        for others, gain in ((rates[2:], _GAIN_UP), (rates[:1], _GAIN_DOWN)):
-            if best == rates[1]:
+        first = min(1, len(rates) - 1)
+        best, lowest = rates[first], end(rates[first])
+        for others, gain in ((rates[first + 1 :], _GAIN_UP), (rates[:first], _GAIN_DOWN)):
+            if best == rates[first]:
                 for rate in others:
                     value = end(rate)
                     if not value < (lowest - gain * abs(lowest) if math.isfinite(lowest) else math.inf):
