@@ -65,8 +65,9 @@ learning_rate : {"linear", "constant"}, default="linear"
 
 learning_rate_init : float or "auto", default="auto"
     Largest learning rate. "auto" finds it by short trials, of 7.5 % of the updates (from 20 to 150). For adam it is
-    that of 0.005, 0.02, 0.08 and 0.32 whose trial ends lowest; but 0.005 where `learning_rate` is "constant", and for
-    zero-bias, saturating and sparse autoencoders, whose units are worse for the larger rates. For sgd it is one over
+    the largest of 0.005, 0.02, 0.08 and 0.32, or halfway to the next of them, whose trial ends within 5 % of the
+    lowest; but 0.005 where `learning_rate` is "constant", and for zero-bias, saturating and sparse autoencoders, whose
+    units are worse for the larger rates. For sgd it is one over
     the largest curvature of the objective at the start, halved until a trial at twice that does not end higher than
     without any update.
 

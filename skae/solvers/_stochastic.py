@@ -13,9 +13,8 @@ from skae.solvers._update_rules import UpdateRule
 
 # A learning rate that nobody gave is tried for so many updates: a share of those of the fit, between two bounds.
 _TRIAL_SHARE, _FEWEST_STEPS, _MOST_STEPS = 0.075, 20, 150
-# A larger rate is better if its trial ends lower by more than the one share, a smaller one, which short trials favour,
-# if by more than the other.
-_GAIN_UP, _GAIN_DOWN = 0.01, 0.1
+# Rates whose trials end so close to the lowest are as good; the largest is taken, as short trials favour small ones.
+_AS_GOOD = 0.05
 _MAX_TRIALS = 40
 
 
@@ -50,9 +49,9 @@ class Stochastic:
     schedule : {"constant", "linear"}, default="linear"
         Key of `SCHEDULES`.
     learning_rate : float, optional
-        The initial rate. If not given, short trials from the start find it: of the update rule's rates the one whose
-        trial, with the same schedule, ends lowest (the least of them where the rate does not fall). Where it names
-        none, it is the reciprocal of the objective's largest curvature, halved until a trial at twice the rate does
+        The initial rate. If not given, short trials from the start find it, with the same schedule: the largest of the
+        update rule's rates whose trial ends within 5 % of the lowest (the least of them where the rate does not fall).
+        Where it names none, it is the reciprocal of the objective's largest curvature, halved until a trial at twice the rate does
         not end higher than without any update.
     """
 
@@ -143,7 +142,7 @@ class Stochastic:
             return mean if math.isfinite(mean) else math.inf
 
         if rates:
-            return self._lowest(functools.partial(end, n_steps=min(n_steps, total)), rates)
+            return self._best(functools.partial(end, n_steps=min(n_steps, total)), rates)
         trial_rng = np.random.default_rng(seed)
         rate = 1.0 / largest_curvature(objective, theta, next(iter(batches(trial_rng))), trial_rng)
         without = end(0.0)
@@ -156,23 +155,24 @@ class Stochastic:
         raise _too_large(rate)
 
     @staticmethod
-    def _lowest(end, rates):
-        """The rate whose trial ends lowest: the second one, those above it or the one below while they are better."""
-        first = min(1, len(rates) - 1)
-        best, lowest = rates[first], end(rates[first])
-        for others, gain in ((rates[first + 1 :], _GAIN_UP), (rates[:first], _GAIN_DOWN)):
-            if best == rates[first]:
-                for rate in others:
-                    value = end(rate)
-                    if not value < (lowest - gain * abs(lowest) if math.isfinite(lowest) else math.inf):
-                        break
-                    best, lowest = rate, value
+    def _best(end, rates):
+        """The largest rate whose trial ends about as low as the lowest: one of `rates`, or halfway to the next."""
+        ends = {rate: end(rate) for rate in rates}
         for _ in range(_MAX_TRIALS):
-            if math.isfinite(lowest):
-                return best
-            best = min(best, rates[0]) / 2.0
-            lowest = end(best)
-        raise _too_large(best)
+            if math.isfinite(min(ends.values())):
+                break
+            smaller = min(ends) / 2.0
+            ends[smaller] = end(smaller)
+        else:
+            raise _too_large(min(ends))
+        lowest = min(ends.values())
+        bound = lowest + _AS_GOOD * abs(lowest)
+        best = max(rate for rate in ends if ends[rate] <= bound)
+        if best < max(ends):
+            between = math.sqrt(best * min(rate for rate in ends if rate > best))
+            if end(between) <= bound:
+                return between
+        return best
 
     def _trial(self, objective, theta, batches, rng, rate, schedule, n_steps):
         """The values of some updates from theta, which is not changed."""
