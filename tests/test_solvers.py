@@ -203,7 +203,11 @@ def test_stochastic_reaches_the_minimum_of_a_quadratic(rule, dtype, quadratic, r
         ({0.08: -1.0, 0.02: -0.96, 0.32: -0.94}, 0.08, [0.16]),
         ({0.02: math.inf, 0.08: math.inf, 0.32: math.inf}, 0.01, [0.01]),
         ({0.01: math.inf, 0.02: math.inf, 0.08: math.inf, 0.32: math.inf}, 0.005, [0.01]),
-        (dict.fromkeys((0.32, 0.08, 0.02, 0.005, 0.0025), math.inf), 0.00125 * math.sqrt(2.0), [0.0025, 0.00125, 0.00125 * math.sqrt(2.0)]),
+        (
+            dict.fromkeys((0.32, 0.08, 0.02, 0.005, 0.0025), math.inf),
+            0.00125 * math.sqrt(2.0),
+            [0.0025, 0.00125, 0.00125 * math.sqrt(2.0)],
+        ),
     ],
 )
 def test_trials_choose_the_rate(ends, chosen, tried):

@@ -51,8 +51,8 @@ class Stochastic:
     learning_rate : float, optional
         The initial rate. If not given, short trials from the start find it, with the same schedule: the largest of the
         update rule's rates whose trial ends within 5 % of the lowest (the least of them where the rate does not fall).
-        Where it names none, it is the reciprocal of the objective's largest curvature, halved until a trial at twice the rate does
-        not end higher than without any update.
+        Where it names none, it is the reciprocal of the objective's largest curvature, halved until a trial at twice
+        the rate does not end higher than without any update.
     """
 
     update_rule: UpdateRule
