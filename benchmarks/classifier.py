@@ -64,14 +64,27 @@ CHOSEN = {
 def contractive(n_components=100, alpha=1.0, activation="sigmoid", epochs=30, visible="gaussian"):
     """Return the autoencoder of a class; alpha is half of ENERGY's lambda (0.2, 0.5 or 1 there)."""
     return ContractiveAutoencoder(
-        n_components, activation=activation, alpha=alpha, max_iter=epochs, visible=visible, tol=0
+        n_components,
+        activation=activation,
+        alpha=alpha,
+        visible=visible,
+        learning_rate_init=0.005,
+        max_iter=epochs,
+        tol=0,
     )
 
 
 def denoising(activation, n_components=100, epochs=30, **parameters):
     """Return a denoising autoencoder, which ENERGY takes where the activation has a kink, and for factors."""
     return DenoisingAutoencoder(
-        n_components, activation=activation, noise="masking", noise_level=0.3, max_iter=epochs, tol=0, **parameters
+        n_components,
+        activation=activation,
+        noise="masking",
+        noise_level=0.3,
+        learning_rate_init=0.005,
+        max_iter=epochs,
+        tol=0,
+        **parameters,
     )
 
 

@@ -2,14 +2,15 @@
 
     python benchmarks/compare.py BASE HEAD [--rounds 5] [--threads 1]
 
-Both are installed beside each other, without their dependencies, which are those of the running Python. Then each
-workload below runs on both in turn, in a process of its own, and the medians are compared. A workload has regressed
-if it takes more than 15 % *and* 50 ms longer; the exit status is then 1. The workloads use the public interface only,
-so that any two versions can be compared.
+Both are installed beside each other (pip needs the network for that), without their dependencies, which are those of
+the running Python. Then each workload below runs on both in turn, in a process of its own, and the medians are
+compared. A workload has regressed if it takes more than 15 % *and* 50 ms longer, or runs no more; the exit status is
+then 1. The workloads use the public interface only, so that any two versions can be compared.
 """
 
 import argparse
 import json
+import math
 import os
 import pathlib
 import statistics
@@ -101,7 +102,7 @@ def seconds(site, workload, n_threads):
     command = [sys.executable, "-c", RUNNER, json.dumps(workload)]
     run = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=site)
     if run.returncode:
-        print(run.stderr.strip().splitlines()[-1], file=sys.stderr)
+        print((run.stderr.strip() or f"ended by signal {-run.returncode}").splitlines()[-1], file=sys.stderr)
         return float("nan")
     return float(run.stdout)
 
@@ -119,15 +120,20 @@ def main():
         sites = [install(options.base, folder / "base"), install(options.head, folder / "head")]
         print("| workload | base s | head s | ratio |\n|---|---|---|---|")
         for name, workload in WORKLOADS.items():
-            runs = [[seconds(site, workload, options.threads) for site in sites] for _ in range(options.rounds)]
-            base, head = (statistics.median(times) for times in zip(*runs, strict=True))
+            times = {site: [] for site in sites}
+            for turn in range(options.rounds):
+                for site in sites[:: -1 if turn % 2 else 1]:
+                    times[site].append(seconds(site, workload, options.threads))
+            base, head = (statistics.median(times[site]) for site in sites)
             slower = head > (1.0 + SHARE) * base and head > base + SECONDS
+            broken = math.isnan(head) and not math.isnan(base)
+            regressed += [f"{name} (does not run)"] if broken else []
             regressed += [name] if slower else []
             print(
                 f"| {name} | {base:.3f} | {head:.3f} | {head / base:.2f}{' (slower)' if slower else ''} |", flush=True
             )
     if regressed:
-        sys.exit(f"slower by more than {SHARE:.0%} and {1000 * SECONDS:.0f} ms: {', '.join(regressed)}")
+        sys.exit(f"slower by more than {SHARE:.0%} and {1000 * SECONDS:.0f} ms, or broken: {', '.join(regressed)}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """Other libraries' training step of the same tied sigmoid autoencoder, for `speed.py`; absent where not installed."""
 
+import functools
 import importlib.util
 import math
 import time
 
+import numpy as np
 from sklearn.neural_network import BernoulliRBM, MLPRegressor
 
 HAS_TORCH = importlib.util.find_spec("torch") is not None
@@ -74,18 +76,20 @@ def torch_adam(X, k, alpha, rate, max_iter, batch_size=100, seed=0):
 
 
 def mlp_step(d, k, n, dtype, rule, rng):
-    """Return a function that does one step of scikit-learn's regressor, whose weights are not tied, from X to X."""
-    X = rng.random((n, d)).astype(dtype)
+    """Return a function that does ten steps of scikit-learn's regressor, whose weights are not tied, from X to X."""
+    X = rng.random((10 * n, d)).astype(dtype)
     options = {"hidden_layer_sizes": (k,), "activation": "logistic", "solver": rule, "batch_size": n, "alpha": 0.0}
     regressor = MLPRegressor(**options, learning_rate_init=1e-6, random_state=0)
-    return lambda: regressor.partial_fit(X, X)
+    steps = functools.partial(regressor.partial_fit, X, X)
+    steps.number = 10
+    return steps
 
 
 def rbm_step(d, k, n, dtype, rng):
     """Return a function that does one step of scikit-learn's Boltzmann machine."""
     X = (rng.random((n, d)) > 0.5).astype(dtype)
-    machine = BernoulliRBM(k, learning_rate=1e-6, random_state=0)
-    return lambda: machine.partial_fit(X)
+    machine = BernoulliRBM(k, learning_rate=1e-6, random_state=0).partial_fit(X)
+    return functools.partial(machine._fit, X, np.random.RandomState(0))  # without the checks of `partial_fit`
 
 
 def set_torch_threads(n_threads):

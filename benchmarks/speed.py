@@ -101,7 +101,7 @@ def paired_times(functions, seconds):
 
 
 def _time_of(function, n_calls):
-    """Seconds of one of so many calls in a row, after one that is not timed where they are many."""
+    """Seconds of a step, of so many calls in a row, after one that is not timed where they are many."""
     time.sleep(_REST)
     with getattr(function, "context", contextlib.nullcontext)():
         if n_calls > 1:
@@ -109,7 +109,7 @@ def _time_of(function, n_calls):
         start = time.perf_counter()
         for _ in range(n_calls):
             function()
-        return (time.perf_counter() - start) / n_calls
+        return (time.perf_counter() - start) / (n_calls * getattr(function, "number", 1))
 
 
 def ratios(times, to=0):

@@ -97,7 +97,7 @@ __all__ = [
     "zeros_like",
 ]
 
-#: Elements of a block that stays in the second-level cache.
+#: Elements of a block: small enough for a cache, large enough that calls cost nothing.
 BLOCK = 2**16
 
 # Beyond these softplus(u) is u, and exp(u) is about to overflow.

@@ -125,11 +125,13 @@ class Penalty(Immutable, ABC):
         batch : skae.objectives.Batch
             ``X`` (n, d), ``U`` and ``H`` (n, k), ``D`` = h'(U), ``W`` and ``V`` (k, d; the same array when
             tied), ``weight`` (the rows' weights, which sum to 1: shape (n, 1), or one number for all),
-            ``activation``, ``mean_code`` (k,), ``column_means(A)`` (the weighted mean over the rows).
+            ``activation``, ``mean_code`` (k,), ``column_means(A)`` and ``column_mean_squares(A)`` (weighted means over
+            the rows), ``weighted(v)`` (``v * weight``, for v of shape (k,)).
         grad : skae.objectives.Gradient
             ``U`` (n, k), ``W`` and ``V`` (k, d; the same array when tied): add to them the gradient of the
             weighted mean over the rows. What is added to ``U`` is propagated to W and b afterwards. Multiples of rows
-            are cheaper by ``grad.add_rows("W", scale, rows)``, which stands for ``grad.W += scale[:, None] * rows``.
+            are cheaper by ``grad.add_rows("W", scale, rows)``, which stands for ``grad.W += scale[:, None] * rows``;
+            as that may be done later, `scale` and `rows` must not be changed afterwards.
 
         Returns
         -------

@@ -505,7 +505,7 @@ def test_every_tied_autoencoder(name, method):
 def test_an_autoencoder_is_that_of_its_rows(name):
     """Each class's is what its own fit makes of the rows of the class, seeded alike."""
     X, y = digits()
-    estimator = clone(AUTOENCODERS[name]).set_params(random_state=3, learning_rate_init=0.01)
+    estimator = clone(AUTOENCODERS[name]).set_params(random_state=3)
     classifier = make("normalize", estimator=estimator, random_state=None).fit(X, y)
     for j, each in enumerate(classifier.estimators_):
         alone = clone(estimator).fit(X[y == j])
@@ -514,18 +514,6 @@ def test_an_autoencoder_is_that_of_its_rows(name):
         assert each.loss_ == alone.loss_
         assert_array_equal(each.loss_curve_, alone.loss_curve_)
         assert each.n_samples_seen_ == (y == j).sum()
-
-
-@pytest.mark.parametrize(
-    ("solver", "given", "used"), [("adam", "auto", 5e-3), ("adam", 0.02, 0.02), ("sgd", "auto", "auto")]
-)
-def test_one_learning_rate_for_all_classes(solver, given, used):
-    """Adam's automatic one would differ from class to class, and the energies with it."""
-    X, y = iris()
-    estimator = contractive(solver=solver, learning_rate_init=given)
-    classifier = make("normalize", estimator=estimator).fit(X, y)
-    assert [each.learning_rate_init for each in classifier.estimators_] == [used] * 3
-    assert estimator.learning_rate_init == given
 
 
 def test_random_state_is_passed_on():
@@ -1704,7 +1692,7 @@ def test_a_single_row_counts_once():
     """As two halves in its autoencoder: what a fit of two equal rows of half weight gives."""
     X, y = digits(80, 3)
     X, y = X[(y != 1) | (np.arange(80) == 1)], y[(y != 1) | (np.arange(80) == 1)]
-    estimator = contractive(random_state=3, learning_rate_init=0.01)
+    estimator = contractive(random_state=3)
     classifier = make("normalize", estimator=estimator, random_state=None).fit(X, y)
     alone = clone(estimator).fit(np.repeat(X[y == 1], 2, axis=0), sample_weight=[0.5, 0.5])
     assert_array_equal(classifier.estimators_[1].components_, alone.components_)

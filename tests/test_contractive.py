@@ -16,7 +16,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from scipy.special import expit, logit
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_digits
+from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -1198,12 +1198,3 @@ def test_wide_sparse_rows_are_not_densified_together():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 150e6  # 240 MB if all rows were dense
-
-
-@pytest.mark.parametrize("scale", [0.01, 1.0, 100.0])
-def test_automatic_rate_suits_the_scale(scale):
-    """The default ends about as low as the best of some fixed rates, whatever the scale of the data."""
-    X = scale * StandardScaler().fit_transform(load_breast_cancer().data)
-    autoencoder = ContractiveAutoencoder(50, tol=0.0, random_state=0)
-    fixed = [clone(autoencoder).set_params(learning_rate_init=rate).fit(X).loss_ for rate in (5e-3, 2e-2, 8e-2, 0.32)]
-    assert autoencoder.fit(X).loss_ < 1.4 * min(fixed) < max(fixed)

@@ -4,7 +4,10 @@ import concurrent.futures
 import contextlib
 import copy
 import dataclasses
+import os
 import pickle
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -689,3 +692,47 @@ def test_fits_in_threads_restore_the_number_of_threads(rng):
         assert blas_thread_counts() == before
     for seed, fitted in enumerate(fits):
         assert_array_equal(fitted.components_, make(random_state=seed, max_iter=30).fit(X).components_)
+
+
+OVERLAP = """
+import threading
+import threadpoolctl
+from skae.estimators._threads import blas_threads
+
+def counts():
+    return [each["num_threads"] for each in threadpoolctl.threadpool_info() if each["user_api"] == "blas"]
+
+threadpoolctl.threadpool_limits(2)
+inside, out, left, ended = (threading.Event() for _ in range(4))
+
+def small():
+    with blas_threads(0.0):
+        inside.set()
+        out.wait()
+    left.set()
+    ended.wait()
+
+thread = threading.Thread(target=small, daemon=True)
+before = counts()
+thread.start()
+inside.wait()
+assert set(counts()) == {1}, counts()
+with blas_threads(1e12):
+    assert set(counts()) == {1}, counts()
+    out.set()
+    left.wait()
+    assert max(counts()) == 2, counts()  # the small body has left, in a thread that lives on
+    with blas_threads(0.0):
+        assert set(counts()) == {1}, counts()
+    assert max(counts()) == 2, counts()
+assert counts() == before, (before, counts())
+ended.set()
+thread.join()
+"""
+
+
+def test_overlapping_and_nested_limits():
+    """Those of the bodies under way, whichever thread enters or leaves first, in a process without outer limits."""
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "2"}
+    run = subprocess.run([sys.executable, "-c", OVERLAP], capture_output=True, text=True, env=environment)
+    assert run.returncode == 0, run.stderr

@@ -180,7 +180,7 @@ def test_stochastic_reaches_the_minimum_of_a_quadratic(rule, dtype, quadratic, r
     """Each rule ends at the known minimum, the weighted mean row."""
     weight = rng.uniform(0.5, 2.0, 12).astype(dtype)
     batches = Blocks(rows.astype(dtype), weight)
-    rate = 0.1 if rule.learning_rates else None  # the rates that a rule tries suit autoencoders
+    rate = None if rule.learning_rate is None else 0.1  # a rule's own suits autoencoders
     solver = Stochastic(rule, max_iter=1000, tol=0.0, learning_rate=rate)
     result = solver.minimize(quadratic, np.zeros(4, dtype=dtype), batches, rng)
     assert result.theta.dtype == dtype
@@ -190,44 +190,6 @@ def test_stochastic_reaches_the_minimum_of_a_quadratic(rule, dtype, quadratic, r
     assert_allclose(result.theta, np.average(rows, axis=0, weights=weight), rtol=tolerance)
 
 
-@pytest.mark.parametrize(
-    ("ends", "chosen", "tried"),
-    [
-        ({0.005: 0.5}, 0.005, [0.01]),
-        ({0.005: 0.5, 0.02: 0.52}, 0.02, [0.04]),
-        ({0.005: 0.5, 0.02: 0.52, 0.04: 0.52}, 0.04, [0.04]),
-        ({0.02: 0.5, 0.08: 0.53}, 0.02, [0.04]),
-        ({0.08: 0.5}, 0.08, [0.16]),
-        ({0.08: 0.5, 0.16: 0.4}, 0.16, [0.16]),
-        ({}, 0.32, []),
-        ({0.08: -1.0, 0.02: -0.96, 0.32: -0.94}, 0.08, [0.16]),
-        ({0.02: math.inf, 0.08: math.inf, 0.32: math.inf}, 0.01, [0.01]),
-        ({0.01: math.inf, 0.02: math.inf, 0.08: math.inf, 0.32: math.inf}, 0.005, [0.01]),
-        (
-            dict.fromkeys((0.32, 0.08, 0.02, 0.005, 0.0025), math.inf),
-            0.00125 * math.sqrt(2.0),
-            [0.0025, 0.00125, 0.00125 * math.sqrt(2.0)],
-        ),
-    ],
-)
-def test_trials_choose_the_rate(ends, chosen, tried):
-    """The largest that ends within 5 % of the lowest, of those beside it too; smaller ones if all diverge."""
-    calls = []
-
-    def end(rate):
-        calls.append(rate)
-        return next((value for key, value in ends.items() if math.isclose(key, rate)), 1.0)
-
-    assert Stochastic._best(end, Adam().learning_rates) == pytest.approx(chosen)
-    assert calls == pytest.approx([*Adam().learning_rates, *tried])
-
-
-def test_a_rule_may_name_one_rate():
-    """It is taken, or halved while its trial diverges."""
-    assert Stochastic._best(lambda rate: 1.0, (0.1,)) == 0.1
-    assert Stochastic._best(lambda rate: math.inf if rate > 0.03 else 1.0, (0.1,)) == 0.025
-
-
 def test_no_rate_works(quadratic, rows, rng):
     """A loss that is infinite wherever it goes is refused, in words."""
 
@@ -235,39 +197,66 @@ def test_no_rate_works(quadratic, rows, rng):
         def value_and_grad(self, *args, **kwargs):
             return math.inf, super().value_and_grad(*args, **kwargs)[1]
 
-    for rule in RULES:
-        with pytest.raises(DivergenceError, match="diverges even at a learning rate"):
-            Stochastic(rule, max_iter=30).minimize(Infinite(EIGENVALUES), np.zeros(4), Blocks(rows), rng)
+    with pytest.raises(DivergenceError, match="diverges even at a learning rate"):
+        Stochastic(SGD(), max_iter=30).minimize(Infinite(EIGENVALUES), np.zeros(4), Blocks(rows), rng)
+    with pytest.raises(DivergenceError, match="the loss of epoch 1 is inf"):
+        Stochastic(Adam(), max_iter=30).minimize(Infinite(EIGENVALUES), np.zeros(4), Blocks(rows), rng)
 
 
 @every_rule
-def test_trials_leave_no_trace(rule, quadratic, rows):
-    """The start is not changed, and the fit is one at the rate that was found."""
+def test_the_search_for_a_rate_leaves_no_trace(rule, quadratic, rows):
+    """The start is not changed, and the fit is one at the rate that was found, with the same order of the rows."""
     start = np.zeros(4)
     solver = Stochastic(rule, max_iter=40, tol=0.0)
-    found = solver.minimize(quadratic, start, Blocks(rows), np.random.default_rng(3))
+    batches = Blocks(rows, edges=(4, 8), shuffle=True)
+    found = solver.minimize(quadratic, start, batches, np.random.default_rng(3))
     assert_array_equal(start, 0.0)
-    rate = float(found.state["learning_rate"])
-    given = dataclasses.replace(solver, learning_rate=rate).minimize(
-        quadratic, start, Blocks(rows), np.random.default_rng(3)
-    )
-    assert_array_equal(found.theta, given.theta)
-    again = solver.minimize(quadratic, start, Blocks(rows), np.random.default_rng(3))
-    assert_array_equal(found.theta, again.theta)
+    rate = float(found.state.get("learning_rate", rule.learning_rate or math.nan))
+    given = dataclasses.replace(solver, learning_rate=rate)
+    assert_array_equal(found.theta, given.minimize(quadratic, start, batches, np.random.default_rng(3)).theta)
+    assert_array_equal(found.theta, solver.minimize(quadratic, start, batches, np.random.default_rng(3)).theta)
 
 
-def test_trials_are_as_long_as_the_fit_at_most(quadratic, rows, rng, monkeypatch):
-    """7.5 % of the updates, from 20 to 150, and no more than the fit itself; a constant rate is not tried."""
-    lengths = []
-    monkeypatch.setattr(Stochastic, "_trial", lambda self, *args: lengths.append(args[-1]) or [1.0])
-    for max_iter in (5, 100, 1000, 10_000):
-        solver = Stochastic(Adam(), max_iter=max_iter, n_iter_no_change=2, tol=0.9)
-        solver.minimize(quadratic, np.zeros(4), Blocks(rows), rng)
-    assert sorted(set(lengths)) == [5, 20, 75, 150]
-    lengths.clear()
-    result = Stochastic(Adam(), max_iter=10, schedule="constant").minimize(quadratic, np.zeros(4), Blocks(rows), rng)
-    assert not lengths
-    assert result.state["learning_rate"] == 5e-3
+class Steps(UpdateRule):
+    """Moves nothing, and notes the rates."""
+
+    name = "steps"
+    learning_rate = 1.0
+
+    def __init__(self):
+        object.__setattr__(self, "rates", [])
+
+    def init(self, theta):
+        return {}
+
+    def update(self, theta, grad, state, learning_rate):
+        self.rates.append(learning_rate)
+
+
+@pytest.mark.parametrize(
+    ("max_iter", "n_iter", "reason"), [(100, 11, "converged"), (8, 8, "converged"), (6, 6, "max_iter")]
+)
+def test_a_plateau_starts_the_fall_of_the_rate(max_iter, n_iter, reason, quadratic, rows, rng):
+    """Where the loss does not fall for 5 epochs, the rate falls to almost zero over the next 5, or until `max_iter`."""
+    rule = Steps()
+    solver = Stochastic(rule, max_iter=max_iter, n_iter_no_change=5)
+    result = solver.minimize(quadratic, np.zeros(4), Blocks(rows, edges=(4, 8)), rng)
+    assert (result.n_iter, result.reason) == (n_iter, reason)
+    # Three updates an epoch; the first epoch is the best, and the next five are no better.
+    before, fall = np.split(np.array(rule.rates), [18])
+    assert_allclose(before, [SCHEDULES["linear"](step, 3 * max_iter) for step in range(18)])
+    if len(fall):
+        start = SCHEDULES["linear"](18, 3 * max_iter)
+        assert_allclose(fall, start * np.arange(len(fall), 0, -1) / len(fall))
+
+
+def test_a_plateau_at_a_constant_rate_ends_training(quadratic, rows, rng):
+    """There is nothing to settle."""
+    rule = Steps()
+    solver = Stochastic(rule, max_iter=100, n_iter_no_change=5, schedule="constant")
+    result = solver.minimize(quadratic, np.zeros(4), Blocks(rows), rng)
+    assert (result.n_iter, result.reason) == (6, "converged")
+    assert set(rule.rates) == {1.0}
 
 
 @every_rule

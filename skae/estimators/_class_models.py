@@ -1,5 +1,7 @@
 """The autoencoders of several classes: trained one by one, or all at once with shared factors."""
 
+import contextlib
+
 import numpy as np
 from scipy import sparse
 from sklearn.base import clone
@@ -82,7 +84,7 @@ def fit_each(template, X, labels, weight, names, train, n_jobs):
 def _fit_one(estimator, X, weight, name, train, several):
     """Fit one; return it and what is wrong with it. Where several are, each has one BLAS thread."""
     try:
-        with blas_threads(0.0 if several else np.inf):
+        with blas_threads(0.0) if several else contextlib.nullcontext():
             return estimator, estimator._fit(X, weight, train)
     except ValueError as error:
         error.args = (f"class {name}: {error}",)

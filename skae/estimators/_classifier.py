@@ -2,7 +2,6 @@
 
 import math
 from numbers import Integral, Real
-from types import MappingProxyType
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
@@ -49,8 +48,6 @@ from skae.objectives._classification import LOSSES
 # Hidden units of each autoencoder of the default.
 _N_UNITS = 100
 
-# Adam's learning rate for the autoencoders, where none was given.
-_PRETRAINING_RATE = 5e-3
 
 # What a call of `partial_fit` keeps of the information of those before: the autoencoders change under it.
 _MEMORY = 0.9
@@ -82,8 +79,7 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
     estimator : autoencoder, default=None
         Any autoencoder of skae with tied weights; a clone of it is trained for each class. None is
         ``ContractiveAutoencoder(100)`` (with `n_factors`, ``DenoisingAutoencoder(100)``). A grid search over its
-        parameters, such as ``estimator__alpha``, needs it given. Where its solver is adam and its learning rate
-        "auto", that is 0.005 for all classes.
+        parameters, such as ``estimator__alpha``, needs it given.
 
     method : {"finetune", "normalize", "energies"}, default="finetune"
         What is done when the autoencoders have been trained. "normalize" fits the constants C alone, to the conditional
@@ -263,9 +259,6 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "n_jobs": [Integral, None],
     }
-
-    # The autoencoders have been trained: the steps of fine-tuning are smaller than theirs.
-    _automatic_rates = MappingProxyType({"adam": 5e-4, "sgd": 1e-2})
 
     def __init__(
         self,
@@ -698,9 +691,6 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
                 "it comes before the classifier: make_pipeline(PCAWhitener(), ClassSpecificAEClassifier())"
             )
         template._validate_params()
-        if template.learning_rate_init == "auto" and template.solver == "adam":
-            # Autoencoders at rates of their own would have energies that cannot be compared.
-            template.set_params(learning_rate_init=_PRETRAINING_RATE)
         if self.random_state is not None or self.estimator is None:
             set_random_states(template, int(rng.integers(2**31)))
         self._check_template(template)
@@ -818,6 +808,10 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
                 "or noise_level, or train longer",
                 ConvergenceWarning,
             )
+
+    def _automatic_rate(self, schedule):
+        """The autoencoders have been trained: the steps of fine-tuning are smaller than theirs."""
+        return {"adam": 5e-4, "sgd": 1e-2}.get(self.solver)
 
     def _minimize(self, objective, theta, solver, X, labels, weight, rows, rng, watch=None, **options):
         """Return the parameters that the solver, or what watches it, ends with, and its result; set `loss_`."""

@@ -64,12 +64,10 @@ learning_rate : {"linear", "constant"}, default="linear"
     `partial_fit` uses a constant rate.
 
 learning_rate_init : float or "auto", default="auto"
-    Largest learning rate. "auto" finds it by short trials, of 7.5 % of the updates (from 20 to 150). For adam it is
-    the largest of 0.005, 0.02, 0.08 and 0.32, or halfway to the next of them, whose trial ends within 5 % of the
-    lowest; but 0.005 where `learning_rate` is "constant", and for zero-bias, saturating and sparse autoencoders, whose
-    units are worse for the larger rates. For sgd it is one over
-    the largest curvature of the objective at the start, halved until a trial at twice that does not end higher than
-    without any update.
+    Largest learning rate. "auto" for adam is 0.01 (0.005 where it is constant, and under a saturation penalty): larger
+    ones lower the loss faster, but codes and energies get worse. For sgd it is one over the largest curvature of the
+    objective at the start, halved until a trial of up to 100 updates at twice that does not end higher than without
+    any update.
 
 momentum : float, default=0.9
     Momentum of sgd, in [0, 1).
@@ -82,7 +80,8 @@ max_iter : int, default=200
 
 tol : float, default=1e-3
     Training ends when the loss has fallen by less than `tol`, relative to itself, over `n_iter_no_change`
-    epochs; 0 trains for `max_iter` epochs.
+    epochs; with the linear schedule after as many epochs more, in which the learning rate falls to zero. 0 trains for
+    `max_iter` epochs.
 
 n_iter_no_change : int, default=10
     See `tol`.

@@ -114,11 +114,6 @@ class SaturatingAutoencoder(BaseAutoencoder):
         "tied_weights": [StrOptions({"auto"}), "boolean"],
     }
 
-    @property
-    def _automatic_rates(self):
-        """Units that are pushed to where they are flat die at the larger rates that lower the loss faster."""
-        return {"adam": 5e-3} if self.alpha > 0.0 else {}
-
     def __init__(
         self,
         n_components=256,
@@ -182,6 +177,10 @@ class SaturatingAutoencoder(BaseAutoencoder):
 
     def _tied(self):
         return bool(self._activation().at_most_one if self.tied_weights == "auto" else self.tied_weights)
+
+    def _automatic_rate(self, schedule):
+        """Adam's own under the penalty: units that are pushed to where they are flat die at larger rates."""
+        return None if self.alpha > 0.0 else super()._automatic_rate(schedule)
 
     def _penalty(self):
         """The penalty at its full strength, or None where alpha is zero."""

@@ -82,11 +82,6 @@ class SparseAutoencoder(BaseAutoencoder):
         "target_activation": [Interval(Real, 0, 1, closed="left")],
     }
 
-    @property
-    def _automatic_rates(self):
-        """Larger rates lower the loss faster, but codes and energy are then worse."""
-        return {"adam": 5e-3} if self.alpha > 0.0 else {}
-
     def __init__(
         self,
         n_components=256,

@@ -10,8 +10,8 @@ from threadpoolctl import ThreadpoolController
 _WORTH_THREADS = 1.5e7
 
 _lock = threading.Lock()
-_running = 0
-_originals = []
+_active = []
+_found = []
 
 
 @functools.cache
@@ -31,27 +31,34 @@ def blas_threads(multiplications):
     Where they are not, scipy's own BLAS, if it has one, is limited to a thread: L-BFGS goes back and forth between the
     two, whose pools of threads would get in each other's way.
 
-    The limits are the process's, not the thread's: the last body to leave restores what the first has found.
+    The limits are the process's, not the thread's: they are those that the bodies under way need together, and what
+    the first has found once the last has left, whichever thread that is in.
 
     Parameters
     ----------
     multiplications : float
         Of a typical product.
     """
-    global _running, _originals
-    libraries = _controller().select(user_api="blas").lib_controllers
     with _lock:
-        if _running == 0:
-            _originals = [(library, library.num_threads) for library in libraries]
-        _running += 1
-        for library in libraries:
-            if multiplications < _WORTH_THREADS or "scipy.libs" in library.filepath:
-                library.set_num_threads(1)
+        if not _active:
+            _found[:] = [(each, each.num_threads) for each in _controller().select(user_api="blas").lib_controllers]
+        _active.append(multiplications)
+        _limit()
     try:
         yield
     finally:
         with _lock:
-            _running -= 1
-            if _running == 0:
-                for library, n_threads in _originals:
-                    library.set_num_threads(n_threads)
+            _active.remove(multiplications)
+            _limit()
+
+
+def _limit():
+    """Set the limits for the bodies under way."""
+    small = any(multiplications < _WORTH_THREADS for multiplications in _active)
+    for library, n_threads in _found:
+        scipys = bool(_active) and "scipy.libs" in library.filepath
+        # threadpoolctl heeds one thread only, from its first call to its end, unless that is taken back.
+        release = getattr(library, "clear_controlling_thread", lambda force: None)
+        release(force=True)
+        library.set_num_threads(1 if small or scipys else n_threads)
+        release(force=True)

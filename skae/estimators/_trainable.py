@@ -1,8 +1,6 @@
 """The parameters of training that all estimators share, and what they stand for."""
 
 from numbers import Integral, Real
-from types import MappingProxyType
-from typing import ClassVar
 
 from skae._sklearn_compat import Interval, StrOptions
 from skae.estimators._training import Printer, ValidationMonitor
@@ -31,9 +29,6 @@ class Trainable:
         "random_state": ["random_state"],
     }
 
-    #: What ``learning_rate_init="auto"`` is for a solver, where that is not the update rule's own affair.
-    _automatic_rates: ClassVar = MappingProxyType({})
-
     def _batch_size(self):
         """Largest number of rows in a batch."""
         return _AUTO_BATCH_SIZE if self.batch_size == "auto" else self.batch_size
@@ -52,9 +47,14 @@ class Trainable:
             if self.solver == "sgd"
             else UPDATE_RULES[self.solver]()
         )
+        schedule = schedule or self.learning_rate
         automatic = self.learning_rate_init == "auto"
-        rate = self._automatic_rates.get(self.solver) if automatic else float(self.learning_rate_init)
-        return Stochastic(rule, schedule=schedule or self.learning_rate, learning_rate=rate, **options)
+        rate = self._automatic_rate(schedule) if automatic else float(self.learning_rate_init)
+        return Stochastic(rule, schedule=schedule, learning_rate=rate, **options)
+
+    def _automatic_rate(self, schedule):
+        """What ``learning_rate_init="auto"`` is, or None where it is the update rule's own affair."""
+        return 1e-2 if (self.solver, schedule) == ("adam", "linear") else None
 
     def _watch(self, objective, validation, rng):
         """What follows the validation loss, or None."""

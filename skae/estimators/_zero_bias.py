@@ -1,8 +1,6 @@
 """ZeroBiasAutoencoder."""
 
 from numbers import Real
-from types import MappingProxyType
-from typing import ClassVar
 
 import numpy as np
 
@@ -100,9 +98,6 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
         "threshold": [Interval(Real, 0, None, closed="left")],
         "visible": [StrOptions({"gaussian"})],
     }
-
-    #: Larger rates lower the loss faster, but the energy then tells novelty less well.
-    _automatic_rates: ClassVar = MappingProxyType({"adam": 5e-3})
 
     def __init__(
         self,

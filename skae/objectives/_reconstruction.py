@@ -86,7 +86,7 @@ class Gradient:
         self.U, self.W, self.V = U, W, V
 
     def add_rows(self, name, scale, rows):
-        """Add scale[:, None] * rows to W or V, by name; `scale` (k,) may be one number."""
+        """Add scale[:, None] * rows to W or V, by name, now or later; `scale` (k,) may be one number."""
         ops.add_scaled_rows(getattr(self, name), scale, rows)
 
 

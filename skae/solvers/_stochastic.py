@@ -1,7 +1,6 @@
 """The one epoch loop of the stochastic solvers, and their learning-rate schedules."""
 
 import dataclasses
-import functools
 import itertools
 import math
 from types import MappingProxyType
@@ -11,10 +10,8 @@ import numpy as np
 from skae.solvers._progress import DivergenceError, Epoch, Plateau, Result, check_finite, total_weight
 from skae.solvers._update_rules import UpdateRule
 
-# A learning rate that nobody gave is tried for so many updates: a share of those of the fit, between two bounds.
-_TRIAL_SHARE, _FEWEST_STEPS, _MOST_STEPS = 0.075, 20, 150
-# Rates whose trials end so close to the lowest are as good; the largest is taken, as short trials favour small ones.
-_AS_GOOD = 0.05
+# A learning rate that nobody gave is tried for so many updates, and halved at most so many times.
+_TRIAL_STEPS = 100
 _MAX_TRIALS = 40
 
 
@@ -26,6 +23,11 @@ def _linear(step, n_steps):
     """Rise over the first 5 % of the steps, then fall linearly to (almost) zero."""
     warm_up = 0.05 * n_steps
     return min((step + 1) / warm_up if warm_up > 1 else 1.0, (n_steps - step) / max(n_steps - warm_up, 1.0), 1.0)
+
+
+def _falling(factor, start, stop):
+    """From one step to another, a fall from some factor to (almost) zero."""
+    return lambda step, n_steps: factor * (stop - step) / (stop - start)
 
 
 #: Factors on the initial learning rate, by name: functions of the step and of all steps that `max_iter` allows.
@@ -45,14 +47,14 @@ class Stochastic:
     tol : float, default=1e-3
         See `n_iter_no_change`; 0 never stops early.
     n_iter_no_change : int, default=10
-        Stop when the loss has fallen by less than `tol`, relative to itself, over so many epochs.
+        When the loss has fallen by less than `tol`, relative to itself, over so many epochs, stop: at once where the
+        rate is constant, else after as many epochs in which it falls to zero.
     schedule : {"constant", "linear"}, default="linear"
         Key of `SCHEDULES`.
     learning_rate : float, optional
-        The initial rate. If not given, short trials from the start find it, with the same schedule: the largest of the
-        update rule's rates whose trial ends within 5 % of the lowest (the least of them where the rate does not fall).
-        Where it names none, it is the reciprocal of the objective's largest curvature, halved until a trial at twice
-        the rate does not end higher than without any update.
+        The initial rate. If not given, the update rule's own or, where it has none, the reciprocal of the
+        objective's largest curvature at the start, halved until a trial of up to 100 updates at twice the rate does
+        not end higher than without any update.
     """
 
     update_rule: UpdateRule
@@ -73,7 +75,7 @@ class Stochastic:
         theta, grad = theta.copy(), np.empty_like(theta)
         state = self._continued(theta, state)
         plateau, factor, n_steps = Plateau(self.tol, self.n_iter_no_change), SCHEDULES[self.schedule], 0
-        curve, reason = [], None
+        total, last, converged, curve, reason = self.max_iter * len(batches), self.max_iter, False, [], None
         # Overflow on the way to divergence is reported by check_finite, in words.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             rate = self._rate(objective, theta, batches, rng, state)
@@ -84,7 +86,7 @@ class Stochastic:
             while reason is None:
                 values, weights = [], []
                 for batch in batches(rng):
-                    step_rate = float(rate * factor(n_steps, self.max_iter * len(batches)))
+                    step_rate = float(rate * factor(n_steps, total))
                     values.append(self._step(objective, theta, grad, state, batches, batch, step_rate))
                     weights.append(total_weight(batch[0], batch[2]))
                     check_finite(values[-1], f"of epoch {len(curve) + 1}", advice=advice)
@@ -93,11 +95,17 @@ class Stochastic:
                 check_finite(curve[-1], f"of epoch {len(curve)}", theta, advice)
                 if on_epoch is not None and on_epoch(Epoch(len(curve), curve[-1], theta)):
                     reason = "stopped"
-                elif plateau.reached(curve[-1]):
-                    reason = "converged"
-                elif len(curve) == self.max_iter:
-                    reason = "max_iter"
+                elif len(curve) == last:
+                    reason = "converged" if converged else "max_iter"
+                elif not converged and plateau.reached(curve[-1]):
+                    converged, last = True, self._last_epoch(len(curve))
+                    factor = _falling(factor(n_steps, total), n_steps, last * len(batches))
+                    reason = "converged" if last == len(curve) else None
         return Result(theta, len(curve), np.array(curve), reason, state)
+
+    def _last_epoch(self, n_epochs):
+        """The epoch that ends a fit whose loss no longer falls after so many: noise of the rate is to settle first."""
+        return n_epochs if self.schedule == "constant" else min(n_epochs + self.n_iter_no_change, self.max_iter)
 
     def _step(self, objective, theta, grad, state, batches, batch, rate):
         """Update theta and state in place by one batch; return the value before."""
@@ -119,80 +127,50 @@ class Stochastic:
         return {name: array.copy() for name, array in state.items()}
 
     def _rate(self, objective, theta, batches, rng, state):
-        """The learning rate that was given, the one carried, or the one that trials find."""
+        """The learning rate that was given, the update rule's own, the one carried, or the largest that works."""
         carried = state.pop("learning_rate", None)
-        if self.learning_rate is not None:
-            return float(self.learning_rate)
+        for rate in (self.learning_rate, self.update_rule.learning_rate):
+            if rate is not None:
+                return float(rate)
         rate = self._automatic_rate(objective, theta, batches, rng) if carried is None else float(carried)
         state["learning_rate"] = np.array(rate)
         return rate
 
     def _automatic_rate(self, objective, theta, batches, rng):
-        """The learning rate that trials find; each sees the same batches."""
-        rates, total = self.update_rule.learning_rates, self.max_iter * len(batches)
-        if rates and self.schedule == "constant":
-            return rates[0]
-        n_steps = min(max(int(_TRIAL_SHARE * total), _FEWEST_STEPS), _MOST_STEPS)
-        seed = int(rng.integers(2**63))
+        """The largest learning rate that works, of 1 / curvature at the start and its halves.
 
-        def end(rate, schedule=SCHEDULES[self.schedule], n_steps=n_steps):
-            """The mean of the last tenth of a trial's values, infinity where one is not finite."""
-            values = self._trial(objective, theta, batches, np.random.default_rng(seed), rate, schedule, n_steps)
-            mean = float(np.mean(values[-max(len(values) // 10, 1) :]))
-            return mean if math.isfinite(mean) else math.inf
+        Training may become more curved on its way, so a trial at twice the rate must not end higher than one without
+        any update, over the same batches.
+        """
+        (trial_rng,) = rng.spawn(1)
+        seed = int(trial_rng.integers(2**63))
+        n_steps = min(_TRIAL_STEPS, max(self.max_iter * len(batches), _TRIAL_STEPS // 5))
 
-        if rates:
-            return self._best(functools.partial(end, n_steps=min(n_steps, total)), rates)
-        trial_rng = np.random.default_rng(seed)
+        def end(rate):
+            return np.mean(self._trial(objective, theta, batches, np.random.default_rng(seed), rate, n_steps))
+
         rate = 1.0 / largest_curvature(objective, theta, next(iter(batches(trial_rng))), trial_rng)
         without = end(0.0)
-        # Tried at twice the rate, as training may become more curved on its way.
         for _ in range(_MAX_TRIALS):
-            last = end(2.0 * rate, _constant)
+            last = end(2.0 * rate)
             if math.isfinite(last) and last <= without:
                 return rate
             rate /= 2.0
-        raise _too_large(rate)
+        raise DivergenceError(
+            f"training diverges even at a learning rate of {rate:.3g}; bring the features to a common scale near 1 "
+            "(StandardScaler, PCAWhitener)"
+        )
 
-    @staticmethod
-    def _best(end, rates):
-        """The largest rate whose trial ends about as low as the lowest: one of `rates`, or halfway to the next."""
-        ends = {rate: end(rate) for rate in rates}
-        for _ in range(_MAX_TRIALS):
-            if math.isfinite(min(ends.values())):
-                break
-            smaller = min(ends) / 2.0
-            ends[smaller] = end(smaller)
-        else:
-            raise _too_large(min(ends))
-        lowest = min(ends.values())
-        bound = lowest + _AS_GOOD * abs(lowest)
-        best = max(rate for rate in ends if ends[rate] <= bound)
-        if best < max(ends):
-            between = math.sqrt(best * min(rate for rate in ends if rate > best))
-            if end(between) <= bound:
-                return between
-        return best
-
-    def _trial(self, objective, theta, batches, rng, rate, schedule, n_steps):
-        """The values of some updates from theta, which is not changed."""
+    def _trial(self, objective, theta, batches, rng, rate, n_steps):
+        """The last tenth of the values of some updates from theta, which is not changed."""
         theta, grad, state = theta.copy(), np.empty_like(theta), self.update_rule.init(theta)
         values = []
         while len(values) < n_steps:
             for batch in itertools.islice(batches(rng), n_steps - len(values)):
-                step_rate = float(rate * schedule(len(values), n_steps))
-                values.append(self._step(objective, theta, grad, state, batches, batch, step_rate))
+                values.append(self._step(objective, theta, grad, state, batches, batch, rate))
                 if not math.isfinite(values[-1]):
-                    return values
-        return values
-
-
-def _too_large(rate):
-    """What to raise where no rate works."""
-    return DivergenceError(
-        f"training diverges even at a learning rate of {rate:.3g}; bring the features to a common scale near 1 "
-        "(StandardScaler, PCAWhitener)"
-    )
+                    return values[-1:]
+        return values[-n_steps // 10 :]
 
 
 def largest_curvature(objective, theta, batch, rng, n_iter=10):

@@ -27,12 +27,12 @@ class UpdateRule(ABC):
     ----------
     name : str
         Name under which `UPDATE_RULES` files it.
-    learning_rates : tuple of float
-        Rates to try, in increasing order; none where they depend on the objective's curvature.
+    learning_rate : float or None
+        The rate that suits it; None where that depends on the objective's curvature.
     """
 
     name: ClassVar[str]
-    learning_rates: ClassVar[tuple[float, ...]] = ()
+    learning_rate: ClassVar[float | None]
 
     @abstractmethod
     def init(self, theta):
@@ -58,6 +58,7 @@ class SGD(UpdateRule):
     momentum: float = 0.9
     nesterov: bool = True
     name: ClassVar[str] = "sgd"
+    learning_rate: ClassVar[float | None] = None
 
     def init(self, theta):
         """Return a velocity of zero."""
@@ -100,7 +101,7 @@ class Adam(UpdateRule):
     beta_2: float = 0.999
     epsilon: float = 1e-4
     name: ClassVar[str] = "adam"
-    learning_rates: ClassVar[tuple[float, ...]] = (5e-3, 2e-2, 8e-2, 0.32)
+    learning_rate: ClassVar[float | None] = 5e-3
 
     def init(self, theta):
         """Return sums of zero: decaying ones of the gradients and of their squares, of which the means are shares."""
