@@ -88,7 +88,8 @@ def mlp_step(d, k, n, dtype, rule, rng):
 def rbm_step(d, k, n, dtype, rng):
     """Return a function that does one step of scikit-learn's Boltzmann machine."""
     X = (rng.random((n, d)) > 0.5).astype(dtype)
-    machine = BernoulliRBM(k, learning_rate=1e-6, random_state=0).partial_fit(X)
+    machine = BernoulliRBM(k, learning_rate=1e-6, random_state=0)
+    machine.partial_fit(X)
     return functools.partial(machine._fit, X, np.random.RandomState(0))  # without the checks of `partial_fit`
 
 

@@ -522,7 +522,7 @@ def main():
     options = parser.parse_args()
     blas = [info for info in threadpool_info() if info["user_api"] == "blas"]
     options.threads = options.threads or sorted({1, max(info["num_threads"] for info in blas)})
-    options.sizes, options.seconds = SIZES, 3.0
+    options.sizes, options.seconds = SIZES, 2.4
     if options.quick:
         options.sizes, options.dtype, options.threads, options.seconds = QUICK_SIZES, ["float32"], [1], 2.0
         options.only = [name for name in options.only if name in ("steps", "predictions")]
