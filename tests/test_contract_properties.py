@@ -17,7 +17,7 @@ from skae.solvers import DivergenceError
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 ELEMENTWISE = [name for name, cls in ACTIVATIONS.items() if hasattr(cls, "derivative")]
-CONTINUOUS = [name for name, cls in ACTIVATIONS.items() if cls.continuous]
+CONTINUOUS = [name for name, cls in ACTIVATIONS.items() if cls().continuous]
 PER_FEATURE = ["reconstruct", "vector_field"]
 PER_SAMPLE = ["score_samples", "reconstruction_error"]
 

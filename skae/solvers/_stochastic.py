@@ -145,15 +145,19 @@ class Stochastic:
         (trial_rng,) = rng.spawn(1)
         seed = int(trial_rng.integers(2**63))
         n_steps = min(_TRIAL_STEPS, max(self.max_iter * len(batches), _TRIAL_STEPS // 5))
+        last = range(n_steps - n_steps // 10, n_steps)
 
-        def end(rate):
-            return np.mean(self._trial(objective, theta, batches, np.random.default_rng(seed), rate, n_steps))
+        def drawn():
+            """The batches of a trial, with their numbers."""
+            draw = np.random.default_rng(seed)
+            epochs = itertools.chain.from_iterable(batches(draw) for _ in itertools.count())
+            return enumerate(itertools.islice(epochs, n_steps))
 
         rate = 1.0 / largest_curvature(objective, theta, next(iter(batches(trial_rng))), trial_rng)
-        without = end(0.0)
+        without = np.mean([objective.value_and_grad(theta, *batch)[0] for i, batch in drawn() if i in last])
         for _ in range(_MAX_TRIALS):
-            last = end(2.0 * rate)
-            if math.isfinite(last) and last <= without:
+            end = np.mean(self._trial(objective, theta, batches, drawn(), 2.0 * rate)[-len(last) :])
+            if math.isfinite(end) and end <= without:
                 return rate
             rate /= 2.0
         raise DivergenceError(
@@ -161,16 +165,15 @@ class Stochastic:
             "(StandardScaler, PCAWhitener)"
         )
 
-    def _trial(self, objective, theta, batches, rng, rate, n_steps):
-        """The last tenth of the values of some updates from theta, which is not changed."""
+    def _trial(self, objective, theta, batches, drawn, rate):
+        """The values of updates from theta, which is not changed; infinity where one is not finite."""
         theta, grad, state = theta.copy(), np.empty_like(theta), self.update_rule.init(theta)
         values = []
-        while len(values) < n_steps:
-            for batch in itertools.islice(batches(rng), n_steps - len(values)):
-                values.append(self._step(objective, theta, grad, state, batches, batch, rate))
-                if not math.isfinite(values[-1]):
-                    return values[-1:]
-        return values[-n_steps // 10 :]
+        for _, batch in drawn:
+            values.append(self._step(objective, theta, grad, state, batches, batch, rate))
+            if not math.isfinite(values[-1]):
+                return [math.inf]
+        return values
 
 
 def largest_curvature(objective, theta, batch, rng, n_iter=10):
