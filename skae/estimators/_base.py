@@ -33,6 +33,7 @@ from skae.estimators._prediction import DTYPES, AutoencoderPrediction
 from skae.estimators._threads import blas_threads
 from skae.estimators._trainable import Trainable
 from skae.estimators._training import (
+    active_share,
     convergence_problem,
     final_loss,
     seed_of,
@@ -189,7 +190,8 @@ class BaseAutoencoder(CallbackSupportMixin, Trainable, AutoencoderPrediction, Ba
             if watch is not None:
                 watch.consider(theta)
             max_iter = brief if stage < n_stages else self.max_iter - brief * (n_stages - 1)
-            on_epoch = self._on_epoch(watch, f" stage {stage} of {n_stages}," if n_stages > 1 else "")
+            active = active_share(objective, train, theta.dtype) if self.verbose else None
+            on_epoch = self._on_epoch(watch, f" stage {stage} of {n_stages}," if n_stages > 1 else "", active)
             if tasks is not None:
                 on_epoch = self._telling(tasks, objective, on_epoch, n_epochs)
             results.append(self._solver(max_iter).minimize(objective, theta, train, rng, on_epoch=on_epoch))
