@@ -5,7 +5,20 @@ from sklearn.utils._param_validation import HasMethods, Interval, InvalidParamet
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import _check_feature_names_in, _check_sample_weight, validate_data
 
+try:  # from scikit-learn 1.9 on
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:
+
+    class CallbackSupportMixin:
+        """Without callbacks."""
+
+    def with_callbacks(method):
+        """Return the method itself."""
+        return method
+
+
 __all__ = [
+    "CallbackSupportMixin",
     "HasMethods",
     "Interval",
     "InvalidParameterError",
@@ -17,6 +30,7 @@ __all__ = [
     "_fit_context",
     "set_random_states",
     "validate_data",
+    "with_callbacks",
 ]
 
 

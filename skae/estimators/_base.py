@@ -10,10 +10,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.metaestimators import available_if
 
 from skae._sklearn_compat import (
+    CallbackSupportMixin,
     Interval,
     StrOptions,
     _fit_context,
     validate_data,
+    with_callbacks,
 )
 from skae.activations import Activation
 from skae.estimators._batches import (
@@ -26,10 +28,12 @@ from skae.estimators._batches import (
     moments,
     value_range,
 )
+from skae.estimators._callbacks import tasks_of
 from skae.estimators._prediction import DTYPES, AutoencoderPrediction
 from skae.estimators._threads import blas_threads
 from skae.estimators._trainable import Trainable
 from skae.estimators._training import (
+    active_share,
     convergence_problem,
     final_loss,
     seed_of,
@@ -51,7 +55,7 @@ def _can_continue(estimator):
     return estimator.solver != "lbfgs"
 
 
-class BaseAutoencoder(Trainable, AutoencoderPrediction, BaseEstimator):
+class BaseAutoencoder(CallbackSupportMixin, Trainable, AutoencoderPrediction, BaseEstimator):
     """Base class of the autoencoders; see `skae.objectives.Reconstruction` for the model and its letters.
 
     A subclass has an ``__init__`` with its parameters, and says what differs by overriding `_hidden_bias`,
@@ -114,6 +118,7 @@ class BaseAutoencoder(Trainable, AutoencoderPrediction, BaseEstimator):
     # -- fitting
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @with_callbacks
     def fit(self, X, y=None, sample_weight=None):
         """Fit the autoencoder.
 
@@ -123,7 +128,7 @@ class BaseAutoencoder(Trainable, AutoencoderPrediction, BaseEstimator):
             Training data, at least two rows. float32 and float64 keep their type; sparse rows are densified
             a batch at a time.
         y : Ignored
-            Present for API consistency.
+            Present for API consistency; passed on to callbacks.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights; a zero weight is an absent row.
 
@@ -137,12 +142,13 @@ class BaseAutoencoder(Trainable, AutoencoderPrediction, BaseEstimator):
         ValueError
             If X or the parameters are not usable, or training diverges; the estimator is then as before.
         """
+        tasks = tasks_of(self)
         with unchanged_on_error(self):
-            for problem in self._fit(X, sample_weight):
+            for problem in self._fit(X, sample_weight, y, tasks=tasks):
                 warn(*problem)
         return self
 
-    def _fit(self, X, sample_weight, train=True):
+    def _fit(self, X, sample_weight, y=None, train=True, tasks=None):
         """Fit, or only start where `train` is false; return what is wrong with the fit, each as arguments of `warn`."""
         X, sample_weight, rows = self._validate_training(X, sample_weight, reset=True, ensure_min_samples=2)
         objectives = [self._objective(X.shape[1], penalty) for penalty in self._penalties()]
@@ -153,10 +159,12 @@ class BaseAutoencoder(Trainable, AutoencoderPrediction, BaseEstimator):
         batches, validation = self._split(X, sample_weight, rows, rng)
         theta = self._start(objectives[-1], batches, X.dtype, rng, continued=self.warm_start)
         results = []
+        if tasks is not None:
+            tasks.begin(X, y, sample_weight)
         with blas_threads(batches.rows_per_batch * X.shape[1] * self.n_components):
             if train:
-                theta, results = self._minimize(objectives, theta, batches, validation, rng)
-        self._set_parameters(objectives[-1], theta)
+                theta, results = self._minimize(objectives, theta, batches, validation, rng, tasks)
+        vars(self).update(self._fitted_parameters(objectives[-1], theta))
         self.loss_ = self._unit**2 * final_loss(objectives[-1], theta, batches, rng)
         problem = self._diagnose(objectives[-1], theta, batches, rng)
         problems = [] if problem is None else [problem]
@@ -165,26 +173,34 @@ class BaseAutoencoder(Trainable, AutoencoderPrediction, BaseEstimator):
         if not train:
             self.n_iter_, self.loss_curve_, self.validation_loss_curve_ = 0, np.empty(0), None
             return problems
+        if tasks is not None:
+            tasks.end()
         text = convergence_problem(self, results[-1], continued=self.warm_start or len(results) > 1)
         return problems if text is None else [*problems, (text, ConvergenceWarning)]
 
-    def _minimize(self, objectives, theta, train, validation, rng):
+    def _minimize(self, objectives, theta, train, validation, rng, tasks=None):
         """Minimise one objective after the other and set the curves; return the parameters and the solver's results.
 
         The last stage has half of `max_iter`, the others share the rest.
         """
-        results, validated, n_stages = [], [], len(objectives)
+        results, validated, n_stages, n_epochs = [], [], len(objectives), 0
         brief = max(self.max_iter // (2 * n_stages - 2), 1) if n_stages > 1 else 0
         for stage, objective in enumerate(objectives, 1):
             watch = self._watch(objective, validation, rng)
             if watch is not None:
                 watch.consider(theta)
             max_iter = brief if stage < n_stages else self.max_iter - brief * (n_stages - 1)
-            on_epoch = self._on_epoch(watch, f" stage {stage} of {n_stages}," if n_stages > 1 else "")
+            active = active_share(objective, train, theta.dtype) if self.verbose else None
+            on_epoch = self._on_epoch(watch, f" stage {stage} of {n_stages}," if n_stages > 1 else "", active)
+            if tasks is not None:
+                on_epoch = self._telling(tasks, objective, on_epoch, n_epochs)
             results.append(self._solver(max_iter).minimize(objective, theta, train, rng, on_epoch=on_epoch))
             theta = results[-1].theta if watch is None else watch.best_theta
             validated += [] if watch is None else watch.curve
-        self.n_iter_ = sum(result.n_iter for result in results)
+            n_epochs += results[-1].n_iter
+            if tasks is not None and tasks.stopped:
+                break
+        self.n_iter_ = n_epochs
         self.loss_curve_ = self._unit**2 * np.concatenate([result.loss_curve for result in results])
         self.validation_loss_curve_ = None if validation is None else self._unit**2 * np.array(validated)
         return theta, results
@@ -234,7 +250,7 @@ class BaseAutoencoder(Trainable, AutoencoderPrediction, BaseEstimator):
                 result = self._solver(max_iter=1, schedule="constant").minimize(
                     objective, theta, batches, rng, state=getattr(self, "_optimizer_state", None)
                 )
-            self._set_parameters(objective, result.theta)
+            vars(self).update(self._fitted_parameters(objective, result.theta))
             self.n_iter_ = 1 if first else self.n_iter_ + 1
             curve = self._unit**2 * result.loss_curve
             self.loss_curve_ = curve if first else np.append(self.loss_curve_, curve)
@@ -348,14 +364,30 @@ class BaseAutoencoder(Trainable, AutoencoderPrediction, BaseEstimator):
         objective.project(theta)
         return theta
 
-    def _set_parameters(self, objective, theta):
-        """Set the fitted parameters, as arrays of their own."""
+    def _fitted_parameters(self, objective, theta):
+        """The fitted parameters by the names of their attributes, as arrays of their own."""
         blocks = {name: view.copy() for name, view in objective.layout.views(theta).items()}
-        self.components_ = blocks["W"]
-        self._untied_decoder = blocks.get("V")
-        if "b" in blocks:
-            self.intercept_hidden_ = blocks["b"]
-        self.intercept_visible_ = blocks["c"] * self._unit
+        hidden = {"intercept_hidden_": blocks["b"]} if "b" in blocks else {}
+        return {
+            "components_": blocks["W"],
+            "_untied_decoder": blocks.get("V"),
+            **hidden,
+            "intercept_visible_": blocks["c"] * self._unit,
+        }
+
+    def _telling(self, tasks, objective, on_epoch, n_before):
+        """What is called after each epoch, and tells callbacks of it; so many epochs were in stages before."""
+
+        def and_tell(epoch):
+            stop, number = on_epoch(epoch), n_before + epoch.number
+
+            def attributes():
+                loss = self._unit**2 * epoch.loss
+                return {**self._fitted_parameters(objective, epoch.theta), "n_iter_": number, "loss_": loss}
+
+            return tasks.end_epoch(number, attributes) or stop
+
+        return and_tell
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -85,7 +85,7 @@ def _fit_one(estimator, X, weight, name, train, several):
     """Fit one; return it and what is wrong with it. Where several are, each has one BLAS thread."""
     try:
         with blas_threads(0.0) if several else contextlib.nullcontext():
-            return estimator, estimator._fit(X, weight, train)
+            return estimator, estimator._fit(X, weight, train=train)
     except ValueError as error:
         error.args = (f"class {name}: {error}",)
         raise

@@ -100,7 +100,7 @@ warm_start : bool, default=False
     Whether `fit` starts from the fitted parameters, if there are any.
 
 verbose : int, default=0
-    Whether to print a line an epoch.
+    Whether to print a line an epoch: loss, loss on held-out rows, share of active codes, seconds.
 
 random_state : int, RandomState instance or None, default=None
     Seed of initialisation, split, order of the rows and corruption; pass an int for reproducible results. None draws a

@@ -10,8 +10,17 @@ from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from skae._sklearn_compat import HasMethods, Interval, _fit_context, set_random_states, validate_data
+from skae._sklearn_compat import (
+    CallbackSupportMixin,
+    HasMethods,
+    Interval,
+    _fit_context,
+    set_random_states,
+    validate_data,
+    with_callbacks,
+)
 from skae.estimators._batches import moments, row_blocks
+from skae.estimators._callbacks import fit_task
 from skae.estimators._mixture import MixtureAutoencoder, cluster, sample_rows
 from skae.estimators._path_integral import mean_field
 from skae.estimators._prediction import DTYPES, AutoencoderPrediction
@@ -36,7 +45,7 @@ def _explains(detector):
     return last is None or isinstance(last, AutoencoderPrediction)
 
 
-class EnergyOutlierDetector(OutlierMixin, BaseEstimator):
+class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
     """Tell outliers and novelties by their energy.
 
     A sample is an outlier where the energy score of a model of the training data is below `offset_`.
@@ -124,6 +133,7 @@ class EnergyOutlierDetector(OutlierMixin, BaseEstimator):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=False)
+    @with_callbacks
     def fit(self, X, y=None):
         """Train the model and set the offset.
 
@@ -139,7 +149,7 @@ class EnergyOutlierDetector(OutlierMixin, BaseEstimator):
         self : object
             The fitted detector.
         """
-        with unchanged_on_error(self):
+        with fit_task(self, X, y), unchanged_on_error(self):
             if self.estimator is None:
                 X = validate_data(self, X, dtype=DTYPES, ensure_min_samples=2)
                 self._fit_default(X)

@@ -62,9 +62,12 @@ class Trainable:
             return None
         return ValidationMonitor(objective, validation, rng, float(self.tol), self.n_iter_no_change)
 
-    def _on_epoch(self, watch, stage):
-        """What is called after each epoch; its answer says whether to stop."""
-        printer = Printer(f"[{type(self).__name__}]{stage}", watch) if self.verbose else None
+    def _on_epoch(self, watch, stage, active=None):
+        """What is called after each epoch; its answer says whether to stop.
+
+        `active` returns the share of active codes, which the line has that `verbose` prints.
+        """
+        printer = Printer(f"[{type(self).__name__}]{stage}", watch, active) if self.verbose else None
 
         def on_epoch(epoch):
             stop = watch is not None and watch(epoch)

@@ -82,10 +82,12 @@ class Printer:
         What the line begins with.
     validation : ValidationMonitor or None
         Whose last loss is printed too.
+    active : callable or None
+        Returns the share of active codes at some parameters, which is printed too.
     """
 
-    def __init__(self, name, validation):
-        self.name, self.validation, self.last = name, validation, time.perf_counter()
+    def __init__(self, name, validation, active=None):
+        self.name, self.validation, self.active, self.last = name, validation, active, time.perf_counter()
 
     def __call__(self, epoch):
         """Print."""
@@ -93,8 +95,20 @@ class Printer:
         text = f"{self.name} epoch {epoch.number}: loss {epoch.loss:.6g}"
         if self.validation is not None:
             text += f", validation loss {self.validation.curve[-1]:.6g}"
+        if self.active is not None:
+            text += f", {self.active(epoch.theta):.1%} of the codes active"
         print(f"{text}, {now - self.last:.2f} s", flush=True)
         self.last = now
+
+
+def active_share(objective, batches, dtype):
+    """Return a function of the parameters: the share of active codes on up to a thousand rows.
+
+    Active is what differs from zero by more than 0.1, or at all where the activation has flat regions (SPARSE eq. 14).
+    """
+    X, _ = batches.sample(1000, np.random.default_rng(0))
+    X, threshold = X.astype(dtype), 0.0 if objective.activation.kinks else 0.1
+    return lambda theta: float(np.mean(np.abs(objective.code(theta, X)) > threshold))
 
 
 def mean_value(objective, theta, batches, rng):

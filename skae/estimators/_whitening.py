@@ -7,14 +7,17 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from skae._sklearn_compat import (
+    CallbackSupportMixin,
     Interval,
     RealNotInt,
     StrOptions,
     _check_feature_names_in,
     _fit_context,
     validate_data,
+    with_callbacks,
 )
 from skae.estimators._batches import checked_weight, merge_moments, moments, row_blocks, value_range
+from skae.estimators._callbacks import fit_task
 from skae.estimators._principal import Factor, principal_components
 from skae.estimators._training import unchanged_on_error, warn
 
@@ -24,7 +27,7 @@ DTYPES = [np.float64, np.float32]
 _SMALLEST = {np.dtype(np.float64): 1e-140, np.dtype(np.float32): 1e-34}
 
 
-class PCAWhitener(TransformerMixin, BaseEstimator):
+class PCAWhitener(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """Rotate the data to their principal components and give these unit variance.
 
     ::
@@ -123,6 +126,7 @@ class PCAWhitener(TransformerMixin, BaseEstimator):
         self.eps = eps
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @with_callbacks
     def fit(self, X, y=None, sample_weight=None):
         """Find the principal components.
 
@@ -140,7 +144,7 @@ class PCAWhitener(TransformerMixin, BaseEstimator):
         self : object
             The fitted whitener.
         """
-        with unchanged_on_error(self):
+        with fit_task(self, X, y), unchanged_on_error(self):
             X, sample_weight, fresh = self._validate(X, sample_weight, reset=True, ensure_min_samples=2)
             self.n_samples_seen_, self.mean_, self.var_ = fresh
             self._set_components(X, sample_weight, self.mean_, X.dtype)
@@ -346,7 +350,7 @@ class PCAWhitener(TransformerMixin, BaseEstimator):
         return tags
 
 
-class ContrastNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class ContrastNormalizer(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Subtract each sample's own mean and divide by its own standard deviation + eps.
 
     Stateless: `fit` only checks its input.
@@ -380,6 +384,7 @@ class ContrastNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.eps = eps
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @with_callbacks
     def fit(self, X, y=None):
         """Check X and remember its width.
 
@@ -395,7 +400,7 @@ class ContrastNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self : object
             The transformer.
         """
-        with unchanged_on_error(self):
+        with fit_task(self, X, y), unchanged_on_error(self):
             validate_data(self, X, dtype=DTYPES)
         return self
 

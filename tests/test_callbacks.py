@@ -1,0 +1,206 @@
+"""scikit-learn's callbacks: one task an epoch, in every autoencoder, alone and nested."""
+
+import contextlib
+import io
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+
+from skae import (
+    ContractiveAutoencoder,
+    ContrastNormalizer,
+    DenoisingAutoencoder,
+    EnergyOutlierDetector,
+    MarginalizedDenoisingAutoencoder,
+    PCAWhitener,
+    SaturatingAutoencoder,
+    SparseAutoencoder,
+    ZeroBiasAutoencoder,
+)
+from skae.metrics import reconstruction_r2
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+callback = pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks from 1.9 on")
+
+X = load_digits().data[:120, 20:44] / 16.0
+
+
+def make(**parameters):
+    """Return a small autoencoder."""
+    return ContractiveAutoencoder(**{"n_components": 8, "max_iter": 5, "tol": 0.0, "random_state": 0, **parameters})
+
+
+class Recorder:
+    """Note every hook, and perhaps stop after an epoch, or raise."""
+
+    def __init__(self, stop_at=None, raise_at=None):
+        self.stop_at, self.raise_at, self.calls, self.fitted = stop_at, raise_at, [], []
+
+    def setup(self, estimator, context):
+        self.calls.append("setup")
+
+    def teardown(self, estimator, context):
+        self.calls.append("teardown")
+
+    def on_fit_task_begin(self, estimator, context, *, X=None, y=None):
+        self.calls.append(f"begin {context.task_name} {context.task_id}")
+        assert X.shape == y.shape
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+        self.calls.append(f"end {context.task_name} {context.task_id}")
+        if context.task_name == "epoch":
+            self.fitted.append(fitted_estimator)
+            if context.task_id == self.raise_at:
+                raise RuntimeError("no further")
+            return context.task_id == self.stop_at
+        return False
+
+
+class Rows(Recorder):
+    """What the data are that hooks see."""
+
+    def on_fit_task_begin(self, estimator, context, *, X=None, y=None, metadata=None):
+        self.calls.append((X, y, metadata))
+
+
+@pytest.mark.parametrize(
+    "cls",
+    [
+        ContractiveAutoencoder,
+        DenoisingAutoencoder,
+        MarginalizedDenoisingAutoencoder,
+        SparseAutoencoder,
+        ZeroBiasAutoencoder,
+    ],
+)
+def test_every_autoencoder_tells_of_its_epochs(cls):
+    """Each begins and ends inside the fit, with a model that works; the fit is the same as without."""
+    autoencoder = cls(8, max_iter=4, tol=0.0, random_state=0)
+    alone = clone(autoencoder).fit(X)
+    recorder = Recorder()
+    told = clone(autoencoder).set_callbacks(recorder).fit(X)
+    epochs = [call for i in range(4) for call in (f"begin epoch {i}", f"end epoch {i}")]
+    assert recorder.calls == ["setup", "begin fit 0", *epochs, "end fit 0", "teardown"]
+    assert_array_equal(told.components_, alone.components_)
+    assert told.n_iter_ == alone.n_iter_ == 4
+    for number, fitted in enumerate(recorder.fitted, 1):
+        assert fitted.n_iter_ == number
+        assert np.isfinite(fitted.loss_)
+        assert fitted.transform(X).shape == (120, 8)
+        assert np.isfinite(fitted.score(X))
+    assert_array_equal(recorder.fitted[-1].components_, alone.components_)
+    assert not np.array_equal(recorder.fitted[0].components_, recorder.fitted[1].components_)
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_scoring_monitor_without_y(solver):
+    """A score an epoch, the last that of the fitted model."""
+    monitor = callback.ScoringMonitor(scoring={"r2": reconstruction_r2})
+    autoencoder = make(solver=solver).set_callbacks(monitor).fit(X)
+    scores = [row["r2"] for row in monitor.get_logs().data if row["task_name"] == "epoch"]
+    assert len(scores) == 5
+    assert scores[-1] == pytest.approx(reconstruction_r2(autoencoder, X))
+    assert scores[-1] > scores[0]
+
+
+def test_hooks_see_the_rows():
+    """X, y (X where there is none) and the weights."""
+    recorder = Rows()
+    weight = np.linspace(0.5, 1.5, len(X))
+    make(max_iter=1).set_callbacks(recorder).fit(X, sample_weight=weight)
+    make(max_iter=1).set_callbacks(recorder).fit(X, np.arange(len(X)))
+    begun = [call for call in recorder.calls if isinstance(call, tuple)]
+    assert len(begun) == 4
+    (seen, target, metadata), (_, labels, none) = begun[1], begun[3]
+    assert_array_equal(seen, X)
+    assert target is seen
+    assert_array_equal(metadata["sample_weight"], weight)
+    assert_array_equal(labels, np.arange(len(X)))
+    assert none is None
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_a_callback_ends_the_fit(solver, recwarn):
+    """With a model that works, and without a warning that `max_iter` was too few."""
+    recorder = Recorder(stop_at=1)
+    autoencoder = make(solver=solver, max_iter=50).set_callbacks(recorder).fit(X)
+    assert autoencoder.n_iter_ == len(autoencoder.loss_curve_) == 2
+    assert recorder.calls[-4:] == ["begin epoch 1", "end epoch 1", "end fit 0", "teardown"]
+    assert_array_equal(autoencoder.components_, recorder.fitted[-1].components_)
+    assert np.isfinite(autoencoder.score(X))
+    assert not [each for each in recwarn.list if "max_iter" in str(each.message)]
+
+
+def test_a_callback_ends_all_stages():
+    """Not only the first of the continuation in alpha."""
+    recorder = Recorder(stop_at=2)
+    autoencoder = SaturatingAutoencoder(8, max_iter=44, tol=0.0, random_state=0).set_callbacks(recorder).fit(X)
+    assert autoencoder.n_iter_ == 3
+    assert autoencoder.transform(X).shape == (120, 8)
+
+
+def test_a_plateau_ends_an_epoch_that_has_begun():
+    """Every task that begins ends, also where the fit converges before `max_iter`."""
+    recorder = Recorder()
+    autoencoder = make(max_iter=200, tol=0.5, n_iter_no_change=2).set_callbacks(recorder).fit(X)
+    assert autoencoder.n_iter_ < 200
+    begun = [call[6:] for call in recorder.calls if call.startswith("begin")]
+    ended = [call[4:] for call in recorder.calls if call.startswith("end")]
+    assert sorted(begun) == sorted(ended)
+
+
+def test_early_stopping_beside_a_callback():
+    """The best parameters are restored."""
+    autoencoder = make(max_iter=50, early_stopping=True).set_callbacks(Recorder(stop_at=4)).fit(X)
+    assert autoencoder.n_iter_ == len(autoencoder.validation_loss_curve_) == 5
+
+
+def test_an_error_in_a_callback_leaves_the_estimator():
+    """As it was, and the callbacks are torn down."""
+    autoencoder = make().fit(X)
+    recorder = Recorder(raise_at=1)
+    before = dict(vars(autoencoder.set_callbacks(recorder)))
+    with pytest.raises(RuntimeError, match="no further"):
+        autoencoder.fit(X)
+    assert vars(autoencoder).keys() == before.keys()
+    assert all(vars(autoencoder)[name] is value for name, value in before.items())
+    assert recorder.calls[-1] == "teardown"
+
+
+def test_progress_bars_in_a_nested_search():
+    """They draw the epochs of each fit of a grid search over a pipeline; without callbacks nothing is printed."""
+    pytest.importorskip("rich")
+    search = GridSearchCV(make_pipeline(PCAWhitener(), make()), {"contractiveautoencoder__alpha": [0.1, 1.0]}, cv=2)
+    with contextlib.redirect_stdout(io.StringIO()) as silent:
+        search.fit(X)
+    assert not silent.getvalue()
+    with contextlib.redirect_stdout(io.StringIO()) as drawn:
+        search.set_callbacks(callback.ProgressBar(max_propagation_depth=None)).fit(X)
+    assert "ContractiveAutoencoder" in drawn.getvalue()
+    assert search.best_estimator_.transform(X).shape == (120, 8)
+
+
+def test_scoring_monitor_in_a_pipeline():
+    """On the step, it logs the epochs."""
+    monitor = callback.ScoringMonitor(scoring={"r2": reconstruction_r2})
+    make_pipeline(PCAWhitener(), make().set_callbacks(monitor)).fit(X)
+    assert sum(row["task_name"] == "epoch" for row in monitor.get_logs().data) == 5
+
+
+@pytest.mark.parametrize("estimator", [PCAWhitener(), ContrastNormalizer(), EnergyOutlierDetector(random_state=0)])
+def test_estimators_without_epochs(estimator):
+    """They tell of the fit as a whole, and of its end too where it fails."""
+    recorder = Recorder()
+    alone = clone(estimator).fit(X)
+    told = clone(estimator).set_callbacks(recorder).fit(X)
+    assert recorder.calls == ["setup", "begin fit 0", "end fit 0", "teardown"]
+    assert vars(told).keys() - {"_skl_callbacks"} == vars(alone).keys()
+    with pytest.raises(ValueError, match="NaN"):
+        told.fit(np.full_like(X, np.nan))
+    assert recorder.calls[-1] == "teardown"
+    assert vars(told).keys() - {"_skl_callbacks"} == vars(alone).keys()
