@@ -48,7 +48,6 @@ from skae.objectives._classification import LOSSES
 # Hidden units of each autoencoder of the default.
 _N_UNITS = 100
 
-
 # What a call of `partial_fit` keeps of the information of those before: the autoencoders change under it.
 _MEMORY = 0.9
 # Of the constants, before any row: its inverse is the variance of a prior so wide that it matters for classes only

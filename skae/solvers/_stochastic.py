@@ -145,18 +145,18 @@ class Stochastic:
         (trial_rng,) = rng.spawn(1)
         seed = int(trial_rng.integers(2**63))
         n_steps = min(_TRIAL_STEPS, max(self.max_iter * len(batches), _TRIAL_STEPS // 5))
-        last = range(n_steps - n_steps // 10, n_steps)
+        n_last = n_steps // 10
 
-        def drawn():
-            """The batches of a trial, with their numbers."""
+        def drawn(start=0):
+            """The batches of a trial, from one on."""
             draw = np.random.default_rng(seed)
             epochs = itertools.chain.from_iterable(batches(draw) for _ in itertools.count())
-            return enumerate(itertools.islice(epochs, n_steps))
+            return itertools.islice(epochs, start, n_steps)
 
         rate = 1.0 / largest_curvature(objective, theta, next(iter(batches(trial_rng))), trial_rng)
-        without = np.mean([objective.value_and_grad(theta, *batch)[0] for i, batch in drawn() if i in last])
+        without = np.mean([objective.value_and_grad(theta, *batch)[0] for batch in drawn(n_steps - n_last)])
         for _ in range(_MAX_TRIALS):
-            end = np.mean(self._trial(objective, theta, batches, drawn(), 2.0 * rate)[-len(last) :])
+            end = np.mean(self._trial(objective, theta, batches, drawn(), 2.0 * rate)[-n_last:])
             if math.isfinite(end) and end <= without:
                 return rate
             rate /= 2.0
@@ -169,7 +169,7 @@ class Stochastic:
         """The values of updates from theta, which is not changed; infinity where one is not finite."""
         theta, grad, state = theta.copy(), np.empty_like(theta), self.update_rule.init(theta)
         values = []
-        for _, batch in drawn:
+        for batch in drawn:
             values.append(self._step(objective, theta, grad, state, batches, batch, rate))
             if not math.isfinite(values[-1]):
                 return [math.inf]
