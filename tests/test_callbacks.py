@@ -12,6 +12,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from skae import (
+    ClassSpecificAEClassifier,
     ContractiveAutoencoder,
     ContrastNormalizer,
     DenoisingAutoencoder,
@@ -204,3 +205,145 @@ def test_estimators_without_epochs(estimator):
         told.fit(np.full_like(X, np.nan))
     assert recorder.calls[-1] == "teardown"
     assert vars(told).keys() - {"_skl_callbacks"} == vars(alone).keys()
+
+
+class Propagated(Recorder):
+    """One that meta-estimators hand on to what they fit."""
+
+    max_propagation_depth = None
+
+    def on_fit_task_begin(self, estimator, context, *, X=None, y=None):
+        self.calls.append(f"begin {context.task_name} {context.task_id} of {context.estimator_name}")
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+        self.calls.append(f"end {context.task_name} {context.task_id} of {context.estimator_name}")
+        if context.task_name == "epoch" and context.estimator_name == "ClassSpecificAEClassifier":
+            self.fitted.append(fitted_estimator)
+            return context.task_id == self.stop_at
+        if (context.task_name, context.estimator_name) == self.raise_at:
+            raise RuntimeError("no further")
+        return False
+
+
+DIGITS, LABELS = load_digits(return_X_y=True)
+FEW = LABELS < 3
+THREE, THREE_LABELS = DIGITS[FEW][:150] / 16.0, LABELS[FEW][:150]
+
+
+def make_classifier(**parameters):
+    """Return a small classifier."""
+    defaults = {"max_iter": 4, "tol": 0.0, "random_state": 0}
+    return ClassSpecificAEClassifier(make(max_iter=2), **{**defaults, **parameters})
+
+
+def test_classifier_tells_of_its_classes_and_epochs():
+    """A task a class, in which the autoencoder's epochs are, and an epoch of fine-tuning each; the fit is the same."""
+    alone = make_classifier().fit(THREE, THREE_LABELS)
+    recorder = Propagated()
+    told = make_classifier().set_callbacks(recorder).fit(THREE, THREE_LABELS)
+    outer, inner = "of ClassSpecificAEClassifier", "of ContractiveAutoencoder"
+    classes = [
+        call
+        for j in range(3)
+        for call in (
+            f"begin fit {j} {inner}",
+            *(f"{hook} epoch {i} {inner}" for i in range(2) for hook in ("begin", "end")),
+            f"end fit {j} {inner}",
+        )
+    ]
+    epochs = [f"{hook} epoch {i} {outer}" for i in range(4) for hook in ("begin", "end")]
+    assert recorder.calls == [
+        "setup",
+        f"begin fit 0 {outer}",
+        f"begin autoencoders 0 {outer}",
+        *classes,
+        f"end autoencoders 0 {outer}",
+        f"begin fine-tuning 1 {outer}",
+        *epochs,
+        f"end fine-tuning 1 {outer}",
+        f"end fit 0 {outer}",
+        "teardown",
+    ]
+    assert_array_equal(told.decision_function(THREE), alone.decision_function(THREE))
+    assert not any(
+        hasattr(each, "_skl_callbacks") or hasattr(each, "_parent_callback_ctx") for each in told.estimators_
+    )
+    for number, fitted in enumerate(recorder.fitted, 1):
+        assert fitted.n_iter_ == number
+        assert fitted.predict_proba(THREE).shape == (150, 3)
+    assert_array_equal(recorder.fitted[-1].decision_function(THREE), alone.decision_function(THREE))
+    assert not np.array_equal(recorder.fitted[0].class_log_constants_, alone.class_log_constants_)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"method": "normalize"},
+        {"method": "energies"},
+        {"pretrain": False},
+        {"n_factors": 6, "estimator": DenoisingAutoencoder(8, max_iter=3, random_state=0)},
+        {"solver": "lbfgs"},
+        {"early_stopping": True},
+    ],
+    ids=str,
+)
+def test_classifier_of_any_kind_tells(parameters):
+    """Every task that begins ends, and the fit is the same."""
+    alone = make_classifier().set_params(**parameters).fit(THREE, THREE_LABELS)
+    recorder = Propagated()
+    told = make_classifier().set_params(**parameters).set_callbacks(recorder).fit(THREE, THREE_LABELS)
+    assert_array_equal(told.decision_function(THREE), alone.decision_function(THREE))
+    begun = [call[6:] for call in recorder.calls if call.startswith("begin")]
+    ended = [call[4:] for call in recorder.calls if call.startswith("end")]
+    assert sorted(begun) == sorted(ended)
+    assert recorder.calls[-1] == "teardown"
+
+
+def test_a_callback_ends_the_fine_tuning():
+    """With a classifier that works."""
+    recorder = Propagated(stop_at=1)
+    classifier = make_classifier(max_iter=50).set_callbacks(recorder).fit(THREE, THREE_LABELS)
+    assert classifier.n_iter_ == len(classifier.loss_curve_) == 2
+    assert classifier.score(THREE, THREE_LABELS) > 0.5
+
+
+@pytest.mark.parametrize(
+    "task", [("epoch", "ContractiveAutoencoder"), ("fine-tuning", "ClassSpecificAEClassifier")], ids=str
+)
+def test_a_classifier_that_fails_leaves_nothing(task):
+    """Its callbacks are torn down, its attributes are as before."""
+    recorder = Propagated(raise_at=task)
+    classifier = make_classifier().fit(THREE, THREE_LABELS).set_callbacks(recorder)
+    before = dict(vars(classifier))
+    with pytest.raises(RuntimeError, match="no further"):
+        classifier.fit(THREE, THREE_LABELS)
+    assert recorder.calls[-1] == "teardown"
+    assert vars(classifier).keys() == before.keys()
+    assert all(vars(classifier)[name] is value for name, value in before.items())
+
+
+def test_progress_of_classes_in_processes():
+    """Bars of the autoencoders in other processes, of the fine-tuning, and of a grid search around them."""
+    pytest.importorskip("rich")
+    search = GridSearchCV(make_pipeline(PCAWhitener(), make_classifier(n_jobs=2)), {"pcawhitener__eps": [1e-3]}, cv=2)
+    with contextlib.redirect_stdout(io.StringIO()) as drawn:
+        search.set_callbacks(callback.ProgressBar(max_propagation_depth=None)).fit(THREE, THREE_LABELS)
+    for name in ("ContractiveAutoencoder", "autoencoders", "fine-tuning"):
+        assert name in drawn.getvalue()
+
+
+def test_scoring_monitor_of_fine_tuning():
+    """The accuracy after each epoch."""
+    monitor = callback.ScoringMonitor(scoring={"accuracy": "accuracy"})
+    classifier = make_classifier().set_callbacks(monitor).fit(THREE, THREE_LABELS)
+    scores = [row["accuracy"] for row in monitor.get_logs().data if row["task_name"] == "epoch"]
+    assert len(scores) == 4
+    assert scores[-1] == classifier.score(THREE, THREE_LABELS)
+
+
+def test_detector_hands_callbacks_on():
+    """The fit of the model that it is given is a task of its own."""
+    recorder = Propagated()
+    EnergyOutlierDetector(make(max_iter=1)).set_callbacks(recorder).fit(X)
+    assert "begin fit 0 of ContractiveAutoencoder" in recorder.calls
+    assert recorder.calls[-2:] == ["end fit 0 of EnergyOutlierDetector", "teardown"]

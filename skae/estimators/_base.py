@@ -28,7 +28,7 @@ from skae.estimators._batches import (
     moments,
     value_range,
 )
-from skae.estimators._callbacks import tasks_of
+from skae.estimators._callbacks import NO_TASK, Epochs, begun_fit
 from skae.estimators._prediction import DTYPES, AutoencoderPrediction
 from skae.estimators._threads import blas_threads
 from skae.estimators._trainable import Trainable
@@ -118,7 +118,6 @@ class BaseAutoencoder(CallbackSupportMixin, Trainable, AutoencoderPrediction, Ba
     # -- fitting
 
     @_fit_context(prefer_skip_nested_validation=True)
-    @with_callbacks
     def fit(self, X, y=None, sample_weight=None):
         """Fit the autoencoder.
 
@@ -142,13 +141,13 @@ class BaseAutoencoder(CallbackSupportMixin, Trainable, AutoencoderPrediction, Ba
         ValueError
             If X or the parameters are not usable, or training diverges; the estimator is then as before.
         """
-        tasks = tasks_of(self)
         with unchanged_on_error(self):
-            for problem in self._fit(X, sample_weight, y, tasks=tasks):
+            for problem in self._fit(X, sample_weight, y):
                 warn(*problem)
         return self
 
-    def _fit(self, X, sample_weight, y=None, train=True, tasks=None):
+    @with_callbacks
+    def _fit(self, X, sample_weight, y=None, train=True):
         """Fit, or only start where `train` is false; return what is wrong with the fit, each as arguments of `warn`."""
         X, sample_weight, rows = self._validate_training(X, sample_weight, reset=True, ensure_min_samples=2)
         objectives = [self._objective(X.shape[1], penalty) for penalty in self._penalties()]
@@ -158,12 +157,10 @@ class BaseAutoencoder(CallbackSupportMixin, Trainable, AutoencoderPrediction, Ba
         rng = np.random.default_rng(seed_of(self.random_state))
         batches, validation = self._split(X, sample_weight, rows, rng)
         theta = self._start(objectives[-1], batches, X.dtype, rng, continued=self.warm_start)
-        results = []
-        if tasks is not None:
-            tasks.begin(X, y, sample_weight)
+        task = begun_fit(self, X, y, sample_weight, max_subtasks=self.max_iter) if train else NO_TASK
         with blas_threads(batches.rows_per_batch * X.shape[1] * self.n_components):
             if train:
-                theta, results = self._minimize(objectives, theta, batches, validation, rng, tasks)
+                theta, results = self._minimize(objectives, theta, batches, validation, rng, task)
         vars(self).update(self._fitted_parameters(objectives[-1], theta))
         self.loss_ = self._unit**2 * final_loss(objectives[-1], theta, batches, rng)
         problem = self._diagnose(objectives[-1], theta, batches, rng)
@@ -173,18 +170,18 @@ class BaseAutoencoder(CallbackSupportMixin, Trainable, AutoencoderPrediction, Ba
         if not train:
             self.n_iter_, self.loss_curve_, self.validation_loss_curve_ = 0, np.empty(0), None
             return problems
-        if tasks is not None:
-            tasks.end()
+        task.end(dict)
         text = convergence_problem(self, results[-1], continued=self.warm_start or len(results) > 1)
         return problems if text is None else [*problems, (text, ConvergenceWarning)]
 
-    def _minimize(self, objectives, theta, train, validation, rng, tasks=None):
+    def _minimize(self, objectives, theta, train, validation, rng, task):
         """Minimise one objective after the other and set the curves; return the parameters and the solver's results.
 
         The last stage has half of `max_iter`, the others share the rest.
         """
         results, validated, n_stages, n_epochs = [], [], len(objectives), 0
         brief = max(self.max_iter // (2 * n_stages - 2), 1) if n_stages > 1 else 0
+        epochs = Epochs(task, self.max_iter)
         for stage, objective in enumerate(objectives, 1):
             watch = self._watch(objective, validation, rng)
             if watch is not None:
@@ -192,14 +189,15 @@ class BaseAutoencoder(CallbackSupportMixin, Trainable, AutoencoderPrediction, Ba
             max_iter = brief if stage < n_stages else self.max_iter - brief * (n_stages - 1)
             active = active_share(objective, train, theta.dtype) if self.verbose else None
             on_epoch = self._on_epoch(watch, f" stage {stage} of {n_stages}," if n_stages > 1 else "", active)
-            if tasks is not None:
-                on_epoch = self._telling(tasks, objective, on_epoch, n_epochs)
+            attributes = functools.partial(self._attributes_after, objective)
+            on_epoch = epochs.telling(on_epoch, attributes, n_epochs)
             results.append(self._solver(max_iter).minimize(objective, theta, train, rng, on_epoch=on_epoch))
             theta = results[-1].theta if watch is None else watch.best_theta
             validated += [] if watch is None else watch.curve
             n_epochs += results[-1].n_iter
-            if tasks is not None and tasks.stopped:
+            if epochs.stopped:
                 break
+        epochs.end()
         self.n_iter_ = n_epochs
         self.loss_curve_ = self._unit**2 * np.concatenate([result.loss_curve for result in results])
         self.validation_loss_curve_ = None if validation is None else self._unit**2 * np.array(validated)
@@ -375,19 +373,10 @@ class BaseAutoencoder(CallbackSupportMixin, Trainable, AutoencoderPrediction, Ba
             "intercept_visible_": blocks["c"] * self._unit,
         }
 
-    def _telling(self, tasks, objective, on_epoch, n_before):
-        """What is called after each epoch, and tells callbacks of it; so many epochs were in stages before."""
-
-        def and_tell(epoch):
-            stop, number = on_epoch(epoch), n_before + epoch.number
-
-            def attributes():
-                loss = self._unit**2 * epoch.loss
-                return {**self._fitted_parameters(objective, epoch.theta), "n_iter_": number, "loss_": loss}
-
-            return tasks.end_epoch(number, attributes) or stop
-
-        return and_tell
+    def _attributes_after(self, objective, epoch, number):
+        """The fitted attributes after an epoch of a fit, the number of which is given."""
+        loss = self._unit**2 * epoch.loss
+        return {**self._fitted_parameters(objective, epoch.theta), "n_iter_": number, "loss_": loss}
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

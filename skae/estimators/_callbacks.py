@@ -1,65 +1,114 @@
-"""scikit-learn's callbacks: one task an epoch, or one a fit."""
+"""scikit-learn's callbacks: the tasks of a fit, of which they are told."""
 
 import contextlib
 
 
-class EpochTasks:
-    """Tell an estimator's callbacks of the epochs of one fit, each a task below that of `fit`.
-
-    Between the beginning of the fit and its end an epoch has always begun; the last one may be empty.
+class Task:
+    """A task of a fit, of which an estimator's callbacks are told.
 
     Parameters
     ----------
     estimator : estimator
-        With callbacks: see `tasks_of`.
+        Whose fit it is.
+    context : sklearn.callback.CallbackContext or None
+        None where there is nobody to tell.
+    data : dict
+        The X, y and metadata that the callbacks see; see `seen`.
     """
 
-    def __init__(self, estimator):
-        self._estimator, self._task = estimator, None
-        #: Whether a callback has asked to stop.
-        self.stopped = False
-        self._fit = estimator._init_callback_context(max_subtasks=estimator.max_iter)
+    def __init__(self, estimator, context, data):
+        self._estimator, self._context, self._data = estimator, context, data
 
-    def begin(self, X, y, sample_weight):
-        """The fit begins, on these rows; without y the target is X itself."""
-        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        self._data = {"X": X, "y": X if y is None else y, "metadata": metadata}
-        self._fit.call_on_fit_task_begin(estimator=self._estimator, **self._data)
-        self._begin_epoch()
+    def begin(self):
+        """Tell of its beginning."""
+        if self._context is not None:
+            self._context.call_on_fit_task_begin(estimator=self._estimator, **self._data)
+        return self
 
-    def end_epoch(self, number, attributes):
-        """An epoch has ended, with fitted attributes that a function returns; return whether to stop."""
-        asked = self._task.call_on_fit_task_end(
+    def end(self, attributes=None):
+        """Tell of its end, with fitted attributes that a function returns; return whether a callback asks to stop."""
+        return self._context is not None and self._context.call_on_fit_task_end(
             estimator=self._estimator, **self._data, reconstruction_attributes=attributes
         )
-        self._task, self.stopped = None, self.stopped or asked
-        if not self.stopped and number < self._estimator.max_iter:
-            self._begin_epoch()
-        return self.stopped
+
+    def subtask(self, name, data=None, **options):
+        """Return a task below this one, on the same data if none are given."""
+        context = None if self._context is None else self._context.subcontext(task_name=name, **options)
+        return Task(self._estimator, context, self._data if data is None else data)
+
+    @contextlib.contextmanager
+    def given_to(self, estimator):
+        """The body is this task, and fits another estimator, whose callbacks and these are told of its tasks."""
+        if self._context is None:
+            yield
+            return
+        with self._context.propagate_callback_context(estimator):
+            self.begin()
+            yield
+            self.end()
+
+
+class Epochs:
+    """The epochs of a task, a subtask each.
+
+    One has begun at any time, so that what happens in it happens between its hooks; the last one may be empty.
+
+    Parameters
+    ----------
+    task : Task
+        That has begun.
+    max_iter : int
+        Largest number of epochs.
+    """
+
+    def __init__(self, task, max_iter):
+        self._task, self._max_iter = task, max_iter
+        self._epoch = task.subtask("epoch").begin()
+        #: Whether a callback has asked to stop.
+        self.stopped = False
+
+    def telling(self, on_epoch, attributes=None, n_before=0):
+        """Return what a solver calls after each epoch: `on_epoch`, and the callbacks, each of which may stop it.
+
+        `attributes` returns the fitted attributes after an epoch (a `skae.solvers.Epoch`) and so many epochs in all.
+        """
+
+        def on_epoch_and_tell(epoch):
+            stop, number = on_epoch(epoch), n_before + epoch.number
+            self.stopped |= self._epoch.end(attributes and (lambda: attributes(epoch, number)))
+            more = not self.stopped and number < self._max_iter
+            self._epoch = self._task.subtask("epoch").begin() if more else None
+            return self.stopped or stop
+
+        return on_epoch_and_tell
 
     def end(self):
-        """The fit has ended."""
-        if self._task is not None:
-            self._task.call_on_fit_task_end(estimator=self._estimator, **self._data)
-        self._fit.call_on_fit_task_end(estimator=self._estimator, **self._data, reconstruction_attributes=dict)
-
-    def _begin_epoch(self):
-        self._task = self._fit.subcontext(task_name="epoch")
-        self._task.call_on_fit_task_begin(estimator=self._estimator, **self._data)
+        """No epoch follows."""
+        if self._epoch is not None:
+            self._epoch.end()
 
 
-def tasks_of(estimator):
-    """Return the tasks of a fit that begins, or None where there is no callback to tell."""
-    return EpochTasks(estimator) if getattr(estimator, "_skl_callbacks", None) else None
+#: What nobody is told of.
+NO_TASK = Task(None, None, {})
+
+
+def seen(X, y=None, sample_weight=None):
+    """Return what callbacks see: X, y (X itself where there is none) and the weights."""
+    metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+    return {"X": X, "y": X if y is None else y, "metadata": metadata}
+
+
+def begun_fit(estimator, X, y=None, sample_weight=None, **options):
+    """Return the task of a fit that begins, and tell the estimator's callbacks; scikit-learn's options for subtasks."""
+    if not getattr(estimator, "_skl_callbacks", None):
+        return NO_TASK
+    context = estimator._init_callback_context(**options)
+    return Task(estimator, context, seen(X, y, sample_weight)).begin()
 
 
 @contextlib.contextmanager
-def fit_task(estimator, X, y=None):
-    """The fit of an estimator without epochs, as one task for its callbacks, if it has some."""
-    if not getattr(estimator, "_skl_callbacks", None):
-        yield
-        return
-    task, data = estimator._init_callback_context(), {"X": X, "y": X if y is None else y}
-    task.call_on_fit_task_begin(estimator=estimator, **data)
-    yield
-    task.call_on_fit_task_end(estimator=estimator, **data, reconstruction_attributes=dict)
+def fit_task(estimator, X, y=None, **options):
+    """The body is the fit of an estimator."""
+    task = begun_fit(estimator, X, y, **options)
+    yield task
+    task.end(dict)

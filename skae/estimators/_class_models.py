@@ -9,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.parallel import Parallel, delayed
 
 from skae.estimators._batches import Batches, block_rows, corrupting, corruption_range
+from skae.estimators._callbacks import NO_TASK, Epochs
 from skae.estimators._threads import blas_threads
 from skae.estimators._training import convergence_problem, final_loss
 from skae.objectives import FactoredReconstruction
@@ -39,7 +40,7 @@ def shallow_copy(estimator):
     return copied
 
 
-def fit_each(template, X, labels, weight, names, train, n_jobs):
+def fit_each(template, X, labels, weight, names, train, n_jobs, task=NO_TASK):
     """Fit a clone of an autoencoder to each class, in parallel.
 
     Parameters
@@ -58,6 +59,8 @@ def fit_each(template, X, labels, weight, names, train, n_jobs):
         Whether to train, or to start only.
     n_jobs : int or None
         As in joblib.
+    task : Task
+        Whose subtasks the classes are, where they are trained.
 
     Returns
     -------
@@ -68,8 +71,10 @@ def fit_each(template, X, labels, weight, names, train, n_jobs):
     """
     parallel = Parallel(n_jobs=n_jobs)
     several = parallel.n_jobs not in (None, 1)
+    # All before the first goes to a process: scikit-learn's contexts cannot be made while one of them is pickled.
+    tasks = [task.subtask("class", data={}, task_id=j) if train else NO_TASK for j in range(len(names))]
     results = parallel(
-        delayed(_fit_one)(clone(template), *rows_of(X, labels == j, weight), name, train, several)
+        delayed(_fit_one)(clone(template), *rows_of(X, labels == j, weight), name, train, several, tasks[j])
         for j, name in enumerate(names)
     )
     problems = [
@@ -81,10 +86,10 @@ def fit_each(template, X, labels, weight, names, train, n_jobs):
     return [estimator for estimator, _ in results], problems
 
 
-def _fit_one(estimator, X, weight, name, train, several):
+def _fit_one(estimator, X, weight, name, train, several, task):
     """Fit one; return it and what is wrong with it. Where several are, each has one BLAS thread."""
     try:
-        with blas_threads(0.0) if several else contextlib.nullcontext():
+        with task.given_to(estimator), blas_threads(0.0) if several else contextlib.nullcontext():
             return estimator, estimator._fit(X, weight, train=train)
     except ValueError as error:
         error.args = (f"class {name}: {error}",)
@@ -101,7 +106,7 @@ def rows_of(X, chosen, weight):
     return rows, weight
 
 
-def fit_factored(template, n_factors, X, labels, weight, names, train, rng):
+def fit_factored(template, n_factors, X, labels, weight, names, train, rng, task=NO_TASK):
     """Fit autoencoders that share their factors, to all classes at once (ENERGY 4.1).
 
     Parameters
@@ -112,6 +117,8 @@ def fit_factored(template, n_factors, X, labels, weight, names, train, rng):
         Number of factors F.
     rng : numpy.random.Generator
         Source of randomness.
+    task : Task
+        Whose subtasks the epochs are.
 
     Returns
     -------
@@ -129,10 +136,10 @@ def fit_factored(template, n_factors, X, labels, weight, names, train, rng):
         "Q": INITIALIZATIONS["glorot"](n_factors, template.n_components, None, rng),
         "f": np.ones((len(names), n_factors)),
     }
-    return train_factored(template, factors, X, labels, weight, names, train, rng)
+    return train_factored(template, factors, X, labels, weight, names, train, rng, task=task)
 
 
-def train_factored(template, factors, X, labels, weight, names, train, rng, frozen=()):
+def train_factored(template, factors, X, labels, weight, names, train, rng, frozen=(), task=NO_TASK):
     """Train from given factors, some of which may be frozen; see `fit_factored`."""
     estimators, _ = fit_each(template, X, labels, weight, names, train=False, n_jobs=None)
     W, activation = products(factors), template._training_activation()
@@ -158,8 +165,11 @@ def train_factored(template, factors, X, labels, weight, names, train, rng, froz
     )
     curve, problems = np.empty(0), []
     if train:
+        epochs = Epochs(task, template.max_iter)
+        on_epoch = epochs.telling(template._on_epoch(None, ""))
         with blas_threads(batches.rows_per_batch * X.shape[1] * len(factors["P"])):
-            result = template._solver().minimize(objective, theta, batches, rng, on_epoch=template._on_epoch(None, ""))
+            result = template._solver().minimize(objective, theta, batches, rng, on_epoch=on_epoch)
+        epochs.end()
         theta, curve = result.theta, result.loss_curve
     blocks = {name: view.copy() for name, view in layout.views(theta).items()}
     blocks["W"] = products(blocks)

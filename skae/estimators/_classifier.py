@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae import _ops as ops
 from skae._sklearn_compat import (
+    CallbackSupportMixin,
     HasMethods,
     Interval,
     InvalidParameterError,
@@ -20,11 +21,13 @@ from skae._sklearn_compat import (
     _fit_context,
     set_random_states,
     validate_data,
+    with_callbacks,
 )
 from skae.corruption import Corruption, as_corruption
 from skae.estimators._base import BaseAutoencoder
 from skae.estimators._batches import Batches, block_rows, checked_weight, corrupting, corruption_range
 from skae.estimators._calibration import log_constants
+from skae.estimators._callbacks import NO_TASK, Epochs, begun_fit
 from skae.estimators._class_models import (
     constraint_of,
     fit_each,
@@ -61,7 +64,7 @@ def _can_continue(classifier):
     return steps and classifier.method != "energies" and classifier.n_factors is None
 
 
-class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
+class ClassSpecificAEClassifier(CallbackSupportMixin, ClassPrediction, Trainable, BaseEstimator):
     """Generative classifier: one autoencoder per class, whose energies compete (ENERGY section 4).
 
     ::
@@ -359,30 +362,46 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
             If the data or the parameters are not usable, or training diverges; the classifier is then as before.
         """
         with unchanged_on_error(self):
-            X, y, weight = self._validate_rows(X, y, sample_weight, reset=True)
-            self.classes_, labels = np.unique(y, return_inverse=True)
-            self._check_classes()
-            supervised = self._supervised_weight(labels, weight)
-            rng = np.random.default_rng(seed_of(self.random_state))
-            train, held_out = self._split(labels, rng)
-            for rows, purpose in ((train, "train on"), (held_out, "hold out")):
-                if supervised is not None and rows is not None and not supervised[rows].any():
-                    raise ValueError(
-                        f"class_weight must be positive for some class with rows to {purpose}, got {self.class_weight}"
-                    )
-            template = self._template(X, rng)
-            self._fit_autoencoders(template, X[train], labels[train], _part(weight, train), rng)
-            E = self._calibrate(X[train], labels[train], _part(supervised, train))
-            self.validation_loss_curve_ = None
-            vars(self).pop("energy_classifier_", None)
-            if self.method == "finetune":
-                self._finetune(X, labels, supervised, None if held_out is None else train, held_out, rng)
-                E = self._energies(X[train])
-            elif self.method == "energies":
-                self._fit_linear(E, labels, supervised)
-            self.class_median_energies_ = _medians(E + self.class_log_constants_, labels[train], _part(weight, train))
-            self._optimizer_state = self._random_stream = None
+            self._fit(X, y, sample_weight)
         return self
+
+    @with_callbacks
+    def _fit(self, X, y, sample_weight):
+        """Set all fitted attributes."""
+        X, y, weight = self._validate_rows(X, y, sample_weight, reset=True)
+        self.classes_, labels = np.unique(y, return_inverse=True)
+        self._check_classes()
+        supervised = self._supervised_weight(labels, weight)
+        rng = np.random.default_rng(seed_of(self.random_state))
+        train, held_out = self._split(labels, rng)
+        self._check_supervised(supervised, train, held_out)
+        template = self._template(X, rng)
+        finetune = self.method == "finetune"
+        task = begun_fit(self, X, y, sample_weight, max_subtasks=int(self.pretrain) + int(finetune))
+        self._fit_autoencoders(template, X[train], labels[train], _part(weight, train), rng, task)
+        E = self._calibrate(X[train], labels[train], _part(supervised, train))
+        self._set_medians(E, labels[train], _part(weight, train))
+        self.validation_loss_curve_ = None
+        vars(self).pop("energy_classifier_", None)
+        self._optimizer_state = self._random_stream = None
+        if finetune:
+            self._finetune(X, labels, supervised, None if held_out is None else train, held_out, rng, task)
+            self._set_medians(self._energies(X[train]), labels[train], _part(weight, train))
+        elif self.method == "energies":
+            self._fit_linear(E, labels, supervised)
+        task.end(dict)
+
+    def _check_supervised(self, weight, train, held_out):
+        """Refuse weights of the supervised phase that leave no row."""
+        for rows, purpose in ((train, "train on"), (held_out, "hold out")):
+            if weight is not None and rows is not None and not weight[rows].any():
+                raise ValueError(
+                    f"class_weight must be positive for some class with rows to {purpose}, got {self.class_weight}"
+                )
+
+    def _set_medians(self, E, labels, weight):
+        """Set the medians of the calibrated energies of the classes, all of which have rows."""
+        self.class_median_energies_ = _medians(E + self.class_log_constants_, labels, weight)
 
     @available_if(_can_continue)
     @_fit_context(prefer_skip_nested_validation=False)
@@ -449,7 +468,7 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
         objective, theta = self._model(X.dtype, self.class_log_constants_[seen], seen)
         state = {"state": getattr(self, "_optimizer_state", None)}
         theta, result = self._minimize(objective, theta, solver, X, labels, weight, None, rng, **state)
-        self._set_model(objective, theta, seen)
+        vars(self).update(self._fitted_parameters(objective, theta, seen))
         self._optimizer_state = result.state
         self.loss_curve_, self.validation_loss_curve_ = np.append(curve, result.loss_curve), None
         self.n_iter_ = len(self.loss_curve_)
@@ -654,18 +673,17 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
 
     # -- what fit consists of
 
-    def _set_model(self, objective, theta, chosen=None):
-        """Set the public attributes from parameters; the constants sum to 0."""
-        blocks = {name: view.copy() for name, view in objective.layout.views(theta).items()}
+    def _fitted_parameters(self, objective, theta, chosen=None):
+        """The public attributes of parameters, by name; the constants sum to 0."""
+        blocks, factors = {name: view.copy() for name, view in objective.layout.views(theta).items()}, {}
         if self.factors_ is not None:
-            self._set_factors(blocks)
-            blocks["W"] = products(blocks)
+            factors, blocks["W"] = _factor_attributes(blocks), products(blocks)
         chosen = range(len(self.estimators_)) if chosen is None else chosen
         estimators, constants = list(self.estimators_), self.class_log_constants_.copy()
         for i, j in enumerate(chosen):
             estimators[j] = with_parameters(estimators[j], blocks, i)
         constants[list(chosen)] = blocks["C"] - blocks["C"].mean(dtype=np.float64)
-        self.estimators_, self.class_log_constants_ = estimators, constants
+        return {**factors, "estimators_": estimators, "class_log_constants_": constants}
 
     def _validate_rows(self, X, y, sample_weight, reset):
         """Return the rows of positive weight: X, y and their weights (None for None)."""
@@ -739,21 +757,22 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
             )
         return np.setdiff1d(np.arange(len(labels)), held_out), held_out
 
-    def _fit_autoencoders(self, template, X, labels, weight, rng):
+    def _fit_autoencoders(self, template, X, labels, weight, rng, task):
         """Train, or start, the autoencoders of all classes."""
         names = [repr(each) for each in self.classes_.tolist()]
         self.factors_ = self.factor_hidden_weights_ = self.class_factor_weights_ = None
-        if self.n_factors is not None:
+        factored = self.n_factors is not None
+        tasks = {"max_subtasks": template.max_iter if factored else len(names), "sequential_subtasks": factored}
+        phase = task.subtask("autoencoders", **tasks).begin() if self.pretrain else NO_TASK
+        if factored:
             self.estimators_, factors, problems = fit_factored(
-                template, self.n_factors, X, labels, weight, names, self.pretrain, rng
+                template, self.n_factors, X, labels, weight, names, self.pretrain, rng, phase
             )
-            self._set_factors(factors)
+            vars(self).update(_factor_attributes(factors))
         else:
-            self.estimators_, problems = fit_each(template, X, labels, weight, names, self.pretrain, self.n_jobs)
+            self.estimators_, problems = fit_each(template, X, labels, weight, names, self.pretrain, self.n_jobs, phase)
+        phase.end()
         _warn_of(problems)
-
-    def _set_factors(self, blocks):
-        self.factors_, self.factor_hidden_weights_, self.class_factor_weights_ = (blocks[name] for name in "PQf")
 
     def _supervised_weight(self, labels, weight):
         """Weights of the rows in the supervised phase, or None."""
@@ -784,7 +803,7 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
         self.loss_ = self._mean_loss(E + C, labels, weight)
         return E
 
-    def _finetune(self, X, labels, weight, train, held_out, rng):
+    def _finetune(self, X, labels, weight, train, held_out, rng, task):
         """Minimise the loss of the scores in all parameters."""
         objective, theta = self._model(X.dtype, self.class_log_constants_)
         block, watch = _rows_per_block(objective, X), None
@@ -792,14 +811,22 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
             watch = self._watch(objective, Batches(X, weight, held_out, block, shuffle=False, labels=labels), rng)
             watch.consider(theta)
         start = mean_value(objective, theta, Batches(X, weight, train, block, shuffle=False, labels=labels), rng)
+        task = task.subtask("fine-tuning", max_subtasks=self.max_iter).begin()
+        epochs = Epochs(task, self.max_iter)
+
+        def attributes(epoch, number):
+            return {**self._fitted_parameters(objective, epoch.theta), "n_iter_": number, "loss_": epoch.loss}
+
         theta, result = self._minimize(
             *(objective, theta, self._solver(), X, labels, weight, train, rng),
             watch,
-            on_epoch=self._on_epoch(watch, ""),
+            on_epoch=epochs.telling(self._on_epoch(watch, ""), attributes),
         )
+        epochs.end()
         self.n_iter_, self.loss_curve_ = result.n_iter, result.loss_curve
         self.validation_loss_curve_ = None if watch is None else np.array(watch.curve)
-        self._set_model(objective, theta)
+        vars(self).update(self._fitted_parameters(objective, theta))
+        task.end()
         if self.loss_ > start:
             warn(
                 f"{type(self).__name__}: fine-tuning has raised the loss, from {start:.4g} to {self.loss_:.4g}; bring "
@@ -868,6 +895,12 @@ def _expanded(array, added, value):
     out = np.full((len(added), *array.shape[1:]), value, dtype=array.dtype)
     out[~added] = array
     return out
+
+
+def _factor_attributes(blocks):
+    """The factors by the names of their attributes."""
+    names = {"factors_": "P", "factor_hidden_weights_": "Q", "class_factor_weights_": "f"}
+    return {name: blocks[block] for name, block in names.items()}
 
 
 def _rows_per_block(objective, X):

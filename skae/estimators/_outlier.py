@@ -149,12 +149,13 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
         self : object
             The fitted detector.
         """
-        with fit_task(self, X, y), unchanged_on_error(self):
-            if self.estimator is None:
+        given = self.estimator is not None
+        with fit_task(self, X, y, max_subtasks=int(given)) as task, unchanged_on_error(self):
+            if given:
+                self._fit_given(X, task)
+            else:
                 X = validate_data(self, X, dtype=DTYPES, ensure_min_samples=2)
                 self._fit_default(X)
-            else:
-                self._fit_given(X)
             self.offset_ = float(np.percentile(self._scores(X), 100.0 * self.contamination))
         return self
 
@@ -183,12 +184,13 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
                 self.scalers_.append(scaler)
         self.weights_ = 1.0 / np.maximum(self._energies(rows).std(axis=0), _SMALLEST_DEVIATION)
 
-    def _fit_given(self, X):
+    def _fit_given(self, X, task):
         """Train a clone of the estimator."""
         self.estimator_ = clone(self.estimator)
         if self.random_state is not None:
             set_random_states(self.estimator_, self.random_state)
-        self.estimator_.fit(X)
+        with task.subtask("estimator").given_to(self.estimator_):
+            self.estimator_.fit(X)
         self.scalers_ = self.weights_ = self.mean_ = None
         for name in ("n_features_in_", "feature_names_in_"):
             vars(self).pop(name, None)
