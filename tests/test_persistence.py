@@ -1,0 +1,106 @@
+"""Files of skops hold every fitted estimator, and need no trust but in what skae names."""
+
+import numpy as np
+import pytest
+import skops.io
+from numpy.testing import assert_array_equal
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+import skae
+from skae import (
+    ClassSpecificAEClassifier,
+    ContractiveAutoencoder,
+    ContrastNormalizer,
+    DenoisingAutoencoder,
+    EnergyOutlierDetector,
+    MarginalizedDenoisingAutoencoder,
+    PCAWhitener,
+    SaturatingAutoencoder,
+    SparseAutoencoder,
+    ZeroBiasAutoencoder,
+)
+from skae.activations import ACTIVATIONS
+from skae.corruption import CORRUPTIONS
+from skae.penalties import PENALTIES
+from skae.persistence import TRUSTED_TYPES
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+X, y = load_digits(n_class=3, return_X_y=True)
+X, y = X[:90] / 16.0, y[:90]
+SHORT = {"max_iter": 2, "random_state": 0}
+PLAIN = ContractiveAutoencoder(5, **SHORT)
+ESTIMATORS = [
+    *(
+        cls(5, **SHORT)
+        for cls in (
+            ZeroBiasAutoencoder,
+            SaturatingAutoencoder,
+            DenoisingAutoencoder,
+            MarginalizedDenoisingAutoencoder,
+            SparseAutoencoder,
+        )
+    ),
+    *(ContractiveAutoencoder(5, activation=each(), alpha=0.0, **SHORT) for each in ACTIVATIONS.values()),
+    *(DenoisingAutoencoder(5, noise=each(), **SHORT) for each in CORRUPTIONS.values()),
+    ContractiveAutoencoder(5, penalty="laplacian", early_stopping=True, tied_weights=True, **SHORT),
+    ClassSpecificAEClassifier(PLAIN, **SHORT),
+    ClassSpecificAEClassifier(PLAIN, method="energies", **SHORT),
+    ClassSpecificAEClassifier(DenoisingAutoencoder(5, **SHORT), n_factors=3, **SHORT),
+    EnergyOutlierDetector(random_state=0),
+    EnergyOutlierDetector(PLAIN),
+    make_pipeline(ContrastNormalizer(), PCAWhitener(0.9), PLAIN, LogisticRegression()),
+]
+
+
+def result_of(estimator):
+    """Return what the estimator makes of X."""
+    name = next(each for each in ("decision_function", "transform") if hasattr(estimator, each))
+    return getattr(estimator, name)(X)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=str)
+def test_round_trip(estimator):
+    """A fitted estimator gives the same bits, keeps its parameters, and trains on as the original does."""
+    fitted = clone(estimator).fit(X, y)
+    loaded = skops.io.loads(skops.io.dumps(fitted), trusted=TRUSTED_TYPES)
+    assert_array_equal(result_of(loaded), result_of(fitted))
+    assert repr(loaded) == repr(fitted)
+    assert_array_equal(result_of(loaded.fit(X, y)), result_of(clone(estimator).fit(X, y)))
+
+
+@pytest.mark.parametrize(
+    "estimator", [ZeroBiasAutoencoder(5, **SHORT), ClassSpecificAEClassifier(PLAIN, **SHORT)], ids=str
+)
+def test_training_goes_on(estimator):
+    """The optimiser's state and the random stream are in the file."""
+    classes = {"classes": np.unique(y)} if hasattr(estimator, "predict") else {}
+    fitted = clone(estimator).partial_fit(X, y, **classes)
+    loaded = skops.io.loads(skops.io.dumps(fitted), trusted=TRUSTED_TYPES)
+    assert_array_equal(result_of(loaded.partial_fit(X, y)), result_of(fitted.partial_fit(X, y)))
+
+
+def test_every_public_estimator_is_trusted():
+    """And every activation, corruption and penalty that skae has, but nothing of others'."""
+    types = [each for each in vars(skae).values() if isinstance(each, type)]
+    for each in [*types, *ACTIVATIONS.values(), *CORRUPTIONS.values(), *PENALTIES.values()]:
+        assert f"{each.__module__}.{each.__qualname__}" in TRUSTED_TYPES
+    assert all(each.startswith("skae.") for each in TRUSTED_TYPES)
+
+
+def test_nothing_else_is_trusted():
+    """A file with a type of its own is refused, until that is named."""
+    file = skops.io.dumps(ContractiveAutoencoder(5, activation=Own(), alpha=0.0, **SHORT).fit(X))
+    with pytest.raises(skops.io.exceptions.UntrustedTypesFoundException, match="Own"):
+        skops.io.loads(file, trusted=TRUSTED_TYPES)
+    own = f"{Own.__module__}.{Own.__qualname__}"
+    assert skops.io.loads(file, trusted=[*TRUSTED_TYPES, own]).activation == Own()
+
+
+class Own(ACTIVATIONS["tanh"]):
+    """An activation that skae does not have."""
+
+    name = "own"
