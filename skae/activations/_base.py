@@ -1,11 +1,14 @@
 """The contract of an activation, and the registry of names."""
 
+from __future__ import annotations
+
 import dataclasses
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from skae import _ops as ops
 from skae._registry import Immutable, Registry
+from skae._typing import FloatArray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Activation(Immutable, ABC):
     at_most_one: ClassVar[bool] = False
     flat_below_zero: ClassVar[bool] = False
 
-    def __init_subclass__(cls, **kwargs):
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "name" in vars(cls) and not hasattr(cls, "derivative") and cls.backward is Activation.backward:
             raise TypeError(f"{cls.__name__} must define derivative, or its own backward")
@@ -62,14 +65,14 @@ class Activation(Immutable, ABC):
             raise TypeError(f"{cls.__name__} defines complement, so it must define complement_derivative")
 
     @property
-    def kinks(self):
+    def kinks(self) -> tuple[float, ...]:
         return ()
 
     @abstractmethod
-    def value(self, u, out=None):
+    def value(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return h(u)."""
 
-    def backward(self, u, h, grad_h, out=None):
+    def backward(self, u: FloatArray, h: FloatArray, grad_h: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return the gradient with respect to u, given the gradient with respect to h; `out` may be `grad_h`."""
         return ops.multiply(grad_h, self.derivative(u, h), out=out)
 
@@ -82,7 +85,7 @@ ACTIVATIONS = Registry("activation", Activation, lambda cls: [name for name in _
 register_activation = ACTIVATIONS.register
 
 
-def as_activation(activation, threshold=1.0):
+def as_activation(activation: str | Activation, threshold: float = 1.0) -> Activation:
     """Return an `Activation` from a name or an instance.
 
     Parameters

@@ -1,10 +1,14 @@
 """What all autoencoders share in training: parameters, a fit that is a page, partial_fit."""
 
+from __future__ import annotations
+
 import functools
 import math
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.metaestimators import available_if
@@ -17,6 +21,7 @@ from skae._sklearn_compat import (
     validate_data,
     with_callbacks,
 )
+from skae._typing import MatrixLike
 from skae.activations import Activation
 from skae.estimators._batches import (
     Batches,
@@ -119,7 +124,7 @@ class BaseAutoencoder(CallbackSupportMixin, Trainable, AutoencoderPrediction, Ba
 
     @_fit_context(prefer_skip_nested_validation=True)
     @with_callbacks
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X: MatrixLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the autoencoder.
 
         Parameters
@@ -207,7 +212,7 @@ class BaseAutoencoder(CallbackSupportMixin, Trainable, AutoencoderPrediction, Ba
 
     @available_if(_can_continue)
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None, sample_weight=None):
+    def partial_fit(self, X: MatrixLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Continue with one pass over X, in batches, at a constant learning rate.
 
         The optimiser's state and the random stream are carried from call to call; the first call starts

@@ -1,5 +1,7 @@
 """Paragraphs that the docstrings of all autoencoders share, written once."""
 
+from __future__ import annotations
+
 import inspect
 import re
 import textwrap
@@ -146,7 +148,7 @@ feature_names_in_ : ndarray of shape (n_features_in_,)
 }
 
 
-def fill_parameters(cls):
+def fill_parameters(cls: type[T]) -> type[T]:
     """Replace ``{name}`` in a class docstring by the shared paragraph of that name."""
     doc = inspect.cleandoc(cls.__doc__)
     for name, text in PARAMETERS.items():

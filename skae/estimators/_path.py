@@ -1,13 +1,20 @@
 """Fits along a range of regularization strengths."""
 
+from __future__ import annotations
+
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 
+from skae._typing import MatrixLike
 
-def regularization_path(estimator, X, *, alphas, sample_weight=None):
+
+def regularization_path(
+    estimator: AutoencoderT, X: MatrixLike, *, alphas: Iterable[float], sample_weight: ArrayLike | None = None
+) -> Iterator[AutoencoderT]:
     """Fit an autoencoder at one strength after the other, each from where the last has ended (SAT section 4, figure 5).
 
     Parameters

@@ -1,8 +1,12 @@
 """PCAWhitener and ContrastNormalizer: what goes before an autoencoder."""
 
+from __future__ import annotations
+
 from numbers import Integral, Real
+from typing import Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
@@ -16,6 +20,7 @@ from skae._sklearn_compat import (
     validate_data,
     with_callbacks,
 )
+from skae._typing import Array, FloatArray, MatrixLike
 from skae.estimators._batches import checked_weight, merge_moments, moments, row_blocks, value_range
 from skae.estimators._callbacks import fit_task
 from skae.estimators._principal import Factor, principal_components
@@ -120,14 +125,16 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         "eps": [Interval(Real, 0, None, closed="left")],
     }
 
-    def __init__(self, n_components=None, *, whiten="pca", eps=0.0):
+    def __init__(
+        self, n_components: float | None = None, *, whiten: Literal["pca", "zca"] | None = "pca", eps: float = 0.0
+    ) -> None:
         self.n_components = n_components
         self.whiten = whiten
         self.eps = eps
 
     @_fit_context(prefer_skip_nested_validation=True)
     @with_callbacks
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X: MatrixLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Find the principal components.
 
         Parameters
@@ -152,7 +159,7 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None, sample_weight=None):
+    def partial_fit(self, X: MatrixLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Take in more rows: chunk by chunk, the result is that of one `fit` to all of them.
 
         After a `fit` that has dropped components, their variance is unknown; a warning says so.
@@ -267,7 +274,7 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         variances = variances + self.eps
         return np.divide(1.0, np.sqrt(variances), out=np.zeros_like(variances), where=variances > 0.0)
 
-    def transform(self, X):
+    def transform(self, X: MatrixLike) -> FloatArray:
         """Return the whitened data.
 
         Parameters
@@ -294,7 +301,7 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             out[rows] = Z @ components if self.whiten == "zca" else Z
         return out
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> FloatArray:
         """Return the data that `transform` maps to X: exact on the kept subspace.
 
         Parameters
@@ -319,7 +326,7 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         X += self.mean_.astype(Z.dtype)
         return X
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> Array:
         """Return the names of the columns of `transform`.
 
         Parameters
@@ -380,12 +387,12 @@ class ContrastNormalizer(CallbackSupportMixin, OneToOneFeatureMixin, Transformer
 
     _parameter_constraints: dict = {"eps": [Interval(Real, 0, None, closed="left")]}
 
-    def __init__(self, eps=1e-8):
+    def __init__(self, eps: float = 1e-8) -> None:
         self.eps = eps
 
     @_fit_context(prefer_skip_nested_validation=True)
     @with_callbacks
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Check X and remember its width.
 
         Parameters
@@ -404,7 +411,7 @@ class ContrastNormalizer(CallbackSupportMixin, OneToOneFeatureMixin, Transformer
             validate_data(self, X, dtype=DTYPES)
         return self
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> FloatArray:
         """Return X with each row normalised.
 
         Parameters
