@@ -1,23 +1,29 @@
 """Immutable classes by name: one registry each for activations, penalties and what else a user can add."""
 
+from __future__ import annotations
+
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Generic, NoReturn, TypeVar
+
+T = TypeVar("T")
+C = TypeVar("C", bound=type)
 
 
 class Immutable:
     """Base of frozen dataclasses whose subclasses, dataclasses or not, are frozen too."""
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
         raise dataclasses.FrozenInstanceError(
             f"cannot assign to {name!r}: a {type(self).__name__} is immutable. Parameters are fields: declare them in "
             "the class body, and decorate the class with @dataclass(frozen=True)"
         )
 
-    def __delattr__(self, name):
+    def __delattr__(self, name: str) -> NoReturn:
         raise dataclasses.FrozenInstanceError(f"cannot delete {name!r}: a {type(self).__name__} is immutable")
 
 
-class Registry(Mapping):
+class Registry(Mapping[str, type[T]], Generic[T]):
     """Subclasses of one base class by their `name`; users read it as a mapping and add to it with `register`.
 
     Worker processes do not see what was registered in another process: with ``n_jobs``, pass instances.
@@ -32,19 +38,20 @@ class Registry(Mapping):
         Maps a class to the list of words that `describe` prints behind it.
     """
 
-    def __init__(self, kind, base, abilities):
-        self._kind, self._base, self._abilities, self._classes = kind, base, abilities, {}
+    def __init__(self, kind: str, base: type, abilities: Callable[[Any], Sequence[str]]) -> None:
+        self._kind, self._base, self._abilities = kind, base, abilities
+        self._classes: dict[str, type[T]] = {}
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> type[T]:
         return self._classes[name]
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         return iter(self._classes)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._classes)
 
-    def register(self, cls):
+    def register(self, cls: C) -> C:
         """File a class under its `name`, in this process; serves as a decorator.
 
         Parameters
@@ -67,11 +74,11 @@ class Registry(Mapping):
         self._classes[cls.name] = cls
         return cls
 
-    def unregister(self, name):
+    def unregister(self, name: str) -> None:
         """Remove a name."""
         del self._classes[name]
 
-    def named(self, name):
+    def named(self, name: str) -> type[T]:
         """Return the class of that name.
 
         Raises
@@ -88,7 +95,7 @@ class Registry(Mapping):
             raise ValueError(f"no {self._kind} is called {name!r}; there are {', '.join(sorted(self._classes))}")
         return self._classes[name]
 
-    def describe(self):
+    def describe(self) -> str:
         """Return a plain-text table: name, first line of the docstring, and what else there is to know."""
         width = max(map(len, self._classes)) + 1
         return "\n".join(
@@ -97,6 +104,6 @@ class Registry(Mapping):
         )
 
 
-def _summary(cls):
+def _summary(cls: type) -> str:
     """The first line of a class's docstring."""
     return (cls.__doc__ or "").strip().partition("\n")[0]

@@ -3,6 +3,8 @@
 Annotations are not evaluated at run time (``from __future__ import annotations``), so that ``help`` shows these names.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -21,7 +23,7 @@ BoolArray: TypeAlias = NDArray[np.bool_]
 MatrixLike: TypeAlias = ArrayLike | sparray | spmatrix
 RandomState: TypeAlias = int | np.random.RandomState | None
 
-Visible: TypeAlias = Literal["gaussian", "bernoulli"]
+VisibleName: TypeAlias = Literal["gaussian", "bernoulli"]
 Encoding: TypeAlias = Literal["natural", "rectified", "rectified_bias", "linear"]
 Init: TypeAlias = Literal["glorot", "data", "pca"]
 WeightConstraint: TypeAlias = Literal["auto", "unit", "max"]

@@ -86,7 +86,7 @@ class Corruption(Immutable, ABC):
 
 
 #: All corruption classes by name.
-CORRUPTIONS = Registry("corruption", Corruption, lambda cls: [])
+CORRUPTIONS: Registry[Corruption] = Registry("corruption", Corruption, lambda cls: [])
 
 register_corruption = CORRUPTIONS.register
 

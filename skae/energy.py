@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from skae import _ops as ops
-from skae._typing import BoolArray, Encoding, FloatArray, IntArray, Visible
+from skae._typing import BoolArray, Encoding, FloatArray, IntArray, VisibleName
 from skae.activations import Activation
 from skae.visible import VISIBLE
 
@@ -61,7 +61,7 @@ def codes(
     return U if encoding == "linear" else ops.rectify(U, out=U)
 
 
-def reconstruction(H: FloatArray, V: FloatArray, c: FloatArray, visible: Visible = "gaussian") -> FloatArray:
+def reconstruction(H: FloatArray, V: FloatArray, c: FloatArray, visible: VisibleName = "gaussian") -> FloatArray:
     """Return output(H V + c), shape (n, d): ENERGY eq. 2 (gaussian) or 4 (bernoulli)."""
     A = ops.matmul(H, V)
     return VISIBLE[visible].output(ops.add(A, c, out=A))
@@ -73,7 +73,7 @@ def energy(
     b: FloatArray | None,
     c: FloatArray,
     activation: Activation,
-    visible: Visible = "gaussian",
+    visible: VisibleName = "gaussian",
     V: FloatArray | None = None,
 ) -> FloatArray:
     """Return the energy score of each row, shape (n,): high where the model fits.
@@ -112,7 +112,7 @@ def vector_field(
     b: FloatArray | None,
     c: FloatArray,
     activation: Activation,
-    visible: Visible = "gaussian",
+    visible: VisibleName = "gaussian",
     V: FloatArray | None = None,
 ) -> FloatArray:
     """Return r(x) - x of each row, shape (n, d) (ENERGY 2.1); the parameters are those of `energy`."""
@@ -126,7 +126,7 @@ def laplacian(
     b: FloatArray | None,
     c: FloatArray,
     activation: Activation,
-    visible: Visible = "gaussian",
+    visible: VisibleName = "gaussian",
     V: FloatArray | None = None,
 ) -> FloatArray:
     """Return the divergence of the field r(x) - x at each row, shape (n,).
@@ -156,7 +156,7 @@ def relax(
     b: FloatArray | None,
     c: FloatArray,
     activation: Activation,
-    visible: Visible = "gaussian",
+    visible: VisibleName = "gaussian",
     V: FloatArray | None = None,
     *,
     step_size: float = 1.0,

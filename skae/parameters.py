@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from skae import _ops as ops
-from skae._typing import FloatArray, Init, Visible
+from skae._typing import FloatArray, Init, VisibleName
 from skae.activations import Activation
 
 __all__ = [
@@ -275,7 +275,7 @@ def initial_parameters(
     init: Init,
     sample: Sample,
     activation: Activation,
-    visible: Visible,
+    visible: VisibleName,
     rng: np.random.Generator,
     dtype: DTypeLike,
     constraint: UnitNorm | MaxNorm | None = None,
@@ -321,7 +321,7 @@ def initial_parameters(
 
 
 def initial_biases(
-    W: FloatArray, V: FloatArray, sample: Sample, activation: Activation, visible: Visible, hidden_bias: bool = True
+    W: FloatArray, V: FloatArray, sample: Sample, activation: Activation, visible: VisibleName, hidden_bias: bool = True
 ) -> tuple[FloatArray | float, FloatArray]:
     """Return the starting hidden biases (k,), 0 where there are none, and visible biases (d,).
 

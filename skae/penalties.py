@@ -21,13 +21,16 @@ import dataclasses
 import math
 from abc import ABC, abstractmethod
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from skae import _ops as ops
 from skae._registry import Immutable, Registry
-from skae._typing import Visible
+from skae._typing import VisibleName
 from skae.activations import Activation
 from skae.complements import complement, flattens
+
+if TYPE_CHECKING:  # which know penalties
+    from skae.objectives import Batch, Gradient
 
 __all__ = [
     "L2",
@@ -145,7 +148,7 @@ class Penalty(Immutable, ABC):
 
 
 #: All penalty classes by name. ``PENALTIES.describe()`` is a table of them and of what they require.
-PENALTIES = Registry("penalty", Penalty, lambda cls: cls.requires)
+PENALTIES: Registry[Penalty] = Registry("penalty", Penalty, lambda cls: cls.requires)
 
 register_penalty = PENALTIES.register
 
@@ -178,7 +181,7 @@ def as_penalty(penalty: str | Penalty, alpha: float) -> Penalty:
     return PENALTIES.named(penalty)(alpha=alpha)
 
 
-def check_compatible(penalty: Penalty, activation: Activation, visible: Visible, tied: bool) -> None:
+def check_compatible(penalty: Penalty, activation: Activation, visible: VisibleName, tied: bool) -> None:
     """Raise ValueError where a penalty requires what activation, visible units or tying do not offer.
 
     Parameters

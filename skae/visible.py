@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from skae import _ops as ops
 from skae._typing import FloatArray
@@ -22,9 +23,14 @@ class Visible(ABC):
 
     name: ClassVar[str]
     #: Smallest and largest value of the data.
-    domain: ClassVar[tuple] = (-math.inf, math.inf)
+    domain: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
     #: Longest step x + step (r(x) - x) that cannot lower the energy of non-decreasing hidden units.
     longest_step: ClassVar[float] = 2.0
+
+    if TYPE_CHECKING:  # optional: absent from the base class
+
+        def slope(self, A: FloatArray) -> FloatArray:
+            """Return dR/dA, elementwise."""
 
     @abstractmethod
     def output(self, A: FloatArray) -> FloatArray:
@@ -152,4 +158,4 @@ def _entropy(X: FloatArray) -> FloatArray:
 
 
 #: The visible units by name.
-VISIBLE = MappingProxyType({"gaussian": Gaussian(), "bernoulli": Bernoulli()})
+VISIBLE: Mapping[str, Visible] = MappingProxyType({"gaussian": Gaussian(), "bernoulli": Bernoulli()})

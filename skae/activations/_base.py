@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from skae import _ops as ops
 from skae._registry import Immutable, Registry
@@ -64,6 +64,31 @@ class Activation(Immutable, ABC):
         if hasattr(cls, "complement") and not hasattr(cls, "complement_derivative"):
             raise TypeError(f"{cls.__name__} defines complement, so it must define complement_derivative")
 
+    if TYPE_CHECKING:  # optional: absent from the base class
+
+        def derivative(self, u: FloatArray, h: FloatArray, out: FloatArray | None = None) -> FloatArray:
+            """Return h'(u), elementwise."""
+
+        def second_derivative(self, u: FloatArray, h: FloatArray, out: FloatArray | None = None) -> FloatArray:
+            """Return h''(u), elementwise."""
+
+        def third_derivative(self, u: FloatArray, h: FloatArray, out: FloatArray | None = None) -> FloatArray:
+            """Return h'''(u), elementwise."""
+
+        def potential(self, u: FloatArray) -> FloatArray:
+            """Return the antiderivative of h, summed over the last axis."""
+
+        def complement(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
+            """Return the distance to the nearest flat region."""
+
+        def complement_derivative(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
+            """Return the derivative of `complement`."""
+
+        def divergence(
+            self, h: FloatArray, W: FloatArray, V: FloatArray, slope: FloatArray | None = None
+        ) -> FloatArray:
+            """Return sum_i s_i dA_i/dx_i of each row."""
+
     @property
     def kinks(self) -> tuple[float, ...]:
         return ()
@@ -80,7 +105,9 @@ class Activation(Immutable, ABC):
 _ABILITIES = ("derivative", "second_derivative", "third_derivative", "potential", "complement", "divergence")
 
 #: All activation classes by name. ``ACTIVATIONS.describe()`` is a table of them.
-ACTIVATIONS = Registry("activation", Activation, lambda cls: [name for name in _ABILITIES if hasattr(cls, name)])
+ACTIVATIONS: Registry[Activation] = Registry(
+    "activation", Activation, lambda cls: [name for name in _ABILITIES if hasattr(cls, name)]
+)
 
 register_activation = ACTIVATIONS.register
 

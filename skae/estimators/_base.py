@@ -5,23 +5,23 @@ from __future__ import annotations
 import functools
 import math
 from numbers import Integral, Real
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.metaestimators import available_if
 
 from skae._sklearn_compat import (
     CallbackSupportMixin,
     Interval,
     StrOptions,
     _fit_context,
+    available_if,
     validate_data,
     with_callbacks,
 )
-from skae._typing import MatrixLike
+from skae._typing import Init, MatrixLike, WeightConstraint
 from skae.activations import Activation
 from skae.estimators._batches import (
     Batches,
@@ -67,6 +67,15 @@ class BaseAutoencoder(CallbackSupportMixin, Trainable, AutoencoderPrediction, Ba
     `_penalty`, `_penalties`, `_tied`, `_training_activation`, `_corruption`, `_objective_class`, `_data_unit` and
     `_diagnose`.
     """
+
+    n_components: int
+    l2: float
+    tied_weights: bool | Literal["auto"]
+    weight_constraint: WeightConstraint | None
+    max_norm: float
+    init: Init
+    warm_start: bool
+    n_samples_seen_: float
 
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],

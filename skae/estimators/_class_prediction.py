@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 from sklearn.base import ClassifierMixin, TransformerMixin
-from sklearn.utils.metaestimators import available_if
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from skae._sklearn_compat import _check_feature_names_in, validate_data
+from skae._sklearn_compat import _check_feature_names_in, available_if, validate_data
 from skae._typing import Array, FloatArray, MatrixLike
+from skae.estimators._base import BaseAutoencoder
 from skae.estimators._batches import row_blocks, value_range
 from skae.estimators._class_models import constraint_of
 from skae.estimators._prediction import DTYPES, AutoencoderPrediction
@@ -25,6 +26,17 @@ def _has_probabilities(classifier):
 
 class ClassPrediction(ClassifierMixin, TransformerMixin):
     """Energies, probabilities and classes, a block of rows at a time."""
+
+    classes_: Array
+    estimators_: list[BaseAutoencoder]
+    class_log_constants_: FloatArray
+    class_median_energies_: FloatArray
+    factors_: FloatArray | None
+    factor_hidden_weights_: FloatArray | None
+    class_factor_weights_: FloatArray | None
+    energy_classifier_: Pipeline  # absent but for method="energies"
+    n_features_in_: int
+    feature_names_in_: Array  # absent where X had no names
 
     # -- the model
 

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import check_is_fitted
 
@@ -23,6 +22,7 @@ from skae._sklearn_compat import (
     StrOptions,
     _check_partial_fit_first_call,
     _fit_context,
+    available_if,
     set_random_states,
     validate_data,
 )

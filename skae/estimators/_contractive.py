@@ -6,7 +6,7 @@ from numbers import Real
 from typing import Literal
 
 from skae._sklearn_compat import Interval
-from skae._typing import Encoding, Init, RandomState, Schedule, Solver, Visible, WeightConstraint
+from skae._typing import Encoding, Init, RandomState, Schedule, Solver, VisibleName, WeightConstraint
 from skae.activations import Activation
 from skae.estimators._base import BaseAutoencoder
 from skae.estimators._docs import fill_parameters
@@ -107,7 +107,7 @@ class ContractiveAutoencoder(BaseAutoencoder):
         tied_weights: bool = True,
         weight_constraint: WeightConstraint | None = "auto",
         max_norm: float = 1.0,
-        visible: Visible = "gaussian",
+        visible: VisibleName = "gaussian",
         encoding: Encoding = "natural",
         init: Init = "glorot",
         solver: Solver = "adam",

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 
 from skae._sklearn_compat import Interval, InvalidParameterError, StrOptions
-from skae._typing import Encoding, Init, RandomState, Schedule, Solver, Visible, WeightConstraint
+from skae._typing import Encoding, Init, RandomState, Schedule, Solver, VisibleName, WeightConstraint
 from skae.activations import Activation
 from skae.corruption import Corruption, Gaussian, as_corruption
 from skae.estimators._base import BaseAutoencoder
@@ -121,7 +121,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         tied_weights: bool = True,
         weight_constraint: WeightConstraint | None = "auto",
         max_norm: float = 1.0,
-        visible: Visible = "gaussian",
+        visible: VisibleName = "gaussian",
         encoding: Encoding = "natural",
         init: Init = "glorot",
         solver: Solver = "adam",

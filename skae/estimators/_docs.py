@@ -5,8 +5,11 @@ from __future__ import annotations
 import inspect
 import re
 import textwrap
+from typing import TypeVar
 
 from skae.activations import ACTIVATIONS
+
+T = TypeVar("T")
 
 PARAMETERS = {
     "n_components": """

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.utils import get_tags
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from skae._sklearn_compat import (
@@ -19,11 +18,12 @@ from skae._sklearn_compat import (
     HasMethods,
     Interval,
     _fit_context,
+    available_if,
     set_random_states,
     validate_data,
     with_callbacks,
 )
-from skae._typing import FloatArray, IntArray, RandomState
+from skae._typing import Array, FloatArray, IntArray, RandomState
 from skae.estimators._batches import moments, row_blocks
 from skae.estimators._callbacks import fit_task
 from skae.estimators._mixture import MixtureAutoencoder, cluster, sample_rows
@@ -125,6 +125,14 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
     >>> bool(roc_auc_score(y[1000:] == 3, detector.score_samples(X[1000:])) > 0.9)
     True
     """
+
+    estimator_: Any
+    scalers_: list[FeatureScaler] | None
+    weights_: FloatArray | None
+    offset_: float
+    mean_: FloatArray | None
+    n_features_in_: int
+    feature_names_in_: Array  # absent where X had no names
 
     _parameter_constraints: dict = {
         "estimator": [HasMethods(["fit", "score_samples"]), None],

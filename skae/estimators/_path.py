@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
 from skae._typing import MatrixLike
+from skae.estimators._base import BaseAutoencoder
+
+AutoencoderT = TypeVar("AutoencoderT", bound=BaseAutoencoder)
 
 
 def regularization_path(

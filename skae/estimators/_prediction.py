@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_scalar
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from skae import energy
-from skae._sklearn_compat import InvalidParameterError, validate_data
-from skae._typing import BoolArray, FloatArray, IntArray, MatrixLike
-from skae.activations import as_activation
+from skae._sklearn_compat import InvalidParameterError, available_if, validate_data
+from skae._typing import Array, BoolArray, Encoding, FloatArray, IntArray, MatrixLike, VisibleName
+from skae.activations import Activation, as_activation
 from skae.estimators._batches import row_blocks, value_range
 from skae.estimators._scoring import NOISE_SCALE, denoising_r2
 from skae.visible import VISIBLE
@@ -37,6 +36,19 @@ def _can_invert(estimator):
 class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     """Codes, reconstructions and scores of a fitted autoencoder, a block of rows at a time."""
 
+    activation: str | Activation
+    threshold: float
+    visible: VisibleName
+    encoding: Encoding
+    components_: FloatArray
+    intercept_hidden_: FloatArray  # absent where the hidden units have no bias
+    intercept_visible_: FloatArray
+    mean_: FloatArray
+    var_: FloatArray
+    n_features_in_: int
+    feature_names_in_: Array  # absent where X had no names
+
+    _untied_decoder: FloatArray | None
     _hidden_bias = True
 
     @property

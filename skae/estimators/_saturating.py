@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from skae._sklearn_compat import Interval, StrOptions
-from skae._typing import Encoding, Init, RandomState, Schedule, Solver, Visible, WeightConstraint
+from skae._typing import Encoding, Init, RandomState, Schedule, Solver, VisibleName, WeightConstraint
 from skae.activations import Activation
 from skae.complements import complement
 from skae.estimators._base import BaseAutoencoder
@@ -111,6 +111,8 @@ class SaturatingAutoencoder(BaseAutoencoder):
     (1797, 64)
     """
 
+    dead_unit_fraction_: float
+
     _parameter_constraints: dict = {
         **BaseAutoencoder._parameter_constraints,
         "alpha": [Interval(Real, 0, None, closed="left")],
@@ -132,7 +134,7 @@ class SaturatingAutoencoder(BaseAutoencoder):
         tied_weights: bool | Literal["auto"] = "auto",
         weight_constraint: WeightConstraint | None = "auto",
         max_norm: float = 1.0,
-        visible: Visible = "gaussian",
+        visible: VisibleName = "gaussian",
         encoding: Encoding = "natural",
         init: Init = "glorot",
         solver: Solver = "adam",

@@ -115,6 +115,16 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     True
     """
 
+    components_: FloatArray
+    explained_variance_: FloatArray
+    explained_variance_ratio_: FloatArray
+    mean_: FloatArray
+    var_: FloatArray
+    n_components_: int
+    n_samples_seen_: float
+    n_features_in_: int
+    feature_names_in_: Array  # absent where X had no names
+
     _parameter_constraints: dict = {
         "n_components": [
             Interval(Integral, 1, None, closed="left"),
@@ -384,6 +394,9 @@ class ContrastNormalizer(CallbackSupportMixin, OneToOneFeatureMixin, Transformer
     array([[-1.,  1.],
            [ 0.,  0.]])
     """
+
+    n_features_in_: int
+    feature_names_in_: Array  # absent where X had no names
 
     _parameter_constraints: dict = {"eps": [Interval(Real, 0, None, closed="left")]}
 

@@ -94,6 +94,9 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
     (1797, 100)
     """
 
+    threshold_: float
+    dead_unit_fraction_: float
+
     _hidden_bias = False
 
     _parameter_constraints: dict = {

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from skae import _ops as ops
-from skae._typing import FloatArray, IntArray, Visible
+from skae._typing import FloatArray, IntArray, VisibleName
 from skae.activations import Activation
 from skae.objectives._constrained import Constrained
 from skae.parameters import Layout, MaxNorm, UnitNorm
@@ -87,7 +87,7 @@ class Classification(Constrained):
         layout: Layout,
         activations: Sequence[Activation],
         *,
-        visible: Visible = "gaussian",
+        visible: VisibleName = "gaussian",
         loss: Literal["log_loss", "hinge"] = "log_loss",
         l2: float = 0.0,
         constraint: UnitNorm | MaxNorm | None = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from skae import _ops as ops
-from skae._typing import FloatArray, IntArray, Visible
+from skae._typing import FloatArray, IntArray, VisibleName
 from skae.activations import Activation
 from skae.objectives._classification import Classification
 from skae.objectives._constrained import Constrained
@@ -81,7 +81,7 @@ class FactoredReconstruction(Constrained):
         layout: Layout,
         activation: Activation,
         *,
-        visible: Visible = "gaussian",
+        visible: VisibleName = "gaussian",
         l2: float = 0.0,
         frozen: Sequence[str] = (),
     ) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from skae import _ops as ops
-from skae._typing import FloatArray, Visible
+from skae._typing import FloatArray, VisibleName
 from skae.activations import Activation
 from skae.objectives._constrained import Constrained
 from skae.parameters import Layout, MaxNorm, UnitNorm
@@ -173,7 +173,7 @@ class Reconstruction(Constrained):
         layout: Layout,
         activation: Activation,
         *,
-        visible: Visible = "gaussian",
+        visible: VisibleName = "gaussian",
         penalties: Sequence[Penalty] = (),
         constraint: UnitNorm | MaxNorm | None = None,
     ) -> None:
