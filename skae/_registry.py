@@ -40,7 +40,7 @@ class Registry(Mapping[str, type[T]], Generic[T]):
 
     def __init__(self, kind: str, base: type, abilities: Callable[[Any], Sequence[str]]) -> None:
         self._kind, self._base, self._abilities = kind, base, abilities
-        self._classes: dict[str, type[T]] = {}
+        self._classes: dict[str, type[Any]] = {}
 
     def __getitem__(self, name: str) -> type[T]:
         return self._classes[name]
@@ -66,12 +66,13 @@ class Registry(Mapping[str, type[T]], Generic[T]):
         """
         if not (isinstance(cls, type) and issubclass(cls, self._base)):
             raise TypeError(f"only subclasses of {self._base.__name__} can be registered, got {cls!r}")
-        if not isinstance(getattr(cls, "name", None), str):
+        name: Any = getattr(cls, "name", None)
+        if not isinstance(name, str):
             raise TypeError(f"{cls.__name__} needs a class attribute `name` of type str")
-        other = self._classes.get(cls.name)
+        other = self._classes.get(name)
         if other is not None and other.__qualname__ != cls.__qualname__:
-            raise ValueError(f"the name {cls.name!r} is taken by {other.__qualname__}; choose another")
-        self._classes[cls.name] = cls
+            raise ValueError(f"the name {name!r} is taken by {other.__qualname__}; choose another")
+        self._classes[name] = cls
         return cls
 
     def unregister(self, name: str) -> None:

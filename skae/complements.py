@@ -102,7 +102,7 @@ class AverageVariation:
     def __init__(self, activation: Activation, scale: float) -> None:
         if not 0.01 <= scale < math.inf:
             raise ValueError(f"the scale of a complement must be >= 0.01 and finite, got {scale}")
-        self.scale, self.reach, slopes = scale, *_ends(activation)
+        self.scale, (self.reach, slopes) = scale, _ends(activation)
         edges = {-self.reach, *map(float, activation.kinks), self.reach}
         table = _Table(activation, scale, slopes, sorted(edges))
         crossings = table.crossings()

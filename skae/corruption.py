@@ -192,6 +192,8 @@ class SaltAndPepper(Corruption):
         high: FloatArray | None = None,
     ) -> FloatArray:
         """Return rows with extreme values."""
+        if low is None or high is None:
+            raise ValueError("salt_and_pepper needs low and high, the features' ranges, got None")
         rng.random(dtype=out.dtype, out=out)
         pepper, salt = out < 0.5 * self.level, out >= 1.0 - 0.5 * self.level
         np.copyto(out, X)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from numbers import Integral, Real
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -220,20 +220,20 @@ def make_rotating_dots(
     return X.reshape(n_samples, -1), angle
 
 
-def _generator(random_state):
+def _generator(random_state: RandomState) -> np.random.RandomState:
     """The source of randomness; None leaves numpy's global state alone."""
     return np.random.RandomState() if random_state is None else check_random_state(random_state)
 
 
-def _count(name, value):
+def _count(name: str, value: Any) -> int:
     """A positive integer, or a sentence."""
     if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
         raise ValueError(f"{name} must be an integer >= 1, got {value!r}")
     return int(value)
 
 
-def _non_negative(name, value):
+def _non_negative(name: str, value: Any) -> float:
     """A finite number >= 0, or a sentence."""
-    if not isinstance(value, Real) or not 0.0 <= value < math.inf:
+    if not isinstance(value, Real) or not 0.0 <= float(value) < math.inf:
         raise ValueError(f"{name} must be a finite number >= 0, got {value!r}")
     return float(value)

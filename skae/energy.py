@@ -7,6 +7,7 @@ The functions take one block of rows; the estimators cut large inputs into block
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from skae import _ops as ops
 from skae._typing import BoolArray, Encoding, FloatArray, IntArray, VisibleName
@@ -199,11 +200,11 @@ def relax(
         return ops.clip(x + size * f, *units.domain)
 
     # In float32 the rise of a step near a fixed point would drown in the rounding of the energy.
-    exact = [None if part is None else part.astype("float64") for part in (W, b, c)]
+    exact: Any = [None if part is None else part.astype("float64") for part in (W, b, c)]
 
     def score(x):
         x = x.astype("float64")
-        E = energy(x, *exact, activation, visible)
+        E = energy(x, exact[0], exact[1], exact[2], activation, visible)
         return E, _ROUNDING_STEPS * ops.spacing(ops.absolute(E) + ops.absolute(units.potential(x, exact[2])))
 
     reach = ops.absolute(c) + ops.absolute(W if V is None else V).sum(axis=0)

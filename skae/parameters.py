@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -307,7 +307,7 @@ def initial_parameters(
     constraint : UnitNorm or MaxNorm, optional
         Applied to its block.
     """
-    blocks = {"W": initial_weights(init, layout.shapes["W"][0], sample, rng)}
+    blocks: dict[str, Any] = {"W": initial_weights(init, layout.shapes["W"][0], sample, rng)}
     if "b" not in layout and len(sample.mean) > 1:
         blocks["W"] -= np.outer(blocks["W"] @ _mean_direction(sample), _mean_direction(sample))
     if "V" in layout:

@@ -21,7 +21,7 @@ import dataclasses
 import math
 from abc import ABC, abstractmethod
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from skae import _ops as ops
 from skae._registry import Immutable, Registry
@@ -375,7 +375,8 @@ class L2(Penalty):
     def add(self, batch: Batch, grad: Gradient) -> float:
         """Return the value and add the gradient."""
         value = 0.0
-        for name in ("W",) if batch.V is batch.W else ("W", "V"):
+        names: tuple[Literal["W", "V"], ...] = ("W",) if batch.V is batch.W else ("W", "V")
+        for name in names:
             rows = getattr(batch, name)
             grad.add_rows(name, self.alpha, rows)
             value += 0.5 * self.alpha * ops.sum_squares(rows)

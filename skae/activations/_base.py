@@ -137,7 +137,7 @@ def as_activation(activation: str | Activation, threshold: float = 1.0) -> Activ
     """
     if isinstance(activation, Activation):
         return activation
-    cls = ACTIVATIONS.named(activation)
+    cls: type[Any] = ACTIVATIONS.named(activation)
     if "threshold" in (field.name for field in dataclasses.fields(cls)):
         return cls(threshold=threshold)
     return cls()

@@ -99,7 +99,7 @@ class TRec(_Thresholded):
     flat_below_zero = True
 
     @property
-    def continuous(self) -> bool:
+    def continuous(self) -> bool:  # type: ignore[override] # a property where it depends on the threshold
         return self.threshold == 0.0
 
     @property
@@ -137,7 +137,7 @@ class TLin(_Thresholded):
     name = "tlin"
 
     @property
-    def continuous(self) -> bool:
+    def continuous(self) -> bool:  # type: ignore[override] # a property where it depends on the threshold
         return self.threshold == 0.0
 
     @property

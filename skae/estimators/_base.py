@@ -264,7 +264,7 @@ class BaseAutoencoder(CallbackSupportMixin, Trainable, AutoencoderPrediction, Ba
                 result = self._solver(max_iter=1, schedule="constant").minimize(
                     objective, theta, batches, rng, state=getattr(self, "_optimizer_state", None)
                 )
-            vars(self).update(self._fitted_parameters(objective, result.theta))
+            self.__dict__.update(self._fitted_parameters(objective, result.theta))
             self.n_iter_ = 1 if first else self.n_iter_ + 1
             curve = self._unit**2 * result.loss_curve
             self.loss_curve_ = curve if first else np.append(self.loss_curve_, curve)

@@ -380,7 +380,7 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
             self._fit_autoencoders(template, X[train], labels[train], _part(weight, train), rng)
             E = self._calibrate(X[train], labels[train], _part(supervised, train))
             self.validation_loss_curve_ = None
-            vars(self).pop("energy_classifier_", None)
+            self.__dict__.pop("energy_classifier_", None)
             if self.method == "finetune":
                 self._finetune(X, labels, supervised, None if held_out is None else train, held_out, rng)
                 E = self._energies(X[train])
@@ -440,7 +440,7 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
                 E = self._energies(X)
             medians = _medians(E + self.class_log_constants_, labels, weight)
             self.class_median_energies_ = np.where(np.isnan(medians), self.class_median_energies_, medians)
-            vars(self).pop("energy_classifier_", None)
+            self.__dict__.pop("energy_classifier_", None)
         return self
 
     def _check_classes(self):
@@ -591,7 +591,7 @@ class ClassSpecificAEClassifier(ClassPrediction, Trainable, BaseEstimator):
                 )
             supervised = self._supervised_weight(labels, weight)
             self._add_autoencoders(X, labels, weight, added, new)
-            vars(self).pop("energy_classifier_", None)
+            self.__dict__.pop("energy_classifier_", None)
             mean = constants[old].mean()
             self.class_log_constants_ = constants
             self.class_median_energies_ = _expanded(self.class_median_energies_, added, np.nan)

@@ -153,7 +153,7 @@ feature_names_in_ : ndarray of shape (n_features_in_,)
 
 def fill_parameters(cls: type[T]) -> type[T]:
     """Replace ``{name}`` in a class docstring by the shared paragraph of that name."""
-    doc = inspect.cleandoc(cls.__doc__)
+    doc = inspect.cleandoc(cls.__doc__ or "")
     for name, text in PARAMETERS.items():
         doc = doc.replace(f"{{{name}}}", text.strip())
     cls.__doc__ = textwrap.indent(doc, "    ").lstrip()

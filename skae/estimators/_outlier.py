@@ -127,10 +127,10 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
     """
 
     estimator_: Any
-    scalers_: list[FeatureScaler] | None
-    weights_: FloatArray | None
+    scalers_: Any  # None with an `estimator`, and so are the weights
+    weights_: Any
     offset_: float
-    mean_: FloatArray | None
+    mean_: Any  # None where `estimator` takes data that have none
     n_features_in_: int
     feature_names_in_: Array  # absent where X had no names
 
@@ -286,8 +286,8 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
             Pipeline with a step before the autoencoder that is not affine.
         """
         check_is_fitted(self)
-        X = self._validate(X, numeric=True)
-        dtype, X = X.dtype, np.asarray(X, dtype=np.float64)
+        given = self._validate(X, numeric=True)
+        dtype, X = given.dtype, np.asarray(given, dtype=np.float64)
         if self.scalers_ is None:
             autoencoder, start, matrix = self._affine_model(X)
             field = mean_field(autoencoder, start, (X - self.mean_) @ matrix) @ matrix.T

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
 
-from skae._typing import MatrixLike
+from skae._typing import FloatArray, MatrixLike
 from skae.estimators._base import BaseAutoencoder
 
 AutoencoderT = TypeVar("AutoencoderT", bound=BaseAutoencoder)
 
 
 def regularization_path(
-    estimator: AutoencoderT, X: MatrixLike, *, alphas: Iterable[float], sample_weight: ArrayLike | None = None
+    estimator: AutoencoderT,
+    X: MatrixLike,
+    *,
+    alphas: Sequence[float] | FloatArray | Iterator[float],
+    sample_weight: ArrayLike | None = None,
 ) -> Iterator[AutoencoderT]:
     """Fit an autoencoder at one strength after the other, each from where the last has ended (SAT section 4, figure 5).
 
@@ -62,7 +66,7 @@ def regularization_path(
             raise ValueError(
                 f"regularization_path needs an estimator with {name!r}, which {type(estimator).__name__} has not"
             )
-    if np.ndim(alphas) != 1 and not isinstance(alphas, Iterator):
+    if not isinstance(alphas, Iterator) and np.ndim(alphas) != 1:
         raise ValueError(f"regularization_path needs a sequence of alphas, got {alphas!r}")
     alphas = list(alphas)
     if not alphas:

@@ -6,7 +6,7 @@ from numbers import Integral, Real
 from typing import Literal
 
 from skae._sklearn_compat import Interval, StrOptions
-from skae._typing import FloatArray, RandomState, Schedule, Solver
+from skae._typing import Array, FloatArray, RandomState, Schedule, Solver
 from skae.estimators._training import Printer, ValidationMonitor
 from skae.solvers import LBFGS, SCHEDULES, SGD, UPDATE_RULES, Stochastic
 
@@ -34,6 +34,9 @@ class Trainable:
     loss_: float
     loss_curve_: FloatArray
     validation_loss_curve_: FloatArray | None
+
+    _optimizer_state: dict[str, Array] | None
+    _random_stream: tuple[int, int] | None
 
     _parameter_constraints: dict = {
         "solver": [StrOptions({*UPDATE_RULES, "lbfgs"})],

@@ -332,9 +332,9 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         inverse = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0.0).astype(Z.dtype)
         if self.whiten == "zca":
             Z = Z @ components.T
-        X = (Z * inverse) @ components
-        X += self.mean_.astype(Z.dtype)
-        return X
+        out: FloatArray = (Z * inverse) @ components
+        out += self.mean_.astype(Z.dtype)
+        return out
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> Array:
         """Return the names of the columns of `transform`.
@@ -437,17 +437,19 @@ class ContrastNormalizer(CallbackSupportMixin, OneToOneFeatureMixin, Transformer
         ndarray of shape (n_samples, n_features)
             Rows of mean 0 and standard deviation (almost) 1, in X's dtype.
         """
-        X = validate_data(self, X, reset=False, dtype=DTYPES)
+        rows = validate_data(self, X, reset=False, dtype=DTYPES)
         # In units of a power of two near the largest value, so that no square is lost; the mean is taken off twice
         # for its rounding.
-        largest = np.abs(X).max(axis=1, keepdims=True)
-        unit = np.where(largest > 0.0, np.ldexp(np.ones_like(largest), np.frexp(largest)[1] - 1), 1.0).astype(X.dtype)
-        out = X / unit
+        largest = np.abs(rows).max(axis=1, keepdims=True)
+        unit = np.where(largest > 0.0, np.ldexp(np.ones_like(largest), np.frexp(largest)[1] - 1), 1.0).astype(
+            rows.dtype
+        )
+        out = rows / unit
         out -= out.mean(axis=1, keepdims=True)
         out -= out.mean(axis=1, keepdims=True)
         deviation = np.sqrt(np.mean(out * out, axis=1, keepdims=True))
-        constant = X.min(axis=1, keepdims=True) == X.max(axis=1, keepdims=True)
-        deviation += (float(self.eps) / unit.astype(np.float64)).astype(X.dtype)
+        constant = rows.min(axis=1, keepdims=True) == rows.max(axis=1, keepdims=True)
+        deviation += (float(self.eps) / unit.astype(np.float64)).astype(rows.dtype)
         out[constant[:, 0]] = 0.0
         return np.divide(out, deviation, out=out, where=deviation > 0.0)
 

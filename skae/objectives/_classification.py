@@ -78,7 +78,7 @@ class Classification(Constrained):
     """
 
     #: The blocks that decay.
-    weights = ("W",)
+    weights: tuple[str, ...] = ("W",)
     #: Blocks of rows need nothing of the others.
     uses_mean_code = False
 

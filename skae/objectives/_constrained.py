@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from skae._typing import FloatArray
+from skae.parameters import Layout, MaxNorm, UnitNorm
 
 
 class Constrained:
@@ -16,7 +17,8 @@ class Constrained:
         The constraint, if there is one.
     """
 
-    constraint = None
+    layout: Layout
+    constraint: UnitNorm | MaxNorm | None = None
 
     def project(self, theta: FloatArray) -> None:
         """Apply the constraint to `theta`, in place."""
@@ -51,5 +53,6 @@ class Constrained:
 
     def _constrained(self, theta):
         """The rows of the constrained block of a flat vector, as a view."""
+        assert self.constraint is not None
         block = self.layout.views(theta)[self.constraint.block]
         return block.reshape(-1, block.shape[-1])

@@ -118,11 +118,11 @@ class _Deferred(Gradient):
         self.U, self._zeros, self._tied, self._noted = U, zeros, tied, []
 
     @functools.cached_property
-    def W(self) -> FloatArray:
+    def W(self) -> FloatArray:  # type: ignore[override] # made when it is asked for
         return self._zeros("gradient of W")
 
     @functools.cached_property
-    def V(self) -> FloatArray:
+    def V(self) -> FloatArray:  # type: ignore[override]
         return self.W if self._tied else self._zeros("gradient of V")
 
     def add_rows(self, name: Literal["W", "V"], scale: float | FloatArray, rows: FloatArray) -> None:

@@ -88,7 +88,8 @@ class Stochastic:
         theta, grad = theta.copy(), np.empty_like(theta)
         state = self._continued(theta, state)
         plateau, factor, n_steps = Plateau(self.tol, self.n_iter_no_change), SCHEDULES[self.schedule], 0
-        total, last, converged, curve, reason = self.max_iter * len(batches), self.max_iter, False, [], None
+        total, last, converged, reason = self.max_iter * len(batches), self.max_iter, False, None
+        curve: list[float] = []
         # Overflow on the way to divergence is reported by check_finite, in words.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             rate = self._rate(objective, theta, batches, rng, state)
