@@ -6,11 +6,10 @@ Annotations are not evaluated at run time (``from __future__ import annotations`
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import sparray, spmatrix
 
 #: An array of any dtype.
 Array: TypeAlias = NDArray[Any]
@@ -19,8 +18,14 @@ FloatArray: TypeAlias = NDArray[np.floating]
 IntArray: TypeAlias = NDArray[np.integer]
 BoolArray: TypeAlias = NDArray[np.bool_]
 
-#: Data of a user: what numpy makes an array of, a DataFrame or a sparse matrix.
-MatrixLike: TypeAlias = ArrayLike | sparray | spmatrix
+#: Data of a user: what numpy makes an array of, DataFrames too, or a sparse matrix. The core does not load scipy.
+if TYPE_CHECKING:
+    from scipy.sparse import sparray, spmatrix
+
+    MatrixLike: TypeAlias = ArrayLike | sparray | spmatrix
+else:
+    MatrixLike = Any
+
 RandomState: TypeAlias = int | np.random.RandomState | None
 
 VisibleName: TypeAlias = Literal["gaussian", "bernoulli"]

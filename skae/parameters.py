@@ -214,9 +214,9 @@ INITIALIZATIONS = {"glorot": _glorot, "data": _data, "pca": _pca}
 class Sample:
     """Some rows of the training data, for the start: X (m, d) float64, weight (m,), and the data's mean (d,)."""
 
-    X: np.ndarray
-    weight: np.ndarray
-    mean: np.ndarray
+    X: FloatArray
+    weight: FloatArray
+    mean: FloatArray
 
 
 def initial_weights(init: Init, n_components: int, sample: Sample, rng: np.random.Generator) -> FloatArray:

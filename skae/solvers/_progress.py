@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from skae._typing import FloatArray
+from skae._typing import Array, FloatArray
 
 
 class DivergenceError(ValueError):
@@ -30,7 +30,7 @@ class Epoch:
 
     number: int
     loss: float
-    theta: np.ndarray
+    theta: FloatArray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,11 +51,11 @@ class Result:
         Of the update rule, to continue from; empty for L-BFGS.
     """
 
-    theta: np.ndarray
+    theta: FloatArray
     n_iter: int
-    loss_curve: np.ndarray
+    loss_curve: FloatArray
     reason: str
-    state: dict
+    state: dict[str, Array]
 
 
 class Plateau:
