@@ -91,7 +91,7 @@ def test_the_check_sees_what_lacks_an_annotation():
 
     assert incomplete("Lacking", Lacking) == {
         "Lacking.__init__": ["n_components"],
-        "Lacking.method": ["X", "y", "return"],
+        "Lacking.method": ["y", "return"],
         "Lacking.attribute": ["return"],
     }
 

@@ -216,7 +216,6 @@ def data() -> Floats:
 def refused(X: Floats) -> None:
     """What is no parameter, or no value of one."""
     ContractiveAutoencoder(solver="adm")  # type: ignore[arg-type]
-    ContractiveAutoencoder(64, "relu")  # type: ignore[call-arg]
     ContractiveAutoencoder(aplha=0.1)  # type: ignore[call-arg]
     ContractiveAutoencoder(batch_size="all")  # type: ignore[arg-type]
     ContractiveAutoencoder(weight_constraint="none")  # type: ignore[arg-type]
@@ -225,6 +224,5 @@ def refused(X: Floats) -> None:
     ZeroBiasAutoencoder(activation="relu")  # type: ignore[arg-type]
     PCAWhitener(whiten="none")  # type: ignore[arg-type]
     ClassSpecificAEClassifier().fit(X)  # type: ignore[call-arg]
-    ContractiveAutoencoder().relax(X, 1.0)  # type: ignore[call-arg]
     regularization_path(ContractiveAutoencoder(), X, alphas=0.1)  # type: ignore[arg-type]
     make_circle(shape="sine")  # type: ignore[call-arg]
