@@ -136,7 +136,7 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     }
 
     def __init__(
-        self, n_components: float | None = None, *, whiten: Literal["pca", "zca"] | None = "pca", eps: float = 0.0
+        self, n_components: int | float | None = None, *, whiten: Literal["pca", "zca"] | None = "pca", eps: float = 0.0
     ) -> None:
         self.n_components = n_components
         self.whiten = whiten
