@@ -1,12 +1,16 @@
 """ClassSpecificAEClassifier: one autoencoder per class, calibrated into a classifier."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Mapping
 from numbers import Integral, Real
+from typing import Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import check_is_fitted
 
@@ -19,10 +23,12 @@ from skae._sklearn_compat import (
     StrOptions,
     _check_partial_fit_first_call,
     _fit_context,
+    available_if,
     set_random_states,
     validate_data,
     with_callbacks,
 )
+from skae._typing import MatrixLike, RandomState, Schedule, Solver
 from skae.corruption import Corruption, as_corruption
 from skae.estimators._base import BaseAutoencoder
 from skae.estimators._batches import Batches, block_rows, checked_weight, corrupting, corruption_range
@@ -264,32 +270,32 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, ClassPrediction, Trainable
 
     def __init__(
         self,
-        estimator=None,
+        estimator: BaseAutoencoder | None = None,
         *,
-        method="finetune",
-        loss="log_loss",
-        l2=1e-4,
-        pretrain=True,
-        n_factors=None,
-        noise=None,
-        noise_level=0.3,
-        solver="adam",
-        batch_size="auto",
-        learning_rate="linear",
-        learning_rate_init="auto",
-        momentum=0.9,
-        nesterovs_momentum=True,
-        max_iter=30,
-        tol=1e-3,
-        n_iter_no_change=10,
-        early_stopping=False,
-        validation_fraction=0.1,
-        shuffle=True,
-        class_weight=None,
-        n_jobs=None,
-        verbose=0,
-        random_state=None,
-    ):
+        method: Literal["finetune", "normalize", "energies"] = "finetune",
+        loss: Literal["log_loss", "hinge"] = "log_loss",
+        l2: float = 1e-4,
+        pretrain: bool = True,
+        n_factors: int | None = None,
+        noise: str | Corruption | None = None,
+        noise_level: float = 0.3,
+        solver: Solver = "adam",
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: Schedule = "linear",
+        learning_rate_init: float | Literal["auto"] = "auto",
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        max_iter: int = 30,
+        tol: float = 1e-3,
+        n_iter_no_change: int = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        shuffle: bool = True,
+        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+        random_state: RandomState = None,
+    ) -> None:
         self.estimator = estimator
         self.method = method
         self.loss = loss
@@ -315,7 +321,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, ClassPrediction, Trainable
         self.verbose = verbose
         self.random_state = random_state
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set parameters, those of the autoencoder by ``estimator__name``.
 
         Parameters
@@ -339,7 +345,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, ClassPrediction, Trainable
     # -- fitting
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train the autoencoders, then what `method` says.
 
         Parameters
@@ -405,7 +411,9 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, ClassPrediction, Trainable
 
     @available_if(_can_continue)
     @_fit_context(prefer_skip_nested_validation=False)
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(
+        self, X: MatrixLike, y: ArrayLike, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Continue with some rows: a pass of each autoencoder over those of its class, then a supervised one.
 
         The autoencoders of the classes in `y` take a pass each, as their own `partial_fit` does, unless
@@ -451,7 +459,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, ClassPrediction, Trainable
                 E = self._energies(X)
             medians = _medians(E + self.class_log_constants_, labels, weight)
             self.class_median_energies_ = np.where(np.isnan(medians), self.class_median_energies_, medians)
-            vars(self).pop("energy_classifier_", None)
+            self.__dict__.pop("energy_classifier_", None)
         return self
 
     def _check_classes(self):
@@ -550,7 +558,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, ClassPrediction, Trainable
         constants[new] = target - medians[new]
         return constants
 
-    def add_class(self, X, y, sample_weight=None):
+    def add_class(self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Add one or more classes, without training those that there are.
 
         The autoencoder of a new class is trained alone (with `n_factors`, its own factor weights and biases, on the
@@ -602,7 +610,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, ClassPrediction, Trainable
                 )
             supervised = self._supervised_weight(labels, weight)
             self._add_autoencoders(X, labels, weight, added, new)
-            vars(self).pop("energy_classifier_", None)
+            self.__dict__.pop("energy_classifier_", None)
             mean = constants[old].mean()
             self.class_log_constants_ = constants
             self.class_median_energies_ = _expanded(self.class_median_energies_, added, np.nan)
