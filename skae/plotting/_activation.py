@@ -205,8 +205,8 @@ def activation_sheet(activations=None, *, threshold=1.0, limits=(-3.0, 3.0), n_c
         handles |= display.lines_
     for ax in axes.ravel()[len(instances) :]:
         ax.remove()
-    for ax in axes[:-1].ravel():
-        ax.set_xlabel("")
+    for ax in axes.ravel()[: max(len(instances) - n_columns, 0)]:
+        ax.set_xlabel("")  # there is another one below
     shown = [handles[key] for key in _STYLES if key in handles]
     figure.legend(shown, [line.get_label() for line in shown], loc="outside lower center", ncols=len(shown))
     return figure

@@ -6,11 +6,14 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skae.estimators._prediction import AutoencoderPrediction
-from skae.plotting._display import Display, check_count, check_option, dense, like_frame
+from skae.plotting._display import Display, check_count, check_option, dense, like_frame, pyplot
 from skae.plotting._pipeline import is_invertible, last_step, reconstruct
 
-# Energies fall off like the square of the distance: below this quantile of the grid all have one colour.
-_LOWEST = 0.3
+# Energies fall off like the square of the distance. The colours reach so many times as far below the maximum as this
+# quantile of the data's energies lies, or to that of the grid's, where this is lower (or there are no data).
+_REACH, _LOW_DATA, _LOW_GRID = 10.0, 0.05, 0.7
+# Features in one unit, as these ranges suggest, have axes of one scale.
+_LARGEST_ASPECT = 3.0
 # The grid goes beyond the data by so much of their range to each side.
 _MARGIN = 0.25
 _LEVELS = 30
@@ -20,7 +23,8 @@ _MOST_POINTS = 500
 class EnergyDisplay(Display):
     """Energy of a model of two features, with its vector field and the data (ENERGY figure 2, SAT figures 2 and 3).
 
-    The darkest colour stands for all energies below the 30 % quantile of the grid.
+    Energies fall off like the square of the distance: the colours end ten times as far below the maximum as the 5 %
+    quantile of the data's own energies, and the darkest one stands for all that is below.
 
     Parameters
     ----------
@@ -145,21 +149,37 @@ class EnergyDisplay(Display):
         EnergyDisplay
             The display.
         """
-        ax = self._axes(ax)
-        low, high = np.quantile(self.energy, _LOWEST), np.max(self.energy)
-        levels = np.linspace(low, high if high > low else low + 1.0, _LEVELS)
+        extent = [(float(np.min(xx)), float(np.max(xx))) for xx in (self.xx0, self.xx1)]
+        width, height = (high - low for low, high in extent)
+        equal = max(width, height) <= _LARGEST_ASPECT * min(width, height)
+        ax = self._axes(ax, (6.4, 4.8 * height / width + 0.6) if equal and height <= width else None)
+        levels = np.linspace(*self._energy_range(), _LEVELS)
         self.surface_ = ax.contourf(self.xx0, self.xx1, self.energy, levels=levels, cmap=cmap, extend="min")
         if colorbar:
-            self.figure_.colorbar(self.surface_, ax=ax, label="energy (score_samples)")
+            bar = self.figure_.colorbar(self.surface_, ax=ax, label="energy (score_samples)")
+            bar.locator = pyplot().MaxNLocator(6)
+            bar.update_ticks()
         self.points_ = self.arrows_ = None
         if self.X is not None:
             shown = self.X[:: -(-len(self.X) // _MOST_POINTS)]
             (self.points_,) = ax.plot(*shown.T, ".", color="tab:red", markersize=3, alpha=0.6)
         if self.field is not None:
             self.arrows_ = ax.quiver(*self.positions.T, *self.field.T, color="white", angles="xy", width=0.003)
-        extent = [(np.min(xx), np.max(xx)) for xx in (self.xx0, self.xx1)]
         ax.set(xlim=extent[0], ylim=extent[1], xlabel=self.feature_names[0], ylabel=self.feature_names[1])
+        if equal:
+            ax.set_aspect("equal")
         return self
+
+    def _energy_range(self):
+        """Return the energies of the darkest and the brightest colour."""
+        energy = np.asarray(self.energy, dtype=np.float64)
+        low, high = float(np.quantile(energy, _LOW_GRID)), float(energy.max())
+        if self.X is not None:
+            ticks = np.asarray(self.xx0)[0], np.asarray(self.xx1)[:, 0]
+            column, row = (np.clip(np.searchsorted(t, x), 0, len(t) - 1) for t, x in zip(ticks, self.X.T, strict=True))
+            low = min(low, high - _REACH * (high - float(np.quantile(energy[row, column], _LOW_DATA))))
+        low = max(low, float(energy.min()))
+        return low, high if high > low else low + 1.0
 
 
 def _limits(points, estimator, eps):

@@ -88,5 +88,5 @@ def figure_size(picture, width=6.4, labels=0.0):
     aspect = picture.shape[0] / picture.shape[1]
     height = (width - labels) * aspect
     if height > 9.0:
-        return 9.0 / aspect + labels, 9.3
-    return width, max(height + 0.3, 1.0)
+        return 9.0 / aspect + labels, 9.15
+    return width, max(height + 0.15, 0.8)

@@ -102,8 +102,8 @@ class SparsityDisplay(Display):
             f"always on {len(self.always_active_units)}"
         )
         label = f"{name}: {label}" if name else label
-        self.curve_ = ax.stairs(fractions, np.arange(n + 1), color=color, linewidth=1.8, label=label)
+        self.curve_ = ax.stairs(fractions, np.arange(n + 1), baseline=None, color=color, linewidth=1.8, label=label)
         ax.axhline(fractions.mean(), color=color, linestyle=":", linewidth=1.2)
         ax.set(xlabel="unit, the most active first", ylabel="share of samples on which it is active", ylim=(0.0, 1.05))
-        ax.legend(loc="upper right")
+        ax.legend()
         return self
