@@ -178,14 +178,15 @@ def classify(X_train, X_test, y_train, y_test, options):
 def save_picture(fitted, X_test, y_test, options):
     """Draw filters and energies; return the exit code."""
     try:
-        from matplotlib import pyplot
+        from matplotlib.figure import Figure
     except ImportError:
         print('\nNo picture of filters and energies: that needs matplotlib (pip install "skae[plot]").')
         return 0
     contractive, zero_bias = (
         next(model for name, model in fitted.items() if part in name) for part in ("Contractive", "ZeroBias")
     )
-    figure, axes = pyplot.subplot_mosaic("ab;cc", figsize=(11, 10), height_ratios=(5, 4), layout="constrained")
+    figure = Figure(figsize=(11, 10), layout="constrained")
+    axes = figure.subplot_mosaic("ab;cc", height_ratios=(5, 4))
     for part, model, name in (("a", contractive, "ContractiveAutoencoder"), ("b", zero_bias, "ZeroBiasAutoencoder")):
         FiltersDisplay.from_estimator(model, ax=axes[part])
         axes[part].set_title(f"{name}: 100 filters")
@@ -196,8 +197,6 @@ def save_picture(fitted, X_test, y_test, options):
     except OSError as error:
         print(f"\nCannot write the picture of filters and energies: {error}", file=sys.stderr)
         return 1
-    finally:
-        pyplot.close(figure)
     print(f"\nPicture of filters and energies: {pathlib.Path(options.output).resolve()}")
     return 0
 

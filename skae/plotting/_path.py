@@ -91,10 +91,11 @@ class PathDisplay(Display):
         model, steps = clone(autoencoder_of(estimator)), [clone(step) for step in transformers_of(estimator)]
         for step in steps:
             X = step.fit_transform(X)
-        alphas = list(alphas)
-        fits = regularization_path(model, X, alphas=alphas)
-        filters = [mapped_filters(fitted.decoder_components_[:n_filters].astype(np.float64), steps) for fitted in fits]
-        return cls(np.stack(filters), np.array(alphas), image_shape=image_shape).plot(ax)
+        filters, strengths = [], []
+        for fitted in regularization_path(model, X, alphas=alphas):
+            filters.append(mapped_filters(fitted.decoder_components_[:n_filters].astype(np.float64), steps))
+            strengths.append(fitted.alpha)
+        return cls(np.stack(filters), np.array(strengths), image_shape=image_shape).plot(ax)
 
     @classmethod
     def from_estimators(cls, estimators, *, image_shape=None, n_filters=16, ax=None):
@@ -118,6 +119,8 @@ class PathDisplay(Display):
         """
         check_count("n_filters", n_filters, none=True)
         estimators = list(estimators)
+        if not estimators:
+            raise ValueError("PathDisplay needs at least one estimator, got none")
         models = [autoencoder_of(estimator) for estimator in estimators]
         for model in models:
             if not hasattr(model, "alpha"):
