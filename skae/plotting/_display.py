@@ -40,6 +40,11 @@ def dense(X):
     return np.asarray(X.toarray() if sparse.issparse(X) else X)
 
 
+def sliceable(X):
+    """Return X in a form that gives rows by X[start:stop:step]."""
+    return X.tocsr() if sparse.issparse(X) else X
+
+
 def like_frame(values, X):
     """Return values as a data frame of X's kind, where X is one."""
     if not hasattr(X, "columns"):

@@ -6,7 +6,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae.corruption import as_corruption
 from skae.metrics import autoencoder_of
-from skae.plotting._display import Display, check_count, check_option, dense, like_frame
+from skae.plotting._display import Display, check_count, check_option, dense, like_frame, sliceable
 from skae.plotting._images import (
     checked_image_shape,
     draw_mosaic,
@@ -135,6 +135,7 @@ class ReconstructionDisplay(Display):
         """
         check_count("n_samples", n_samples)
         check_is_fitted(autoencoder_of(estimator))
+        X = sliceable(X)
         reference, reconstructions = reconstruct(estimator, X[: max(n_samples, _REFERENCE_ROWS)])
         inputs, reconstructions, corrupted = reference[:n_samples], reconstructions[:n_samples], None
         if noise is not None:
