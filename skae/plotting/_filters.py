@@ -119,6 +119,8 @@ class FiltersDisplay(Display):
             The display.
         """
         check_count("n_columns", n_columns, none=True)
+        if np.ndim(self.filters) != 2:
+            raise ValueError(f"filters must have shape (n_filters, n_features), got {np.shape(self.filters)}")
         shape = checked_image_shape(self.image_shape, np.shape(self.filters)[1])
         if limit is not None and not 0.0 < limit < np.inf:
             raise ValueError(f"limit must be a finite number > 0 or None, got {limit!r}")

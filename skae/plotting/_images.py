@@ -24,12 +24,9 @@ def checked_image_shape(image_shape, n_features):
                 "(height, width), (height, width, 3) or (3, height, width)"
             )
         return image_shape
-    shape = tuple(int(n) for n in image_shape)
-    if (
-        len(shape) not in (2, 3)
-        or (len(shape) == 3 and 3 not in (shape[0], shape[2]))
-        or math.prod(shape) != n_features
-    ):
+    shape = tuple(np.atleast_1d(image_shape).tolist())
+    grey_or_color = len(shape) == 2 or (len(shape) == 3 and 3 in (shape[0], shape[2]))
+    if not grey_or_color or min(shape) < 1 or math.prod(shape) != n_features:
         raise ValueError(
             f"image_shape must be (height, width), (height, width, 3) or (3, height, width) with {n_features} numbers "
             f"in all, got {image_shape!r}"

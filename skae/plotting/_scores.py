@@ -81,12 +81,12 @@ class ScoreHistogramDisplay(Display):
             )
         check_is_fitted(estimator)
         check_count("bins", bins)
-        groups = None
+        model, groups = last_step(estimator), None
         if y is not None:
             check_consistent_length(X, y)
-            groups = _groups(last_step(estimator), column_or_1d(y))
+            groups = _groups(model, column_or_1d(y))
         scores = np.asarray(estimator.score_samples(X))
-        offset = getattr(estimator, "offset_", None) if is_outlier_detector(estimator) else None
+        offset = getattr(model, "offset_", None) if is_outlier_detector(model) else None
         return cls(scores, groups=groups, offset=offset).plot(ax, bins=bins)
 
     def plot(self, ax=None, *, bins=40):
