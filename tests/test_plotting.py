@@ -142,6 +142,16 @@ def test_light_and_dark_styles(displays, name, style):
         assert all(pyplot.matplotlib.colors.to_rgba(text.get_color()) != paper for text in texts)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_cut_off(displays, name):
+    """All labels lie on the figure as it is first drawn."""
+    display = displays[name]()
+    display.figure_.canvas.draw()
+    box, figure = display.figure_.get_tightbbox(), display.figure_.get_size_inches()
+    assert box.min.min() >= 0.0
+    assert (box.max <= figure).all()
+
+
 @pytest.mark.parametrize("name", [*NAMES, "activation_sheet"])
 def test_missing_matplotlib_is_named(displays, name, monkeypatch):
     """One line says what to install."""

@@ -25,7 +25,7 @@ autoencoder = ContractiveAutoencoder(20, alpha=0.03, solver="lbfgs", max_iter=60
 start = 0.15 * np.stack([np.cos(angle[:12]), np.sin(angle[:12])], axis=1)
 rest, n_iter, converged = autoencoder.relax(start)
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.3), layout="constrained")
 display = EnergyDisplay.from_estimator(autoencoder, X, ax=left)
 left.plot(*start.T, "o", color="white", markersize=3)
 left.plot(*rest.T, "o", color="black", markersize=5)

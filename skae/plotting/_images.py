@@ -78,6 +78,7 @@ def label_rows(ax, labels, height):
     """Write a label beside each row of tiles of that height."""
     ax.set_yticks([(height + 1) * row + 0.5 * (height - 1) for row in range(len(labels))], labels)
     ax.tick_params(axis="y", length=0)
+    ax.set_anchor("W")  # constrained layout then knows the labels' place before it knows the picture's size
 
 
 def figure_size(picture, width=6.4, labels=0.0):

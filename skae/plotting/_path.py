@@ -150,7 +150,7 @@ class PathDisplay(Display):
         shape = checked_image_shape(self.image_shape, n_features)
         images = images_of(scaled_by_largest(filters.reshape(-1, n_features)), shape)
         picture = mosaic(images, n_filters)
-        ax = self._axes(ax, figure_size(picture, 8.0, labels=0.8))
+        ax = self._axes(ax, figure_size(picture, min(8.0, 0.8 + n_filters), labels=0.8))
         self.image_ = draw_mosaic(ax, picture, (-1.0, 1.0), cmap)
         label_rows(ax, [f"{alpha:g}" for alpha in self.alphas], images.shape[1])
         ax.set_ylabel("alpha")

@@ -187,7 +187,7 @@ class ReconstructionDisplay(Display):
         images = images_of(np.concatenate(list(rows.values())), shape)
         low, high = float(rows["input"].min()), float(rows["input"].max())
         picture = mosaic(images, len(rows["input"]))
-        ax = self._axes(ax, figure_size(picture, 8.0, labels=1.3))
+        ax = self._axes(ax, figure_size(picture, min(8.0, 1.3 + len(rows["input"])), labels=1.3))
         draw_mosaic(ax, picture, (low, high if high > low else low + 1.0), cmap)
         label_rows(ax, list(rows), images.shape[1])
 

@@ -16,8 +16,6 @@ class SparsityDisplay(Display):
 
     Attributes
     ----------
-    dead_units, always_active_units : ndarray of int
-        Indices of the units that are active on no sample, and on all.
     curve_ : matplotlib.patches.StepPatch
         The sorted shares.
     ax_ : matplotlib.axes.Axes
@@ -47,10 +45,12 @@ class SparsityDisplay(Display):
 
     @property
     def dead_units(self):
+        """Indices of the units that are active on no sample."""
         return np.flatnonzero(np.asarray(self.fractions) == 0.0)
 
     @property
     def always_active_units(self):
+        """Indices of the units that are active on all samples."""
         return np.flatnonzero(np.asarray(self.fractions) == 1.0)
 
     @classmethod
