@@ -35,10 +35,10 @@ def autoencoder_and_input(estimator, X):
     while hasattr(estimator, "steps"):
         X = estimator[:-1].transform(X) if len(estimator) > 1 else X
         estimator = estimator[-1]
-    return _autoencoder(estimator), X
+    return autoencoder_of(estimator), X
 
 
-def _autoencoder(estimator):
+def autoencoder_of(estimator):
     """Return what a Pipeline ends in, and refuse what is no autoencoder."""
     while hasattr(estimator, "steps"):
         estimator = estimator[-1]
@@ -257,7 +257,7 @@ def activation_fraction(estimator, X, *, threshold=0.0):
     >>> activation_fraction(strong, X, threshold=0.1) < activation_fraction(weak, X, threshold=0.1)
     True
     """
-    counts, n_samples = _activation_counts(estimator, X, threshold)
+    counts, n_samples = activation_counts(estimator, X, threshold)
     return float(counts.mean()) / n_samples
 
 
@@ -278,7 +278,7 @@ def dead_unit_fraction(estimator, X, *, threshold=0.0):
     float
         In [0, 1].
     """
-    counts, _ = _activation_counts(estimator, X, threshold)
+    counts, _ = activation_counts(estimator, X, threshold)
     return float(np.mean(counts == 0))
 
 
@@ -352,7 +352,7 @@ def bias_statistics(estimator):
     ValueError
         If the model has no hidden biases.
     """
-    estimator = _autoencoder(estimator)
+    estimator = autoencoder_of(estimator)
     check_is_fitted(estimator)
     b = getattr(estimator, "intercept_hidden_", None)
     if b is None:
@@ -376,7 +376,7 @@ def _hidden_units(estimator, X):
         yield codes(block, p["W"], p["b"], estimator._activation()).astype(np.float64)
 
 
-def _activation_counts(estimator, X, threshold):
+def activation_counts(estimator, X, threshold):
     """Return on how many samples each unit is above the threshold, and the number of samples."""
     counts = n_samples = 0
     for H in _hidden_units(estimator, X):

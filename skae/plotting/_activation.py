@@ -1,0 +1,263 @@
+"""ActivationDisplay, and a sheet of all activations."""
+
+import math
+
+import numpy as np
+
+from skae.activations import ACTIVATIONS, as_activation
+from skae.complements import complement, flattens
+from skae.metrics import autoencoder_and_input, autoencoder_of
+from skae.plotting._display import Display, check_count, dense, pyplot
+
+_N_POINTS = 501
+_BESIDE_KINK = 1e-9
+_JUMP = 1e-3
+# Pre-activations of more samples do not change a histogram.
+_MOST_SAMPLES = 2000
+_BINS = 60
+_STYLES = {
+    "value": ("h(u)", "C0", "-", 2.2),
+    "derivative": ("derivative", "C1", "--", 1.5),
+    "potential": ("potential", "C2", "-.", 1.5),
+    "complement": ("complement", "C3", ":", 2.0),
+}
+
+
+class ActivationDisplay(Display):
+    """An activation, its derivative, its potential (the antiderivative) and its complement (SAT eq. 1 and 3).
+
+    Parameters
+    ----------
+    u : ndarray of shape (n_points,)
+        Pre-activations.
+    curves : dict of str to ndarray of shape (n_points,)
+        What to draw over u, of "value", "derivative", "potential" and "complement"; nan makes a gap.
+    name : str, default=None
+        Name of the activation, for the title.
+    counts, edges : ndarray of shape (n_bins,) and (n_bins + 1,), default=None
+        Histogram of pre-activations.
+
+    Attributes
+    ----------
+    lines_ : dict of str to matplotlib.lines.Line2D
+        The curves.
+    ax_ : matplotlib.axes.Axes
+        Axes that it was drawn in.
+    figure_ : matplotlib.figure.Figure
+        Figure that it was drawn in.
+
+    See Also
+    --------
+    activation_sheet : All activations side by side.
+
+    Notes
+    -----
+    softmax and max couple the units: two of them are taken, one at u and the other at 0, and what is drawn is h and the
+    derivative of the first one, and the potential of both.
+
+    Examples
+    --------
+    >>> from skae.plotting import ActivationDisplay
+    >>> display = ActivationDisplay.from_activation("shrink", threshold=0.5)
+    >>> list(display.curves)
+    ['value', 'derivative', 'potential', 'complement']
+    """
+
+    def __init__(self, u, curves, *, name=None, counts=None, edges=None):
+        self.u = u
+        self.curves = curves
+        self.name = name
+        self.counts = counts
+        self.edges = edges
+
+    @classmethod
+    def from_activation(cls, activation, *, threshold=1.0, limits=(-3.0, 3.0), ax=None):
+        """Draw an activation.
+
+        Parameters
+        ----------
+        activation : str or Activation
+            A registered name, or an instance.
+        threshold : float, default=1.0
+            Of a name that has one.
+        limits : tuple of float, default=(-3.0, 3.0)
+            Smallest and largest u.
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw in; None makes a new figure.
+
+        Returns
+        -------
+        ActivationDisplay
+            The display, drawn.
+        """
+        activation = as_activation(activation, threshold)
+        return cls(*_curves(activation, _checked_limits(limits)), name=_name(activation)).plot(ax)
+
+    @classmethod
+    def from_estimator(cls, estimator, X=None, *, limits=None, ax=None):
+        """Draw the activation of an autoencoder, before a histogram of its pre-activations if there are data.
+
+        Parameters
+        ----------
+        estimator : autoencoder, or a Pipeline that ends in one
+            Fitted if X is given.
+        X : {array-like, CSR matrix} of shape (n_samples, n_features), default=None
+            Data, of which 2000 rows at most are taken.
+        limits : tuple of float, default=None
+            Smallest and largest u; None is -3 and 3, or more where that leaves out pre-activations.
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw in; None makes a new figure.
+
+        Returns
+        -------
+        ActivationDisplay
+            The display, drawn.
+        """
+        activation = autoencoder_of(estimator)._activation()
+        if X is None:
+            return cls.from_activation(activation, limits=(-3.0, 3.0) if limits is None else limits, ax=ax)
+        U = _pre_activations(estimator, X)
+        if limits is None:
+            reach = max(3.0, float(np.quantile(np.abs(U), 0.999)))
+            limits = (-reach, reach)
+        low, high = _checked_limits(limits)
+        counts, edges = np.histogram(U, np.linspace(low, high, _BINS + 1))
+        return cls(*_curves(activation, (low, high)), name=_name(activation), counts=counts, edges=edges).plot(ax)
+
+    def plot(self, ax=None, *, legend=True):
+        """Draw the curves.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw in; None makes a new figure.
+        legend : bool, default=True
+            Whether to draw a legend.
+
+        Returns
+        -------
+        ActivationDisplay
+            The display.
+        """
+        ax = self._axes(ax)
+        if self.counts is not None and np.max(self.counts) > 0:
+            heights = 0.95 * np.asarray(self.counts) / np.max(self.counts)
+            across = ax.get_xaxis_transform()  # as high as the axes
+            label = "pre-activations"
+            ax.stairs(heights, self.edges, fill=True, color="gray", alpha=0.3, transform=across, label=label)
+        self.lines_ = {}
+        for key, values in self.curves.items():
+            label, color, style, width = _STYLES[key]
+            (self.lines_[key],) = ax.plot(
+                self.u, values, color=color, linestyle=style, linewidth=width, label=label, zorder=3 - 0.1 * width
+            )
+        reach = 1.5 * np.max(np.abs(self.u))
+        values = np.concatenate(list(self.curves.values()))
+        low, high = max(np.nanmin(values), -reach), min(np.nanmax(values), reach)
+        margin = 0.05 * ((high - low) or 1.0)
+        ax.set(xlim=(self.u[0], self.u[-1]), ylim=(low - margin, high + margin), xlabel="u")
+        if self.name is not None:
+            ax.set_title(self.name)
+        if legend:
+            ax.legend()
+        return self
+
+
+def activation_sheet(activations=None, *, threshold=1.0, limits=(-3.0, 3.0), n_columns=4):
+    """Draw all registered activations, or some, side by side in a new figure.
+
+    Parameters
+    ----------
+    activations : iterable of str or Activation, default=None
+        Names or instances; None takes all in `skae.activations.ACTIVATIONS`.
+    threshold : float, default=1.0
+        Of names that have one.
+    limits : tuple of float, default=(-3.0, 3.0)
+        Smallest and largest u.
+    n_columns : int, default=4
+        Activations in a row.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
+
+    Examples
+    --------
+    >>> from skae.plotting import activation_sheet
+    >>> figure = activation_sheet(["relu", "shrink", "sigmoid"], threshold=0.5)
+    >>> [ax.get_title() for ax in figure.axes]
+    ['relu', 'shrink(threshold=0.5)', 'sigmoid']
+    """
+    check_count("n_columns", n_columns)
+    limits = _checked_limits(limits)
+    instances = [as_activation(each, threshold) for each in (ACTIVATIONS if activations is None else activations)]
+    if not instances:
+        raise ValueError("activation_sheet needs at least one activation, got none")
+    n_columns = min(n_columns, len(instances))
+    n_rows = math.ceil(len(instances) / n_columns)
+    figure, axes = pyplot().subplots(
+        n_rows, n_columns, figsize=(2.8 * n_columns, 2.3 * n_rows + 0.4), squeeze=False, layout="constrained"
+    )
+    handles = {}
+    for ax, activation in zip(axes.ravel(), instances, strict=False):
+        display = ActivationDisplay(*_curves(activation, limits), name=_name(activation)).plot(ax, legend=False)
+        handles |= display.lines_
+    for ax in axes.ravel()[len(instances) :]:
+        ax.remove()
+    for ax in axes[:-1].ravel():
+        ax.set_xlabel("")
+    shown = [handles[key] for key in _STYLES if key in handles]
+    figure.legend(shown, [line.get_label() for line in shown], loc="outside lower center", ncols=len(shown))
+    return figure
+
+
+def _name(activation):
+    """The name of an activation, with its threshold."""
+    threshold = getattr(activation, "threshold", None)
+    return activation.name if threshold is None else f"{activation.name}(threshold={threshold:g})"
+
+
+def _checked_limits(limits):
+    """Two finite numbers, the smaller one first, or a sentence."""
+    if len(limits) != 2 or not -np.inf < limits[0] < limits[1] < np.inf:
+        raise ValueError(f"limits must be two finite numbers, the smaller one first, got {limits!r}")
+    return float(limits[0]), float(limits[1])
+
+
+def _curves(activation, limits):
+    """Return u and the curves over it: of a unit, or of one of two where the units are coupled."""
+    kinks = np.array([kink for kink in (*activation.kinks, 0.0) if limits[0] < kink < limits[1]])
+    beside = [kinks - _BESIDE_KINK, kinks, kinks + _BESIDE_KINK]
+    u = np.unique(np.concatenate([np.linspace(*limits, _N_POINTS), *beside]))
+    units = u[:, None]
+    if not hasattr(activation, "derivative"):
+        units = np.column_stack([u, np.zeros_like(u)])
+    first = np.zeros_like(units)
+    first[:, 0] = 1.0
+    h = activation.value(units)
+    curves = {"value": h[:, 0], "derivative": activation.backward(units, h, first)[:, 0]}
+    if hasattr(activation, "potential"):
+        curves["potential"] = activation.potential(units)
+    if flattens(activation):
+        curves["complement"] = complement(activation, u)[0]
+    return u, {key: _with_gaps(u, values, kinks) for key, values in curves.items()}
+
+
+def _with_gaps(u, values, kinks):
+    """Return values with nan at the kinks where they jump."""
+    values = np.array(values, dtype=np.float64)
+    before, behind = (np.searchsorted(u, kinks + sign * _BESIDE_KINK) for sign in (-1.0, 1.0))
+    for left, right in zip(before, behind, strict=True):
+        if abs(values[right] - values[left]) > _JUMP:
+            values[left + 1 : right] = np.nan
+    return values
+
+
+def _pre_activations(estimator, X):
+    """Return u of some rows."""
+    n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
+    X = X[:: -(-n_samples // _MOST_SAMPLES)]
+    model, inputs = autoencoder_and_input(estimator, X)
+    inputs, p = model._validate_prediction(inputs)
+    return dense(inputs) @ p["W"].T + (0.0 if p["b"] is None else p["b"])

@@ -1,0 +1,135 @@
+"""LossCurveDisplay."""
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skae.plotting._display import Display
+from skae.plotting._pipeline import last_step
+
+# A logarithmic axis shows more where the losses span at least this factor.
+_WIDE = 10.0
+
+
+class LossCurveDisplay(Display):
+    """Training loss, and validation loss if there is one (dashed), over the epochs.
+
+    The axis is logarithmic where all losses in the axes are positive and the largest is ten times the smallest.
+
+    Parameters
+    ----------
+    loss_curve : array-like of shape (n_iter,)
+        Loss of each epoch.
+    validation_loss_curve : array-like of shape (n_iter,), default=None
+        Validation loss after each epoch.
+    name : str, default=None
+        Name of the fit, for the legend.
+
+    Attributes
+    ----------
+    line_ : matplotlib.lines.Line2D
+        The training loss.
+    validation_line_ : matplotlib.lines.Line2D or None
+        The validation loss.
+    ax_ : matplotlib.axes.Axes
+        Axes that it was drawn in.
+    figure_ : matplotlib.figure.Figure
+        Figure that it was drawn in.
+
+    Examples
+    --------
+    Several fits in one axes:
+
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import ContractiveAutoencoder
+    >>> from skae.plotting import LossCurveDisplay
+    >>> X = load_digits().data / 16
+    >>> ax = None
+    >>> for alpha in (0.01, 0.1):
+    ...     autoencoder = ContractiveAutoencoder(64, alpha=alpha, max_iter=20, tol=0, random_state=0).fit(X)
+    ...     ax = LossCurveDisplay.from_estimator(autoencoder, name=f"alpha={alpha}", ax=ax).ax_
+    >>> len(ax.lines)
+    2
+    """
+
+    def __init__(self, loss_curve, *, validation_loss_curve=None, name=None):
+        self.loss_curve = loss_curve
+        self.validation_loss_curve = validation_loss_curve
+        self.name = name
+
+    @classmethod
+    def from_estimator(cls, estimator, *, name=None, ax=None):
+        """Draw the losses of a fit.
+
+        Parameters
+        ----------
+        estimator : estimator with `loss_curve_`, or a Pipeline that ends in one
+            Fitted autoencoder, or a `ClassSpecificAEClassifier` that was fine-tuned (those of the pretraining are in
+            the autoencoders, its `estimators_`).
+        name : str, default=None
+            Name of the fit, for the legend.
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw in; None makes a new figure.
+
+        Returns
+        -------
+        LossCurveDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            If the estimator has no loss curve.
+        """
+        model = last_step(estimator)
+        check_is_fitted(model)
+        curve = getattr(model, "loss_curve_", None)
+        if curve is None or not len(curve):
+            why = ""
+            if hasattr(model, "estimators_"):
+                why = "; only fine-tuning gives it one, and its autoencoders, estimators_, have one each"
+            raise ValueError(f"this {type(model).__name__} has no loss_curve_{why}")
+        return cls(
+            np.asarray(curve), validation_loss_curve=getattr(model, "validation_loss_curve_", None), name=name
+        ).plot(ax)
+
+    def plot(self, ax=None, *, name=None, **kwargs):
+        """Draw the losses.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw in; None makes a new figure.
+        name : str, default=None
+            Name of the fit, for the legend; None takes that of the display.
+        **kwargs : dict
+            Passed to `matplotlib.axes.Axes.plot` for both lines.
+
+        Returns
+        -------
+        LossCurveDisplay
+            The display.
+        """
+        ax = self._axes(ax)
+        name = self.name if name is None else name
+        (self.line_,) = ax.plot(
+            1 + np.arange(len(self.loss_curve)), self.loss_curve, **{"label": name or "training", **kwargs}
+        )
+        self.validation_line_ = None
+        if self.validation_loss_curve is not None:
+            (self.validation_line_,) = ax.plot(
+                1 + np.arange(len(self.validation_loss_curve)),
+                self.validation_loss_curve,
+                **{
+                    "color": self.line_.get_color(),
+                    "linestyle": "--",
+                    **kwargs,
+                    "label": f"{name}, validation" if name else "validation",
+                },
+            )
+        losses = np.concatenate([np.asarray(line.get_ydata(), dtype=np.float64) for line in ax.lines])
+        if losses.min() > 0.0 and losses.max() > _WIDE * losses.min():
+            ax.set_yscale("log")
+        ax.set(xlabel="epoch", ylabel="loss")
+        if name or self.validation_line_ is not None:
+            ax.legend()
+        return self

@@ -1,0 +1,62 @@
+"""What all displays share: matplotlib when it is needed, axes, and checks of arguments."""
+
+from numbers import Integral
+
+import numpy as np
+from scipy import sparse
+
+
+def pyplot():
+    """Return `matplotlib.pyplot`, or say what brings it."""
+    try:
+        from matplotlib import pyplot
+    except ImportError as error:
+        raise ImportError('skae.plotting needs matplotlib: pip install "skae[plot]"') from error
+    return pyplot
+
+
+class Display:
+    """Base class of the displays: each draws into one axes, `ax_`, of `figure_`."""
+
+    def _axes(self, ax, figsize=None):
+        """Set `ax_` and `figure_` and return the axes: those given, or new ones."""
+        plt = pyplot()
+        if ax is None:
+            _, ax = plt.subplots(figsize=figsize, layout="constrained")
+        elif not hasattr(ax, "get_figure"):
+            raise TypeError(f"ax must be the axes of a matplotlib figure or None, got {type(ax).__name__}")
+        self.ax_, self.figure_ = ax, ax.figure
+        return ax
+
+
+def next_color(ax):
+    """Return the next colour of the axes' cycle."""
+    (line,) = ax.plot([], [])
+    line.remove()
+    return line.get_color()
+
+
+def dense(X):
+    """Return a numeric array, be X a list, a data frame or sparse."""
+    return np.asarray(X.toarray() if sparse.issparse(X) else X)
+
+
+def like_frame(values, X):
+    """Return values as a data frame of X's kind, where X is one."""
+    if not hasattr(X, "columns"):
+        return values
+    return type(X)({name: values[:, i] for i, name in enumerate(X.columns)})
+
+
+def check_count(name, value, smallest=1, none=False):
+    """Refuse what is not an integer from `smallest` on (or None, where that is allowed)."""
+    if none and value is None:
+        return
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < smallest:
+        raise ValueError(f"{name} must be an integer >= {smallest}{' or None' if none else ''}, got {value!r}")
+
+
+def check_option(name, value, options):
+    """Refuse what is not one of the options."""
+    if value not in options:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, options))}, got {value!r}")

@@ -1,0 +1,179 @@
+"""EnergyDisplay."""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skae.estimators._prediction import AutoencoderPrediction
+from skae.plotting._display import Display, check_count, check_option, dense, like_frame
+from skae.plotting._pipeline import is_invertible, last_step, reconstruct
+
+# Energies fall off like the square of the distance: below this quantile of the grid all have one colour.
+_LOWEST = 0.3
+# The grid goes beyond the data by so much of their range to each side.
+_MARGIN = 0.25
+_LEVELS = 30
+_MOST_POINTS = 500
+
+
+class EnergyDisplay(Display):
+    """Energy of a model of two features, with its vector field and the data (ENERGY figure 2, SAT figures 2 and 3).
+
+    The darkest colour stands for all energies below the 30 % quantile of the grid.
+
+    Parameters
+    ----------
+    xx0, xx1 : ndarray of shape (grid_resolution, grid_resolution)
+        Coordinates of the grid, as `numpy.meshgrid` returns them.
+    energy : ndarray of shape (grid_resolution, grid_resolution)
+        Energy score of each point of the grid.
+    positions, field : ndarray of shape (n, 2), default=None
+        Where arrows begin, and the vector field there, in units of the features.
+    X : ndarray of shape (n_samples, 2), default=None
+        Points to draw.
+    feature_names : sequence of str, default=("x0", "x1")
+        Names of the two features.
+
+    Attributes
+    ----------
+    surface_ : matplotlib.contour.QuadContourSet
+        The energy.
+    arrows_ : matplotlib.quiver.Quiver or None
+        The field.
+    points_ : matplotlib.lines.Line2D or None
+        The data.
+    ax_ : matplotlib.axes.Axes
+        Axes that it was drawn in.
+    figure_ : matplotlib.figure.Figure
+        Figure that it was drawn in.
+
+    Examples
+    --------
+    >>> from skae import ContractiveAutoencoder
+    >>> from skae.datasets import make_circle
+    >>> from skae.plotting import EnergyDisplay
+    >>> X, _ = make_circle(200, random_state=0)
+    >>> autoencoder = ContractiveAutoencoder(20, alpha=0.03, solver="lbfgs", tol=1e-3, random_state=0).fit(X)
+    >>> display = EnergyDisplay.from_estimator(autoencoder, X)
+    >>> display.energy.shape
+    (100, 100)
+    """
+
+    def __init__(self, xx0, xx1, energy, *, positions=None, field=None, X=None, feature_names=("x0", "x1")):
+        self.xx0 = xx0
+        self.xx1 = xx1
+        self.energy = energy
+        self.positions = positions
+        self.field = field
+        self.X = X
+        self.feature_names = feature_names
+
+    @classmethod
+    def from_estimator(cls, estimator, X, *, grid_resolution=100, eps=None, field=None, n_arrows=20, ax=None):
+        """Compute and draw the energy around the data.
+
+        Parameters
+        ----------
+        estimator : estimator with `score_samples`, or a Pipeline that ends in one
+            Fitted to two features.
+        X : {array-like, CSR matrix} of shape (n_samples, 2)
+            Data, at most 500 of which are drawn.
+        grid_resolution : int, default=100
+            Number of points of the grid along each feature.
+        eps : float or None, default=None
+            How far the grid goes beyond X, as a fraction of the range of each feature. None is 0.25, and 0 for
+            autoencoders with ``visible="bernoulli"``, which refuse what lies outside.
+        field : bool or None, default=None
+            Whether to draw r(x) - x as arrows, through a Pipeline as the way to its own reconstruction of x. None
+            does where the estimator is an autoencoder and the steps before it can be undone.
+        n_arrows : int, default=20
+            Number of arrows along each feature.
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw in; None makes a new figure.
+
+        Returns
+        -------
+        EnergyDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            If X has not two features, or the field is asked for and there is none.
+        """
+        check_count("grid_resolution", grid_resolution, 2)
+        check_count("n_arrows", n_arrows)
+        check_option("field", field, (None, True, False))
+        if not hasattr(estimator, "score_samples"):
+            raise TypeError(f"EnergyDisplay needs an estimator with score_samples, got {type(estimator).__name__}")
+        check_is_fitted(estimator)
+        points = dense(X).astype(np.float64)
+        if points.ndim != 2 or points.shape[1] != 2:
+            raise ValueError(f"EnergyDisplay draws models of two features, got X of shape {points.shape}")
+        has_field = isinstance(last_step(estimator), AutoencoderPrediction) and is_invertible(estimator)
+        if field and not has_field:
+            raise ValueError(
+                "field=True needs an autoencoder, behind steps that have an inverse_transform, "
+                f"got {type(last_step(estimator)).__name__}"
+            )
+        low, high = _limits(points, estimator, eps)
+        grid, xx = _grid(low, high, grid_resolution)
+        energy = np.asarray(estimator.score_samples(like_frame(grid, X))).reshape(xx[0].shape)
+        positions = arrows = None
+        if has_field and field is not False:
+            inset = 0.5 * (high - low) / n_arrows
+            positions, _ = _grid(low + inset, high - inset, n_arrows)
+            arrows = np.subtract(*reconstruct(estimator, like_frame(positions, X))[::-1])
+        names = tuple(map(str, getattr(X, "columns", ("x0", "x1"))))
+        return cls(*xx, energy, positions=positions, field=arrows, X=points, feature_names=names).plot(ax)
+
+    def plot(self, ax=None, *, cmap="viridis", colorbar=True):
+        """Draw the energy.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw in; None makes a new figure.
+        cmap : str or matplotlib Colormap, default="viridis"
+            Colours of the energy.
+        colorbar : bool, default=True
+            Whether to draw the scale of the energy.
+
+        Returns
+        -------
+        EnergyDisplay
+            The display.
+        """
+        ax = self._axes(ax)
+        low, high = np.quantile(self.energy, _LOWEST), np.max(self.energy)
+        levels = np.linspace(low, high if high > low else low + 1.0, _LEVELS)
+        self.surface_ = ax.contourf(self.xx0, self.xx1, self.energy, levels=levels, cmap=cmap, extend="min")
+        if colorbar:
+            self.figure_.colorbar(self.surface_, ax=ax, label="energy (score_samples)")
+        self.points_ = self.arrows_ = None
+        if self.X is not None:
+            shown = self.X[:: -(-len(self.X) // _MOST_POINTS)]
+            (self.points_,) = ax.plot(*shown.T, ".", color="tab:red", markersize=3, alpha=0.6)
+        if self.field is not None:
+            self.arrows_ = ax.quiver(*self.positions.T, *self.field.T, color="white", angles="xy", width=0.003)
+        extent = [(np.min(xx), np.max(xx)) for xx in (self.xx0, self.xx1)]
+        ax.set(xlim=extent[0], ylim=extent[1], xlabel=self.feature_names[0], ylabel=self.feature_names[1])
+        return self
+
+
+def _limits(points, estimator, eps):
+    """Return the corners of the grid."""
+    if eps is None:
+        eps = 0.0 if getattr(last_step(estimator), "visible", None) == "bernoulli" else _MARGIN
+    if not isinstance(eps, Real) or not 0.0 <= eps < np.inf:
+        raise ValueError(f"eps must be a finite number >= 0 or None, got {eps!r}")
+    low, high = points.min(axis=0), points.max(axis=0)
+    size = np.where(high > low, high - low, 1.0)
+    return low - eps * size, np.where(high > low, high, low + size) + eps * size
+
+
+def _grid(low, high, resolution):
+    """Return the points of a grid, shape (resolution**2, 2), and their coordinates as two matrices."""
+    xx = np.meshgrid(*(np.linspace(a, b, resolution) for a, b in zip(low, high, strict=True)))
+    return np.column_stack([each.ravel() for each in xx]), xx

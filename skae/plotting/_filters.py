@@ -1,0 +1,149 @@
+"""FiltersDisplay."""
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skae.metrics import autoencoder_of
+from skae.plotting._display import Display, check_count, check_option
+from skae.plotting._images import (
+    checked_image_shape,
+    draw_mosaic,
+    figure_size,
+    images_of,
+    mosaic,
+    near_square,
+    scaled_by_largest,
+)
+from skae.plotting._pipeline import has_inverse, linear_part, transformers_of
+
+KINDS = ("decoder", "encoder")
+
+
+class FiltersDisplay(Display):
+    """The filters of hidden units as image tiles.
+
+    Each filter is divided by its own largest absolute value: zero is mid-grey.
+
+    Parameters
+    ----------
+    filters : ndarray of shape (n_filters, n_features)
+        A filter a row.
+    image_shape : tuple of int, default=None
+        (height, width), (height, width, 3) or (3, height, width). None takes a square number of features as a grey
+        image, and three times a square number as (side, side, 3).
+
+    Attributes
+    ----------
+    image_ : matplotlib.image.AxesImage
+        The tiles.
+    ax_ : matplotlib.axes.Axes
+        Axes that it was drawn in.
+    figure_ : matplotlib.figure.Figure
+        Figure that it was drawn in.
+
+    See Also
+    --------
+    PathDisplay : The same filters along the regularization strength.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import ContractiveAutoencoder
+    >>> from skae.plotting import FiltersDisplay
+    >>> X = load_digits().data / 16
+    >>> autoencoder = ContractiveAutoencoder(64, max_iter=20, tol=0, random_state=0).fit(X)
+    >>> display = FiltersDisplay.from_estimator(autoencoder)
+    >>> display.filters.shape
+    (64, 64)
+    """
+
+    def __init__(self, filters, *, image_shape=None):
+        self.filters = filters
+        self.image_shape = image_shape
+
+    @classmethod
+    def from_estimator(
+        cls, estimator, *, kind="decoder", image_shape=None, n_filters=100, order=None, n_columns=None, ax=None
+    ):
+        """Draw the filters of a fitted autoencoder.
+
+        Parameters
+        ----------
+        estimator : autoencoder, or a Pipeline that ends in one
+            Fitted.
+        kind : {"decoder", "encoder"}, default="decoder"
+            What a unit adds to the reconstruction, or what it responds to. Through a Pipeline, the filters are taken
+            back to its input: "decoder" by the linear part of `inverse_transform`, "encoder" by that of `transform`,
+            from the last step to the first. A step that is not affine, such as `ContrastNormalizer`, or has no inverse
+            ends that, and the filters are those of what comes out of it.
+        image_shape : tuple of int, default=None
+            See `FiltersDisplay`.
+        n_filters : int or None, default=100
+            Number of filters; None draws all.
+        order : {"norm"} or None, default=None
+            "norm" draws the longest first; None takes the units as they are.
+        n_columns : int or None, default=None
+            Tiles in a row; None makes the picture nearly square.
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw in; None makes a new figure.
+
+        Returns
+        -------
+        FiltersDisplay
+            The display, drawn.
+        """
+        check_count("n_filters", n_filters, none=True)
+        check_option("order", order, (None, "norm"))
+        filters = input_filters(estimator, kind)
+        if order == "norm":
+            filters = filters[np.argsort(-np.linalg.norm(filters, axis=1), kind="stable")]
+        return cls(filters[:n_filters], image_shape=image_shape).plot(ax, n_columns=n_columns)
+
+    def plot(self, ax=None, *, n_columns=None, cmap="gray"):
+        """Draw the filters.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw in; None makes a new figure.
+        n_columns : int or None, default=None
+            Tiles in a row; None makes the picture nearly square.
+        cmap : str or matplotlib Colormap, default="gray"
+            Colours of grey images, from the most negative to the most positive value.
+
+        Returns
+        -------
+        FiltersDisplay
+            The display.
+        """
+        check_count("n_columns", n_columns, none=True)
+        shape = checked_image_shape(self.image_shape, np.shape(self.filters)[1])
+        images = images_of(scaled_by_largest(self.filters), shape)
+        picture = mosaic(images, n_columns or near_square(len(images), images))
+        ax = self._axes(ax, figure_size(picture, 5.0))
+        self.image_ = draw_mosaic(ax, picture, (-1.0, 1.0), cmap)
+        return self
+
+
+def input_filters(estimator, kind="decoder"):
+    """Return the filters of an autoencoder as seen from the input of the Pipeline that ends in it."""
+    check_option("kind", kind, KINDS)
+    model = autoencoder_of(estimator)
+    check_is_fitted(model)
+    filters = np.array(model.decoder_components_ if kind == "decoder" else model.components_, dtype=np.float64)
+    return mapped_filters(filters, transformers_of(estimator), kind)
+
+
+def mapped_filters(filters, steps, kind="decoder"):
+    """Take filters back through fitted steps, from the last to the first, as long as these are affine."""
+    for step in reversed(steps):
+        if kind == "encoder":
+            # What has no number of features of its own works on each feature alone.
+            A = linear_part(step.transform, getattr(step, "n_features_in_", filters.shape[1]))
+            A = None if A is None else A.T
+        else:
+            A = linear_part(step.inverse_transform, filters.shape[1]) if has_inverse(step) else None
+        if A is None:
+            break
+        filters = filters @ A
+    return filters

@@ -1,0 +1,154 @@
+"""PathDisplay."""
+
+import numpy as np
+from sklearn.base import clone
+
+from skae.estimators import regularization_path
+from skae.metrics import autoencoder_of
+from skae.plotting._display import Display, check_count
+from skae.plotting._filters import input_filters, mapped_filters
+from skae.plotting._images import (
+    checked_image_shape,
+    draw_mosaic,
+    figure_size,
+    images_of,
+    label_rows,
+    mosaic,
+    scaled_by_largest,
+)
+from skae.plotting._pipeline import transformers_of
+
+
+class PathDisplay(Display):
+    """Filters along the regularization strength: a row for each alpha, a column for each unit (SAT figure 5).
+
+    Each filter is divided by its own largest absolute value: zero is mid-grey.
+
+    Parameters
+    ----------
+    filters : ndarray of shape (n_alphas, n_filters, n_features)
+        The filters at each strength.
+    alphas : array-like of shape (n_alphas,)
+        The strengths.
+    image_shape : tuple of int, default=None
+        See `FiltersDisplay`.
+
+    Attributes
+    ----------
+    image_ : matplotlib.image.AxesImage
+        The tiles.
+    ax_ : matplotlib.axes.Axes
+        Axes that it was drawn in.
+    figure_ : matplotlib.figure.Figure
+        Figure that it was drawn in.
+
+    See Also
+    --------
+    skae.regularization_path : The fits.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import SaturatingAutoencoder
+    >>> from skae.plotting import PathDisplay
+    >>> X = load_digits().data / 16
+    >>> autoencoder = SaturatingAutoencoder(32, max_iter=20, tol=0, random_state=0)
+    >>> display = PathDisplay.from_estimator(autoencoder, X, alphas=[0.0, 0.05], n_filters=10)
+    >>> display.filters.shape
+    (2, 10, 64)
+    """
+
+    def __init__(self, filters, alphas, *, image_shape=None):
+        self.filters = filters
+        self.alphas = alphas
+        self.image_shape = image_shape
+
+    @classmethod
+    def from_estimator(cls, estimator, X, *, alphas, image_shape=None, n_filters=16, ax=None):
+        """Fit an autoencoder along a range of strengths, by `regularization_path`, and draw its decoder filters.
+
+        Parameters
+        ----------
+        estimator : autoencoder with the parameter `alpha`, or a Pipeline that ends in one
+            Not changed, and need not be fitted: clones of all steps are.
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Training data.
+        alphas : iterable of float
+            The strengths, in the order in which they are fitted and drawn.
+        image_shape : tuple of int, default=None
+            See `FiltersDisplay`.
+        n_filters : int or None, default=16
+            Number of units, the first ones; None draws all.
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw in; None makes a new figure.
+
+        Returns
+        -------
+        PathDisplay
+            The display, drawn.
+        """
+        check_count("n_filters", n_filters, none=True)
+        model, steps = clone(autoencoder_of(estimator)), [clone(step) for step in transformers_of(estimator)]
+        for step in steps:
+            X = step.fit_transform(X)
+        alphas = list(alphas)
+        fits = regularization_path(model, X, alphas=alphas)
+        filters = [mapped_filters(fitted.decoder_components_[:n_filters].astype(np.float64), steps) for fitted in fits]
+        return cls(np.stack(filters), np.array(alphas), image_shape=image_shape).plot(ax)
+
+    @classmethod
+    def from_estimators(cls, estimators, *, image_shape=None, n_filters=16, ax=None):
+        """Draw the decoder filters of fitted autoencoders with different `alpha`.
+
+        Parameters
+        ----------
+        estimators : iterable of autoencoders, or of Pipelines that end in them
+            Fitted, of as many units, such as `regularization_path` yields them.
+        image_shape : tuple of int, default=None
+            See `FiltersDisplay`.
+        n_filters : int or None, default=16
+            Number of units, the first ones; None draws all.
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw in; None makes a new figure.
+
+        Returns
+        -------
+        PathDisplay
+            The display, drawn.
+        """
+        check_count("n_filters", n_filters, none=True)
+        estimators = list(estimators)
+        models = [autoencoder_of(estimator) for estimator in estimators]
+        for model in models:
+            if not hasattr(model, "alpha"):
+                raise ValueError(f"PathDisplay needs estimators with an alpha, which {type(model).__name__} has not")
+        filters = [input_filters(estimator)[:n_filters] for estimator in estimators]
+        if len({each.shape for each in filters}) != 1:
+            raise ValueError(f"PathDisplay needs estimators of one shape, got {[each.shape for each in filters]}")
+        return cls(np.stack(filters), np.array([model.alpha for model in models]), image_shape=image_shape).plot(ax)
+
+    def plot(self, ax=None, *, cmap="gray"):
+        """Draw the filters.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw in; None makes a new figure.
+        cmap : str or matplotlib Colormap, default="gray"
+            Colours of grey images, from the most negative to the most positive value.
+
+        Returns
+        -------
+        PathDisplay
+            The display.
+        """
+        filters = np.asarray(self.filters)
+        _, n_filters, n_features = filters.shape
+        shape = checked_image_shape(self.image_shape, n_features)
+        images = images_of(scaled_by_largest(filters.reshape(-1, n_features)), shape)
+        picture = mosaic(images, n_filters)
+        ax = self._axes(ax, figure_size(picture, 8.0, labels=0.8))
+        self.image_ = draw_mosaic(ax, picture, (-1.0, 1.0), cmap)
+        label_rows(ax, [f"{alpha:g}" for alpha in self.alphas], images.shape[1])
+        ax.set_ylabel("alpha")
+        return self

@@ -1,0 +1,208 @@
+"""ReconstructionDisplay."""
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from skae.corruption import as_corruption
+from skae.metrics import autoencoder_of
+from skae.plotting._display import Display, check_count, check_option, dense, like_frame
+from skae.plotting._images import (
+    checked_image_shape,
+    draw_mosaic,
+    figure_size,
+    guess_image_shape,
+    images_of,
+    label_rows,
+    mosaic,
+)
+from skae.plotting._pipeline import reconstruct
+
+# Fewer features are not taken for an image, unless it is asked for.
+_SMALLEST_IMAGE = 36
+# Features that vary so many times as much as half of them would hide the others.
+_LARGEST_SPREAD = 10.0
+# More names do not fit below the axes.
+_MOST_NAMES = 40
+
+
+class ReconstructionDisplay(Display):
+    """Inputs and their reconstructions: rows of images, or a line over the features for each sample.
+
+    Parameters
+    ----------
+    inputs : ndarray of shape (n_samples, n_features)
+        The samples.
+    reconstructions : ndarray of shape (n_samples, n_features)
+        Their reconstructions, or those of the corrupted samples.
+    corrupted : ndarray of shape (n_samples, n_features), default=None
+        The corrupted samples.
+    kind : {"images", "lines"} or None, default=None
+        None draws images where `image_shape` is given, or can be guessed for 36 features or more.
+    image_shape : tuple of int, default=None
+        See `FiltersDisplay`.
+    feature_names : array-like of shape (n_features,), default=None
+        Names to write below lines.
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+        Axes that it was drawn in.
+    figure_ : matplotlib.figure.Figure
+        Figure that it was drawn in.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import DenoisingAutoencoder
+    >>> from skae.plotting import ReconstructionDisplay
+    >>> X = load_digits().data / 16
+    >>> autoencoder = DenoisingAutoencoder(64, max_iter=20, tol=0, random_state=0).fit(X)
+    >>> display = ReconstructionDisplay.from_estimator(autoencoder, X, noise="masking", noise_level=0.2)
+    >>> display.reconstructions.shape
+    (10, 64)
+    """
+
+    def __init__(self, inputs, reconstructions, *, corrupted=None, kind=None, image_shape=None, feature_names=None):
+        self.inputs = inputs
+        self.reconstructions = reconstructions
+        self.corrupted = corrupted
+        self.kind = kind
+        self.image_shape = image_shape
+        self.feature_names = feature_names
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        *,
+        n_samples=10,
+        kind=None,
+        image_shape=None,
+        noise=None,
+        noise_level=0.1,
+        random_state=None,
+        ax=None,
+    ):
+        """Draw the first samples and their reconstructions.
+
+        Parameters
+        ----------
+        estimator : autoencoder, or a Pipeline that ends in one
+            Fitted. Through a Pipeline, the reconstruction is taken back to its input by the `inverse_transform` of its
+            steps. Where one has none, such as `ContrastNormalizer`, what comes out of it is drawn.
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Samples.
+        n_samples : int, default=10
+            Number of samples, the first ones of X.
+        kind : {"images", "lines"} or None, default=None
+            See `ReconstructionDisplay`.
+        image_shape : tuple of int, default=None
+            See `FiltersDisplay`.
+        noise : {"gaussian", "masking", "salt_and_pepper"}, Corruption or None, default=None
+            What is done to X first: the reconstruction is then that of the corrupted samples.
+        noise_level : float, default=0.1
+            Level of the noise: the standard deviation, in units of X, or the share of features.
+        random_state : int, RandomState instance or None, default=None
+            Seed of the noise.
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw in; None makes a new figure.
+
+        Returns
+        -------
+        ReconstructionDisplay
+            The display, drawn.
+        """
+        check_count("n_samples", n_samples)
+        check_is_fitted(autoencoder_of(estimator))
+        shown = X[:n_samples]
+        inputs, reconstructions = reconstruct(estimator, shown)
+        corrupted = None
+        if noise is not None:
+            noisy = _corrupted(shown, X, as_corruption(noise, noise_level), random_state)
+            corrupted, reconstructions = reconstruct(estimator, noisy)
+        names = getattr(estimator, "feature_names_in_", None)
+        names = names if names is not None and len(names) == inputs.shape[1] else None
+        display = cls(
+            inputs, reconstructions, corrupted=corrupted, kind=kind, image_shape=image_shape, feature_names=names
+        )
+        return display.plot(ax)
+
+    def plot(self, ax=None, *, cmap="gray"):
+        """Draw the samples.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw in; None makes a new figure.
+        cmap : str or matplotlib Colormap, default="gray"
+            Colours of grey images, over the range of the inputs.
+
+        Returns
+        -------
+        ReconstructionDisplay
+            The display.
+        """
+        check_option("kind", self.kind, ("images", "lines", None))
+        n_features = np.shape(self.inputs)[1]
+        guessed = n_features >= _SMALLEST_IMAGE and guess_image_shape(n_features) is not None
+        rows = {"input": self.inputs, "corrupted": self.corrupted, "reconstruction": self.reconstructions}
+        rows = {label: np.asarray(values) for label, values in rows.items() if values is not None}
+        if self.kind == "images" or (self.kind is None and (self.image_shape is not None or guessed)):
+            self._draw_images(rows, ax, cmap)
+        else:
+            self._draw_lines(rows, ax)
+        return self
+
+    def _draw_images(self, rows, ax, cmap):
+        """Draw a row of tiles each of inputs and reconstructions."""
+        shape = checked_image_shape(self.image_shape, rows["input"].shape[1])
+        images = images_of(np.concatenate(list(rows.values())), shape)
+        low, high = float(rows["input"].min()), float(rows["input"].max())
+        picture = mosaic(images, len(rows["input"]))
+        ax = self._axes(ax, figure_size(picture, 8.0, labels=1.3))
+        draw_mosaic(ax, picture, (low, high if high > low else low + 1.0), cmap)
+        label_rows(ax, list(rows), images.shape[1])
+
+    def _draw_lines(self, rows, ax):
+        """Draw a line for each sample above the one before, input under reconstruction."""
+        inputs = rows["input"]
+        n_samples, n_features = inputs.shape
+        ax = self._axes(ax, (6.4, min(1.0 + 0.6 * n_samples, 9.0)))
+        deviation = inputs.std(axis=0)
+        median = np.median(deviation[deviation > 0.0]) if deviation.any() else 1.0
+        standardized = deviation.max() > _LARGEST_SPREAD * median
+        mean, unit = (inputs.mean(axis=0), np.where(deviation > 0.0, deviation, 1.0)) if standardized else (0.0, 1.0)
+        scaled = {label: (values - mean) / unit for label, values in rows.items()}
+        low, high = scaled["input"].min(), scaled["input"].max()
+        step = 1.1 * ((high - low) or 1.0)
+        styles = {
+            "input": {"color": "C0", "linewidth": 2.5, "alpha": 0.6},
+            "corrupted": {"color": "C2", "linewidth": 1.0, "linestyle": ":"},
+            "reconstruction": {"color": "C1", "linewidth": 1.2, "marker": "." if n_features <= _MOST_NAMES else None},
+        }
+        offsets = -step * np.arange(n_samples)
+        for label, values in scaled.items():
+            lines = ax.plot(np.arange(n_features), values.T + offsets, **styles[label])
+            lines[0].set_label(label)
+        ax.set_yticks(offsets + 0.5 * (low + high), [str(i) for i in range(n_samples)])
+        ax.set(ylabel="sample, features standardised" if standardized else "sample", xlabel="feature")
+        if self.feature_names is not None and n_features <= _MOST_NAMES:
+            ax.set_xticks(np.arange(n_features), self.feature_names, rotation=90 if n_features > 5 else 0)
+            ax.set_xlabel("")
+        ax.margins(x=0.02)
+        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(scaled), frameon=False)
+
+
+def _corrupted(shown, X, corruption, random_state):
+    """Return the samples corrupted, as an array or, where X is a data frame, as one."""
+    values = dense(shown)
+    values = values.astype(np.result_type(values, np.float32), copy=False)
+    low = high = None
+    if corruption.uses_range:
+        everything = dense(X)
+        low, high = everything.min(axis=0).astype(values.dtype), everything.max(axis=0).astype(values.dtype)
+    seed = check_random_state(random_state).randint(2**31)
+    noisy = corruption.apply(values, np.random.default_rng(seed), np.empty_like(values), low, high)
+    return like_frame(noisy, X)

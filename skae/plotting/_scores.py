@@ -1,0 +1,159 @@
+"""ScoreHistogramDisplay."""
+
+import numpy as np
+from sklearn.base import is_outlier_detector
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
+
+from skae.plotting._display import Display, check_count, next_color
+from skae.plotting._pipeline import last_step
+
+# More groups than that are drawn one below the other.
+_MOST_OVERLAID = 4
+# The bins reach from this quantile of a group to the opposite one; what lies beyond is in the outermost bins.
+_TAIL = 0.005
+
+
+class ScoreHistogramDisplay(Display):
+    """Histograms of the scores of samples, by group (ENERGY figure 3).
+
+    Each has the same area. Up to four are laid over each other, more are drawn one below the other. The few scores
+    beyond the bins, 0.5 % of a group to either side at most, are counted in the outermost ones.
+
+    Parameters
+    ----------
+    scores : array-like of shape (n_samples,)
+        Scores.
+    groups : array-like of shape (n_samples,), default=None
+        The group of each sample.
+    offset : float, default=None
+        Threshold to draw as a line.
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+        Axes that it was drawn in.
+    figure_ : matplotlib.figure.Figure
+        Figure that it was drawn in.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import EnergyOutlierDetector
+    >>> from skae.plotting import ScoreHistogramDisplay
+    >>> X, y = load_digits(return_X_y=True)
+    >>> detector = EnergyOutlierDetector().fit(X[:500][y[:500] != 0])
+    >>> display = ScoreHistogramDisplay.from_estimator(detector, X[500:], [1 if digit else -1 for digit in y[500:]])
+    >>> sorted(set(display.groups.tolist()))
+    ['inlier', 'outlier']
+    """
+
+    def __init__(self, scores, *, groups=None, offset=None):
+        self.scores = scores
+        self.groups = groups
+        self.offset = offset
+
+    @classmethod
+    def from_estimator(cls, estimator, X, y=None, *, bins=40, ax=None):
+        """Compute and draw the scores of samples.
+
+        Parameters
+        ----------
+        estimator : estimator with `score_samples`, or a Pipeline that ends in one
+            Fitted. The `offset_` of an outlier detector is drawn as a line.
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,), default=None
+            Labels that group the samples. For an outlier detector, 1 is "inlier" and -1 "outlier"; for a classifier
+            where some labels are not in its `classes_`, those are "unknown" and all others "known".
+        bins : int, default=40
+            Number of bins.
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw in; None makes a new figure.
+
+        Returns
+        -------
+        ScoreHistogramDisplay
+            The display, drawn.
+        """
+        if not hasattr(estimator, "score_samples"):
+            raise TypeError(
+                f"ScoreHistogramDisplay needs an estimator with score_samples, got {type(estimator).__name__}"
+            )
+        check_is_fitted(estimator)
+        check_count("bins", bins)
+        groups = None
+        if y is not None:
+            check_consistent_length(X, y)
+            groups = _groups(last_step(estimator), column_or_1d(y))
+        scores = np.asarray(estimator.score_samples(X))
+        offset = getattr(estimator, "offset_", None) if is_outlier_detector(estimator) else None
+        return cls(scores, groups=groups, offset=offset).plot(ax, bins=bins)
+
+    def plot(self, ax=None, *, bins=40):
+        """Draw the histograms.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw in; None makes a new figure.
+        bins : int, default=40
+            Number of bins.
+
+        Returns
+        -------
+        ScoreHistogramDisplay
+            The display.
+        """
+        check_count("bins", bins)
+        scores = np.asarray(self.scores, dtype=np.float64)
+        parts = {None: scores}
+        if self.groups is not None:
+            groups = np.asarray(self.groups)
+            parts = {str(group): scores[groups == group] for group in np.unique(groups)}
+        ends = np.array([np.quantile(part, (_TAIL, 1.0 - _TAIL)) for part in parts.values()])
+        low, high = ends[:, 0].min(), ends[:, 1].max()
+        edges = np.linspace(low, high if high > low else low + 1.0, bins + 1)
+        densities = {
+            name: np.histogram(np.clip(part, edges[0], edges[-1]), edges, density=True)[0]
+            for name, part in parts.items()
+        }
+        draw = _overlay if len(parts) <= _MOST_OVERLAID else _stack
+        ax = self._axes(ax)
+        draw(ax, densities, edges)
+        if self.offset is not None:
+            color = ax.xaxis.label.get_color()
+            ax.axvline(self.offset, color=color, linestyle="--", linewidth=1.2, label="threshold")
+        ax.set_xlabel("score_samples")
+        if ax.get_legend_handles_labels()[1]:
+            ax.legend()
+        return self
+
+
+def _groups(model, y):
+    """Return the name of each sample's group."""
+    if is_outlier_detector(model) and np.isin(y, (-1, 1)).all():
+        return np.where(y == 1, "inlier", "outlier")
+    if hasattr(model, "classes_"):
+        known = np.isin(y, model.classes_)
+        if not known.all():
+            return np.where(known, "known", "unknown")
+    return y
+
+
+def _overlay(ax, densities, edges):
+    """Draw the histograms over each other."""
+    for (name, density), style in zip(densities.items(), ("-", "--", ":", "-."), strict=False):
+        color = next_color(ax)
+        ax.stairs(density, edges, fill=True, color=color, alpha=0.35, label=name)
+        ax.stairs(density, edges, color=color, linestyle=style, linewidth=1.5)
+    ax.set_ylabel("density")
+    ax.set_yticks([])
+
+
+def _stack(ax, densities, edges):
+    """Draw the histograms one below the other, with their names beside them."""
+    highest = max(density.max() for density in densities.values())
+    for row, density in enumerate(densities.values()):
+        ax.stairs(0.9 * density / highest - row, edges, baseline=-row, fill=True, color="C0", alpha=0.8)
+    ax.set_yticks([-row for row in range(len(densities))], list(densities))
+    ax.set_ylabel("label")

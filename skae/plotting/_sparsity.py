@@ -1,0 +1,109 @@
+"""SparsityDisplay."""
+
+import numpy as np
+
+from skae.metrics import activation_counts
+from skae.plotting._display import Display, next_color
+
+
+class SparsityDisplay(Display):
+    """The share of the samples on which each unit is active, from the most active unit to the least.
+
+    Parameters
+    ----------
+    fractions : array-like of shape (n_components,)
+        The share of each unit.
+
+    Attributes
+    ----------
+    dead_units, always_active_units : ndarray of int
+        Indices of the units that are active on no sample, and on all.
+    curve_ : matplotlib.patches.StepPatch
+        The sorted shares.
+    ax_ : matplotlib.axes.Axes
+        Axes that it was drawn in.
+    figure_ : matplotlib.figure.Figure
+        Figure that it was drawn in.
+
+    See Also
+    --------
+    skae.metrics.activation_fraction : Their mean.
+    skae.metrics.dead_unit_fraction : The share of units that are never active.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import SaturatingAutoencoder
+    >>> from skae.plotting import SparsityDisplay
+    >>> X = load_digits().data / 16
+    >>> autoencoder = SaturatingAutoencoder(64, activation="relu", max_iter=20, tol=0, random_state=0).fit(X)
+    >>> display = SparsityDisplay.from_estimator(autoencoder, X)
+    >>> display.fractions.shape
+    (64,)
+    """
+
+    def __init__(self, fractions):
+        self.fractions = fractions
+
+    @property
+    def dead_units(self):
+        return np.flatnonzero(np.asarray(self.fractions) == 0.0)
+
+    @property
+    def always_active_units(self):
+        return np.flatnonzero(np.asarray(self.fractions) == 1.0)
+
+    @classmethod
+    def from_estimator(cls, estimator, X, *, threshold=0.0, name=None, ax=None):
+        """Count how often the units of an autoencoder are active.
+
+        Parameters
+        ----------
+        estimator : autoencoder, or a Pipeline that ends in one
+            Fitted. h is its activation, whatever `encoding` says.
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Data.
+        threshold : float, default=0.0
+            A unit is active where abs(h) is above: 0 for relu, 0.1 for sigmoid and softplus
+            (`skae.metrics.activation_fraction`).
+        name : str, default=None
+            Name of the model, for the legend.
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw in; None makes a new figure.
+
+        Returns
+        -------
+        SparsityDisplay
+            The display, drawn.
+        """
+        counts, n_samples = activation_counts(estimator, X, threshold)
+        return cls(counts / n_samples).plot(ax, name=name)
+
+    def plot(self, ax=None, *, name=None):
+        """Draw the sorted shares.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Axes to draw in; None makes a new figure.
+        name : str, default=None
+            Name of the model, for the legend.
+
+        Returns
+        -------
+        SparsityDisplay
+            The display.
+        """
+        fractions = np.sort(np.asarray(self.fractions, dtype=np.float64))[::-1]
+        ax = self._axes(ax)
+        color, n = next_color(ax), len(fractions)
+        label = (
+            f"mean {fractions.mean():.1%}, dead {len(self.dead_units)} of {n}, "
+            f"always on {len(self.always_active_units)}"
+        )
+        label = f"{name}: {label}" if name else label
+        self.curve_ = ax.stairs(fractions, np.arange(n + 1), color=color, linewidth=1.8, label=label)
+        ax.axhline(fractions.mean(), color=color, linestyle=":", linewidth=1.2)
+        ax.set(xlabel="unit, the most active first", ylabel="share of samples on which it is active", ylim=(0.0, 1.05))
+        ax.legend(loc="upper right")
+        return self
