@@ -29,6 +29,7 @@ from skae import (
     ZeroBiasAutoencoder,
     __version__,
 )
+from skae.plotting import FiltersDisplay, ScoreHistogramDisplay
 
 ALPHAS = (0.01, 0.03, 0.1, 0.3, 1.0)
 N_UNITS = 256
@@ -184,15 +185,13 @@ def save_picture(fitted, X_test, y_test, options):
     contractive, zero_bias = (
         next(model for name, model in fitted.items() if part in name) for part in ("Contractive", "ZeroBias")
     )
-    whitener, units = zero_bias[0], zero_bias[-1].components_
-    figure = Figure(figsize=(11, 8), layout="constrained")
-    left, right, below = (figure.add_subfigure(part) for part in split_figure(figure))
-    draw_filters(left, contractive.components_[:100], "ContractiveAutoencoder: 100 filters")
-    draw_filters(right, units[:100] @ whitener.components_, "ZeroBiasAutoencoder: 100 filters")
-    axes = below.subplots()
-    scores = contractive.score_samples(X_test)
-    axes.boxplot([scores[y_test == digit] for digit in range(10)], tick_labels=range(10))
-    axes.set(title="ContractiveAutoencoder: energy of the test digits", xlabel="digit", ylabel="score_samples")
+    figure = Figure(figsize=(11, 10), layout="constrained")
+    axes = figure.subplot_mosaic("ab;cc", height_ratios=(5, 4))
+    for part, model, name in (("a", contractive, "ContractiveAutoencoder"), ("b", zero_bias, "ZeroBiasAutoencoder")):
+        FiltersDisplay.from_estimator(model, ax=axes[part])
+        axes[part].set_title(f"{name}: 100 filters")
+    ScoreHistogramDisplay.from_estimator(contractive, X_test, y_test, ax=axes["c"])
+    axes["c"].set(title="ContractiveAutoencoder: energy of the test digits", ylabel="digit")
     try:
         figure.savefig(options.output, dpi=120)
     except OSError as error:
@@ -200,21 +199,6 @@ def save_picture(fitted, X_test, y_test, options):
         return 1
     print(f"\nPicture of filters and energies: {pathlib.Path(options.output).resolve()}")
     return 0
-
-
-def split_figure(figure):
-    """Return the parts of a figure: two above, one below."""
-    grid = figure.add_gridspec(3, 2)
-    return grid[:2, 0], grid[:2, 1], grid[2, :]
-
-
-def draw_filters(figure, filters, title):
-    """Draw ten rows of ten filters of 8 x 8 pixels, each in its own range."""
-    figure.suptitle(title)
-    for axes, row in zip(figure.subplots(10, 10).ravel(), filters, strict=True):
-        limit = abs(row).max()
-        axes.imshow(row.reshape(8, 8), cmap="gray", vmin=-limit, vmax=limit, interpolation="bicubic")
-        axes.set_axis_off()
 
 
 if __name__ == "__main__":

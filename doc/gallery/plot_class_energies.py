@@ -15,6 +15,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from skae import ClassSpecificAEClassifier, ContractiveAutoencoder, DenoisingAutoencoder
+from skae.plotting import ScoreHistogramDisplay
 
 X, y = load_digits(return_X_y=True)
 chosen = np.isin(y, (6, 9))
@@ -35,13 +36,11 @@ for (name, autoencoder), (above, below) in zip(autoencoders.items(), axes.T, str
     energies = -classifier.decision_function(X_test)
     errors = np.subtract(*(each.reconstruction_error(X_test) for each in classifier.estimators_[::-1]))
     for panel, values in ((above, energies), (below, errors)):
-        bins = np.linspace(values.min(), values.max(), 40)
-        for digit, color in ((6, "tab:blue"), (9, "tab:orange")):
-            panel.hist(values[y_test == digit], bins, color=color, alpha=0.7, label=f"test digits {digit}")
-        panel.axvline(0.0, color="black", linewidth=0.8)
+        ScoreHistogramDisplay(values, groups=y_test, offset=0.0).plot(panel)
         right = np.mean((values > 0) == (y_test == 6))
-        panel.set(title=f"{name}: {right:.1%} right", yticks=[])
+        panel.set(title=f"{name}: {right:.1%} right", xlabel="", ylabel="")
+        panel.get_legend().remove()
 axes[0, 0].set_ylabel("energy of the sixes' model\nless that of the nines'")
 axes[1, 0].set_ylabel("squared error of the nines' model\nless that of the sixes'")
-axes[0, 0].legend(loc="upper center")
+axes[0, 0].legend(title="test digits", loc="upper center")
 plt.show()

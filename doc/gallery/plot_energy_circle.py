@@ -14,41 +14,32 @@ import numpy as np
 
 from skae import ContractiveAutoencoder
 from skae.datasets import make_circle
+from skae.plotting import EnergyDisplay
 
 X, angle = make_circle(1000, random_state=0)
 autoencoder = ContractiveAutoencoder(20, alpha=0.03, solver="lbfgs", max_iter=600, tol=1e-6, random_state=0).fit(X)
 
 # %%
-# Energy and reconstruction error on a grid, the field as arrows, and where samples come to rest when they follow it.
-ticks = np.linspace(-1.6, 1.6, 161)
-grid = np.stack(np.meshgrid(ticks, ticks), axis=-1)
-points = grid.reshape(-1, 2)
-shape = grid.shape[:2]
-energy = autoencoder.score_samples(points).reshape(shape)
-error = autoencoder.reconstruction_error(points).reshape(shape)
+# Energy with the field as arrows, and where samples come to rest when they follow it; beside it the reconstruction
+# error on the same grid.
 start = 0.15 * np.stack([np.cos(angle[:12]), np.sin(angle[:12])], axis=1)
 rest, n_iter, converged = autoencoder.relax(start)
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
-for axes, values, title in (
-    (left, np.clip(energy, np.quantile(energy, 0.3), None), "score_samples (energy)"),
-    (right, np.log10(error), "reconstruction_error (log10)"),
-):
-    surface = axes.contourf(ticks, ticks, values, levels=30, cmap="viridis")
-    figure.colorbar(surface, ax=axes)
-    axes.set(title=title, aspect="equal")
-    axes.plot(*X[:300].T, ".", color="white", markersize=2, alpha=0.5)
-arrows = (slice(None, None, 10), slice(None, None, 10))
-field = autoencoder.vector_field(points).reshape(*shape, 2)[arrows]
-left.quiver(*np.moveaxis(grid[arrows], -1, 0), *np.moveaxis(field, -1, 0), color="black", width=0.003)
-left.plot(*start.T, "o", color="tab:red", markersize=3)
-left.plot(*rest.T, "o", color="tab:orange", markersize=5)
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.3), layout="constrained")
+display = EnergyDisplay.from_estimator(autoencoder, X, ax=left)
+left.plot(*start.T, "o", color="white", markersize=3)
+left.plot(*rest.T, "o", color="black", markersize=5)
+points = np.column_stack([display.xx0.ravel(), display.xx1.ravel()])
+error = autoencoder.reconstruction_error(points)
+surface = right.contourf(display.xx0, display.xx1, np.log10(error).reshape(display.xx0.shape), levels=30)
+figure.colorbar(surface, ax=right, label="reconstruction_error (log10)")
+right.set(aspect="equal", xlabel="x0", ylabel="x1")
 plt.show()
 
 # %%
 # The centre is reconstructed better than nearly all data, but its energy is below that of all of them, and it is no
 # sink of the dynamics: from beside it, all samples have moved to the circle.
-centre = points[[np.argmin(np.where(np.linalg.norm(points, axis=1) < 0.5, error.ravel(), np.inf))]]
+centre = points[[np.argmin(np.where(np.linalg.norm(points, axis=1) < 0.5, error, np.inf))]]
 better = np.mean(autoencoder.reconstruction_error(X) > autoencoder.reconstruction_error(centre))
 print(f"reconstructed worse than the centre: {better:.0%} of the data")
 print(f"energy below the centre's: {np.mean(autoencoder.score_samples(X) < autoencoder.score_samples(centre)):.0%}")

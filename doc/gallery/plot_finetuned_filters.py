@@ -14,6 +14,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from skae import ClassSpecificAEClassifier, ContractiveAutoencoder
+from skae.plotting import FiltersDisplay
 
 X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X / 16, y, test_size=0.5, stratify=y, random_state=0)
@@ -31,13 +32,10 @@ panels = {
     f"fine-tuned: {after.score(X_test, y_test):.1%} right": filters[1],
     "the difference": filters[1] - filters[0],
 }
-figure = plt.figure(figsize=(13, 3), layout="constrained")
-limit = np.abs(filters[0]).max()
-for part, (title, rows) in zip(figure.subfigures(1, 3), panels.items(), strict=True):
-    part.suptitle(f"{title}\nvalues from {rows.min():.2f} to {rows.max():.2f}")
-    for axes, row in zip(part.subplots(5, 10).ravel(), rows, strict=True):
-        axes.imshow(row.reshape(8, 8), cmap="gray", vmin=-limit, vmax=limit)
-        axes.set_axis_off()
+figure, axes = plt.subplots(1, 3, figsize=(13, 2.9), layout="constrained")
+for panel, (title, rows) in zip(axes, panels.items(), strict=True):
+    FiltersDisplay(rows).plot(panel, n_columns=10, limit=np.abs(filters[0]).max())
+    panel.set_title(f"{title}\nvalues from {rows.min():.2f} to {rows.max():.2f}")
 plt.show()
 
 # %%

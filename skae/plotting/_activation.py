@@ -7,7 +7,7 @@ import numpy as np
 from skae.activations import ACTIVATIONS, as_activation
 from skae.complements import complement, flattens
 from skae.metrics import autoencoder_and_input, autoencoder_of
-from skae.plotting._display import Display, check_count, dense, pyplot
+from skae.plotting._display import Display, check_count, dense, pyplot, sliceable
 
 _N_POINTS = 501
 _BESIDE_KINK = 1e-9
@@ -205,8 +205,8 @@ def activation_sheet(activations=None, *, threshold=1.0, limits=(-3.0, 3.0), n_c
         handles |= display.lines_
     for ax in axes.ravel()[len(instances) :]:
         ax.remove()
-    for ax in axes[:-1].ravel():
-        ax.set_xlabel("")
+    for ax in axes.ravel()[: max(len(instances) - n_columns, 0)]:
+        ax.set_xlabel("")  # there is another one below
     shown = [handles[key] for key in _STYLES if key in handles]
     figure.legend(shown, [line.get_label() for line in shown], loc="outside lower center", ncols=len(shown))
     return figure
@@ -220,7 +220,7 @@ def _name(activation):
 
 def _checked_limits(limits):
     """Two finite numbers, the smaller one first, or a sentence."""
-    if len(limits) != 2 or not -np.inf < limits[0] < limits[1] < np.inf:
+    if np.shape(limits) != (2,) or not -np.inf < limits[0] < limits[1] < np.inf:
         raise ValueError(f"limits must be two finite numbers, the smaller one first, got {limits!r}")
     return float(limits[0]), float(limits[1])
 
@@ -256,8 +256,8 @@ def _with_gaps(u, values, kinks):
 
 def _pre_activations(estimator, X):
     """Return u of some rows."""
+    X = sliceable(X)
     n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
-    X = X[:: -(-n_samples // _MOST_SAMPLES)]
-    model, inputs = autoencoder_and_input(estimator, X)
+    model, inputs = autoencoder_and_input(estimator, X[:: -(-n_samples // _MOST_SAMPLES)])
     inputs, p = model._validate_prediction(inputs)
     return dense(inputs) @ p["W"].T + (0.0 if p["b"] is None else p["b"])

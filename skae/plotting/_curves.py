@@ -7,13 +7,14 @@ from skae.plotting._display import Display
 from skae.plotting._pipeline import last_step
 
 # A logarithmic axis shows more where the losses span at least this factor.
-_WIDE = 10.0
+_WIDE = 5.0
 
 
 class LossCurveDisplay(Display):
     """Training loss, and validation loss if there is one (dashed), over the epochs.
 
-    The axis is logarithmic where all losses in the axes are positive and the largest is ten times the smallest.
+    The axis is logarithmic where all losses in the axes are positive, and the largest is more than five times the
+    smallest.
 
     Parameters
     ----------

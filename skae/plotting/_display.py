@@ -20,9 +20,8 @@ class Display:
 
     def _axes(self, ax, figsize=None):
         """Set `ax_` and `figure_` and return the axes: those given, or new ones."""
-        plt = pyplot()
         if ax is None:
-            _, ax = plt.subplots(figsize=figsize, layout="constrained")
+            _, ax = pyplot().subplots(figsize=figsize, layout="constrained")
         elif not hasattr(ax, "get_figure"):
             raise TypeError(f"ax must be the axes of a matplotlib figure or None, got {type(ax).__name__}")
         self.ax_, self.figure_ = ax, ax.figure
@@ -39,6 +38,11 @@ def next_color(ax):
 def dense(X):
     """Return a numeric array, be X a list, a data frame or sparse."""
     return np.asarray(X.toarray() if sparse.issparse(X) else X)
+
+
+def sliceable(X):
+    """Return X in a form that gives rows by X[start:stop:step]."""
+    return X.tocsr() if sparse.issparse(X) else X
 
 
 def like_frame(values, X):

@@ -9,8 +9,12 @@ from skae.estimators._prediction import AutoencoderPrediction
 from skae.plotting._display import Display, check_count, check_option, dense, like_frame
 from skae.plotting._pipeline import is_invertible, last_step, reconstruct
 
-# Energies fall off like the square of the distance: below this quantile of the grid all have one colour.
-_LOWEST = 0.3
+# Energies fall off like the square of the distance from the data: the colours end at this quantile of the grid.
+_LOW_GRID = 0.3
+# They end before that where the data's energies, down to this quantile, would have less than a tenth of the colours.
+_LOW_DATA, _REACH, _LOW_GRID_AT_MOST = 0.05, 10.0, 0.7
+# Features in one unit, as these ranges suggest, have axes of one scale.
+_LARGEST_ASPECT = 3.0
 # The grid goes beyond the data by so much of their range to each side.
 _MARGIN = 0.25
 _LEVELS = 30
@@ -20,7 +24,8 @@ _MOST_POINTS = 500
 class EnergyDisplay(Display):
     """Energy of a model of two features, with its vector field and the data (ENERGY figure 2, SAT figures 2 and 3).
 
-    The darkest colour stands for all energies below the 30 % quantile of the grid.
+    Energies fall off like the square of the distance from the data: the darkest colour stands for all that is below
+    the 30 % quantile of the grid, or a higher energy where that would leave the data too few of the colours.
 
     Parameters
     ----------
@@ -145,21 +150,39 @@ class EnergyDisplay(Display):
         EnergyDisplay
             The display.
         """
-        ax = self._axes(ax)
-        low, high = np.quantile(self.energy, _LOWEST), np.max(self.energy)
-        levels = np.linspace(low, high if high > low else low + 1.0, _LEVELS)
+        extent = [(float(np.min(xx)), float(np.max(xx))) for xx in (self.xx0, self.xx1)]
+        width, height = (high - low for low, high in extent)
+        equal = max(width, height) <= _LARGEST_ASPECT * min(width, height)
+        ax = self._axes(ax, (6.4, 4.8 * height / width + 0.6) if equal and height <= width else None)
+        low, high = self._energy_range()
+        levels = np.linspace(low, high, _LEVELS)
         self.surface_ = ax.contourf(self.xx0, self.xx1, self.energy, levels=levels, cmap=cmap, extend="min")
         if colorbar:
-            self.figure_.colorbar(self.surface_, ax=ax, label="energy (score_samples)")
+            from matplotlib.ticker import MaxNLocator
+
+            ticks = [tick for tick in MaxNLocator(6).tick_values(low, high) if low <= tick <= high]
+            self.figure_.colorbar(self.surface_, ax=ax, ticks=ticks, label="energy (score_samples)")
         self.points_ = self.arrows_ = None
         if self.X is not None:
             shown = self.X[:: -(-len(self.X) // _MOST_POINTS)]
             (self.points_,) = ax.plot(*shown.T, ".", color="tab:red", markersize=3, alpha=0.6)
         if self.field is not None:
             self.arrows_ = ax.quiver(*self.positions.T, *self.field.T, color="white", angles="xy", width=0.003)
-        extent = [(np.min(xx), np.max(xx)) for xx in (self.xx0, self.xx1)]
         ax.set(xlim=extent[0], ylim=extent[1], xlabel=self.feature_names[0], ylabel=self.feature_names[1])
+        if equal:
+            ax.set_aspect("equal")
         return self
+
+    def _energy_range(self):
+        """Return the energies of the darkest and the brightest colour."""
+        energy = np.asarray(self.energy, dtype=np.float64)
+        low, most, high = map(float, np.quantile(energy, (_LOW_GRID, _LOW_GRID_AT_MOST, 1.0)))
+        if self.X is not None:
+            ticks = np.asarray(self.xx0)[0], np.asarray(self.xx1)[:, 0]
+            column, row = (np.clip(np.searchsorted(t, x), 0, len(t) - 1) for t, x in zip(ticks, self.X.T, strict=True))
+            on_data = float(np.quantile(energy[row, column], _LOW_DATA))
+            low = min(max(low, high - _REACH * (high - on_data)), most, on_data)
+        return low, high if high > low else low + 1.0
 
 
 def _limits(points, estimator, eps):

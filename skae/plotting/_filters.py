@@ -22,7 +22,7 @@ KINDS = ("decoder", "encoder")
 class FiltersDisplay(Display):
     """The filters of hidden units as image tiles.
 
-    Each filter is divided by its own largest absolute value: zero is mid-grey.
+    Zero is mid-grey; each filter has a range of its own, unless `plot` is given a `limit`.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ class FiltersDisplay(Display):
             filters = filters[np.argsort(-np.linalg.norm(filters, axis=1), kind="stable")]
         return cls(filters[:n_filters], image_shape=image_shape).plot(ax, n_columns=n_columns)
 
-    def plot(self, ax=None, *, n_columns=None, cmap="gray"):
+    def plot(self, ax=None, *, n_columns=None, limit=None, cmap="gray"):
         """Draw the filters.
 
         Parameters
@@ -108,6 +108,8 @@ class FiltersDisplay(Display):
             Axes to draw in; None makes a new figure.
         n_columns : int or None, default=None
             Tiles in a row; None makes the picture nearly square.
+        limit : float, default=None
+            The absolute value of black and white; None is the largest of each filter.
         cmap : str or matplotlib Colormap, default="gray"
             Colours of grey images, from the most negative to the most positive value.
 
@@ -117,8 +119,13 @@ class FiltersDisplay(Display):
             The display.
         """
         check_count("n_columns", n_columns, none=True)
+        if np.ndim(self.filters) != 2:
+            raise ValueError(f"filters must have shape (n_filters, n_features), got {np.shape(self.filters)}")
         shape = checked_image_shape(self.image_shape, np.shape(self.filters)[1])
-        images = images_of(scaled_by_largest(self.filters), shape)
+        if limit is not None and not 0.0 < limit < np.inf:
+            raise ValueError(f"limit must be a finite number > 0 or None, got {limit!r}")
+        scaled = scaled_by_largest(self.filters) if limit is None else np.asarray(self.filters) / limit
+        images = images_of(scaled, shape)
         picture = mosaic(images, n_columns or near_square(len(images), images))
         ax = self._axes(ax, figure_size(picture, 5.0))
         self.image_ = draw_mosaic(ax, picture, (-1.0, 1.0), cmap)

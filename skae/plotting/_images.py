@@ -24,12 +24,9 @@ def checked_image_shape(image_shape, n_features):
                 "(height, width), (height, width, 3) or (3, height, width)"
             )
         return image_shape
-    shape = tuple(int(n) for n in image_shape)
-    if (
-        len(shape) not in (2, 3)
-        or (len(shape) == 3 and 3 not in (shape[0], shape[2]))
-        or math.prod(shape) != n_features
-    ):
+    shape = tuple(np.atleast_1d(image_shape).tolist())
+    grey_or_color = len(shape) == 2 or (len(shape) == 3 and 3 in (shape[0], shape[2]))
+    if not grey_or_color or min(shape) < 1 or math.prod(shape) != n_features:
         raise ValueError(
             f"image_shape must be (height, width), (height, width, 3) or (3, height, width) with {n_features} numbers "
             f"in all, got {image_shape!r}"
@@ -81,6 +78,7 @@ def label_rows(ax, labels, height):
     """Write a label beside each row of tiles of that height."""
     ax.set_yticks([(height + 1) * row + 0.5 * (height - 1) for row in range(len(labels))], labels)
     ax.tick_params(axis="y", length=0)
+    ax.set_anchor("W")  # constrained layout then knows the labels' place before it knows the picture's size
 
 
 def figure_size(picture, width=6.4, labels=0.0):
@@ -88,5 +86,5 @@ def figure_size(picture, width=6.4, labels=0.0):
     aspect = picture.shape[0] / picture.shape[1]
     height = (width - labels) * aspect
     if height > 9.0:
-        return 9.0 / aspect + labels, 9.3
-    return width, max(height + 0.3, 1.0)
+        return 9.0 / aspect + labels, 9.15
+    return width, max(height + 0.15, 0.8)

@@ -91,10 +91,11 @@ class PathDisplay(Display):
         model, steps = clone(autoencoder_of(estimator)), [clone(step) for step in transformers_of(estimator)]
         for step in steps:
             X = step.fit_transform(X)
-        alphas = list(alphas)
-        fits = regularization_path(model, X, alphas=alphas)
-        filters = [mapped_filters(fitted.decoder_components_[:n_filters].astype(np.float64), steps) for fitted in fits]
-        return cls(np.stack(filters), np.array(alphas), image_shape=image_shape).plot(ax)
+        filters, strengths = [], []
+        for fitted in regularization_path(model, X, alphas=alphas):
+            filters.append(mapped_filters(fitted.decoder_components_[:n_filters].astype(np.float64), steps))
+            strengths.append(fitted.alpha)
+        return cls(np.stack(filters), np.array(strengths), image_shape=image_shape).plot(ax)
 
     @classmethod
     def from_estimators(cls, estimators, *, image_shape=None, n_filters=16, ax=None):
@@ -118,6 +119,8 @@ class PathDisplay(Display):
         """
         check_count("n_filters", n_filters, none=True)
         estimators = list(estimators)
+        if not estimators:
+            raise ValueError("PathDisplay needs at least one estimator, got none")
         models = [autoencoder_of(estimator) for estimator in estimators]
         for model in models:
             if not hasattr(model, "alpha"):
@@ -147,7 +150,7 @@ class PathDisplay(Display):
         shape = checked_image_shape(self.image_shape, n_features)
         images = images_of(scaled_by_largest(filters.reshape(-1, n_features)), shape)
         picture = mosaic(images, n_filters)
-        ax = self._axes(ax, figure_size(picture, 8.0, labels=0.8))
+        ax = self._axes(ax, figure_size(picture, min(8.0, 0.8 + n_filters), labels=0.8))
         self.image_ = draw_mosaic(ax, picture, (-1.0, 1.0), cmap)
         label_rows(ax, [f"{alpha:g}" for alpha in self.alphas], images.shape[1])
         ax.set_ylabel("alpha")

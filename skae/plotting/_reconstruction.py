@@ -6,7 +6,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae.corruption import as_corruption
 from skae.metrics import autoencoder_of
-from skae.plotting._display import Display, check_count, check_option, dense, like_frame
+from skae.plotting._display import Display, check_count, check_option, dense, like_frame, sliceable
 from skae.plotting._images import (
     checked_image_shape,
     draw_mosaic,
@@ -20,6 +20,8 @@ from skae.plotting._pipeline import reconstruct
 
 # Fewer features are not taken for an image, unless it is asked for.
 _SMALLEST_IMAGE = 36
+# Rows that tell how much the features vary.
+_REFERENCE_ROWS = 1000
 # Features that vary so many times as much as half of them would hide the others.
 _LARGEST_SPREAD = 10.0
 # More names do not fit below the axes.
@@ -43,6 +45,8 @@ class ReconstructionDisplay(Display):
         See `FiltersDisplay`.
     feature_names : array-like of shape (n_features,), default=None
         Names to write below lines.
+    center, scale : ndarray of shape (n_features,), default=None
+        What is subtracted from the features, and what they are divided by, before lines are drawn.
 
     Attributes
     ----------
@@ -63,13 +67,26 @@ class ReconstructionDisplay(Display):
     (10, 64)
     """
 
-    def __init__(self, inputs, reconstructions, *, corrupted=None, kind=None, image_shape=None, feature_names=None):
+    def __init__(
+        self,
+        inputs,
+        reconstructions,
+        *,
+        corrupted=None,
+        kind=None,
+        image_shape=None,
+        feature_names=None,
+        center=None,
+        scale=None,
+    ):
         self.inputs = inputs
         self.reconstructions = reconstructions
         self.corrupted = corrupted
         self.kind = kind
         self.image_shape = image_shape
         self.feature_names = feature_names
+        self.center = center
+        self.scale = scale
 
     @classmethod
     def from_estimator(
@@ -86,6 +103,8 @@ class ReconstructionDisplay(Display):
         ax=None,
     ):
         """Draw the first samples and their reconstructions.
+
+        Lines are of standardised features (by the first 1000 rows) where some vary ten times as much as half of them.
 
         Parameters
         ----------
@@ -116,18 +135,25 @@ class ReconstructionDisplay(Display):
         """
         check_count("n_samples", n_samples)
         check_is_fitted(autoencoder_of(estimator))
-        shown = X[:n_samples]
-        inputs, reconstructions = reconstruct(estimator, shown)
-        corrupted = None
+        X = sliceable(X)
+        reference, reconstructions = reconstruct(estimator, X[: max(n_samples, _REFERENCE_ROWS)])
+        inputs, reconstructions, corrupted = reference[:n_samples], reconstructions[:n_samples], None
         if noise is not None:
-            noisy = _corrupted(shown, X, as_corruption(noise, noise_level), random_state)
+            noisy = _corrupted(X[:n_samples], X, as_corruption(noise, noise_level), random_state)
             corrupted, reconstructions = reconstruct(estimator, noisy)
         names = getattr(estimator, "feature_names_in_", None)
         names = names if names is not None and len(names) == inputs.shape[1] else None
-        display = cls(
-            inputs, reconstructions, corrupted=corrupted, kind=kind, image_shape=image_shape, feature_names=names
-        )
-        return display.plot(ax)
+        center, scale = _unlike_scales(reference)
+        return cls(
+            inputs,
+            reconstructions,
+            corrupted=corrupted,
+            kind=kind,
+            image_shape=image_shape,
+            feature_names=names,
+            center=center,
+            scale=scale,
+        ).plot(ax)
 
     def plot(self, ax=None, *, cmap="gray"):
         """Draw the samples.
@@ -161,22 +187,20 @@ class ReconstructionDisplay(Display):
         images = images_of(np.concatenate(list(rows.values())), shape)
         low, high = float(rows["input"].min()), float(rows["input"].max())
         picture = mosaic(images, len(rows["input"]))
-        ax = self._axes(ax, figure_size(picture, 8.0, labels=1.3))
+        ax = self._axes(ax, figure_size(picture, min(8.0, 1.3 + len(rows["input"])), labels=1.3))
         draw_mosaic(ax, picture, (low, high if high > low else low + 1.0), cmap)
         label_rows(ax, list(rows), images.shape[1])
 
     def _draw_lines(self, rows, ax):
         """Draw a line for each sample above the one before, input under reconstruction."""
-        inputs = rows["input"]
-        n_samples, n_features = inputs.shape
-        ax = self._axes(ax, (6.4, min(1.0 + 0.6 * n_samples, 9.0)))
-        deviation = inputs.std(axis=0)
-        median = np.median(deviation[deviation > 0.0]) if deviation.any() else 1.0
-        standardized = deviation.max() > _LARGEST_SPREAD * median
-        mean, unit = (inputs.mean(axis=0), np.where(deviation > 0.0, deviation, 1.0)) if standardized else (0.0, 1.0)
-        scaled = {label: (values - mean) / unit for label, values in rows.items()}
-        low, high = scaled["input"].min(), scaled["input"].max()
-        step = 1.1 * ((high - low) or 1.0)
+        n_samples, n_features = rows["input"].shape
+        names = self.feature_names if n_features <= _MOST_NAMES else None
+        ax = self._axes(ax, (6.4, min(1.0 + 0.6 * n_samples, 9.0) + (1.0 if names is not None else 0.0)))
+        center, scale = 0.0 if self.center is None else self.center, 1.0 if self.scale is None else self.scale
+        scaled = {label: (values - center) / scale for label, values in rows.items()}
+        low = min(scaled[label].min() for label in ("input", "reconstruction"))
+        high = max(scaled[label].max() for label in ("input", "reconstruction"))
+        step = 0.8 * ((high - low) or 1.0)
         styles = {
             "input": {"color": "C0", "linewidth": 2.5, "alpha": 0.6},
             "corrupted": {"color": "C2", "linewidth": 1.0, "linestyle": ":"},
@@ -187,12 +211,21 @@ class ReconstructionDisplay(Display):
             lines = ax.plot(np.arange(n_features), values.T + offsets, **styles[label])
             lines[0].set_label(label)
         ax.set_yticks(offsets + 0.5 * (low + high), [str(i) for i in range(n_samples)])
-        ax.set(ylabel="sample, features standardised" if standardized else "sample", xlabel="feature")
-        if self.feature_names is not None and n_features <= _MOST_NAMES:
-            ax.set_xticks(np.arange(n_features), self.feature_names, rotation=90 if n_features > 5 else 0)
+        ax.set(ylabel="sample" if self.scale is None else "sample, features standardised", xlabel="feature")
+        ax.set_ylim(offsets[-1] + low - 0.1 * step, high + 0.1 * step)  # corrupted values may lie far off
+        if names is not None:
+            ax.set_xticks(np.arange(n_features), names, rotation=90 if n_features > 5 else 0)
             ax.set_xlabel("")
         ax.margins(x=0.02)
         ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(scaled), frameon=False)
+
+
+def _unlike_scales(X):
+    """Return the means and deviations of features of unlike scales, (None, None) of others."""
+    deviation = X.std(axis=0, dtype=np.float64)
+    if not deviation.any() or deviation.max() <= _LARGEST_SPREAD * np.median(deviation[deviation > 0.0]):
+        return None, None
+    return X.mean(axis=0, dtype=np.float64), np.where(deviation > 0.0, deviation, 1.0)
 
 
 def _corrupted(shown, X, corruption, random_state):

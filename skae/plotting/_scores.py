@@ -9,15 +9,15 @@ from skae.plotting._pipeline import last_step
 
 # More groups than that are drawn one below the other.
 _MOST_OVERLAID = 4
-# The bins reach from this quantile of a group to the opposite one; what lies beyond is in the outermost bins.
-_TAIL = 0.005
+# The bins reach so many interquartile ranges beyond the quartiles of each group (Tukey's outer fences).
+_FENCE = 3.0
 
 
 class ScoreHistogramDisplay(Display):
     """Histograms of the scores of samples, by group (ENERGY figure 3).
 
-    Each has the same area. Up to four are laid over each other, more are drawn one below the other. The few scores
-    beyond the bins, 0.5 % of a group to either side at most, are counted in the outermost ones.
+    Each has the same area. Up to four are laid over each other, more are drawn one below the other. The bins reach
+    three interquartile ranges beyond the quartiles of each group; what lies beyond is counted in the outermost ones.
 
     Parameters
     ----------
@@ -81,12 +81,12 @@ class ScoreHistogramDisplay(Display):
             )
         check_is_fitted(estimator)
         check_count("bins", bins)
-        groups = None
+        model, groups = last_step(estimator), None
         if y is not None:
             check_consistent_length(X, y)
-            groups = _groups(last_step(estimator), column_or_1d(y))
+            groups = _groups(model, column_or_1d(y))
         scores = np.asarray(estimator.score_samples(X))
-        offset = getattr(estimator, "offset_", None) if is_outlier_detector(estimator) else None
+        offset = getattr(model, "offset_", None) if is_outlier_detector(model) else None
         return cls(scores, groups=groups, offset=offset).plot(ax, bins=bins)
 
     def plot(self, ax=None, *, bins=40):
@@ -110,7 +110,7 @@ class ScoreHistogramDisplay(Display):
         if self.groups is not None:
             groups = np.asarray(self.groups)
             parts = {str(group): scores[groups == group] for group in np.unique(groups)}
-        ends = np.array([np.quantile(part, (_TAIL, 1.0 - _TAIL)) for part in parts.values()])
+        ends = np.array([_fences(part) for part in parts.values()])
         low, high = ends[:, 0].min(), ends[:, 1].max()
         edges = np.linspace(low, high if high > low else low + 1.0, bins + 1)
         densities = {
@@ -140,6 +140,13 @@ def _groups(model, y):
     return y
 
 
+def _fences(scores):
+    """Return between which scores the bins of a group lie."""
+    first, third = np.quantile(scores, (0.25, 0.75))
+    reach = _FENCE * (third - first)
+    return max(scores.min(), first - reach), min(scores.max(), third + reach)
+
+
 def _overlay(ax, densities, edges):
     """Draw the histograms over each other."""
     for (name, density), style in zip(densities.items(), ("-", "--", ":", "-."), strict=False):
@@ -154,6 +161,7 @@ def _stack(ax, densities, edges):
     """Draw the histograms one below the other, with their names beside them."""
     highest = max(density.max() for density in densities.values())
     for row, density in enumerate(densities.values()):
+        ax.axhline(-row, color="C0", linewidth=0.8)
         ax.stairs(0.9 * density / highest - row, edges, baseline=-row, fill=True, color="C0", alpha=0.8)
     ax.set_yticks([-row for row in range(len(densities))], list(densities))
     ax.set_ylabel("label")

@@ -16,8 +16,6 @@ class SparsityDisplay(Display):
 
     Attributes
     ----------
-    dead_units, always_active_units : ndarray of int
-        Indices of the units that are active on no sample, and on all.
     curve_ : matplotlib.patches.StepPatch
         The sorted shares.
     ax_ : matplotlib.axes.Axes
@@ -47,10 +45,12 @@ class SparsityDisplay(Display):
 
     @property
     def dead_units(self):
+        """Indices of the units that are active on no sample."""
         return np.flatnonzero(np.asarray(self.fractions) == 0.0)
 
     @property
     def always_active_units(self):
+        """Indices of the units that are active on all samples."""
         return np.flatnonzero(np.asarray(self.fractions) == 1.0)
 
     @classmethod
@@ -102,8 +102,8 @@ class SparsityDisplay(Display):
             f"always on {len(self.always_active_units)}"
         )
         label = f"{name}: {label}" if name else label
-        self.curve_ = ax.stairs(fractions, np.arange(n + 1), color=color, linewidth=1.8, label=label)
+        self.curve_ = ax.stairs(fractions, np.arange(n + 1), baseline=None, color=color, linewidth=1.8, label=label)
         ax.axhline(fractions.mean(), color=color, linestyle=":", linewidth=1.2)
         ax.set(xlabel="unit, the most active first", ylabel="share of samples on which it is active", ylim=(0.0, 1.05))
-        ax.legend(loc="upper right")
+        ax.legend()
         return self

@@ -1,0 +1,614 @@
+"""Pictures of fitted estimators: what the displays compute, that they draw it, and what they refuse."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import numerical_gradient
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, PowerTransformer, StandardScaler
+
+from skae import (
+    ClassSpecificAEClassifier,
+    ContractiveAutoencoder,
+    ContrastNormalizer,
+    DenoisingAutoencoder,
+    EnergyOutlierDetector,
+    PCAWhitener,
+    SaturatingAutoencoder,
+    ZeroBiasAutoencoder,
+    plotting,
+    regularization_path,
+)
+from skae.activations import ACTIVATIONS
+from skae.datasets import make_circle
+from skae.metrics import activation_fraction, dead_unit_fraction
+from skae.plotting import (
+    ActivationDisplay,
+    EnergyDisplay,
+    FiltersDisplay,
+    LossCurveDisplay,
+    PathDisplay,
+    ReconstructionDisplay,
+    ScoreHistogramDisplay,
+    SparsityDisplay,
+    activation_sheet,
+)
+from skae.plotting._images import mosaic
+
+pyplot = pytest.importorskip("matplotlib.pyplot")
+
+BRIEF = {"max_iter": 5, "tol": 0, "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """Digits with values in [0, 1], and their labels."""
+    X, y = load_digits(return_X_y=True)
+    return X[:300] / 16, y[:300]
+
+
+@pytest.fixture(scope="module")
+def circle():
+    """Points of a circle."""
+    return make_circle(200, random_state=0)[0]
+
+
+@pytest.fixture(scope="module")
+def autoencoder(digits):
+    """A small model of the digits."""
+    return ContractiveAutoencoder(20, early_stopping=True, **BRIEF).fit(digits[0])
+
+
+@pytest.fixture(scope="module")
+def plane(circle):
+    """A small model of the circle, with a potential."""
+    return ContractiveAutoencoder(10, alpha=0.03, max_iter=50, tol=0, random_state=0).fit(circle)
+
+
+@pytest.fixture(scope="module")
+def classifier(digits):
+    """A small fine-tuned classifier of the digits below 8."""
+    X, y = digits
+    model = ClassSpecificAEClassifier(ContractiveAutoencoder(5, max_iter=40, tol=0), max_iter=3, tol=0, random_state=0)
+    return model.fit(X[y < 8], y[y < 8])
+
+
+@pytest.fixture(scope="module")
+def displays(digits, circle, autoencoder, plane, classifier):
+    """One call of each display, by the display's name; it takes the axes."""
+    X, y = digits
+    return {
+        "FiltersDisplay": lambda ax=None: FiltersDisplay.from_estimator(autoencoder, ax=ax),
+        "PathDisplay": lambda ax=None: PathDisplay.from_estimator(
+            ContractiveAutoencoder(4, **BRIEF), X, alphas=[0.1, 1.0], ax=ax
+        ),
+        "ReconstructionDisplay": lambda ax=None: ReconstructionDisplay.from_estimator(autoencoder, X, ax=ax),
+        "EnergyDisplay": lambda ax=None: EnergyDisplay.from_estimator(plane, circle, grid_resolution=20, ax=ax),
+        "ScoreHistogramDisplay": lambda ax=None: ScoreHistogramDisplay.from_estimator(classifier, X, y, ax=ax),
+        "LossCurveDisplay": lambda ax=None: LossCurveDisplay.from_estimator(autoencoder, ax=ax),
+        "SparsityDisplay": lambda ax=None: SparsityDisplay.from_estimator(autoencoder, X, ax=ax),
+        "ActivationDisplay": lambda ax=None: ActivationDisplay.from_estimator(autoencoder, X, ax=ax),
+    }
+
+
+NAMES = [name for name in plotting.__all__ if name.endswith("Display")]
+
+
+# What holds for all
+
+
+def test_importing_needs_no_matplotlib():
+    """matplotlib is loaded when something is drawn."""
+    code = "import sys, skae.plotting; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_axes_given_or_new_and_drawn_again(displays, name):
+    """Each display draws into the axes that it is given, makes its own, and draws the same arrays again."""
+    display = displays[name]()
+    assert isinstance(display, getattr(plotting, name))
+    assert display.figure_.get_layout_engine() is not None
+    assert display.figure_.axes[0] is display.ax_
+    first = display.ax_
+    _, ax = pyplot.subplots()
+    before = {key: value for key, value in vars(display).items() if not key.endswith("_")}
+    assert display.plot(ax) is display
+    assert display.ax_ is ax is not first
+    assert display.figure_ is ax.figure
+    assert len(ax.get_children()) == len(first.get_children())
+    assert all(vars(display)[key] is value for key, value in before.items())
+    display.figure_.canvas.draw()
+    assert displays[name](ax=ax).ax_ is ax
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("style", ["default", "dark_background"])
+def test_light_and_dark_styles(displays, name, style):
+    """What is drawn has the colours of the style: nothing is written in the colour of the paper."""
+    with pyplot.style.context(style):
+        display = displays[name]()
+        display.figure_.canvas.draw()
+        paper = display.figure_.get_facecolor()
+        texts = [text for text in display.figure_.findobj(pyplot.Text) if text.get_text()]
+        assert all(pyplot.matplotlib.colors.to_rgba(text.get_color()) != paper for text in texts)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_cut_off(displays, name):
+    """All labels lie on the figure as it is first drawn."""
+    display = displays[name]()
+    display.figure_.canvas.draw()
+    box, figure = display.figure_.get_tightbbox(), display.figure_.get_size_inches()
+    assert box.min.min() >= 0.0
+    assert (box.max <= figure).all()
+
+
+@pytest.mark.parametrize("name", [*NAMES, "activation_sheet"])
+def test_missing_matplotlib_is_named(displays, name, monkeypatch):
+    """One line says what to install."""
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ImportError, match=r'^skae.plotting needs matplotlib: pip install "skae\[plot\]"$'):
+        (activation_sheet if name == "activation_sheet" else displays[name])()
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda model, X: FiltersDisplay.from_estimator(model),
+        lambda model, X: PathDisplay.from_estimators([model]),
+        ReconstructionDisplay.from_estimator,
+        EnergyDisplay.from_estimator,
+        ScoreHistogramDisplay.from_estimator,
+        lambda model, X: LossCurveDisplay.from_estimator(model),
+        SparsityDisplay.from_estimator,
+        ActivationDisplay.from_estimator,
+    ],
+)
+@pytest.mark.parametrize("before", [[], [StandardScaler()]])
+def test_unfitted_estimators_are_refused(draw, before, circle):
+    """As everywhere in scikit-learn, alone and at the end of a Pipeline."""
+    with pytest.raises(NotFittedError):
+        draw(make_pipeline(*before, ContractiveAutoencoder()), circle)
+
+
+@pytest.mark.parametrize("draw", [ReconstructionDisplay, SparsityDisplay, ActivationDisplay, ScoreHistogramDisplay])
+@pytest.mark.parametrize("form", [sparse.csr_matrix, sparse.coo_array])
+def test_sparse_rows(draw, form, autoencoder, digits):
+    """Sparse rows give what dense ones do, and inputs are not changed."""
+    X = digits[0].copy()
+    display, other = draw.from_estimator(autoencoder, X), draw.from_estimator(autoencoder, form(X))
+    assert_array_equal(X, digits[0])
+    for key, value in vars(display).items():
+        if isinstance(value, np.ndarray):
+            assert_allclose(getattr(other, key), value, atol=1e-12, err_msg=key)
+
+
+def test_data_frames(circle):
+    """Estimators fitted on named columns are asked with named columns, without a warning; names are shown."""
+    frame = pd.DataFrame(circle, columns=["left", "right"])
+    model = make_pipeline(StandardScaler().set_output(transform="pandas"), ContractiveAutoencoder(5, **BRIEF))
+    model.fit(frame)
+    display = EnergyDisplay.from_estimator(model, frame, grid_resolution=10)
+    assert (display.ax_.get_xlabel(), display.ax_.get_ylabel()) == ("left", "right")
+    for noise in (None, "masking"):
+        display = ReconstructionDisplay.from_estimator(model, frame, noise=noise)
+        assert [tick.get_text() for tick in display.ax_.get_xticklabels()] == ["left", "right"]
+    SparsityDisplay.from_estimator(model, frame)
+    ActivationDisplay.from_estimator(model, frame)
+    ScoreHistogramDisplay.from_estimator(model, frame, pd.Series(np.arange(len(frame)) % 2))
+    assert FiltersDisplay.from_estimator(model, image_shape=(1, 2)).filters.shape == (5, 2)
+
+
+def test_axes_of_another_kind_are_refused(autoencoder):
+    """A figure or an array of axes is no axes."""
+    with pytest.raises(TypeError, match=r"ax must be the axes of a matplotlib figure or None, got ndarray"):
+        FiltersDisplay.from_estimator(autoencoder, ax=np.empty(2))
+
+
+# Filters
+
+
+@pytest.mark.parametrize("before", [[PCAWhitener(0.9)], [StandardScaler(), PCAWhitener(10, whiten="zca", eps=0.1)]])
+def test_filters_through_a_pipeline_are_derivatives(digits, before):
+    """Encoder filters are du/dx, decoder filters the change of the Pipeline's reconstruction with h."""
+    X, _ = digits
+    model = make_pipeline(*before, ZeroBiasAutoencoder(6, **BRIEF)).fit(X)
+    steps, last = model[:-1], model[-1]
+    x, row = X[0], 3
+    encoder = FiltersDisplay.from_estimator(model, kind="encoder").filters
+    gradient = numerical_gradient(lambda x: float((steps.transform(x[None]) @ last.components_[row])[0]), x, 1e-4)
+    assert_allclose(encoder[row], gradient, atol=1e-6)
+    decoder = FiltersDisplay.from_estimator(model).filters
+    z = steps.transform(x[None])
+    moved = steps.inverse_transform(z + 0.5 * last.decoder_components_[row]) - steps.inverse_transform(z)
+    assert_allclose(decoder[row], moved[0] / 0.5, atol=1e-8)
+
+
+def test_a_step_that_is_not_affine_ends_the_way_back(digits):
+    """Before a step without inverse, or that is not affine, filters stay what they are behind it."""
+    X, _ = digits
+    scaler = StandardScaler()
+    for step in (ContrastNormalizer(), PowerTransformer(), FunctionTransformer(np.tanh)):
+        model = make_pipeline(StandardScaler(), step, scaler, ContractiveAutoencoder(4, **BRIEF)).fit(X)
+        filters = FiltersDisplay.from_estimator(model).filters
+        assert_allclose(filters, model[-1].components_ * model[-2].scale_)
+        filters = FiltersDisplay.from_estimator(model, kind="encoder").filters
+        assert_allclose(filters, model[-1].components_ / model[-2].scale_)
+
+
+def test_pipelines_in_pipelines(digits):
+    """Steps are found wherever they stand, and "passthrough" is none."""
+    X, _ = digits
+    inner = make_pipeline(
+        "passthrough", MinMaxScaler(), make_pipeline(PCAWhitener(5), ContractiveAutoencoder(4, **BRIEF))
+    )
+    model = make_pipeline(make_pipeline(StandardScaler()), inner).fit(X)
+    x, h = X[:1], np.array([[1.0, 0.0, 0.0, 0.0]])
+    last = model[-1][-1][-1]
+    moved = [
+        model[0].inverse_transform(model[-1][1].inverse_transform(model[-1][-1][0].inverse_transform(z)))
+        for z in (h @ last.components_, 0.0 * h @ last.components_)
+    ]
+    assert_allclose(FiltersDisplay.from_estimator(model).filters[:1], moved[0] - moved[1], atol=1e-10)
+    assert ReconstructionDisplay.from_estimator(model, x).inputs.shape == (1, 64)
+
+
+def test_untied_kinds_order_and_number(digits):
+    """`kind` chooses the weights, "norm" the longest first, `n_filters` how many."""
+    X, _ = digits
+    model = DenoisingAutoencoder(12, tied_weights=False, **BRIEF).fit(X)
+    assert_allclose(FiltersDisplay.from_estimator(model).filters, model.decoder_components_)
+    assert_allclose(FiltersDisplay.from_estimator(model, kind="encoder").filters, model.components_)
+    display = FiltersDisplay.from_estimator(model, order="norm", n_filters=5)
+    lengths = np.linalg.norm(model.decoder_components_, axis=1)
+    assert_allclose(np.linalg.norm(display.filters, axis=1), np.sort(lengths)[:-6:-1])
+
+
+def test_tiles():
+    """Every filter keeps its shape, zero is the middle of the range, one pixel of nothing lies between the tiles."""
+    filters = np.array([[0.0, 2.0, -1.0, 0.0], [0.0, 0.0, 0.0, 0.0], [4.0, 0.0, 0.0, 0.0]])
+    picture = np.ma.filled(FiltersDisplay(filters).plot(n_columns=2).image_.get_array(), np.nan)
+    expected = [[0, 1, np.nan, 0, 0], [-0.5, 0, np.nan, 0, 0], [np.nan] * 5]
+    expected += [[1, 0, np.nan, np.nan, np.nan], [0, 0, np.nan, np.nan, np.nan]]
+    assert_array_equal(picture, expected)
+    picture = FiltersDisplay(filters).plot(limit=4.0).image_.get_array()
+    assert np.ma.max(picture) == 1.0
+    assert picture[0, 1] == 0.5
+
+
+def test_colors(rng):
+    """(h, w, 3) and (3, h, w) are one picture, its numbers in another order; zero is mid-grey, gaps transparent."""
+    images = rng.standard_normal((4, 3, 2, 3))
+    orders = [(images, (3, 2, 3)), (np.moveaxis(images, -1, 1), (3, 3, 2))]
+    last, first = (FiltersDisplay(i.reshape(4, -1), image_shape=s).plot().image_.get_array() for i, s in orders)
+    assert_array_equal(first, last)
+    assert last.shape == (7, 8, 4)
+    assert_array_equal(np.unique(last[3, :, 3]), 0.0)
+    assert_array_equal(last[:3, :2, 3], 1.0)
+    assert_allclose(last[:3, :2, :3], 0.5 + 0.5 * images[0] / np.abs(images[0]).max())
+    grey = FiltersDisplay(np.zeros((1, 12))).plot().image_.get_array()
+    assert_array_equal(grey[..., :3], 0.5)
+
+
+def test_mosaic_of_one_row(rng):
+    """No gap at the edges."""
+    images = rng.standard_normal((3, 4, 5))
+    picture = mosaic(images, 3)
+    assert picture.shape == (4, 17)
+    assert_array_equal(picture[:, 6:11], images[1])
+
+
+@pytest.mark.parametrize("image_shape", [None, (8, 9), (64,), 8, (-8, -8), (2, 4, 8), (2, 2, 2, 8)])
+def test_shapes_that_are_no_image(image_shape, digits):
+    """One sentence asks for the shape, or says which it must be."""
+    X = digits[0][:, :63] if image_shape is None else digits[0]
+    model = ContractiveAutoencoder(3, **BRIEF).fit(X)
+    message = r"63 features are no square image.*give image_shape" if image_shape is None else "image_shape must be"
+    with pytest.raises(ValueError, match=message):
+        FiltersDisplay.from_estimator(model, image_shape=image_shape)
+
+
+@pytest.mark.parametrize("options", [{"kind": "both"}, {"order": "size"}, {"n_filters": 0}, {"n_columns": 1.5}])
+def test_wrong_options_of_filters(options, autoencoder):
+    """What it is, what it was, what it must be."""
+    (name,) = options
+    with pytest.raises(ValueError, match=f"{name} must be"):
+        FiltersDisplay.from_estimator(autoencoder, **options)
+    with pytest.raises(TypeError, match="an autoencoder, or a Pipeline that ends in one, is needed"):
+        FiltersDisplay.from_estimator(LogisticRegression())
+
+
+# The path
+
+
+def test_path_is_that_of_regularization_path(digits):
+    """Its filters are those of the fits, in their order, behind a Pipeline too; the estimator stays unfitted."""
+    X, _ = digits
+    alphas = [0.01, 0.1]
+    model = SaturatingAutoencoder(6, **BRIEF)
+    display = PathDisplay.from_estimator(model, X, alphas=iter(alphas), n_filters=4)
+    fits = list(regularization_path(model, X, alphas=alphas))
+    assert_allclose(display.filters, [fitted.decoder_components_[:4] for fitted in fits])
+    assert not hasattr(model, "components_")
+    assert_allclose(PathDisplay.from_estimators(fits, n_filters=4).filters, display.filters)
+    assert [tick.get_text() for tick in display.ax_.get_yticklabels()] == ["0.01", "0.1"]
+    pipeline = make_pipeline(PCAWhitener(10), model)
+    display = PathDisplay.from_estimator(pipeline, X, alphas=alphas, n_filters=4)
+    whitener = PCAWhitener(10).fit(X)
+    fits = regularization_path(model, whitener.transform(X), alphas=alphas)
+    filters = [whitener.inverse_transform(fit.decoder_components_[:4]) - whitener.mean_ for fit in fits]
+    assert_allclose(display.filters, filters, atol=1e-10)
+
+
+def test_wrong_paths(digits, autoencoder):
+    """Models without alpha, none at all, or of different widths have no path."""
+    X, _ = digits
+    with pytest.raises(ValueError, match="estimators with an alpha, which ZeroBiasAutoencoder has not"):
+        PathDisplay.from_estimators([ZeroBiasAutoencoder(3, **BRIEF).fit(X)])
+    with pytest.raises(ValueError, match="needs at least one estimator, got none"):
+        PathDisplay.from_estimators([])
+    with pytest.raises(ValueError, match="estimators of one shape"):
+        PathDisplay.from_estimators([autoencoder, ContractiveAutoencoder(3, **BRIEF).fit(X)])
+
+
+# Reconstructions
+
+
+def test_reconstructions_are_the_pipelines(digits):
+    """What is drawn is inverse_transform of the last step's reconstruction, in units of the input."""
+    X, _ = digits
+    model = make_pipeline(StandardScaler(), PCAWhitener(0.9), ContractiveAutoencoder(8, **BRIEF)).fit(X)
+    display = ReconstructionDisplay.from_estimator(model, X, n_samples=4)
+    assert_array_equal(display.inputs, X[:4])
+    expected = model[:-1].inverse_transform(model[-1].reconstruct(model[:-1].transform(X[:4])))
+    assert_allclose(display.reconstructions, expected)
+    behind = make_pipeline(ContrastNormalizer(), model).fit(X)
+    assert_allclose(ReconstructionDisplay.from_estimator(behind, X).inputs, behind[0].transform(X[:10]))
+
+
+@pytest.mark.parametrize("noise", ["gaussian", "masking", "salt_and_pepper"])
+def test_reconstructions_of_corrupted_samples(noise, digits, autoencoder):
+    """The reconstruction is of what is drawn as corrupted; a seed draws it again; labels stand beside the rows."""
+    X, _ = digits
+    display, again = (
+        ReconstructionDisplay.from_estimator(autoencoder, X, noise=noise, noise_level=0.3, random_state=0)
+        for _ in range(2)
+    )
+    assert_array_equal(display.corrupted, again.corrupted)
+    assert (display.corrupted != display.inputs).any()
+    assert_allclose(display.reconstructions, autoencoder.reconstruct(display.corrupted))
+    labels = [tick.get_text() for tick in display.ax_.get_yticklabels()]
+    assert labels == ["input", "corrupted", "reconstruction"]
+
+
+def test_lines_of_unlike_features_are_standardised(rng):
+    """A feature in units of its own does not hide the others; features of one unit stay as they are."""
+    X = rng.standard_normal((50, 5))
+    model = make_pipeline(StandardScaler(), ContractiveAutoencoder(4, **BRIEF))
+    display = ReconstructionDisplay.from_estimator(model.fit(X), X)
+    assert display.scale is None
+    X = X * [1.0, 1.0, 1000.0, 1.0, 1.0]
+    display = ReconstructionDisplay.from_estimator(model.fit(X), X)
+    assert_allclose(display.scale, X.std(axis=0))
+    assert np.ptp(display.ax_.get_ylim()) < 100.0
+
+
+# Energies
+
+
+def test_energy_and_field(plane, circle):
+    """The surface is score_samples, and the arrows are its gradient."""
+    display = EnergyDisplay.from_estimator(plane, circle, grid_resolution=15, n_arrows=4)
+    points = np.column_stack([display.xx0.ravel(), display.xx1.ravel()])
+    assert_array_equal(display.energy.ravel(), plane.score_samples(points))
+    assert display.field.shape == (16, 2)
+    for position, arrow in zip(display.positions, display.field, strict=True):
+        gradient = numerical_gradient(lambda x: float(plane.score_samples(x[None])[0]), position, 1e-5)
+        assert_allclose(arrow, gradient, atol=1e-6)
+
+
+def test_field_through_a_pipeline(circle):
+    """Arrows lead to the Pipeline's own reconstruction, in units of the input."""
+    model = make_pipeline(StandardScaler(), PCAWhitener(), ContractiveAutoencoder(6, **BRIEF)).fit(circle * [10.0, 1.0])
+    display = EnergyDisplay.from_estimator(model, circle * [10.0, 1.0], grid_resolution=10)
+    steps, last = model[:-1], model[-1]
+    z = steps.transform(display.positions)
+    expected = steps.inverse_transform(z + last.vector_field(z)) - display.positions
+    assert_allclose(display.field, expected, atol=1e-10)
+
+
+def test_energy_of_what_has_no_field(circle):
+    """Detectors, classifiers and Pipelines that cannot be undone have no arrows, and refuse to be asked for them."""
+    labels = (circle[:, 0] > 0).astype(int)
+    autoencoder = ContractiveAutoencoder(4, **BRIEF)
+    for model in (
+        EnergyOutlierDetector().fit(circle),
+        ClassSpecificAEClassifier(autoencoder, method="normalize").fit(circle, labels),
+        make_pipeline(FunctionTransformer(np.tanh), autoencoder).fit(circle),
+    ):
+        display = EnergyDisplay.from_estimator(model, circle, grid_resolution=10)
+        assert display.field is None
+        assert display.arrows_ is None
+        with pytest.raises(ValueError, match="field=True needs an autoencoder"):
+            EnergyDisplay.from_estimator(model, circle, field=True)
+
+
+def test_energy_of_bernoulli_units(circle):
+    """The grid stays in [0, 1], which such units ask for; a larger one is refused by the model."""
+    X = MinMaxScaler().fit_transform(circle)
+    model = ContractiveAutoencoder(4, visible="bernoulli", **BRIEF).fit(X)
+    display = EnergyDisplay.from_estimator(model, X, grid_resolution=10)
+    assert display.xx0.min() == 0.0
+    with pytest.raises(ValueError, match="takes values in"):
+        EnergyDisplay.from_estimator(model, X, eps=0.5)
+
+
+def test_constant_energy_and_constant_feature(circle):
+    """A flat surface, and a feature without range, are drawn too."""
+    X = circle * [1.0, 0.0]
+    model = ContractiveAutoencoder(4, **BRIEF).fit(X)
+    display = EnergyDisplay.from_estimator(model, X, grid_resolution=10)
+    assert np.ptp(display.xx1) > 0.0
+    display.energy = np.zeros_like(display.energy)
+    display.plot().figure_.canvas.draw()
+
+
+@pytest.mark.parametrize(
+    "options", [{"grid_resolution": 1}, {"n_arrows": 0}, {"eps": -1.0}, {"eps": np.nan}, {"field": "yes"}]
+)
+def test_wrong_options_of_energy(options, plane, circle):
+    """What it is, what it was, what it must be."""
+    (name,) = options
+    with pytest.raises(ValueError, match=f"{name} must be"):
+        EnergyDisplay.from_estimator(plane, circle, **options)
+
+
+def test_energy_needs_two_features(autoencoder, digits):
+    """One sentence says so; without score_samples there is no energy."""
+    with pytest.raises(ValueError, match=r"models of two features, got X of shape \(300, 64\)"):
+        EnergyDisplay.from_estimator(autoencoder, digits[0])
+    with pytest.raises(TypeError, match="an estimator with score_samples, got StandardScaler"):
+        EnergyDisplay.from_estimator(StandardScaler(), digits[0])
+
+
+# Scores
+
+
+def test_groups_of_scores(digits, autoencoder, classifier):
+    """Labels group the scores, for a classifier into known and unknown, for a detector into in- and outliers."""
+    X, y = digits
+    display = ScoreHistogramDisplay.from_estimator(classifier, X, y)
+    assert_array_equal(display.scores, classifier.score_samples(X))
+    assert_array_equal(display.groups == "unknown", y >= 8)
+    display = ScoreHistogramDisplay.from_estimator(classifier, X[y < 8], y[y < 8])
+    assert_array_equal(display.groups, y[y < 8])
+    assert [tick.get_text() for tick in display.ax_.get_yticklabels()] == list("01234567")
+    detector = EnergyOutlierDetector(autoencoder).fit(X)
+    display = ScoreHistogramDisplay.from_estimator(detector, X, np.where(y == 0, -1, 1))
+    assert display.offset == detector.offset_
+    texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert texts == ["inlier", "outlier", "threshold"]
+    assert ScoreHistogramDisplay.from_estimator(autoencoder, X).ax_.get_legend() is None
+
+
+def test_far_scores_do_not_hide_the_others(rng):
+    """One score far off is counted in the outermost bin; equal scores have a bin too."""
+    display = ScoreHistogramDisplay(np.append(rng.standard_normal(200), -1e9)).plot()
+    assert display.ax_.get_xlim()[0] > -20.0
+    ScoreHistogramDisplay(np.zeros(5)).plot().figure_.canvas.draw()
+
+
+def test_wrong_labels(digits, autoencoder):
+    """As many labels as samples; a score is needed."""
+    X, y = digits
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        ScoreHistogramDisplay.from_estimator(autoencoder, X, y[:-1])
+    with pytest.raises(TypeError, match="an estimator with score_samples, got LogisticRegression"):
+        ScoreHistogramDisplay.from_estimator(LogisticRegression(), X)
+
+
+# Losses
+
+
+def test_loss_curves_of_several_fits(digits, autoencoder, classifier):
+    """Training and validation loss over the epochs; the next fit has the next colour."""
+    X, _ = digits
+    display = LossCurveDisplay.from_estimator(autoencoder)
+    assert_array_equal(display.line_.get_data(), [np.arange(1, 6), autoencoder.loss_curve_])
+    assert_array_equal(display.validation_line_.get_ydata(), autoencoder.validation_loss_curve_)
+    assert display.validation_line_.get_color() == display.line_.get_color()
+    pipeline = make_pipeline(StandardScaler(), ContractiveAutoencoder(4, **BRIEF)).fit(X)
+    other = LossCurveDisplay.from_estimator(pipeline, name="other", ax=display.ax_)
+    assert other.line_.get_color() != display.line_.get_color()
+    assert_array_equal(LossCurveDisplay.from_estimator(classifier).loss_curve, classifier.loss_curve_)
+
+
+def test_the_axis_is_logarithmic_where_losses_span_much():
+    """And linear where they do not, or one is negative."""
+    scales = {"log": [10.0, 1.0], "linear": [2.0, 1.0]}
+    for scale, curve in scales.items():
+        assert LossCurveDisplay(curve).plot().ax_.get_yscale() == scale
+    assert LossCurveDisplay([10.0, -1.0]).plot().ax_.get_yscale() == "linear"
+
+
+def test_no_loss_curve(digits, circle):
+    """One sentence, for a classifier with where to look."""
+    X, y = digits
+    model = ClassSpecificAEClassifier(ContractiveAutoencoder(5, max_iter=40, tol=0), method="normalize").fit(X, y)
+    with pytest.raises(ValueError, match="has no loss_curve_; only fine-tuning gives it one"):
+        LossCurveDisplay.from_estimator(model)
+    with pytest.raises(ValueError, match=r"this EnergyOutlierDetector has no loss_curve_$"):
+        LossCurveDisplay.from_estimator(EnergyOutlierDetector().fit(circle))
+
+
+# Sparsity
+
+
+def test_sparsity_is_that_of_the_metrics(digits):
+    """The mean is `activation_fraction`, the dead units those of `dead_unit_fraction`; the legend counts them."""
+    X, _ = digits
+    model = SaturatingAutoencoder(10, activation="relu", **BRIEF).fit(X)
+    model.intercept_hidden_[[2, 5]] = -1e3
+    model.intercept_hidden_[7] = 1e3
+    display = SparsityDisplay.from_estimator(model, X, name="relu")
+    assert_allclose(display.fractions.mean(), activation_fraction(model, X))
+    assert_array_equal(display.dead_units, [2, 5])
+    assert_array_equal(display.always_active_units, [7])
+    assert dead_unit_fraction(model, X) == 0.2
+    (text,) = display.ax_.get_legend().get_texts()
+    assert text.get_text().startswith("relu: mean ")
+    assert text.get_text().endswith("dead 2 of 10, always on 1")
+    assert_array_equal(display.curve_.get_data().values, np.sort(display.fractions)[::-1])
+
+
+# Activations
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activations(name):
+    """Where it is smooth, the derivative is that of h, and h that of the potential; jumps are gaps."""
+    display = ActivationDisplay.from_activation(name)
+    u, curves = display.u, display.curves
+    assert {"value", "derivative", "potential"} <= set(curves)
+    middle = 0.5 * (u[1:] + u[:-1])
+    smooth = np.diff(u) > 1e-6
+    for lower, higher in (("potential", "value"), ("value", "derivative")):
+        slope = np.diff(curves[lower])[smooth] / np.diff(u)[smooth]
+        known = np.isfinite(curves[higher])
+        expected = np.interp(middle, u[known], curves[higher][known])[smooth]
+        assert_allclose(slope, expected, atol=2e-2)
+    jumps = np.abs(np.diff(curves["value"]))
+    assert np.nanmax(jumps) < 0.1
+    assert set(display.lines_) == set(curves)
+
+
+def test_pre_activations_behind_the_activation(digits, autoencoder):
+    """The histogram counts all W x + b of the samples."""
+    X, _ = digits
+    display = ActivationDisplay.from_estimator(autoencoder, X, limits=(-50.0, 50.0))
+    U = X @ autoencoder.components_.T + autoencoder.intercept_hidden_
+    assert_array_equal(display.counts, np.histogram(U, display.edges)[0])
+    assert display.counts.sum() == U.size
+    assert ActivationDisplay.from_estimator(ContractiveAutoencoder()).counts is None
+
+
+def test_sheet_of_all_activations():
+    """One axes each, and one legend."""
+    figure = activation_sheet()
+    assert len(figure.axes) == len(ACTIVATIONS)
+    assert len(figure.legends) == 1
+    assert len(activation_sheet(["relu"]).axes) == 1
+    with pytest.raises(ValueError, match="at least one activation, got none"):
+        activation_sheet([])
+    for limits in ((1.0, -1.0), 3.0, (0.0, np.inf)):
+        with pytest.raises(ValueError, match="limits must be two finite numbers"):
+            activation_sheet(limits=limits)
