@@ -1,23 +1,29 @@
 """Immutable classes by name: one registry each for activations, penalties and what else a user can add."""
 
+from __future__ import annotations
+
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Generic, NoReturn, TypeVar
+
+T = TypeVar("T")
+C = TypeVar("C", bound=type)
 
 
 class Immutable:
     """Base of frozen dataclasses whose subclasses, dataclasses or not, are frozen too."""
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
         raise dataclasses.FrozenInstanceError(
             f"cannot assign to {name!r}: a {type(self).__name__} is immutable. Parameters are fields: declare them in "
             "the class body, and decorate the class with @dataclass(frozen=True)"
         )
 
-    def __delattr__(self, name):
+    def __delattr__(self, name: str) -> NoReturn:
         raise dataclasses.FrozenInstanceError(f"cannot delete {name!r}: a {type(self).__name__} is immutable")
 
 
-class Registry(Mapping):
+class Registry(Mapping[str, type[T]], Generic[T]):
     """Subclasses of one base class by their `name`; users read it as a mapping and add to it with `register`.
 
     Worker processes do not see what was registered in another process: with ``n_jobs``, pass instances.
@@ -32,19 +38,20 @@ class Registry(Mapping):
         Maps a class to the list of words that `describe` prints behind it.
     """
 
-    def __init__(self, kind, base, abilities):
-        self._kind, self._base, self._abilities, self._classes = kind, base, abilities, {}
+    def __init__(self, kind: str, base: type, abilities: Callable[[Any], Sequence[str]]) -> None:
+        self._kind, self._base, self._abilities = kind, base, abilities
+        self._classes: dict[str, type[Any]] = {}
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> type[T]:
         return self._classes[name]
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         return iter(self._classes)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._classes)
 
-    def register(self, cls):
+    def register(self, cls: C) -> C:
         """File a class under its `name`, in this process; serves as a decorator.
 
         Parameters
@@ -59,19 +66,20 @@ class Registry(Mapping):
         """
         if not (isinstance(cls, type) and issubclass(cls, self._base)):
             raise TypeError(f"only subclasses of {self._base.__name__} can be registered, got {cls!r}")
-        if not isinstance(getattr(cls, "name", None), str):
+        name: Any = getattr(cls, "name", None)
+        if not isinstance(name, str):
             raise TypeError(f"{cls.__name__} needs a class attribute `name` of type str")
-        other = self._classes.get(cls.name)
+        other = self._classes.get(name)
         if other is not None and other.__qualname__ != cls.__qualname__:
-            raise ValueError(f"the name {cls.name!r} is taken by {other.__qualname__}; choose another")
-        self._classes[cls.name] = cls
+            raise ValueError(f"the name {name!r} is taken by {other.__qualname__}; choose another")
+        self._classes[name] = cls
         return cls
 
-    def unregister(self, name):
+    def unregister(self, name: str) -> None:
         """Remove a name."""
         del self._classes[name]
 
-    def named(self, name):
+    def named(self, name: str) -> type[T]:
         """Return the class of that name.
 
         Raises
@@ -88,7 +96,7 @@ class Registry(Mapping):
             raise ValueError(f"no {self._kind} is called {name!r}; there are {', '.join(sorted(self._classes))}")
         return self._classes[name]
 
-    def describe(self):
+    def describe(self) -> str:
         """Return a plain-text table: name, first line of the docstring, and what else there is to know."""
         width = max(map(len, self._classes)) + 1
         return "\n".join(
@@ -97,6 +105,6 @@ class Registry(Mapping):
         )
 
 
-def _summary(cls):
+def _summary(cls: type) -> str:
     """The first line of a class's docstring."""
     return (cls.__doc__ or "").strip().partition("\n")[0]

@@ -4,6 +4,8 @@ An activation with a flat region knows its own complement, the distance to it (e
 the limit only, or at a point, eq. 3 takes the average variation of h around u, in the direction in which that is less.
 """
 
+from __future__ import annotations
+
 import functools
 import itertools
 import math
@@ -11,6 +13,8 @@ import math
 import numpy as np
 
 from skae import _ops as ops
+from skae._typing import FloatArray
+from skae.activations import Activation
 
 __all__ = ["AverageVariation", "complement", "flattens"]
 
@@ -22,7 +26,7 @@ _CELL = 2.0**-9
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
 
 
-def complement(activation, u, scale=None):
+def complement(activation: Activation, u: FloatArray, scale: float | None = None) -> tuple[FloatArray, FloatArray]:
     """Return the complement of an activation and its derivative, elementwise.
 
     Parameters
@@ -58,7 +62,7 @@ def complement(activation, u, scale=None):
     return _average_variation(activation, 1.0 if scale is None else float(scale))(u)
 
 
-def flattens(activation):
+def flattens(activation: Activation) -> bool:
     """Whether an activation has a complement, of its own (eq. 1) or by eq. 3."""
     if hasattr(activation, "complement"):
         return True
@@ -95,10 +99,10 @@ class AverageVariation:
         If the activation is another one, or the scale too small.
     """
 
-    def __init__(self, activation, scale):
+    def __init__(self, activation: Activation, scale: float) -> None:
         if not 0.01 <= scale < math.inf:
             raise ValueError(f"the scale of a complement must be >= 0.01 and finite, got {scale}")
-        self.scale, self.reach, slopes = scale, *_ends(activation)
+        self.scale, (self.reach, slopes) = scale, _ends(activation)
         edges = {-self.reach, *map(float, activation.kinks), self.reach}
         table = _Table(activation, scale, slopes, sorted(edges))
         crossings = table.crossings()
@@ -116,7 +120,7 @@ class AverageVariation:
             for end, slope in zip((0, -1), slopes, strict=True)
         )
 
-    def __call__(self, u):
+    def __call__(self, u: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the complement and its derivative at u."""
         position = sum((ops.clip(u, a, b) - a) * per_unit for a, b, per_unit in self._pieces)
         with np.errstate(invalid="ignore"):  # NaN has no cell
@@ -195,7 +199,7 @@ class _Table:
 
 
 @functools.lru_cache(maxsize=64)
-def _average_variation(activation, scale):
+def _average_variation(activation: Activation, scale: float) -> AverageVariation:
     return AverageVariation(activation, scale)
 
 

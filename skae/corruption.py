@@ -13,6 +13,8 @@ A new corruption is a subclass of `Corruption`; pass an instance of it as ``nois
 `register_corruption` to use it by name.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import math
 from abc import ABC, abstractmethod
@@ -21,6 +23,7 @@ from typing import ClassVar
 import numpy as np
 
 from skae._registry import Immutable, Registry
+from skae._typing import FloatArray
 
 __all__ = [
     "CORRUPTIONS",
@@ -52,14 +55,21 @@ class Corruption(Immutable, ABC):
     uses_range: ClassVar[bool] = False
     largest_level: ClassVar[float] = math.inf
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 0.0 <= self.level <= self.largest_level or self.level == math.inf:
             limits = "finite" if self.largest_level == math.inf else f"<= {self.largest_level:g}"
             raise ValueError(f"the noise level of {self.name!r} must be >= 0 and {limits}, got {self.level!r}")
         object.__setattr__(self, "level", float(self.level))
 
     @abstractmethod
-    def apply(self, X, rng, out, low=None, high=None):
+    def apply(
+        self,
+        X: FloatArray,
+        rng: np.random.Generator,
+        out: FloatArray,
+        low: FloatArray | None = None,
+        high: FloatArray | None = None,
+    ) -> FloatArray:
         """Write the corrupted rows of X to `out` and return it.
 
         Parameters
@@ -76,12 +86,12 @@ class Corruption(Immutable, ABC):
 
 
 #: All corruption classes by name.
-CORRUPTIONS = Registry("corruption", Corruption, lambda cls: [])
+CORRUPTIONS: Registry[Corruption] = Registry("corruption", Corruption, lambda cls: [])
 
 register_corruption = CORRUPTIONS.register
 
 
-def as_corruption(noise, level):
+def as_corruption(noise: str | Corruption, level: float) -> Corruption:
     """Return a `Corruption` of a level from a name or an instance.
 
     Parameters
@@ -129,7 +139,14 @@ class Gaussian(Corruption):
 
     name = "gaussian"
 
-    def apply(self, X, rng, out, low=None, high=None):
+    def apply(
+        self,
+        X: FloatArray,
+        rng: np.random.Generator,
+        out: FloatArray,
+        low: FloatArray | None = None,
+        high: FloatArray | None = None,
+    ) -> FloatArray:
         """Return noisy rows."""
         np.multiply(_standard_normal(rng, out.shape, out.dtype), out.dtype.type(self.level), out=out)
         out += X
@@ -143,7 +160,14 @@ class Masking(Corruption):
     name = "masking"
     largest_level = 1.0
 
-    def apply(self, X, rng, out, low=None, high=None):
+    def apply(
+        self,
+        X: FloatArray,
+        rng: np.random.Generator,
+        out: FloatArray,
+        low: FloatArray | None = None,
+        high: FloatArray | None = None,
+    ) -> FloatArray:
         """Return rows with zeros."""
         # 16 random bits a feature, four from each number, which takes a third of the time of `rng.random`.
         numbers = rng.integers(0, 2**64 - 1, size=(out.size + 3) // 4, dtype=np.uint64, endpoint=True)
@@ -159,8 +183,17 @@ class SaltAndPepper(Corruption):
     uses_range = True
     largest_level = 1.0
 
-    def apply(self, X, rng, out, low=None, high=None):
+    def apply(
+        self,
+        X: FloatArray,
+        rng: np.random.Generator,
+        out: FloatArray,
+        low: FloatArray | None = None,
+        high: FloatArray | None = None,
+    ) -> FloatArray:
         """Return rows with extreme values."""
+        if low is None or high is None:
+            raise ValueError("salt_and_pepper needs low and high, the features' ranges, got None")
         rng.random(dtype=out.dtype, out=out)
         pepper, salt = out < 0.5 * self.level, out >= 1.0 - 0.5 * self.level
         np.copyto(out, X)

@@ -3,13 +3,19 @@
 Functions whose name begins with ``make`` return X and what it was made from, as scikit-learn's do.
 """
 
+from __future__ import annotations
+
 import math
 from numbers import Integral, Real
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 from sklearn.datasets import load_sample_images
 from sklearn.utils import check_random_state
+
+from skae._typing import RandomState
 
 __all__ = ["make_circle", "make_curve", "make_rotating_dots", "natural_patches"]
 
@@ -21,7 +27,9 @@ _CURVES = {
 }
 
 
-def make_circle(n_samples=1000, *, radius=1.0, noise=0.05, random_state=None):
+def make_circle(
+    n_samples: int = 1000, *, radius: float = 1.0, noise: float = 0.05, random_state: RandomState = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return points randomly distributed around a circle (ENERGY figure 2).
 
     Parameters
@@ -56,7 +64,13 @@ def make_circle(n_samples=1000, *, radius=1.0, noise=0.05, random_state=None):
     return X + noise * rng.standard_normal(X.shape), angle
 
 
-def make_curve(n_samples=1000, *, shape="sine", noise=0.0, random_state=None):
+def make_curve(
+    n_samples: int = 1000,
+    *,
+    shape: Literal["arc", "line", "sine"] = "sine",
+    noise: float = 0.0,
+    random_state: RandomState = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return points of a one-dimensional manifold in the square [-1, 1]^2 (in the manner of SAT figures 2 and 3).
 
     Parameters
@@ -93,7 +107,9 @@ def make_curve(n_samples=1000, *, shape="sine", noise=0.0, random_state=None):
     return X + noise * rng.standard_normal(X.shape), t
 
 
-def natural_patches(n_samples=10_000, patch_size=12, *, color=False, random_state=None):
+def natural_patches(
+    n_samples: int = 10_000, patch_size: int = 12, *, color: bool = False, random_state: RandomState = None
+) -> NDArray[np.float64]:
     """Return square patches cut at random from scikit-learn's two photographs (as for SAT figure 4c and d).
 
     Parameters
@@ -139,7 +155,15 @@ def natural_patches(n_samples=10_000, patch_size=12, *, color=False, random_stat
     return np.moveaxis(windows[which, top, left], 1, -1).reshape(n_samples, -1)
 
 
-def make_rotating_dots(n_samples=1000, *, n_frames=10, size=13, density=0.1, max_angle=20.0, random_state=None):
+def make_rotating_dots(
+    n_samples: int = 1000,
+    *,
+    n_frames: int = 10,
+    size: int = 13,
+    density: float = 0.1,
+    max_angle: float = 20.0,
+    random_state: RandomState = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return videos of random dots that turn around the centre, each at a speed of its own (ZAE 4.2).
 
     Parameters
@@ -196,20 +220,20 @@ def make_rotating_dots(n_samples=1000, *, n_frames=10, size=13, density=0.1, max
     return X.reshape(n_samples, -1), angle
 
 
-def _generator(random_state):
+def _generator(random_state: RandomState) -> np.random.RandomState:
     """The source of randomness; None leaves numpy's global state alone."""
     return np.random.RandomState() if random_state is None else check_random_state(random_state)
 
 
-def _count(name, value):
+def _count(name: str, value: Any) -> int:
     """A positive integer, or a sentence."""
     if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
         raise ValueError(f"{name} must be an integer >= 1, got {value!r}")
     return int(value)
 
 
-def _non_negative(name, value):
+def _non_negative(name: str, value: Any) -> float:
     """A finite number >= 0, or a sentence."""
-    if not isinstance(value, Real) or not 0.0 <= value < math.inf:
+    if not isinstance(value, Real) or not 0.0 <= float(value) < math.inf:
         raise ValueError(f"{name} must be a finite number >= 0, got {value!r}")
     return float(value)

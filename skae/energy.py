@@ -4,9 +4,14 @@ X is (n, d), W and V are (k, d), V is W when tied; b is (k,) or None, c is (d,).
 The functions take one block of rows; the estimators cut large inputs into blocks.
 """
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 from skae import _ops as ops
+from skae._typing import BoolArray, Encoding, FloatArray, IntArray, VisibleName
+from skae.activations import Activation
 from skae.visible import VISIBLE
 
 __all__ = ["codes", "energy", "laplacian", "pre_activations", "reconstruction", "relax", "vector_field"]
@@ -18,13 +23,22 @@ _FAR = 1e6
 _HALVINGS, _ROUNDING_STEPS = 60, 32
 
 
-def pre_activations(X, W, b=None, out=None):
+def pre_activations(
+    X: FloatArray, W: FloatArray, b: FloatArray | None = None, out: FloatArray | None = None
+) -> FloatArray:
     """Return U = X W^T + b, shape (n, k)."""
     U = ops.matmul(X, W.T, out=out)
     return U if b is None else ops.add(U, b, out=U)
 
 
-def codes(X, W, b, activation, encoding="natural", out=None):
+def codes(
+    X: FloatArray,
+    W: FloatArray,
+    b: FloatArray | None,
+    activation: Activation,
+    encoding: Encoding = "natural",
+    out: FloatArray | None = None,
+) -> FloatArray:
     """Return the hidden code, shape (n, k).
 
     Parameters
@@ -48,13 +62,21 @@ def codes(X, W, b, activation, encoding="natural", out=None):
     return U if encoding == "linear" else ops.rectify(U, out=U)
 
 
-def reconstruction(H, V, c, visible="gaussian"):
+def reconstruction(H: FloatArray, V: FloatArray, c: FloatArray, visible: VisibleName = "gaussian") -> FloatArray:
     """Return output(H V + c), shape (n, d): ENERGY eq. 2 (gaussian) or 4 (bernoulli)."""
     A = ops.matmul(H, V)
     return VISIBLE[visible].output(ops.add(A, c, out=A))
 
 
-def energy(X, W, b, c, activation, visible="gaussian", V=None):
+def energy(
+    X: FloatArray,
+    W: FloatArray,
+    b: FloatArray | None,
+    c: FloatArray,
+    activation: Activation,
+    visible: VisibleName = "gaussian",
+    V: FloatArray | None = None,
+) -> FloatArray:
     """Return the energy score of each row, shape (n,): high where the model fits.
 
     Tied weights have a potential (ENERGY eq. 11 and 28)::
@@ -85,13 +107,29 @@ def energy(X, W, b, c, activation, visible="gaussian", V=None):
     return -VISIBLE[visible].losses(ops.add(A, c, out=A), X)
 
 
-def vector_field(X, W, b, c, activation, visible="gaussian", V=None):
+def vector_field(
+    X: FloatArray,
+    W: FloatArray,
+    b: FloatArray | None,
+    c: FloatArray,
+    activation: Activation,
+    visible: VisibleName = "gaussian",
+    V: FloatArray | None = None,
+) -> FloatArray:
     """Return r(x) - x of each row, shape (n, d) (ENERGY 2.1); the parameters are those of `energy`."""
     R = reconstruction(codes(X, W, b, activation), W if V is None else V, c, visible)
     return ops.subtract(R, X, out=R)
 
 
-def laplacian(X, W, b, c, activation, visible="gaussian", V=None):
+def laplacian(
+    X: FloatArray,
+    W: FloatArray,
+    b: FloatArray | None,
+    c: FloatArray,
+    activation: Activation,
+    visible: VisibleName = "gaussian",
+    V: FloatArray | None = None,
+) -> FloatArray:
     """Return the divergence of the field r(x) - x at each row, shape (n,).
 
     ::
@@ -113,7 +151,19 @@ def laplacian(X, W, b, c, activation, visible="gaussian", V=None):
     return trace - X.shape[1]
 
 
-def relax(X, W, b, c, activation, visible="gaussian", V=None, *, step_size=1.0, max_iter=1000, tol=1e-4):
+def relax(
+    X: FloatArray,
+    W: FloatArray,
+    b: FloatArray | None,
+    c: FloatArray,
+    activation: Activation,
+    visible: VisibleName = "gaussian",
+    V: FloatArray | None = None,
+    *,
+    step_size: float = 1.0,
+    max_iter: int = 1000,
+    tol: float = 1e-4,
+) -> tuple[FloatArray, IntArray, BoolArray]:
     """Follow the field from each row, x <- x + step_size (r(x) - x), to a fixed point (ENERGY 2.1).
 
     With tied weights no step lowers the energy. Where h is non-decreasing, Phi is convex, so that a step raises it
@@ -150,11 +200,11 @@ def relax(X, W, b, c, activation, visible="gaussian", V=None, *, step_size=1.0, 
         return ops.clip(x + size * f, *units.domain)
 
     # In float32 the rise of a step near a fixed point would drown in the rounding of the energy.
-    exact = [None if part is None else part.astype("float64") for part in (W, b, c)]
+    exact: Any = [None if part is None else part.astype("float64") for part in (W, b, c)]
 
     def score(x):
         x = x.astype("float64")
-        E = energy(x, *exact, activation, visible)
+        E = energy(x, exact[0], exact[1], exact[2], activation, visible)
         return E, _ROUNDING_STEPS * ops.spacing(ops.absolute(E) + ops.absolute(units.potential(x, exact[2])))
 
     reach = ops.absolute(c) + ops.absolute(W if V is None else V).sum(axis=0)

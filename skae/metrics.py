@@ -5,9 +5,14 @@ transformed data, the measure is in their space. `denoising_r2`, `reconstruction
 the signature of a scorer: ``GridSearchCV(..., scoring=reconstruction_r2)``. Sums are in float64, over blocks of rows.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from skae._typing import FloatArray, MatrixLike
 from skae.energy import codes
 from skae.estimators._batches import row_blocks
 from skae.estimators._prediction import AutoencoderPrediction
@@ -30,7 +35,7 @@ __all__ = [
 _NO_RESIDUAL = 1e-6
 
 
-def autoencoder_and_input(estimator, X):
+def autoencoder_and_input(estimator: Any, X: Any) -> tuple[Any, Any]:
     """Return the autoencoder at the end of a Pipeline and what it is given there; others as they are."""
     while hasattr(estimator, "steps"):
         X = estimator[:-1].transform(X) if len(estimator) > 1 else X
@@ -47,7 +52,7 @@ def autoencoder_of(estimator):
     return estimator
 
 
-def denoising_r2(estimator, X, y=None):
+def denoising_r2(estimator: Any, X: MatrixLike, y: Any = None) -> float:
     """Return the denoising R^2, the `score` of every autoencoder.
 
     ::
@@ -74,7 +79,7 @@ def denoising_r2(estimator, X, y=None):
     return estimator.score(X)
 
 
-def reconstruction_r2(estimator, X, y=None):
+def reconstruction_r2(estimator: Any, X: MatrixLike, y: Any = None) -> float:
     """Return 1 - sum |r(x) - x|^2 / sum |x - mean|^2, with the mean of the training data.
 
     It tells how much of the variance the reconstruction keeps, and prefers the weakest regularization: choose
@@ -108,7 +113,7 @@ def reconstruction_r2(estimator, X, y=None):
     return estimator._denoising_r2(X, noise_scale=0.0)
 
 
-def per_feature_error(estimator, X):
+def per_feature_error(estimator: Any, X: MatrixLike) -> FloatArray:
     """Return the mean squared reconstruction error of each feature.
 
     Parameters
@@ -131,7 +136,7 @@ def per_feature_error(estimator, X):
     return total / X.shape[0]
 
 
-def score_matching_loss(estimator, X, X_train=None):
+def score_matching_loss(estimator: Any, X: MatrixLike, X_train: MatrixLike | None = None) -> float:
     """Return the score matching loss of the density p(x) ~ exp(t E(x)) (Hyvarinen 2005), the lower the better.
 
     It is a loss, not a scorer: ``GridSearchCV(scoring=neg_score_matching_loss)`` takes its negative.
@@ -179,7 +184,7 @@ def score_matching_loss(estimator, X, X_train=None):
     return 0.5 * t * t * residual + t * laplacian
 
 
-def neg_score_matching_loss(estimator, X, y=None):
+def neg_score_matching_loss(estimator: Any, X: MatrixLike, y: Any = None) -> float:
     """Return minus `score_matching_loss`, the temperature set by X itself: a scorer.
 
     Parameters
@@ -229,7 +234,7 @@ def _score_matching_means(estimator, X):
     return residual, laplacian
 
 
-def activation_fraction(estimator, X, *, threshold=0.0):
+def activation_fraction(estimator: Any, X: MatrixLike, *, threshold: float = 0.0) -> float:
     """Return the average activation fraction: the share of (sample, unit) pairs with h > threshold (SPARSE eq. 14).
 
     Parameters
@@ -261,7 +266,7 @@ def activation_fraction(estimator, X, *, threshold=0.0):
     return float(counts.mean()) / n_samples
 
 
-def dead_unit_fraction(estimator, X, *, threshold=0.0):
+def dead_unit_fraction(estimator: Any, X: MatrixLike, *, threshold: float = 0.0) -> float:
     """Return the share of units with h > threshold on no sample.
 
     Parameters
@@ -282,7 +287,7 @@ def dead_unit_fraction(estimator, X, *, threshold=0.0):
     return float(np.mean(counts == 0))
 
 
-def lifetime_sparsity(estimator, X):
+def lifetime_sparsity(estimator: Any, X: MatrixLike) -> FloatArray:
     """Return how selective each unit is over the samples (Vinje & Gallant 2000).
 
     ::
@@ -309,7 +314,7 @@ def lifetime_sparsity(estimator, X):
     return _sparsity(absolute, squares, n_samples, "samples")
 
 
-def population_sparsity(estimator, X):
+def population_sparsity(estimator: Any, X: MatrixLike) -> FloatArray:
     """Return how few of the units each sample activates (Vinje & Gallant 2000).
 
     ::
@@ -333,7 +338,7 @@ def population_sparsity(estimator, X):
     return _sparsity(absolute, squares, blocks[0][2], "units")
 
 
-def bias_statistics(estimator):
+def bias_statistics(estimator: Any) -> dict[str, float]:
     """Return what the hidden biases are like; regularized training often makes them negative (ZAE figure 1).
 
     Parameters
@@ -392,7 +397,7 @@ def _sparsity(absolute, squares, n, what):
     return np.clip((1.0 - absolute**2 / (n * squares)) / (1.0 - 1.0 / n), 0.0, 1.0)
 
 
-def parseval_gap(estimator, X):
+def parseval_gap(estimator: Any, X: MatrixLike) -> float:
     """Return how far the active weights are from Parseval's identity, sum_{k active} (w_k.x)^2 = |x|^2.
 
     Minimising the reconstruction error of a model without hidden bias drives the active weights of each sample

@@ -1,12 +1,17 @@
 """Parameters of an objective: one flat vector, its named blocks, the constraint on row lengths, the start."""
 
+from __future__ import annotations
+
 import dataclasses
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 from skae import _ops as ops
+from skae._typing import FloatArray, Init, VisibleName
+from skae.activations import Activation
 
 __all__ = [
     "INITIALIZATIONS",
@@ -39,7 +44,7 @@ class Layout:
     array([6., 7.])
     """
 
-    def __init__(self, **shapes):
+    def __init__(self, **shapes: tuple[int, ...]) -> None:
         self.shapes = {name: tuple(int(n) for n in shape) for name, shape in shapes.items()}
         self._slices, start = {}, 0
         for name, shape in self.shapes.items():
@@ -48,17 +53,17 @@ class Layout:
             start = stop
         self.size = start
 
-    def __contains__(self, name):
+    def __contains__(self, name: object) -> bool:
         return name in self.shapes
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Layout({', '.join(f'{name}={shape}' for name, shape in self.shapes.items())})"
 
-    def views(self, theta):
+    def views(self, theta: FloatArray) -> dict[str, FloatArray]:
         """Return the blocks of `theta` by name, as views: writing to them writes to `theta`."""
         return {name: theta[self._slices[name]].reshape(shape) for name, shape in self.shapes.items()}
 
-    def pack(self, dtype, **blocks):
+    def pack(self, dtype: DTypeLike, **blocks: ArrayLike) -> FloatArray:
         """Return a new flat vector that holds a copy of the given blocks, one for each name."""
         theta = ops.empty(self.size, dtype=dtype)
         for name, view in self.views(theta).items():
@@ -86,7 +91,7 @@ class UnitNorm:
     block: str
     name: ClassVar[str] = "unit"
 
-    def project(self, rows):
+    def project(self, rows: FloatArray) -> None:
         """Scale the rows to length 1 in place; a row of zeros becomes the constant row."""
         norms = _row_norms(rows)
         zero = norms == 0.0
@@ -94,23 +99,23 @@ class UnitNorm:
             rows[zero], norms[zero] = 1.0, math.sqrt(rows.shape[1])
         ops.divide(rows, norms[:, None], out=rows)
 
-    def tangent(self, rows, grad):
+    def tangent(self, rows: FloatArray, grad: FloatArray) -> None:
         """Remove from `grad`, in place, what would change the rows' lengths."""
         ops.add_scaled_rows(grad, -ops.row_dots(rows, grad), rows)
 
-    def parametrize(self, free):
+    def parametrize(self, free: FloatArray) -> FloatArray:
         """Return w = v/|v| for the rows v of `free`."""
         rows = free.copy()
         self.project(rows)
         return rows
 
-    def pull_back(self, free, grad):
+    def pull_back(self, free: FloatArray, grad: FloatArray) -> FloatArray:
         """Return the gradient with respect to v, given the one with respect to w = v/|v|."""
         norms = np.sqrt(ops.row_squared_norms(free))[:, None]
         rows = free / norms
         return (grad - ops.row_dots(rows, grad)[:, None] * rows) / norms
 
-    def free(self, rows):
+    def free(self, rows: FloatArray) -> FloatArray:
         """Return some v with w = v/|v|."""
         return rows.copy()
 
@@ -131,14 +136,14 @@ class MaxNorm:
     max_norm: float = 1.0
     name: ClassVar[str] = "max"
 
-    def project(self, rows):
+    def project(self, rows: FloatArray) -> None:
         """Scale longer rows to length `max_norm`, in place."""
         norms = _row_norms(rows)
         if norms.max(initial=0.0) > self.max_norm:
             scale = self.max_norm / ops.maximum(norms, self.max_norm)
             ops.multiply(rows, scale[:, None], out=rows)
 
-    def tangent(self, rows, grad):
+    def tangent(self, rows: FloatArray, grad: FloatArray) -> None:
         """Remove from `grad`, in place, the part along a longest row that would lengthen it further."""
         squares = ops.row_squared_norms(rows)
         dots = ops.row_dots(rows, grad)
@@ -151,17 +156,17 @@ class MaxNorm:
     # w = v / sqrt(1 + |v|^2/c^2) maps all v onto |w| < c. The clipped v min(1, c/|v|) has zero gradient along
     # v outside the ball, hence false stationary points.
 
-    def parametrize(self, free):
+    def parametrize(self, free: FloatArray) -> FloatArray:
         """Return w = v / sqrt(1 + |v|^2/c^2) for the rows v of `free`."""
         return free / np.sqrt(1.0 + ops.row_squared_norms(free) / self.max_norm**2)[:, None]
 
-    def pull_back(self, free, grad):
+    def pull_back(self, free: FloatArray, grad: FloatArray) -> FloatArray:
         """Return the gradient with respect to v, given the one with respect to w."""
         s = 1.0 / np.sqrt(1.0 + ops.row_squared_norms(free) / self.max_norm**2)
         along = s**3 / self.max_norm**2 * ops.row_dots(free, grad)
         return s[:, None] * grad - along[:, None] * free
 
-    def free(self, rows):
+    def free(self, rows: FloatArray) -> FloatArray:
         """Return the v of w (of a slightly shorter w where |w| = c, whose v is at infinity)."""
         squares = np.minimum(ops.row_squared_norms(rows) / self.max_norm**2, 0.999)
         norms = np.sqrt(ops.row_squared_norms(rows))
@@ -209,12 +214,12 @@ INITIALIZATIONS = {"glorot": _glorot, "data": _data, "pca": _pca}
 class Sample:
     """Some rows of the training data, for the start: X (m, d) float64, weight (m,), and the data's mean (d,)."""
 
-    X: np.ndarray
-    weight: np.ndarray
-    mean: np.ndarray
+    X: FloatArray
+    weight: FloatArray
+    mean: FloatArray
 
 
-def initial_weights(init, n_components, sample, rng):
+def initial_weights(init: Init, n_components: int, sample: Sample, rng: np.random.Generator) -> FloatArray:
     """Return the starting weights, shape (n_components, n_features), float64.
 
     All three ways give rows of the length that glorot's have on average, sqrt(2d/(d + k)).
@@ -265,7 +270,16 @@ def _edges(activation, n_components):
     return np.resize(edges if flat else 0.0, n_components)
 
 
-def initial_parameters(layout, init, sample, activation, visible, rng, dtype, constraint=None):
+def initial_parameters(
+    layout: Layout,
+    init: Init,
+    sample: Sample,
+    activation: Activation,
+    visible: VisibleName,
+    rng: np.random.Generator,
+    dtype: DTypeLike,
+    constraint: UnitNorm | MaxNorm | None = None,
+) -> FloatArray:
     """Return the flat starting vector of a reconstruction objective.
 
     The hidden biases start at -W mean, as if the data were centred, or beside it, at an edge of the flat region around
@@ -293,7 +307,7 @@ def initial_parameters(layout, init, sample, activation, visible, rng, dtype, co
     constraint : UnitNorm or MaxNorm, optional
         Applied to its block.
     """
-    blocks = {"W": initial_weights(init, layout.shapes["W"][0], sample, rng)}
+    blocks: dict[str, Any] = {"W": initial_weights(init, layout.shapes["W"][0], sample, rng)}
     if "b" not in layout and len(sample.mean) > 1:
         blocks["W"] -= np.outer(blocks["W"] @ _mean_direction(sample), _mean_direction(sample))
     if "V" in layout:
@@ -306,7 +320,9 @@ def initial_parameters(layout, init, sample, activation, visible, rng, dtype, co
     return layout.pack(dtype, **{name: blocks[name] for name in layout.shapes})
 
 
-def initial_biases(W, V, sample, activation, visible, hidden_bias=True):
+def initial_biases(
+    W: FloatArray, V: FloatArray, sample: Sample, activation: Activation, visible: VisibleName, hidden_bias: bool = True
+) -> tuple[FloatArray | float, FloatArray]:
     """Return the starting hidden biases (k,), 0 where there are none, and visible biases (d,).
 
     Parameters

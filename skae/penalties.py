@@ -15,15 +15,22 @@ A new penalty is a subclass of `Penalty`; pass an instance of it as ``penalty=``
 `register_penalty` to use it by name. ``PENALTIES.describe()`` lists all that are registered, and what each requires.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import math
 from abc import ABC, abstractmethod
 from types import MappingProxyType
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from skae import _ops as ops
 from skae._registry import Immutable, Registry
+from skae._typing import VisibleName
+from skae.activations import Activation
 from skae.complements import complement, flattens
+
+if TYPE_CHECKING:  # which know penalties
+    from skae.objectives import Batch, Gradient
 
 __all__ = [
     "L2",
@@ -101,7 +108,7 @@ class Penalty(Immutable, ABC):
     scale_free_encoder: ClassVar[bool] = False
     uses_mean_code: ClassVar[bool] = False
 
-    def __init_subclass__(cls, **kwargs):
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         unknown = set(cls.requires) - set(REQUIREMENTS)
         if unknown:
@@ -110,14 +117,14 @@ class Penalty(Immutable, ABC):
                 f"{', '.join(REQUIREMENTS)} only"
             )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.alpha >= 0.0:
             raise ValueError(f"alpha of the penalty {self.name!r} must be >= 0, got {self.alpha!r}")
         # A numpy scalar would promote float32 arrays.
         object.__setattr__(self, "alpha", float(self.alpha))
 
     @abstractmethod
-    def add(self, batch, grad):
+    def add(self, batch: Batch, grad: Gradient) -> float:
         """Return the value and add the gradient, in place.
 
         Parameters
@@ -141,12 +148,12 @@ class Penalty(Immutable, ABC):
 
 
 #: All penalty classes by name. ``PENALTIES.describe()`` is a table of them and of what they require.
-PENALTIES = Registry("penalty", Penalty, lambda cls: cls.requires)
+PENALTIES: Registry[Penalty] = Registry("penalty", Penalty, lambda cls: cls.requires)
 
 register_penalty = PENALTIES.register
 
 
-def as_penalty(penalty, alpha):
+def as_penalty(penalty: str | Penalty, alpha: float) -> Penalty:
     """Return a `Penalty` of strength `alpha` from a name or an instance.
 
     Parameters
@@ -174,7 +181,7 @@ def as_penalty(penalty, alpha):
     return PENALTIES.named(penalty)(alpha=alpha)
 
 
-def check_compatible(penalty, activation, visible, tied):
+def check_compatible(penalty: Penalty, activation: Activation, visible: VisibleName, tied: bool) -> None:
     """Raise ValueError where a penalty requires what activation, visible units or tying do not offer.
 
     Parameters
@@ -203,7 +210,7 @@ class Contractive(Penalty):
     requires = ("derivative", "second_derivative")
     scale_free_encoder = True
 
-    def add(self, batch, grad):
+    def add(self, batch: Batch, grad: Gradient) -> float:
         """Return the value and add the gradient."""
         norms = ops.row_squared_norms(batch.W)  # (k,)
         steepness = batch.column_mean_squares(batch.D)  # (k,)
@@ -226,7 +233,7 @@ class Laplacian(Penalty):
     name = "laplacian"
     requires = ("derivative", "second_derivative", "tied", "gaussian", "monotone")
 
-    def add(self, batch, grad):
+    def add(self, batch: Batch, grad: Gradient) -> float:
         """Return the value and add the gradient."""
         norms = ops.row_squared_norms(batch.W)  # (k,)
         steepness = batch.column_means(batch.D)  # (k,)
@@ -255,7 +262,7 @@ class Marginalized(Penalty):
     name = "marginalized"
     requires = ("derivative", "second_derivative", "gaussian")
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if self.feature_variances is not None:
             variances = tuple(float(variance) for variance in self.feature_variances)
@@ -263,7 +270,7 @@ class Marginalized(Penalty):
                 raise ValueError(f"feature_variances must be >= 0 and finite, got {min(variances)} to {max(variances)}")
             object.__setattr__(self, "feature_variances", variances)
 
-    def add(self, batch, grad):
+    def add(self, batch: Batch, grad: Gradient) -> float:
         """Return the value and add the gradient."""
         noisy = batch.W  # s o W
         if self.feature_variances is not None:
@@ -301,12 +308,12 @@ class Saturation(Penalty):
     requires = ("complement",)
     scale_free_encoder = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if self.scale is not None:
             object.__setattr__(self, "scale", float(self.scale))
 
-    def add(self, batch, grad):
+    def add(self, batch: Batch, grad: Gradient) -> float:
         """Return the value and add the gradient."""
         value, slope = complement(batch.activation, batch.U, self.scale)
         ops.multiply(slope, self.alpha, out=slope)
@@ -336,13 +343,13 @@ class Sparse(Penalty):
     scale_free_encoder = True
     uses_mean_code = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if not 0.0 <= self.target < 1.0:
             raise ValueError(f"target of the penalty 'sparse' must be in [0, 1), got {self.target!r}")
         object.__setattr__(self, "target", float(self.target))
 
-    def add(self, batch, grad):
+    def add(self, batch: Batch, grad: Gradient) -> float:
         """Return the value and add the gradient."""
         mean, rho, dtype = batch.mean_code.astype("float64"), self.target, batch.H.dtype
         # Small, with slopes that float32 can hold.
@@ -365,10 +372,11 @@ class L2(Penalty):
 
     name = "l2"
 
-    def add(self, batch, grad):
+    def add(self, batch: Batch, grad: Gradient) -> float:
         """Return the value and add the gradient."""
         value = 0.0
-        for name in ("W",) if batch.V is batch.W else ("W", "V"):
+        names: tuple[Literal["W", "V"], ...] = ("W",) if batch.V is batch.W else ("W", "V")
+        for name in names:
             rows = getattr(batch, name)
             grad.add_rows(name, self.alpha, rows)
             value += 0.5 * self.alpha * ops.sum_squares(rows)

@@ -1,11 +1,15 @@
 """Visible units: how pre-outputs A = H V + c become a reconstruction, its loss, and their part of the energy."""
 
+from __future__ import annotations
+
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from skae import _ops as ops
+from skae._typing import FloatArray
 
 __all__ = ["VISIBLE", "Bernoulli", "Gaussian", "Visible"]
 
@@ -19,39 +23,44 @@ class Visible(ABC):
 
     name: ClassVar[str]
     #: Smallest and largest value of the data.
-    domain: ClassVar[tuple] = (-math.inf, math.inf)
+    domain: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
     #: Longest step x + step (r(x) - x) that cannot lower the energy of non-decreasing hidden units.
     longest_step: ClassVar[float] = 2.0
 
+    if TYPE_CHECKING:  # optional: absent from the base class
+
+        def slope(self, A: FloatArray) -> FloatArray:
+            """Return dR/dA, elementwise."""
+
     @abstractmethod
-    def output(self, A):
+    def output(self, A: FloatArray) -> FloatArray:
         """Turn A into the reconstruction R, in place, and return it."""
 
     @abstractmethod
-    def losses(self, A, X):
+    def losses(self, A: FloatArray, X: FloatArray) -> FloatArray:
         """Return the loss of each row, shape (n,)."""
 
     @abstractmethod
-    def loss_and_residual(self, A, X, weight):
+    def loss_and_residual(self, A: FloatArray, X: FloatArray, weight: float | FloatArray) -> float:
         """Return the weighted sum of the losses and turn A into weight * (R - X), in place.
 
         ``weight`` is (n, 1), or one number for all rows.
         """
 
     @abstractmethod
-    def loss_of_mean(self, mean, var):
+    def loss_of_mean(self, mean: FloatArray, var: FloatArray) -> float:
         """Return the mean loss of predicting the mean of data with that mean and variance, each of shape (d,)."""
 
     @abstractmethod
-    def potential(self, X, c):
+    def potential(self, X: FloatArray, c: FloatArray) -> FloatArray:
         """Return the visible units' part of the energy of each row, shape (n,)."""
 
     @abstractmethod
-    def class_potential(self, X, c):
+    def class_potential(self, X: FloatArray, c: FloatArray) -> FloatArray:
         """Return what of `potential` depends on c, for each row of X and of c (K, d): shape (n, K)."""
 
     @abstractmethod
-    def class_gradient(self, X, c, G):
+    def class_gradient(self, X: FloatArray, c: FloatArray, G: FloatArray) -> FloatArray:
         """Return the gradient in c (K, d) of the sum of G (n, K) times `class_potential`."""
 
 
@@ -60,15 +69,15 @@ class Gaussian(Visible):
 
     name = "gaussian"
 
-    def output(self, A):
+    def output(self, A: FloatArray) -> FloatArray:
         """Return R = A."""
         return A
 
-    def losses(self, A, X):
+    def losses(self, A: FloatArray, X: FloatArray) -> FloatArray:
         """Return |x - a|^2 / 2 of each row."""
         return 0.5 * ops.row_squared_norms(X - A)
 
-    def loss_and_residual(self, A, X, weight):
+    def loss_and_residual(self, A: FloatArray, X: FloatArray, weight: float | FloatArray) -> float:
         """Return the weighted sum of |x - a|^2 / 2; A becomes weight * (A - X)."""
         ops.subtract(A, X, out=A)
         if ops.is_number(weight):
@@ -78,20 +87,20 @@ class Gaussian(Visible):
         ops.multiply(A, weight, out=A)
         return loss
 
-    def loss_of_mean(self, mean, var):
+    def loss_of_mean(self, mean: FloatArray, var: FloatArray) -> float:
         """Return half the total variance."""
         return 0.5 * float(var.sum())
 
-    def potential(self, X, c):
+    def potential(self, X: FloatArray, c: FloatArray) -> FloatArray:
         """Return -|x - c|^2 / 2 of each row (ENERGY eq. 11)."""
         return -0.5 * ops.row_squared_norms(X - c)
 
-    def class_potential(self, X, c):
+    def class_potential(self, X: FloatArray, c: FloatArray) -> FloatArray:
         """Return x.c - |c|^2 / 2."""
         out = ops.matmul(X, c.T)
         return ops.subtract(out, 0.5 * ops.row_squared_norms(c), out=out)
 
-    def class_gradient(self, X, c, G):
+    def class_gradient(self, X: FloatArray, c: FloatArray, G: FloatArray) -> FloatArray:
         """Return sum_n G_nj (x_n - c_j)."""
         return ops.matmul(G.T, X) - ops.column_sums(G)[:, None] * c
 
@@ -103,20 +112,20 @@ class Bernoulli(Visible):
     domain = (0.0, 1.0)
     longest_step = 1.0
 
-    def output(self, A):
+    def output(self, A: FloatArray) -> FloatArray:
         """Return R = sigmoid(A)."""
         return ops.sigmoid(A, out=A)
 
-    def slope(self, A):
+    def slope(self, A: FloatArray) -> FloatArray:
         """Return dR/dA = R (1 - R)."""
         R = ops.sigmoid(A)
         return R * (1.0 - R)
 
-    def losses(self, A, X):
+    def losses(self, A: FloatArray, X: FloatArray) -> FloatArray:
         """Return -sum_i x_i log r_i + (1 - x_i) log(1 - r_i) = sum_i softplus(a_i) - x_i a_i of each row."""
         return ops.sum_last(ops.softplus(A)) - ops.row_dots(X, A)
 
-    def loss_and_residual(self, A, X, weight):
+    def loss_and_residual(self, A: FloatArray, X: FloatArray, weight: float | FloatArray) -> float:
         """Return the weighted sum of the cross-entropies; A becomes weight * (sigmoid(A) - X)."""
         loss = ops.weighted_sum(self.losses(A, X), weight)
         ops.sigmoid(A, out=A)
@@ -124,24 +133,24 @@ class Bernoulli(Visible):
         ops.multiply(A, weight, out=A)
         return loss
 
-    def loss_of_mean(self, mean, var):
+    def loss_of_mean(self, mean: FloatArray, var: FloatArray) -> float:
         """Return the entropy of the mean."""
         return float(_entropy(ops.clip(mean, 0.0, 1.0)[None])[0])
 
-    def potential(self, X, c):
+    def potential(self, X: FloatArray, c: FloatArray) -> FloatArray:
         """Return c.x + entropy(x) of each row, with 0 log 0 = 0 (ENERGY eq. 28-29)."""
         return X @ c + _entropy(X)
 
-    def class_potential(self, X, c):
+    def class_potential(self, X: FloatArray, c: FloatArray) -> FloatArray:
         """Return x.c."""
         return ops.matmul(X, c.T)
 
-    def class_gradient(self, X, c, G):
+    def class_gradient(self, X: FloatArray, c: FloatArray, G: FloatArray) -> FloatArray:
         """Return sum_n G_nj x_n."""
         return ops.matmul(G.T, X)
 
 
-def _entropy(X):
+def _entropy(X: FloatArray) -> FloatArray:
     """-sum_i x_i log x_i + (1 - x_i) log(1 - x_i) of each row of X in [0, 1]."""
     # The smallest normal number stands in for 0: p log p is 0 there.
     tiny = ops.smallest_normal(X.dtype)
@@ -149,4 +158,4 @@ def _entropy(X):
 
 
 #: The visible units by name.
-VISIBLE = MappingProxyType({"gaussian": Gaussian(), "bernoulli": Bernoulli()})
+VISIBLE: Mapping[str, Visible] = MappingProxyType({"gaussian": Gaussian(), "bernoulli": Bernoulli()})

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+collect_ignore = ["typing_examples.py"]  # for mypy; to import it would register its classes
+
 
 @pytest.fixture
 def rng():

@@ -101,6 +101,13 @@ def test_salt_and_pepper_takes_the_range_it_is_given(rng):
         assert set(column) == {a, b}
 
 
+def test_salt_and_pepper_asks_for_the_range(rng):
+    """Without the features' range there is a sentence, not numpy's error from the depths."""
+    X = rng.uniform(size=(5, 2))
+    with pytest.raises(ValueError, match="salt_and_pepper needs low and high"):
+        SaltAndPepper(0.5).apply(X, rng, np.empty_like(X))
+
+
 def test_salt_and_pepper_of_a_constant_feature(rng):
     """A feature that does not vary stays what it is."""
     X = np.column_stack([np.full(40, 7.0), rng.standard_normal(40)])

@@ -1,11 +1,14 @@
 """The contract of an activation, and the registry of names."""
 
+from __future__ import annotations
+
 import dataclasses
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from skae import _ops as ops
 from skae._registry import Immutable, Registry
+from skae._typing import FloatArray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,22 +57,47 @@ class Activation(Immutable, ABC):
     at_most_one: ClassVar[bool] = False
     flat_below_zero: ClassVar[bool] = False
 
-    def __init_subclass__(cls, **kwargs):
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "name" in vars(cls) and not hasattr(cls, "derivative") and cls.backward is Activation.backward:
             raise TypeError(f"{cls.__name__} must define derivative, or its own backward")
         if hasattr(cls, "complement") and not hasattr(cls, "complement_derivative"):
             raise TypeError(f"{cls.__name__} defines complement, so it must define complement_derivative")
 
+    if TYPE_CHECKING:  # optional: absent from the base class
+
+        def derivative(self, u: FloatArray, h: FloatArray, out: FloatArray | None = None) -> FloatArray:
+            """Return h'(u), elementwise."""
+
+        def second_derivative(self, u: FloatArray, h: FloatArray, out: FloatArray | None = None) -> FloatArray:
+            """Return h''(u), elementwise."""
+
+        def third_derivative(self, u: FloatArray, h: FloatArray, out: FloatArray | None = None) -> FloatArray:
+            """Return h'''(u), elementwise."""
+
+        def potential(self, u: FloatArray) -> FloatArray:
+            """Return the antiderivative of h, summed over the last axis."""
+
+        def complement(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
+            """Return the distance to the nearest flat region."""
+
+        def complement_derivative(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
+            """Return the derivative of `complement`."""
+
+        def divergence(
+            self, h: FloatArray, W: FloatArray, V: FloatArray, slope: FloatArray | None = None
+        ) -> FloatArray:
+            """Return sum_i s_i dA_i/dx_i of each row."""
+
     @property
-    def kinks(self):
+    def kinks(self) -> tuple[float, ...]:
         return ()
 
     @abstractmethod
-    def value(self, u, out=None):
+    def value(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return h(u)."""
 
-    def backward(self, u, h, grad_h, out=None):
+    def backward(self, u: FloatArray, h: FloatArray, grad_h: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return the gradient with respect to u, given the gradient with respect to h; `out` may be `grad_h`."""
         return ops.multiply(grad_h, self.derivative(u, h), out=out)
 
@@ -77,12 +105,14 @@ class Activation(Immutable, ABC):
 _ABILITIES = ("derivative", "second_derivative", "third_derivative", "potential", "complement", "divergence")
 
 #: All activation classes by name. ``ACTIVATIONS.describe()`` is a table of them.
-ACTIVATIONS = Registry("activation", Activation, lambda cls: [name for name in _ABILITIES if hasattr(cls, name)])
+ACTIVATIONS: Registry[Activation] = Registry(
+    "activation", Activation, lambda cls: [name for name in _ABILITIES if hasattr(cls, name)]
+)
 
 register_activation = ACTIVATIONS.register
 
 
-def as_activation(activation, threshold=1.0):
+def as_activation(activation: str | Activation, threshold: float = 1.0) -> Activation:
     """Return an `Activation` from a name or an instance.
 
     Parameters
@@ -107,7 +137,7 @@ def as_activation(activation, threshold=1.0):
     """
     if isinstance(activation, Activation):
         return activation
-    cls = ACTIVATIONS.named(activation)
+    cls: type[Any] = ACTIVATIONS.named(activation)
     if "threshold" in (field.name for field in dataclasses.fields(cls)):
         return cls(threshold=threshold)
     return cls()

@@ -1,6 +1,9 @@
 """Activations that couple the units: only `backward`, no elementwise derivative."""
 
+from __future__ import annotations
+
 from skae import _ops as ops
+from skae._typing import FloatArray
 from skae.activations._base import Activation, register_activation
 
 
@@ -13,19 +16,19 @@ class Max(Activation):
     non_negative = True
     at_most_one = True
 
-    def value(self, u, out=None):
+    def value(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return the one-hot code of the largest u along the last axis."""
         return ops.one_hot(ops.argmax(u, axis=-1), ops.empty_like(u) if out is None else out)
 
-    def backward(self, u, h, grad_h, out=None):
+    def backward(self, u: FloatArray, h: FloatArray, grad_h: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return 0: the code is piecewise constant."""
         return ops.filled_like(u, 0.0, out=out)
 
-    def potential(self, u):
+    def potential(self, u: FloatArray) -> FloatArray:
         """Return max_k u_k."""
         return u.max(axis=-1)
 
-    def divergence(self, h, W, V, slope=None):
+    def divergence(self, h: FloatArray, W: FloatArray, V: FloatArray, slope: FloatArray | None = None) -> FloatArray:
         """Return 0: the code is piecewise constant."""
         return ops.zeros_like(h[..., 0])
 
@@ -38,24 +41,24 @@ class Softmax(Activation):
     non_negative = True
     at_most_one = True
 
-    def value(self, u, out=None):
+    def value(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return h(u)."""
         out = ops.subtract(u, u.max(axis=-1, keepdims=True), out=out)
         ops.exp(out, out=out)
         return ops.divide(out, out.sum(axis=-1, keepdims=True), out=out)
 
-    def backward(self, u, h, grad_h, out=None):
+    def backward(self, u: FloatArray, h: FloatArray, grad_h: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return h (g - sum_j h_j g_j)."""
         out = ops.subtract(grad_h, ops.dots_last(h, grad_h), out=out)
         return ops.multiply(out, h, out=out)
 
-    def potential(self, u):
+    def potential(self, u: FloatArray) -> FloatArray:
         """Return log sum_k exp(u_k)."""
         top = u.max(axis=-1, keepdims=True)
         shares = u - top
         return top[..., 0] + ops.log(ops.sum_last(ops.exp(shares, out=shares)))
 
-    def divergence(self, h, W, V, slope=None):
+    def divergence(self, h: FloatArray, W: FloatArray, V: FloatArray, slope: FloatArray | None = None) -> FloatArray:
         """Return sum_k h_k (s w_k).v_k - (s sum_k h_k w_k).(sum_k h_k v_k), s the slope."""
         mean_w, mean_v = ops.matmul(h, W), ops.matmul(h, V)
         if slope is None:

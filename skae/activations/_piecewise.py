@@ -1,16 +1,19 @@
 """Piecewise linear elementwise activations: h'' is zero almost everywhere."""
 
+from __future__ import annotations
+
 import dataclasses
 import math
 
 from skae import _ops as ops
+from skae._typing import FloatArray
 from skae.activations._base import Activation, register_activation
 
 
 class _ZeroCurvature:
     """Second and third derivative of a piecewise linear h: zero almost everywhere (SPARSE 3.1 uses just that)."""
 
-    def second_derivative(self, u, h, out=None):
+    def second_derivative(self, u: FloatArray, h: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return h''(u) = 0."""
         return ops.filled_like(u, 0.0, out=out)
 
@@ -23,7 +26,7 @@ class _Thresholded(_ZeroCurvature, Activation):
 
     threshold: float = 1.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 0.0 <= self.threshold < math.inf:
             raise ValueError(
                 f"threshold of the activation {self.name!r} must be >= 0 and finite, got {self.threshold!r}"
@@ -41,25 +44,25 @@ class ReLU(_ZeroCurvature, Activation):
     flat_below_zero = True
     kinks = (0.0,)
 
-    def value(self, u, out=None):
+    def value(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return h(u)."""
         return ops.rectify(u, out=out)
 
-    def derivative(self, u, h, out=None):
+    def derivative(self, u: FloatArray, h: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return 1 where u > 0, else 0."""
         out = ops.empty_like(u) if out is None else out
         return ops.greater(h, 0.0, out=out)
 
-    def potential(self, u):
+    def potential(self, u: FloatArray) -> FloatArray:
         """Return sum max(0, u)^2/2 (ENERGY 2.3.5 prints twice that; its text says half-square)."""
         h = self.value(u)
         return 0.5 * ops.sum_last(h * h)
 
-    def complement(self, u, out=None):
+    def complement(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return max(0, u), the distance to u <= 0."""
         return ops.rectify(u, out=out)
 
-    def complement_derivative(self, u, out=None):
+    def complement_derivative(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return 1 where u > 0, else 0."""
         out = ops.empty_like(u) if out is None else out
         return ops.greater(u, 0.0, out=out)
@@ -74,15 +77,15 @@ class Modulus(_ZeroCurvature, Activation):
     non_negative = True
     kinks = (0.0,)
 
-    def value(self, u, out=None):
+    def value(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return h(u)."""
         return ops.absolute(u, out=out)
 
-    def derivative(self, u, h, out=None):
+    def derivative(self, u: FloatArray, h: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return sign(u)."""
         return ops.sign(u, out=out)
 
-    def potential(self, u):
+    def potential(self, u: FloatArray) -> FloatArray:
         """Return sum u abs(u)/2 (ENERGY eq. 20)."""
         return 0.5 * ops.sum_last(u * ops.absolute(u))
 
@@ -96,32 +99,32 @@ class TRec(_Thresholded):
     flat_below_zero = True
 
     @property
-    def continuous(self):
+    def continuous(self) -> bool:  # type: ignore[override] # a property where it depends on the threshold
         return self.threshold == 0.0
 
     @property
-    def kinks(self):
+    def kinks(self) -> tuple[float, ...]:
         return (self.threshold,)
 
-    def value(self, u, out=None):
+    def value(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return h(u)."""
         return ops.multiply(u, u > self.threshold, out=out)
 
-    def derivative(self, u, h, out=None):
+    def derivative(self, u: FloatArray, h: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return 1 where u > threshold, else 0."""
         out = ops.empty_like(u) if out is None else out
         return ops.not_equal(h, 0.0, out=out)
 
-    def potential(self, u):
+    def potential(self, u: FloatArray) -> FloatArray:
         """Return sum (u^2 - threshold^2)/2 where u > threshold."""
         return 0.5 * ops.sum_last((u * u - self.threshold**2) * (u > self.threshold))
 
-    def complement(self, u, out=None):
+    def complement(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return max(0, u - threshold), the distance to u <= threshold."""
         out = ops.subtract(u, self.threshold, out=out)
         return ops.rectify(out, out=out)
 
-    def complement_derivative(self, u, out=None):
+    def complement_derivative(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return 1 where u > threshold, else 0."""
         out = ops.empty_like(u) if out is None else out
         return ops.greater(u, self.threshold, out=out)
@@ -134,34 +137,34 @@ class TLin(_Thresholded):
     name = "tlin"
 
     @property
-    def continuous(self):
+    def continuous(self) -> bool:  # type: ignore[override] # a property where it depends on the threshold
         return self.threshold == 0.0
 
     @property
-    def kinks(self):
+    def kinks(self) -> tuple[float, ...]:
         root = math.sqrt(self.threshold)
         return (-root, root)
 
-    def value(self, u, out=None):
+    def value(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return h(u)."""
         return ops.multiply(u, u * u > self.threshold, out=out)
 
-    def derivative(self, u, h, out=None):
+    def derivative(self, u: FloatArray, h: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return 1 where u^2 > threshold, else 0."""
         out = ops.empty_like(u) if out is None else out
         return ops.not_equal(h, 0.0, out=out)
 
-    def potential(self, u):
+    def potential(self, u: FloatArray) -> FloatArray:
         """Return sum (u^2 - threshold)/2 where u^2 > threshold."""
         return 0.5 * ops.sum_last(ops.rectify(u * u - self.threshold))
 
-    def complement(self, u, out=None):
+    def complement(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return max(0, |u| - sqrt(threshold)), the distance to the flat middle."""
         out = ops.absolute(u, out=out)
         ops.subtract(out, math.sqrt(self.threshold), out=out)
         return ops.rectify(out, out=out)
 
-    def complement_derivative(self, u, out=None):
+    def complement_derivative(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return sign(u) where u^2 > threshold, else 0."""
         return ops.multiply(ops.sign(u), u * u > self.threshold, out=out)
 
@@ -173,30 +176,30 @@ class Shrink(_Thresholded):
     name = "shrink"
 
     @property
-    def kinks(self):
+    def kinks(self) -> tuple[float, ...]:
         return (-self.threshold, self.threshold)
 
-    def value(self, u, out=None):
+    def value(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return h(u)."""
         out = ops.clip(u, -self.threshold, self.threshold, out=out)
         return ops.subtract(u, out, out=out)
 
-    def derivative(self, u, h, out=None):
+    def derivative(self, u: FloatArray, h: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return 1 where abs(u) > threshold, else 0."""
         out = ops.empty_like(u) if out is None else out
         return ops.not_equal(h, 0.0, out=out)
 
-    def potential(self, u):
+    def potential(self, u: FloatArray) -> FloatArray:
         """Return sum max(abs(u) - threshold, 0)^2/2."""
         h = self.value(u)
         return 0.5 * ops.sum_last(h * h)
 
-    def complement(self, u, out=None):
+    def complement(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return abs(h(u)), the distance to the flat middle (SAT eq. 1; SAT 3.2 prints abs(u))."""
         out = self.value(u, out=out)
         return ops.absolute(out, out=out)
 
-    def complement_derivative(self, u, out=None):
+    def complement_derivative(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return sign(h(u))."""
         return ops.sign(self.value(u), out=out)
 
@@ -209,26 +212,26 @@ class SatLinear(_ZeroCurvature, Activation):
     at_most_one = True
     kinks = (-1.0, 1.0)
 
-    def value(self, u, out=None):
+    def value(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return h(u)."""
         return ops.clip(u, -1.0, 1.0, out=out)
 
-    def derivative(self, u, h, out=None):
+    def derivative(self, u: FloatArray, h: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return 1 where abs(u) < 1, else 0."""
         out = ops.empty_like(u) if out is None else out
         return ops.less(ops.absolute(u), 1.0, out=out)
 
-    def potential(self, u):
+    def potential(self, u: FloatArray) -> FloatArray:
         """Return sum h u - h^2/2, which is u^2/2 inside [-1, 1] and abs(u) - 1/2 outside."""
         h = self.value(u)
         return ops.sum_last(h * (u - 0.5 * h))
 
-    def complement(self, u, out=None):
+    def complement(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return max(0, 1 - abs(u)), the distance to the nearer flat end."""
         out = ops.absolute(u, out=out)
         ops.subtract(1.0, out, out=out)
         return ops.rectify(out, out=out)
 
-    def complement_derivative(self, u, out=None):
+    def complement_derivative(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return -sign(u) where abs(u) < 1, else 0."""
         return ops.multiply(-ops.sign(u), ops.absolute(u) < 1.0, out=out)

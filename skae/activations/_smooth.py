@@ -1,8 +1,11 @@
 """Smooth elementwise activations."""
 
+from __future__ import annotations
+
 import math
 
 from skae import _ops as ops
+from skae._typing import FloatArray
 from skae.activations._base import Activation, register_activation
 
 
@@ -12,21 +15,21 @@ class Identity(Activation):
 
     name = "identity"
 
-    def value(self, u, out=None):
+    def value(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return a copy of u."""
         return ops.add(u, 0.0, out=out)
 
-    def derivative(self, u, h, out=None):
+    def derivative(self, u: FloatArray, h: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return h'(u) = 1."""
         return ops.filled_like(u, 1.0, out=out)
 
-    def second_derivative(self, u, h, out=None):
+    def second_derivative(self, u: FloatArray, h: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return 0."""
         return ops.filled_like(u, 0.0, out=out)
 
     third_derivative = second_derivative
 
-    def potential(self, u):
+    def potential(self, u: FloatArray) -> FloatArray:
         """Return sum u^2/2 (ENERGY eq. 16)."""
         return 0.5 * ops.sum_last(u * u)
 
@@ -39,16 +42,16 @@ class Sigmoid(Activation):
     non_negative = True
     at_most_one = True
 
-    def value(self, u, out=None):
+    def value(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return h(u)."""
         return ops.sigmoid(u, out=out)
 
-    def derivative(self, u, h, out=None):
+    def derivative(self, u: FloatArray, h: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return h (1 - h)."""
         out = ops.subtract(1.0, h, out=out)
         return ops.multiply(out, h, out=out)
 
-    def second_derivative(self, u, h, out=None):
+    def second_derivative(self, u: FloatArray, h: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return h (1 - h) (1 - 2h) = h (1 + h (2h - 3))."""
         out = ops.multiply(h, 2.0, out=out)
         ops.subtract(out, 3.0, out=out)
@@ -56,12 +59,12 @@ class Sigmoid(Activation):
         ops.add(out, 1.0, out=out)
         return ops.multiply(out, h, out=out)
 
-    def third_derivative(self, u, h, out=None):
+    def third_derivative(self, u: FloatArray, h: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return h (1 - h) (1 - 6h + 6h^2)."""
         d = self.derivative(u, h)
         return ops.multiply(d, 1.0 - 6.0 * d, out=out)
 
-    def potential(self, u):
+    def potential(self, u: FloatArray) -> FloatArray:
         """Return sum log(1 + exp(u)) (ENERGY eq. 12)."""
         return ops.sum_last(ops.softplus(u))
 
@@ -73,26 +76,26 @@ class Tanh(Activation):
     name = "tanh"
     at_most_one = True
 
-    def value(self, u, out=None):
+    def value(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return h(u)."""
         return ops.tanh(u, out=out)
 
-    def derivative(self, u, h, out=None):
+    def derivative(self, u: FloatArray, h: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return 1 - h^2."""
         out = ops.multiply(h, h, out=out)
         return ops.subtract(1.0, out, out=out)
 
-    def second_derivative(self, u, h, out=None):
+    def second_derivative(self, u: FloatArray, h: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return -2h (1 - h^2)."""
         out = self.derivative(u, h, out=out)
         return ops.multiply(out, -2.0 * h, out=out)
 
-    def third_derivative(self, u, h, out=None):
+    def third_derivative(self, u: FloatArray, h: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return (1 - h^2) (6h^2 - 2)."""
         d = self.derivative(u, h)
         return ops.multiply(d, 4.0 - 6.0 * d, out=out)
 
-    def potential(self, u):
+    def potential(self, u: FloatArray) -> FloatArray:
         """Return sum log cosh u = sum |u| + log(1 + exp(-2|u|)) - log 2 (ENERGY eq. 14-15, which drop -log 2)."""
         a = ops.absolute(u)
         t = ops.exp(-2.0 * a)
@@ -119,27 +122,27 @@ class Softplus(Activation):
         )
     )
 
-    def value(self, u, out=None):
+    def value(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return h(u)."""
         return ops.softplus(u, out=out)
 
-    def derivative(self, u, h, out=None):
+    def derivative(self, u: FloatArray, h: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return sigmoid(u)."""
         return ops.sigmoid(u, out=out)
 
-    def second_derivative(self, u, h, out=None):
+    def second_derivative(self, u: FloatArray, h: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return s (1 - s), s = sigmoid(u)."""
         s = ops.sigmoid(u)
         out = ops.subtract(1.0, s, out=out)
         return ops.multiply(out, s, out=out)
 
-    def third_derivative(self, u, h, out=None):
+    def third_derivative(self, u: FloatArray, h: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return s (1 - s) (1 - 2s), s = sigmoid(u)."""
         s = ops.sigmoid(u)
         out = ops.multiply(s, 1.0 - s, out=out)
         return ops.multiply(out, 1.0 - 2.0 * s, out=out)
 
-    def potential(self, u):
+    def potential(self, u: FloatArray) -> FloatArray:
         """Return sum -Li2(-exp(u)), the dilogarithm, as a series in y = log(1 + exp(-|u|)) <= log 2."""
         a = -ops.absolute(u)
         y = ops.softplus(a)
@@ -162,23 +165,23 @@ class Square(Activation):
     monotone = False
     non_negative = True
 
-    def value(self, u, out=None):
+    def value(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return h(u)."""
         return ops.multiply(u, u, out=out)
 
-    def derivative(self, u, h, out=None):
+    def derivative(self, u: FloatArray, h: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return 2u."""
         return ops.multiply(u, 2.0, out=out)
 
-    def second_derivative(self, u, h, out=None):
+    def second_derivative(self, u: FloatArray, h: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return 2."""
         return ops.filled_like(u, 2.0, out=out)
 
-    def third_derivative(self, u, h, out=None):
+    def third_derivative(self, u: FloatArray, h: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return 0."""
         return ops.filled_like(u, 0.0, out=out)
 
-    def potential(self, u):
+    def potential(self, u: FloatArray) -> FloatArray:
         """Return sum u^3/3 (ENERGY eq. 18)."""
         return ops.sum_last(u * u * u) / 3.0
 
@@ -197,27 +200,27 @@ class Synchrony(Activation):
         s1 = s * ops.sigmoid(-v)
         return v, s, s1, s1 * (1.0 - 2.0 * s), s1 * (1.0 - 6.0 * s1)
 
-    def value(self, u, out=None):
+    def value(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return h(u)."""
         out = ops.multiply(u, u, out=out)
         ops.sigmoid(out, out=out)
         return ops.multiply(out, u, out=out)
 
-    def derivative(self, u, h, out=None):
+    def derivative(self, u: FloatArray, h: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return s + 2u^2 s', s = sigmoid at u^2."""
         v, s, s1, _, _ = self._sigmoid_derivatives(u)
         return ops.add(s, 2.0 * v * s1, out=out)
 
-    def second_derivative(self, u, h, out=None):
+    def second_derivative(self, u: FloatArray, h: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return 6u s' + 4u^3 s''."""
         v, _, s1, s2, _ = self._sigmoid_derivatives(u)
         return ops.multiply(u, 6.0 * s1 + 4.0 * v * s2, out=out)
 
-    def third_derivative(self, u, h, out=None):
+    def third_derivative(self, u: FloatArray, h: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return 6s' + 24u^2 s'' + 8u^4 s'''."""
         v, _, s1, s2, s3 = self._sigmoid_derivatives(u)
         return ops.add(6.0 * s1, v * (24.0 * s2 + 8.0 * v * s3), out=out)
 
-    def potential(self, u):
+    def potential(self, u: FloatArray) -> FloatArray:
         """Return sum log(1 + exp(u^2))/2 (half of ENERGY eq. 21, which goes with |x|^2 in place of |x|^2/2)."""
         return 0.5 * ops.sum_last(ops.softplus(u * u))

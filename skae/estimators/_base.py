@@ -1,22 +1,27 @@
 """What all autoencoders share in training: parameters, a fit that is a page, partial_fit."""
 
+from __future__ import annotations
+
 import functools
 import math
 from numbers import Integral, Real
+from typing import Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.metaestimators import available_if
 
 from skae._sklearn_compat import (
     CallbackSupportMixin,
     Interval,
     StrOptions,
     _fit_context,
+    available_if,
     validate_data,
     with_callbacks,
 )
+from skae._typing import Init, MatrixLike, WeightConstraint
 from skae.activations import Activation
 from skae.estimators._batches import (
     Batches,
@@ -62,6 +67,15 @@ class BaseAutoencoder(CallbackSupportMixin, Trainable, AutoencoderPrediction, Ba
     `_penalty`, `_penalties`, `_tied`, `_training_activation`, `_corruption`, `_objective_class`, `_data_unit` and
     `_diagnose`.
     """
+
+    n_components: int
+    l2: float
+    tied_weights: bool | Literal["auto"]
+    weight_constraint: WeightConstraint | None
+    max_norm: float
+    init: Init
+    warm_start: bool
+    n_samples_seen_: float
 
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
@@ -118,7 +132,7 @@ class BaseAutoencoder(CallbackSupportMixin, Trainable, AutoencoderPrediction, Ba
     # -- fitting
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X: MatrixLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the autoencoder.
 
         Parameters
@@ -205,7 +219,7 @@ class BaseAutoencoder(CallbackSupportMixin, Trainable, AutoencoderPrediction, Ba
 
     @available_if(_can_continue)
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None, sample_weight=None):
+    def partial_fit(self, X: MatrixLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Continue with one pass over X, in batches, at a constant learning rate.
 
         The optimiser's state and the random stream are carried from call to call; the first call starts
@@ -248,7 +262,7 @@ class BaseAutoencoder(CallbackSupportMixin, Trainable, AutoencoderPrediction, Ba
                 result = self._solver(max_iter=1, schedule="constant").minimize(
                     objective, theta, batches, rng, state=getattr(self, "_optimizer_state", None)
                 )
-            vars(self).update(self._fitted_parameters(objective, result.theta))
+            self.__dict__.update(self._fitted_parameters(objective, result.theta))
             self.n_iter_ = 1 if first else self.n_iter_ + 1
             curve = self._unit**2 * result.loss_curve
             self.loss_curve_ = curve if first else np.append(self.loss_curve_, curve)

@@ -117,3 +117,14 @@ def _newton(problem, C, temperature, free, max_steps):
                 return C, step
         C, (value, gradient, hessian) = new, candidate
     return C, max_steps
+
+
+def class_medians(values, labels, weight):
+    """Return the weighted (lower) median of column j of the rows with label j, for all j; NaN where there is none."""
+    weight, out = np.ones(len(labels)) if weight is None else weight, np.full(values.shape[1], np.nan)
+    for j in np.unique(labels):
+        rows = np.flatnonzero(labels == j)
+        rows = rows[np.argsort(values[rows, j], kind="stable")]
+        total = np.cumsum(weight[rows])
+        out[j] = values[rows[np.searchsorted(total, 0.5 * total[-1])], j]
+    return out

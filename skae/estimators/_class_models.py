@@ -11,7 +11,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from skae.estimators._batches import Batches, block_rows, corrupting, corruption_range
 from skae.estimators._callbacks import NO_TASK, Epochs
 from skae.estimators._threads import blas_threads
-from skae.estimators._training import convergence_problem, final_loss
+from skae.estimators._training import convergence_problem, final_loss, warn
 from skae.objectives import FactoredReconstruction
 from skae.parameters import INITIALIZATIONS, Layout, Sample, initial_biases
 
@@ -195,3 +195,16 @@ def _problems_of(estimators, result):
 def products(factors):
     """Return W_j = Q^T diag(f_j) P of all classes, shape (K, k, d) (ENERGY eq. 48)."""
     return np.stack([(factors["Q"] * gate[:, None]).T @ factors["P"] for gate in factors["f"]])
+
+
+def part_of(weight, rows):
+    """The weights of some rows; None for None."""
+    return None if weight is None else weight[rows]
+
+
+def warn_of(problems):
+    """Warn of what is wrong with several autoencoders, in one sentence of each category."""
+    for category in dict.fromkeys(each for _, each in problems):
+        first, *others = (text for text, each in problems if each is category)
+        likewise = f" ({len(others)} other class{'es' * (len(others) > 1)} likewise)" if others else ""
+        warn(first + likewise, category)

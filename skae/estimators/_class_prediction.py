@@ -1,12 +1,17 @@
 """What a fitted class-specific classifier computes; it reads the public fitted attributes only."""
 
+from __future__ import annotations
+
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 from sklearn.base import ClassifierMixin, TransformerMixin
-from sklearn.utils.metaestimators import available_if
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from skae._sklearn_compat import _check_feature_names_in, validate_data
+from skae._sklearn_compat import _check_feature_names_in, available_if, validate_data
+from skae._typing import Array, FloatArray, MatrixLike
+from skae.estimators._base import BaseAutoencoder
 from skae.estimators._batches import row_blocks, value_range
 from skae.estimators._class_models import constraint_of
 from skae.estimators._prediction import DTYPES, AutoencoderPrediction
@@ -21,6 +26,17 @@ def _has_probabilities(classifier):
 
 class ClassPrediction(ClassifierMixin, TransformerMixin):
     """Energies, probabilities and classes, a block of rows at a time."""
+
+    classes_: Array
+    estimators_: list[BaseAutoencoder]
+    class_log_constants_: FloatArray
+    class_median_energies_: FloatArray
+    factors_: FloatArray | None
+    factor_hidden_weights_: FloatArray | None
+    class_factor_weights_: FloatArray | None
+    energy_classifier_: Pipeline  # absent but for method="energies"
+    n_features_in_: int
+    feature_names_in_: Array  # absent where X had no names
 
     # -- the model
 
@@ -91,7 +107,7 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
             self.estimators_[0]._check_range(*value_range(X))
         return X
 
-    def predict(self, X):
+    def predict(self, X: MatrixLike) -> Array:
         """Return the most probable class of each sample.
 
         Parameters
@@ -107,7 +123,7 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
         X = self._validate_prediction(X)
         return self.classes_[self._scores(X).argmax(axis=1)]
 
-    def decision_function(self, X):
+    def decision_function(self, X: MatrixLike) -> FloatArray:
         """Return what the prediction goes by: the class with the largest wins.
 
         Parameters
@@ -126,7 +142,7 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
         return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
 
     @available_if(_has_probabilities)
-    def predict_proba(self, X):
+    def predict_proba(self, X: MatrixLike) -> FloatArray:
         """Return the probability of each class (ENERGY eq. 45); absent after training by the hinge loss.
 
         Parameters
@@ -143,7 +159,7 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
         return np.exp(_log_softmax(self._scores(X))).astype(X.dtype)
 
     @available_if(_has_probabilities)
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: MatrixLike) -> FloatArray:
         """Return the logarithm of the probability of each class; absent after training by the hinge loss.
 
         Parameters
@@ -162,7 +178,7 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
         result[np.exp(result).astype(X.dtype) == 1.0] = 0.0
         return result.astype(X.dtype)
 
-    def score_samples(self, X):
+    def score_samples(self, X: MatrixLike) -> FloatArray:
         """Return log sum_j exp(E_j(x) + C_j): the lower, the more likely the sample is of none of the classes.
 
         That is a log-density up to a constant, as far as each autoencoder's energy is one: so after
@@ -182,7 +198,7 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
         X = self._validate_prediction(X)
         return logsumexp(self._energies(X) + self.class_log_constants_, axis=1).astype(X.dtype)
 
-    def transform(self, X):
+    def transform(self, X: MatrixLike) -> FloatArray:
         """Return the energies of all classes, not calibrated: ``transform(X) + class_log_constants_`` are.
 
         Parameters
@@ -197,7 +213,7 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
         """
         return self._energies(self._validate_prediction(X))
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> Array:
         """Return the names of the columns of `transform`: the class's name after the estimator's.
 
         Parameters

@@ -1,12 +1,18 @@
 """DenoisingAutoencoder and MarginalizedDenoisingAutoencoder."""
 
+from __future__ import annotations
+
 import functools
 from numbers import Real
+from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 
 from skae._sklearn_compat import Interval, InvalidParameterError, StrOptions
+from skae._typing import Encoding, Init, RandomState, Schedule, Solver, VisibleName, WeightConstraint
+from skae.activations import Activation
 from skae.corruption import Corruption, Gaussian, as_corruption
 from skae.estimators._base import BaseAutoencoder
 from skae.estimators._docs import fill_parameters
@@ -104,36 +110,36 @@ class DenoisingAutoencoder(BaseAutoencoder):
 
     def __init__(
         self,
-        n_components=256,
+        n_components: int = 256,
         *,
-        activation="sigmoid",
-        threshold=1.0,
-        noise="gaussian",
-        noise_level=0.3,
-        approximation="sampled",
-        l2=0.0,
-        tied_weights=True,
-        weight_constraint="auto",
-        max_norm=1.0,
-        visible="gaussian",
-        encoding="natural",
-        init="glorot",
-        solver="adam",
-        batch_size="auto",
-        learning_rate="linear",
-        learning_rate_init="auto",
-        momentum=0.9,
-        nesterovs_momentum=True,
-        max_iter=200,
-        tol=1e-3,
-        n_iter_no_change=10,
-        early_stopping=False,
-        validation_fraction=0.1,
-        shuffle=True,
-        warm_start=False,
-        verbose=0,
-        random_state=None,
-    ):
+        activation: str | Activation = "sigmoid",
+        threshold: float = 1.0,
+        noise: str | Corruption = "gaussian",
+        noise_level: float = 0.3,
+        approximation: Literal["sampled", "first_order", "second_order"] = "sampled",
+        l2: float = 0.0,
+        tied_weights: bool = True,
+        weight_constraint: WeightConstraint | None = "auto",
+        max_norm: float = 1.0,
+        visible: VisibleName = "gaussian",
+        encoding: Encoding = "natural",
+        init: Init = "glorot",
+        solver: Solver = "adam",
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: Schedule = "linear",
+        learning_rate_init: float | Literal["auto"] = "auto",
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        max_iter: int = 200,
+        tol: float = 1e-3,
+        n_iter_no_change: int = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        shuffle: bool = True,
+        warm_start: bool = False,
+        verbose: int = 0,
+        random_state: RandomState = None,
+    ) -> None:
         self.n_components = n_components
         self.activation = activation
         self.threshold = threshold
@@ -279,35 +285,35 @@ class MarginalizedDenoisingAutoencoder(BaseAutoencoder):
 
     def __init__(
         self,
-        n_components=256,
+        n_components: int = 256,
         *,
-        activation="sigmoid",
-        threshold=1.0,
-        alpha=0.1,
-        feature_variances=None,
-        l2=0.0,
-        tied_weights=True,
-        weight_constraint="auto",
-        max_norm=1.0,
-        visible="gaussian",
-        encoding="natural",
-        init="glorot",
-        solver="adam",
-        batch_size="auto",
-        learning_rate="linear",
-        learning_rate_init="auto",
-        momentum=0.9,
-        nesterovs_momentum=True,
-        max_iter=200,
-        tol=1e-3,
-        n_iter_no_change=10,
-        early_stopping=False,
-        validation_fraction=0.1,
-        shuffle=True,
-        warm_start=False,
-        verbose=0,
-        random_state=None,
-    ):
+        activation: str | Activation = "sigmoid",
+        threshold: float = 1.0,
+        alpha: float = 0.1,
+        feature_variances: ArrayLike | None = None,
+        l2: float = 0.0,
+        tied_weights: bool = True,
+        weight_constraint: WeightConstraint | None = "auto",
+        max_norm: float = 1.0,
+        visible: Literal["gaussian"] = "gaussian",
+        encoding: Encoding = "natural",
+        init: Init = "glorot",
+        solver: Solver = "adam",
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: Schedule = "linear",
+        learning_rate_init: float | Literal["auto"] = "auto",
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        max_iter: int = 200,
+        tol: float = 1e-3,
+        n_iter_no_change: int = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        shuffle: bool = True,
+        warm_start: bool = False,
+        verbose: int = 0,
+        random_state: RandomState = None,
+    ) -> None:
         self.n_components = n_components
         self.activation = activation
         self.threshold = threshold

@@ -1,10 +1,15 @@
 """Paragraphs that the docstrings of all autoencoders share, written once."""
 
+from __future__ import annotations
+
 import inspect
 import re
 import textwrap
+from typing import TypeVar
 
 from skae.activations import ACTIVATIONS
+
+T = TypeVar("T")
 
 PARAMETERS = {
     "n_components": """
@@ -146,9 +151,9 @@ feature_names_in_ : ndarray of shape (n_features_in_,)
 }
 
 
-def fill_parameters(cls):
+def fill_parameters(cls: type[T]) -> type[T]:
     """Replace ``{name}`` in a class docstring by the shared paragraph of that name."""
-    doc = inspect.cleandoc(cls.__doc__)
+    doc = inspect.cleandoc(cls.__doc__ or "")
     for name, text in PARAMETERS.items():
         doc = doc.replace(f"{{{name}}}", text.strip())
     cls.__doc__ = textwrap.indent(doc, "    ").lstrip()

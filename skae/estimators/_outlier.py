@@ -1,13 +1,16 @@
 """EnergyOutlierDetector: novelty and outlier detection by energy."""
 
+from __future__ import annotations
+
 import contextlib
 import warnings
 from numbers import Real
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.utils import get_tags
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from skae._sklearn_compat import (
@@ -15,10 +18,12 @@ from skae._sklearn_compat import (
     HasMethods,
     Interval,
     _fit_context,
+    available_if,
     set_random_states,
     validate_data,
     with_callbacks,
 )
+from skae._typing import Array, FloatArray, IntArray, RandomState
 from skae.estimators._batches import moments, row_blocks
 from skae.estimators._callbacks import fit_task
 from skae.estimators._mixture import MixtureAutoencoder, cluster, sample_rows
@@ -121,20 +126,28 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
     True
     """
 
+    estimator_: Any
+    scalers_: Any  # None with an `estimator`, and so are the weights
+    weights_: Any
+    offset_: float
+    mean_: Any  # None where `estimator` takes data that have none
+    n_features_in_: int
+    feature_names_in_: Array  # absent where X had no names
+
     _parameter_constraints: dict = {
         "estimator": [HasMethods(["fit", "score_samples"]), None],
         "contamination": [Interval(Real, 0, 0.5, closed="right")],
         "random_state": ["random_state"],
     }
 
-    def __init__(self, estimator=None, *, contamination=0.1, random_state=None):
+    def __init__(self, estimator: Any = None, *, contamination: float = 0.1, random_state: RandomState = None) -> None:
         self.estimator = estimator
         self.contamination = contamination
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=False)
     @with_callbacks
-    def fit(self, X, y=None):
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Train the model and set the offset.
 
         Parameters
@@ -200,7 +213,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
         with contextlib.suppress(TypeError, ValueError), np.errstate(over="ignore", invalid="ignore"):
             self.mean_ = moments(check_array(X, accept_sparse="csr", dtype=DTYPES))[1]
 
-    def score_samples(self, X):
+    def score_samples(self, X: Any) -> FloatArray:
         """Return the energy score of each sample: the lower, the more of an outlier.
 
         Parameters
@@ -216,7 +229,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
         check_is_fitted(self)
         return self._scores(self._validate(X))
 
-    def decision_function(self, X):
+    def decision_function(self, X: Any) -> FloatArray:
         """Return ``score_samples(X) - offset_``: negative for outliers.
 
         Parameters
@@ -231,7 +244,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
         """
         return self.score_samples(X) - self.offset_
 
-    def predict(self, X):
+    def predict(self, X: Any) -> IntArray:
         """Return 1 for inliers and -1 for outliers.
 
         Parameters
@@ -247,7 +260,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
         return np.where(self.decision_function(X) < 0.0, -1, 1)
 
     @available_if(_explains)
-    def explain(self, X):
+    def explain(self, X: ArrayLike) -> FloatArray:
         """Return how much each feature contributes to the difference between a sample's score and the mean's.
 
         The contributions are integrals of the field along the straight path from the training mean a (Aumann and
@@ -275,8 +288,8 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
             Pipeline with a step before the autoencoder that is not affine.
         """
         check_is_fitted(self)
-        X = self._validate(X, numeric=True)
-        dtype, X = X.dtype, np.asarray(X, dtype=np.float64)
+        given = self._validate(X, numeric=True)
+        dtype, X = given.dtype, np.asarray(given, dtype=np.float64)
         if self.scalers_ is None:
             autoencoder, start, matrix = self._affine_model(X)
             field = mean_field(autoencoder, start, (X - self.mean_) @ matrix) @ matrix.T

@@ -1,13 +1,28 @@
 """Fits along a range of regularization strengths."""
 
+from __future__ import annotations
+
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 
+from skae._typing import FloatArray, MatrixLike
+from skae.estimators._base import BaseAutoencoder
 
-def regularization_path(estimator, X, *, alphas, sample_weight=None):
+AutoencoderT = TypeVar("AutoencoderT", bound=BaseAutoencoder)
+
+
+def regularization_path(
+    estimator: AutoencoderT,
+    X: MatrixLike,
+    *,
+    alphas: Sequence[float] | FloatArray | Iterator[float],
+    sample_weight: ArrayLike | None = None,
+) -> Iterator[AutoencoderT]:
     """Fit an autoencoder at one strength after the other, each from where the last has ended (SAT section 4, figure 5).
 
     Parameters
@@ -16,7 +31,7 @@ def regularization_path(estimator, X, *, alphas, sample_weight=None):
         Not changed.
     X : {array-like, CSR matrix} of shape (n_samples, n_features)
         Training data.
-    alphas : iterable of float
+    alphas : sequence or iterator of float
         The strengths, in the order in which they are fitted; rising ones from a small one, as a rule.
     sample_weight : array-like of shape (n_samples,), default=None
         Non-negative weights.
@@ -51,7 +66,7 @@ def regularization_path(estimator, X, *, alphas, sample_weight=None):
             raise ValueError(
                 f"regularization_path needs an estimator with {name!r}, which {type(estimator).__name__} has not"
             )
-    if np.ndim(alphas) != 1 and not isinstance(alphas, Iterator):
+    if not isinstance(alphas, Iterator) and np.ndim(alphas) != 1:
         raise ValueError(f"regularization_path needs a sequence of alphas, got {alphas!r}")
     alphas = list(alphas)
     if not alphas:

@@ -1,16 +1,20 @@
 """What a fitted autoencoder computes; it reads the public fitted attributes only, so a user may replace them."""
 
+from __future__ import annotations
+
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_scalar
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from skae import energy
-from skae._sklearn_compat import InvalidParameterError, validate_data
-from skae.activations import as_activation
+from skae._sklearn_compat import InvalidParameterError, available_if, validate_data
+from skae._typing import Array, BoolArray, Encoding, FloatArray, IntArray, MatrixLike, VisibleName
+from skae.activations import Activation, as_activation
 from skae.estimators._batches import row_blocks, value_range
 from skae.estimators._scoring import NOISE_SCALE, denoising_r2
 from skae.visible import VISIBLE
@@ -32,16 +36,29 @@ def _can_invert(estimator):
 class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     """Codes, reconstructions and scores of a fitted autoencoder, a block of rows at a time."""
 
+    activation: str | Activation
+    threshold: float
+    visible: VisibleName
+    encoding: Encoding
+    components_: FloatArray
+    intercept_hidden_: FloatArray  # absent where the hidden units have no bias
+    intercept_visible_: FloatArray
+    mean_: FloatArray
+    var_: FloatArray
+    n_features_in_: int
+    feature_names_in_: Array  # absent where X had no names
+
+    _untied_decoder: FloatArray | None
     _hidden_bias = True
 
     @property
-    def decoder_components_(self):
+    def decoder_components_(self) -> FloatArray:
         """Decoder weights, shape (n_components, n_features): `components_` itself when tied."""
         untied = getattr(self, "_untied_decoder", None)
         return self.components_ if untied is None else untied
 
     @decoder_components_.setter
-    def decoder_components_(self, value):
+    def decoder_components_(self, value: FloatArray) -> None:
         if self._untied_decoder is None:
             raise AttributeError("the weights are tied: set components_, which is the decoder too")
         self._untied_decoder = value
@@ -61,7 +78,7 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         except ValueError as error:
             raise InvalidParameterError(f"{type(self).__name__}: {error}") from None
 
-    def transform(self, X):
+    def transform(self, X: MatrixLike) -> FloatArray:
         """Return the hidden code, of the kind that `encoding` names.
 
         Parameters
@@ -82,7 +99,7 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         )
 
     @available_if(_can_invert)
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> FloatArray:
         """Return the reconstruction from the code: ``inverse_transform(transform(X))`` is ``reconstruct(X)``.
 
         Absent where the code has lost what that needs: "rectified_bias" codes are enough for units that are
@@ -114,7 +131,7 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
         return self._by_blocks(decode, Z, np.empty((Z.shape[0], p["W"].shape[1]), dtype=Z.dtype))
 
-    def reconstruct(self, X):
+    def reconstruct(self, X: MatrixLike) -> FloatArray:
         """Return the reconstruction r(x).
 
         Parameters
@@ -130,7 +147,7 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         X, p = self._validate_prediction(X)
         return self._by_blocks(lambda block, rows: self._reconstruct(block, p), X, np.empty(X.shape, dtype=X.dtype))
 
-    def vector_field(self, X):
+    def vector_field(self, X: MatrixLike) -> FloatArray:
         """Return r(x) - x, where one step of reconstruction moves each sample (ENERGY 2.1).
 
         With tied weights and gaussian visible units it is the gradient of `score_samples`.
@@ -148,7 +165,7 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         X, p = self._validate_prediction(X)
         return self._by_blocks(lambda block, rows: self._field(block, p), X, np.empty(X.shape, dtype=X.dtype))
 
-    def laplacian(self, X):
+    def laplacian(self, X: MatrixLike) -> FloatArray:
         """Return the divergence of the vector field at each sample: negative where the dynamics contract.
 
         ::
@@ -172,7 +189,7 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         X, p = self._validate_prediction(X)
         return self._by_blocks(lambda block, rows: self._laplacian(block, p), X, np.empty(X.shape[0], dtype=X.dtype))
 
-    def is_absorbing(self, X):
+    def is_absorbing(self, X: MatrixLike) -> BoolArray:
         """Return where the model is absorbing, that is where `laplacian` is negative (ENERGY eq. 39).
 
         Parameters
@@ -188,7 +205,9 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         """
         return self.laplacian(X) < 0.0
 
-    def relax(self, X, *, step_size=1.0, max_iter=1000, tol=1e-4):
+    def relax(
+        self, X: MatrixLike, *, step_size: float = 1.0, max_iter: int = 1000, tol: float = 1e-4
+    ) -> tuple[FloatArray, IntArray, BoolArray]:
         """Follow the vector field from each sample to a fixed point: x <- x + step_size (r(x) - x) (ENERGY 2.1).
 
         With tied weights no step lowers the energy: for a non-decreasing activation, one of size s raises it by at
@@ -234,7 +253,7 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             )
         return points, n_iter, converged
 
-    def score_samples(self, X):
+    def score_samples(self, X: MatrixLike) -> FloatArray:
         """Return the energy score of each sample: the higher, the better the model fits.
 
         With tied weights it is the potential of the vector field, up to a constant (ENERGY eq. 11 and 28)::
@@ -267,7 +286,7 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             lambda block, rows: energy.energy(block, *self._model(p)), X, np.empty(X.shape[0], dtype=X.dtype)
         )
 
-    def reconstruction_error(self, X, per_feature=False):
+    def reconstruction_error(self, X: MatrixLike, per_feature: bool = False) -> FloatArray:
         """Return the squared reconstruction error.
 
         Parameters
@@ -291,7 +310,7 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
         return self._by_blocks(error, X, np.empty(X.shape if per_feature else X.shape[:1], dtype=X.dtype))
 
-    def score(self, X, y=None):
+    def score(self, X: MatrixLike, y: Any = None) -> float:
         """Return the denoising R^2, which needs no labels and can be compared across hyper-parameters.
 
         ::

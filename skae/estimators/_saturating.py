@@ -1,10 +1,15 @@
 """SaturatingAutoencoder."""
 
+from __future__ import annotations
+
 from numbers import Integral, Real
+from typing import Literal
 
 import numpy as np
 
 from skae._sklearn_compat import Interval, StrOptions
+from skae._typing import Encoding, Init, RandomState, Schedule, Solver, VisibleName, WeightConstraint
+from skae.activations import Activation
 from skae.complements import complement
 from skae.estimators._base import BaseAutoencoder
 from skae.estimators._docs import fill_parameters
@@ -106,6 +111,8 @@ class SaturatingAutoencoder(BaseAutoencoder):
     (1797, 64)
     """
 
+    dead_unit_fraction_: float
+
     _parameter_constraints: dict = {
         **BaseAutoencoder._parameter_constraints,
         "alpha": [Interval(Real, 0, None, closed="left")],
@@ -116,36 +123,36 @@ class SaturatingAutoencoder(BaseAutoencoder):
 
     def __init__(
         self,
-        n_components=256,
+        n_components: int = 256,
         *,
-        activation="shrink",
-        threshold=1.0,
-        alpha=0.1,
-        alpha_steps=10,
-        complement_scale=None,
-        l2=0.0,
-        tied_weights="auto",
-        weight_constraint="auto",
-        max_norm=1.0,
-        visible="gaussian",
-        encoding="natural",
-        init="glorot",
-        solver="adam",
-        batch_size="auto",
-        learning_rate="linear",
-        learning_rate_init="auto",
-        momentum=0.9,
-        nesterovs_momentum=True,
-        max_iter=200,
-        tol=1e-3,
-        n_iter_no_change=10,
-        early_stopping=False,
-        validation_fraction=0.1,
-        shuffle=True,
-        warm_start=False,
-        verbose=0,
-        random_state=None,
-    ):
+        activation: str | Activation = "shrink",
+        threshold: float = 1.0,
+        alpha: float = 0.1,
+        alpha_steps: int = 10,
+        complement_scale: float | None = None,
+        l2: float = 0.0,
+        tied_weights: bool | Literal["auto"] = "auto",
+        weight_constraint: WeightConstraint | None = "auto",
+        max_norm: float = 1.0,
+        visible: VisibleName = "gaussian",
+        encoding: Encoding = "natural",
+        init: Init = "glorot",
+        solver: Solver = "adam",
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: Schedule = "linear",
+        learning_rate_init: float | Literal["auto"] = "auto",
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        max_iter: int = 200,
+        tol: float = 1e-3,
+        n_iter_no_change: int = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        shuffle: bool = True,
+        warm_start: bool = False,
+        verbose: int = 0,
+        random_state: RandomState = None,
+    ) -> None:
         self.n_components = n_components
         self.activation = activation
         self.threshold = threshold

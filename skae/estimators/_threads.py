@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import threading
+from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
@@ -10,8 +11,8 @@ from threadpoolctl import ThreadpoolController
 _WORTH_THREADS = 1.5e7
 
 _lock = threading.Lock()
-_active = []
-_found = []
+_active: list[float] = []
+_found: list[Any] = []
 
 
 @functools.cache

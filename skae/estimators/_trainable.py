@@ -1,8 +1,12 @@
 """The parameters of training that all estimators share, and what they stand for."""
 
+from __future__ import annotations
+
 from numbers import Integral, Real
+from typing import Literal
 
 from skae._sklearn_compat import Interval, StrOptions
+from skae._typing import Array, FloatArray, RandomState, Schedule, Solver
 from skae.estimators._training import Printer, ValidationMonitor
 from skae.solvers import LBFGS, SCHEDULES, SGD, UPDATE_RULES, Stochastic
 
@@ -11,6 +15,28 @@ _AUTO_BATCH_SIZE = 100
 
 class Trainable:
     """An estimator with a solver, its schedule, and when it stops."""
+
+    solver: Solver
+    batch_size: int | Literal["auto"]
+    learning_rate: Schedule
+    learning_rate_init: float | Literal["auto"]
+    momentum: float
+    nesterovs_momentum: bool
+    max_iter: int
+    tol: float
+    n_iter_no_change: int
+    early_stopping: bool
+    validation_fraction: float
+    shuffle: bool
+    verbose: int
+    random_state: RandomState
+    n_iter_: int
+    loss_: float
+    loss_curve_: FloatArray
+    validation_loss_curve_: FloatArray | None
+
+    _optimizer_state: dict[str, Array] | None
+    _random_stream: tuple[int, int] | None
 
     _parameter_constraints: dict = {
         "solver": [StrOptions({*UPDATE_RULES, "lbfgs"})],

@@ -1,8 +1,12 @@
 """PCAWhitener and ContrastNormalizer: what goes before an autoencoder."""
 
+from __future__ import annotations
+
 from numbers import Integral, Real
+from typing import Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
@@ -16,6 +20,7 @@ from skae._sklearn_compat import (
     validate_data,
     with_callbacks,
 )
+from skae._typing import Array, FloatArray, MatrixLike
 from skae.estimators._batches import checked_weight, merge_moments, moments, row_blocks, value_range
 from skae.estimators._callbacks import fit_task
 from skae.estimators._principal import Factor, principal_components
@@ -110,6 +115,16 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     True
     """
 
+    components_: FloatArray
+    explained_variance_: FloatArray
+    explained_variance_ratio_: FloatArray
+    mean_: FloatArray
+    var_: FloatArray
+    n_components_: int
+    n_samples_seen_: float
+    n_features_in_: int
+    feature_names_in_: Array  # absent where X had no names
+
     _parameter_constraints: dict = {
         "n_components": [
             Interval(Integral, 1, None, closed="left"),
@@ -120,14 +135,16 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         "eps": [Interval(Real, 0, None, closed="left")],
     }
 
-    def __init__(self, n_components=None, *, whiten="pca", eps=0.0):
+    def __init__(
+        self, n_components: int | float | None = None, *, whiten: Literal["pca", "zca"] | None = "pca", eps: float = 0.0
+    ) -> None:
         self.n_components = n_components
         self.whiten = whiten
         self.eps = eps
 
     @_fit_context(prefer_skip_nested_validation=True)
     @with_callbacks
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X: MatrixLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Find the principal components.
 
         Parameters
@@ -152,7 +169,7 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None, sample_weight=None):
+    def partial_fit(self, X: MatrixLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Take in more rows: chunk by chunk, the result is that of one `fit` to all of them.
 
         After a `fit` that has dropped components, their variance is unknown; a warning says so.
@@ -267,7 +284,7 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         variances = variances + self.eps
         return np.divide(1.0, np.sqrt(variances), out=np.zeros_like(variances), where=variances > 0.0)
 
-    def transform(self, X):
+    def transform(self, X: MatrixLike) -> FloatArray:
         """Return the whitened data.
 
         Parameters
@@ -294,7 +311,7 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             out[rows] = Z @ components if self.whiten == "zca" else Z
         return out
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> FloatArray:
         """Return the data that `transform` maps to X: exact on the kept subspace.
 
         Parameters
@@ -315,11 +332,11 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         inverse = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0.0).astype(Z.dtype)
         if self.whiten == "zca":
             Z = Z @ components.T
-        X = (Z * inverse) @ components
-        X += self.mean_.astype(Z.dtype)
-        return X
+        out: FloatArray = (Z * inverse) @ components
+        out += self.mean_.astype(Z.dtype)
+        return out
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> Array:
         """Return the names of the columns of `transform`.
 
         Parameters
@@ -378,14 +395,17 @@ class ContrastNormalizer(CallbackSupportMixin, OneToOneFeatureMixin, Transformer
            [ 0.,  0.]])
     """
 
+    n_features_in_: int
+    feature_names_in_: Array  # absent where X had no names
+
     _parameter_constraints: dict = {"eps": [Interval(Real, 0, None, closed="left")]}
 
-    def __init__(self, eps=1e-8):
+    def __init__(self, eps: float = 1e-8) -> None:
         self.eps = eps
 
     @_fit_context(prefer_skip_nested_validation=True)
     @with_callbacks
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Check X and remember its width.
 
         Parameters
@@ -404,7 +424,7 @@ class ContrastNormalizer(CallbackSupportMixin, OneToOneFeatureMixin, Transformer
             validate_data(self, X, dtype=DTYPES)
         return self
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> FloatArray:
         """Return X with each row normalised.
 
         Parameters
@@ -417,17 +437,19 @@ class ContrastNormalizer(CallbackSupportMixin, OneToOneFeatureMixin, Transformer
         ndarray of shape (n_samples, n_features)
             Rows of mean 0 and standard deviation (almost) 1, in X's dtype.
         """
-        X = validate_data(self, X, reset=False, dtype=DTYPES)
+        rows = validate_data(self, X, reset=False, dtype=DTYPES)
         # In units of a power of two near the largest value, so that no square is lost; the mean is taken off twice
         # for its rounding.
-        largest = np.abs(X).max(axis=1, keepdims=True)
-        unit = np.where(largest > 0.0, np.ldexp(np.ones_like(largest), np.frexp(largest)[1] - 1), 1.0).astype(X.dtype)
-        out = X / unit
+        largest = np.abs(rows).max(axis=1, keepdims=True)
+        unit = np.where(largest > 0.0, np.ldexp(np.ones_like(largest), np.frexp(largest)[1] - 1), 1.0).astype(
+            rows.dtype
+        )
+        out = rows / unit
         out -= out.mean(axis=1, keepdims=True)
         out -= out.mean(axis=1, keepdims=True)
         deviation = np.sqrt(np.mean(out * out, axis=1, keepdims=True))
-        constant = X.min(axis=1, keepdims=True) == X.max(axis=1, keepdims=True)
-        deviation += (float(self.eps) / unit.astype(np.float64)).astype(X.dtype)
+        constant = rows.min(axis=1, keepdims=True) == rows.max(axis=1, keepdims=True)
+        deviation += (float(self.eps) / unit.astype(np.float64)).astype(rows.dtype)
         out[constant[:, 0]] = 0.0
         return np.divide(out, deviation, out=out, where=deviation > 0.0)
 

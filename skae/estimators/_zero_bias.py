@@ -1,10 +1,14 @@
 """ZeroBiasAutoencoder."""
 
+from __future__ import annotations
+
 from numbers import Real
+from typing import Literal
 
 import numpy as np
 
 from skae._sklearn_compat import Interval, StrOptions
+from skae._typing import Encoding, Init, RandomState, Schedule, Solver, WeightConstraint
 from skae.activations import as_activation
 from skae.estimators._base import BaseAutoencoder
 from skae.estimators._docs import fill_parameters
@@ -90,6 +94,9 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
     (1797, 100)
     """
 
+    threshold_: float
+    dead_unit_fraction_: float
+
     _hidden_bias = False
 
     _parameter_constraints: dict = {
@@ -101,33 +108,33 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
 
     def __init__(
         self,
-        n_components=256,
+        n_components: int = 256,
         *,
-        activation="trec",
-        threshold=1.0,
-        l2=0.0,
-        tied_weights=True,
-        weight_constraint="auto",
-        max_norm=1.0,
-        visible="gaussian",
-        encoding="rectified",
-        init="data",
-        solver="adam",
-        batch_size="auto",
-        learning_rate="linear",
-        learning_rate_init="auto",
-        momentum=0.9,
-        nesterovs_momentum=True,
-        max_iter=200,
-        tol=1e-3,
-        n_iter_no_change=10,
-        early_stopping=False,
-        validation_fraction=0.1,
-        shuffle=True,
-        warm_start=False,
-        verbose=0,
-        random_state=None,
-    ):
+        activation: Literal["trec", "tlin"] = "trec",
+        threshold: float = 1.0,
+        l2: float = 0.0,
+        tied_weights: bool = True,
+        weight_constraint: WeightConstraint | None = "auto",
+        max_norm: float = 1.0,
+        visible: Literal["gaussian"] = "gaussian",
+        encoding: Encoding = "rectified",
+        init: Init = "data",
+        solver: Solver = "adam",
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: Schedule = "linear",
+        learning_rate_init: float | Literal["auto"] = "auto",
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        max_iter: int = 200,
+        tol: float = 1e-3,
+        n_iter_no_change: int = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        shuffle: bool = True,
+        warm_start: bool = False,
+        verbose: int = 0,
+        random_state: RandomState = None,
+    ) -> None:
         self.n_components = n_components
         self.activation = activation
         self.threshold = threshold

@@ -1,9 +1,16 @@
 """The conditional log-likelihood of classes, or a hinge loss, given the energies of one autoencoder a class."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from types import MappingProxyType
+from typing import Literal
 
 from skae import _ops as ops
+from skae._typing import FloatArray, IntArray, VisibleName
+from skae.activations import Activation
 from skae.objectives._constrained import Constrained
+from skae.parameters import Layout, MaxNorm, UnitNorm
 from skae.visible import VISIBLE
 
 
@@ -71,16 +78,34 @@ class Classification(Constrained):
     """
 
     #: The blocks that decay.
-    weights = ("W",)
+    weights: tuple[str, ...] = ("W",)
     #: Blocks of rows need nothing of the others.
     uses_mean_code = False
 
-    def __init__(self, layout, activations, *, visible="gaussian", loss="log_loss", l2=0.0, constraint=None):
+    def __init__(
+        self,
+        layout: Layout,
+        activations: Sequence[Activation],
+        *,
+        visible: VisibleName = "gaussian",
+        loss: Literal["log_loss", "hinge"] = "log_loss",
+        l2: float = 0.0,
+        constraint: UnitNorm | MaxNorm | None = None,
+    ) -> None:
         self.layout, self.visible, self.loss, self.l2 = layout, VISIBLE[visible], LOSSES[loss], float(l2)
         self.activations, self.constraint = tuple(activations), constraint
         self._alike = len(set(self.activations)) == 1
 
-    def value_and_grad(self, theta, X, target, sample_weight=None, *, mean_code=None, out=None):
+    def value_and_grad(
+        self,
+        theta: FloatArray,
+        X: FloatArray,
+        target: IntArray,
+        sample_weight: FloatArray | None = None,
+        *,
+        mean_code: None = None,
+        out: FloatArray | None = None,
+    ) -> tuple[float, FloatArray]:
         """Return the loss over the rows of X and its gradient.
 
         Parameters
@@ -123,13 +148,21 @@ class Classification(Constrained):
                 ops.add_scaled_rows(grad, self.l2, block)
         return value + self._decay(blocks), out
 
-    def value(self, theta, X, target, sample_weight=None, *, mean_code=None):
+    def value(
+        self,
+        theta: FloatArray,
+        X: FloatArray,
+        target: IntArray,
+        sample_weight: FloatArray | None = None,
+        *,
+        mean_code: None = None,
+    ) -> float:
         """Return the loss over the rows of X."""
         blocks = self.layout.views(theta)
         scores = self._scores(blocks, X)[0]
         return self.loss(scores, target, ops.row_weights(len(X), sample_weight)) + self._decay(blocks)
 
-    def scores(self, theta, X):
+    def scores(self, theta: FloatArray, X: FloatArray) -> FloatArray:
         """Return s_j(x), less what is the same for all classes, shape (n, K)."""
         return self._scores(self.layout.views(theta), X)[0]
 

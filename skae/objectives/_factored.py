@@ -1,8 +1,15 @@
 """Autoencoders of several classes that share their factors: for classification, and for denoising pretraining."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 from skae import _ops as ops
+from skae._typing import FloatArray, IntArray, VisibleName
+from skae.activations import Activation
 from skae.objectives._classification import Classification
 from skae.objectives._constrained import Constrained
+from skae.parameters import Layout
 from skae.visible import VISIBLE
 
 
@@ -69,11 +76,28 @@ class FactoredReconstruction(Constrained):
     weights = ("P", "Q", "f")
     uses_mean_code = False
 
-    def __init__(self, layout, activation, *, visible="gaussian", l2=0.0, frozen=()):
+    def __init__(
+        self,
+        layout: Layout,
+        activation: Activation,
+        *,
+        visible: VisibleName = "gaussian",
+        l2: float = 0.0,
+        frozen: Sequence[str] = (),
+    ) -> None:
         self.layout, self.activation, self.visible = layout, activation, VISIBLE[visible]
         self.l2, self.frozen = float(l2), tuple(frozen)
 
-    def value_and_grad(self, theta, X, target, sample_weight=None, *, mean_code=None, out=None):
+    def value_and_grad(
+        self,
+        theta: FloatArray,
+        X: FloatArray,
+        target: tuple[FloatArray, IntArray],
+        sample_weight: FloatArray | None = None,
+        *,
+        mean_code: None = None,
+        out: FloatArray | None = None,
+    ) -> tuple[float, FloatArray]:
         """Return the loss over the rows of X and its gradient.
 
         Parameters
@@ -121,17 +145,25 @@ class FactoredReconstruction(Constrained):
                 ops.add_scaled_rows(grads[name], self.l2, blocks[name])
         return value, out
 
-    def value(self, theta, X, target, sample_weight=None, *, mean_code=None):
+    def value(
+        self,
+        theta: FloatArray,
+        X: FloatArray,
+        target: tuple[FloatArray, IntArray],
+        sample_weight: FloatArray | None = None,
+        *,
+        mean_code: None = None,
+    ) -> float:
         """Return the loss over the rows of X."""
         return self._forward(self.layout.views(theta), X, target, sample_weight)[0]
 
-    def project_gradient(self, theta, grad):
+    def project_gradient(self, theta: FloatArray, grad: FloatArray) -> None:
         """Set the gradient of the frozen blocks to zero, in place."""
         grads = self.layout.views(grad)
         for name in self.frozen:
             grads[name].fill(0.0)
 
-    def pull_back(self, free, grad):
+    def pull_back(self, free: FloatArray, grad: FloatArray) -> FloatArray:
         """Return the gradient, zero in the frozen blocks."""
         result = grad.copy()
         self.project_gradient(free, result)

@@ -1,10 +1,17 @@
 """The reconstruction objective: the five matrix products of a training step, and what is elementwise between them."""
 
+from __future__ import annotations
+
 import functools
+from collections.abc import Sequence
+from typing import Literal
 
 from skae import _ops as ops
+from skae._typing import FloatArray, VisibleName
+from skae.activations import Activation
 from skae.objectives._constrained import Constrained
-from skae.penalties import check_compatible
+from skae.parameters import Layout, MaxNorm, UnitNorm
+from skae.penalties import Penalty, check_compatible
 from skae.visible import VISIBLE
 
 
@@ -38,12 +45,23 @@ class Batch:
         The hidden units.
     """
 
-    def __init__(self, X, U, H, W, V, weight, activation, mean_code, scratch):
+    def __init__(
+        self,
+        X: FloatArray,
+        U: FloatArray,
+        H: FloatArray,
+        W: FloatArray,
+        V: FloatArray,
+        weight: float | FloatArray,
+        activation: Activation,
+        mean_code: FloatArray | None,
+        scratch: _Workspace,
+    ) -> None:
         self.X, self.U, self.H, self.W, self.V, self.weight = X, U, H, W, V, weight
         self.activation, self._mean_code, self._scratch = activation, mean_code, scratch
 
     @functools.cached_property
-    def D(self):
+    def D(self) -> FloatArray:
         """Derivative h'(U), shape (n, k)."""
         if not hasattr(self.activation, "derivative"):
             raise ValueError(
@@ -54,19 +72,19 @@ class Batch:
         return ops.into(out, self.activation.derivative(self.U, self.H, out=out))
 
     @functools.cached_property
-    def mean_code(self):
+    def mean_code(self) -> FloatArray:
         """Mean code over all rows that count: the batch's own, or the one that was given, shape (k,)."""
         return self.column_means(self.H) if self._mean_code is None else self._mean_code
 
-    def weighted(self, v):
+    def weighted(self, v: FloatArray) -> FloatArray:
         """Return v (k,) times the rows' weights: (n, k), or (k,) where the weights are one number."""
         return v * self.weight
 
-    def column_means(self, A):
+    def column_means(self, A: FloatArray) -> FloatArray:
         """Return the weighted mean over the rows of A (n, columns), shape (columns,)."""
         return ops.weighted_column_sums(self.weight, A)
 
-    def column_mean_squares(self, A):
+    def column_mean_squares(self, A: FloatArray) -> FloatArray:
         """Return the weighted mean square over the rows of A (n, columns), shape (columns,)."""
         return ops.weighted_column_squares(self.weight, A)
 
@@ -82,10 +100,10 @@ class Gradient:
         Of encoder and decoder, the same array when tied.
     """
 
-    def __init__(self, U, W, V):
+    def __init__(self, U: FloatArray, W: FloatArray, V: FloatArray) -> None:
         self.U, self.W, self.V = U, W, V
 
-    def add_rows(self, name, scale, rows):
+    def add_rows(self, name: Literal["W", "V"], scale: float | FloatArray, rows: FloatArray) -> None:
         """Add scale[:, None] * rows to W or V, by name, now or later; `scale` (k,) may be one number."""
         ops.add_scaled_rows(getattr(self, name), scale, rows)
 
@@ -100,14 +118,14 @@ class _Deferred(Gradient):
         self.U, self._zeros, self._tied, self._noted = U, zeros, tied, []
 
     @functools.cached_property
-    def W(self):
+    def W(self) -> FloatArray:  # type: ignore[override] # made when it is asked for
         return self._zeros("gradient of W")
 
     @functools.cached_property
-    def V(self):
+    def V(self) -> FloatArray:  # type: ignore[override]
         return self.W if self._tied else self._zeros("gradient of V")
 
-    def add_rows(self, name, scale, rows):
+    def add_rows(self, name: Literal["W", "V"], scale: float | FloatArray, rows: FloatArray) -> None:
         self._noted.append((name, scale, rows))
 
     def add_to(self, W, V):
@@ -150,7 +168,15 @@ class Reconstruction(Constrained):
         If a penalty does not work with the activation, the visible units or the tying.
     """
 
-    def __init__(self, layout, activation, *, visible="gaussian", penalties=(), constraint=None):
+    def __init__(
+        self,
+        layout: Layout,
+        activation: Activation,
+        *,
+        visible: VisibleName = "gaussian",
+        penalties: Sequence[Penalty] = (),
+        constraint: UnitNorm | MaxNorm | None = None,
+    ) -> None:
         self.layout, self.activation, self.constraint = layout, activation, constraint
         self.tied = "V" not in layout
         self.visible = VISIBLE[visible]
@@ -163,7 +189,16 @@ class Reconstruction(Constrained):
         self.uses_mean_code = any(penalty.uses_mean_code for penalty in self.penalties)
         self._scratch = _Workspace()
 
-    def value_and_grad(self, theta, X, target=None, sample_weight=None, *, mean_code=None, out=None):
+    def value_and_grad(
+        self,
+        theta: FloatArray,
+        X: FloatArray,
+        target: FloatArray | None = None,
+        sample_weight: FloatArray | None = None,
+        *,
+        mean_code: FloatArray | None = None,
+        out: FloatArray | None = None,
+    ) -> tuple[float, FloatArray]:
         """Return the objective over the rows of X and its gradient.
 
         Parameters
@@ -216,7 +251,15 @@ class Reconstruction(Constrained):
         ops.column_sums(inputs[n:], out=blocks["c"])
         return value + penalties, out
 
-    def value(self, theta, X, target=None, sample_weight=None, *, mean_code=None):
+    def value(
+        self,
+        theta: FloatArray,
+        X: FloatArray,
+        target: FloatArray | None = None,
+        sample_weight: FloatArray | None = None,
+        *,
+        mean_code: FloatArray | None = None,
+    ) -> float:
         """Return the objective over the rows of X; the arguments are those of `value_and_grad`."""
         n, shape = X.shape[0], self.layout.shapes["W"]
         H = self._scratch("codes", (2 * n, shape[0]), theta.dtype)
@@ -227,12 +270,12 @@ class Reconstruction(Constrained):
             value += self._penalize(batch, H[:n])[0]
         return value
 
-    def code(self, theta, X):
+    def code(self, theta: FloatArray, X: FloatArray) -> FloatArray:
         """Return the code of the rows of X, shape (n, k), in memory that the next call overwrites."""
         H = self._scratch("codes", (2 * X.shape[0], self.layout.shapes["W"][0]), theta.dtype)[: X.shape[0]]
         return ops.into(H, self.activation.value(self._pre_activations(self.layout.views(theta), X), out=H))
 
-    def mean_code(self, theta, X, sample_weight=None):
+    def mean_code(self, theta: FloatArray, X: FloatArray, sample_weight: FloatArray | None = None) -> FloatArray:
         """Return the weighted mean of the code over the rows of X, shape (k,)."""
         H = self.code(theta, X)
         if sample_weight is None:

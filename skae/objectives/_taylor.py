@@ -1,7 +1,15 @@
 """Taylor expansions of the denoising loss: the objectives behind `DenoisingAutoencoder(approximation=...)`."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 from skae import _ops as ops
+from skae._typing import FloatArray
+from skae.activations import Activation
 from skae.objectives._reconstruction import Gradient, Reconstruction
+from skae.parameters import Layout, MaxNorm, UnitNorm
+from skae.penalties import Penalty
 
 
 class _Taylor(Reconstruction):
@@ -14,10 +22,26 @@ class _Taylor(Reconstruction):
     A subclass says what S is, how it depends on U and W, and what `curvature` it adds.
     """
 
-    def __init__(self, layout, activation, *, penalties=(), constraint=None):
+    def __init__(
+        self,
+        layout: Layout,
+        activation: Activation,
+        *,
+        penalties: Sequence[Penalty] = (),
+        constraint: UnitNorm | MaxNorm | None = None,
+    ) -> None:
         super().__init__(layout, activation, penalties=penalties, constraint=constraint)
 
-    def value_and_grad(self, theta, X, target=None, sample_weight=None, *, mean_code=None, out=None):
+    def value_and_grad(
+        self,
+        theta: FloatArray,
+        X: FloatArray,
+        target: FloatArray | None = None,
+        sample_weight: FloatArray | None = None,
+        *,
+        mean_code: FloatArray | None = None,
+        out: FloatArray | None = None,
+    ) -> tuple[float, FloatArray]:
         """Return the objective over the rows and its gradient; see `Reconstruction.value_and_grad`."""
         out = ops.empty_like(theta) if out is None else out
         blocks, k = self.layout.views(out), self.layout.shapes["W"][0]
@@ -46,7 +70,15 @@ class _Taylor(Reconstruction):
         ops.column_sums(R, out=blocks["c"])
         return value, out
 
-    def value(self, theta, X, target=None, sample_weight=None, *, mean_code=None):
+    def value(
+        self,
+        theta: FloatArray,
+        X: FloatArray,
+        target: FloatArray | None = None,
+        sample_weight: FloatArray | None = None,
+        *,
+        mean_code: FloatArray | None = None,
+    ) -> float:
         """Return the objective over the rows of X."""
         return self.value_and_grad(theta, X, target, sample_weight, mean_code=mean_code)[0]
 
@@ -96,7 +128,15 @@ class SecondOrder(_Taylor):
         The variance s of the noise.
     """
 
-    def __init__(self, layout, activation, *, noise_variance, penalties=(), constraint=None):
+    def __init__(
+        self,
+        layout: Layout,
+        activation: Activation,
+        *,
+        noise_variance: float,
+        penalties: Sequence[Penalty] = (),
+        constraint: UnitNorm | MaxNorm | None = None,
+    ) -> None:
         super().__init__(layout, activation, penalties=penalties, constraint=constraint)
         self.noise_variance = float(noise_variance)
 

@@ -1,11 +1,15 @@
 """L-BFGS over all rows at once, a block of rows at a time."""
 
+from __future__ import annotations
+
 import dataclasses
 import math
+from collections.abc import Callable
 
 import numpy as np
 from scipy.optimize import minimize
 
+from skae._typing import BatchSource, FloatArray, Objective
 from skae.solvers._progress import Epoch, Plateau, Result, check_finite, total_weight
 
 _ADVICE = "; bring the features to a common scale near 1 (StandardScaler, PCAWhitener)"
@@ -35,7 +39,15 @@ class LBFGS:
     n_iter_no_change: int = 10
     memory: int = 10
 
-    def minimize(self, objective, theta, batches, rng, *, on_epoch=None):
+    def minimize(
+        self,
+        objective: Objective,
+        theta: FloatArray,
+        batches: BatchSource,
+        rng: np.random.Generator,
+        *,
+        on_epoch: Callable[[Epoch], bool] | None = None,
+    ) -> Result:
         """Minimise; see `skae.solvers`.
 
         Raises

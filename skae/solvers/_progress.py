@@ -1,9 +1,13 @@
 """What every solver reports, and when it stops."""
 
+from __future__ import annotations
+
 import dataclasses
 import math
 
 import numpy as np
+
+from skae._typing import Array, FloatArray
 
 
 class DivergenceError(ValueError):
@@ -26,7 +30,7 @@ class Epoch:
 
     number: int
     loss: float
-    theta: np.ndarray
+    theta: FloatArray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,11 +51,11 @@ class Result:
         Of the update rule, to continue from; empty for L-BFGS.
     """
 
-    theta: np.ndarray
+    theta: FloatArray
     n_iter: int
-    loss_curve: np.ndarray
+    loss_curve: FloatArray
     reason: str
-    state: dict
+    state: dict[str, Array]
 
 
 class Plateau:
@@ -65,11 +69,11 @@ class Plateau:
         Epochs without one, in a row. A slow fall adds up over them.
     """
 
-    def __init__(self, tol, patience):
+    def __init__(self, tol: float, patience: int) -> None:
         self.tol, self.patience = tol, patience
         self.reference, self.stalled = math.inf, 0
 
-    def reached(self, loss):
+    def reached(self, loss: float) -> bool:
         """Take the loss of one epoch and return whether to stop."""
         if not self.tol > 0.0:
             return False
@@ -80,12 +84,12 @@ class Plateau:
         return self.stalled >= self.patience
 
 
-def total_weight(X, sample_weight):
+def total_weight(X: FloatArray, sample_weight: FloatArray | None) -> float:
     """Return the weight of the rows of a batch together: their number where they have none."""
     return X.shape[0] if sample_weight is None else float(sample_weight.sum())
 
 
-def check_finite(loss, when, theta=None, advice=""):
+def check_finite(loss: float, when: str, theta: FloatArray | None = None, advice: str = "") -> None:
     """Raise DivergenceError unless the loss, and theta where given, are finite."""
     if not math.isfinite(loss):
         raise DivergenceError(f"training diverged: the loss {when} is {loss}{advice}")

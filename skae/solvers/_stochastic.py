@@ -1,12 +1,16 @@
 """The one epoch loop of the stochastic solvers, and their learning-rate schedules."""
 
+from __future__ import annotations
+
 import dataclasses
 import itertools
 import math
+from collections.abc import Callable
 from types import MappingProxyType
 
 import numpy as np
 
+from skae._typing import Array, BatchOfRows, BatchSource, FloatArray, Objective
 from skae.solvers._progress import DivergenceError, Epoch, Plateau, Result, check_finite, total_weight
 from skae.solvers._update_rules import UpdateRule
 
@@ -15,11 +19,11 @@ _TRIAL_STEPS = 100
 _MAX_TRIALS = 40
 
 
-def _constant(step, n_steps):
+def _constant(step: int, n_steps: int) -> float:
     return 1.0
 
 
-def _linear(step, n_steps):
+def _linear(step: int, n_steps: int) -> float:
     """Rise over the first 5 % of the steps, then fall linearly to (almost) zero."""
     warm_up = 0.05 * n_steps
     return min((step + 1) / warm_up if warm_up > 1 else 1.0, (n_steps - step) / max(n_steps - warm_up, 1.0), 1.0)
@@ -64,7 +68,16 @@ class Stochastic:
     schedule: str = "linear"
     learning_rate: float | None = None
 
-    def minimize(self, objective, theta, batches, rng, *, on_epoch=None, state=None):
+    def minimize(
+        self,
+        objective: Objective,
+        theta: FloatArray,
+        batches: BatchSource,
+        rng: np.random.Generator,
+        *,
+        on_epoch: Callable[[Epoch], bool] | None = None,
+        state: dict[str, Array] | None = None,
+    ) -> Result:
         """Minimise; see `skae.solvers`. `state` is that of an earlier `Result`, to continue; it is not changed.
 
         Raises
@@ -75,7 +88,8 @@ class Stochastic:
         theta, grad = theta.copy(), np.empty_like(theta)
         state = self._continued(theta, state)
         plateau, factor, n_steps = Plateau(self.tol, self.n_iter_no_change), SCHEDULES[self.schedule], 0
-        total, last, converged, curve, reason = self.max_iter * len(batches), self.max_iter, False, [], None
+        total, last, converged, reason = self.max_iter * len(batches), self.max_iter, False, None
+        curve: list[float] = []
         # Overflow on the way to divergence is reported by check_finite, in words.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             rate = self._rate(objective, theta, batches, rng, state)
@@ -176,7 +190,9 @@ class Stochastic:
         return values
 
 
-def largest_curvature(objective, theta, batch, rng, n_iter=10):
+def largest_curvature(
+    objective: Objective, theta: FloatArray, batch: BatchOfRows, rng: np.random.Generator, n_iter: int = 10
+) -> float:
     """Estimate the largest eigenvalue (in magnitude) of an objective's Hessian on one batch.
 
     Power iteration on finite differences of the gradient.

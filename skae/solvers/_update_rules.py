@@ -1,20 +1,24 @@
 """Update rules: explicit state of plain arrays, everything in place, in blocks that stay in cache."""
 
+from __future__ import annotations
+
 import dataclasses
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from types import MappingProxyType
 from typing import ClassVar
 
 import numpy as np
 
 from skae import _ops as ops
+from skae._typing import Array, FloatArray
 
 # A gradient below so many units of rounding of the largest one is rounding.
 _ROUNDING = 64.0
 
 
-def _blocks(size):
+def _blocks(size: int) -> Iterator[slice]:
     """Slices that cut a flat vector into blocks."""
     return (slice(start, start + ops.BLOCK) for start in range(0, size, ops.BLOCK))
 
@@ -35,11 +39,11 @@ class UpdateRule(ABC):
     learning_rate: ClassVar[float | None]
 
     @abstractmethod
-    def init(self, theta):
+    def init(self, theta: FloatArray) -> dict[str, Array]:
         """Return the state for `theta`, a dict of arrays."""
 
     @abstractmethod
-    def update(self, theta, grad, state, learning_rate):
+    def update(self, theta: FloatArray, grad: FloatArray, state: dict[str, Array], learning_rate: float) -> None:
         """Change `theta` and `state` in place; `grad` may be overwritten."""
 
 
@@ -60,11 +64,11 @@ class SGD(UpdateRule):
     name: ClassVar[str] = "sgd"
     learning_rate: ClassVar[float | None] = None
 
-    def init(self, theta):
+    def init(self, theta: FloatArray) -> dict[str, Array]:
         """Return a velocity of zero."""
         return {"velocity": ops.zeros_like(theta)}
 
-    def update(self, theta, grad, state, learning_rate):
+    def update(self, theta: FloatArray, grad: FloatArray, state: dict[str, Array], learning_rate: float) -> None:
         """Change `theta` and the velocity in place; `grad` is overwritten."""
         momentum = float(self.momentum)
         for block in _blocks(theta.size):
@@ -103,7 +107,7 @@ class Adam(UpdateRule):
     name: ClassVar[str] = "adam"
     learning_rate: ClassVar[float | None] = 5e-3
 
-    def init(self, theta):
+    def init(self, theta: FloatArray) -> dict[str, Array]:
         """Return sums of zero: decaying ones of the gradients and of their squares, of which the means are shares."""
         return {
             "sum": ops.zeros_like(theta),
@@ -112,7 +116,7 @@ class Adam(UpdateRule):
             "n_updates": np.zeros((), dtype=np.int64),
         }
 
-    def update(self, theta, grad, state, learning_rate):
+    def update(self, theta: FloatArray, grad: FloatArray, state: dict[str, Array], learning_rate: float) -> None:
         """Change `theta` and the state in place; `grad` is overwritten."""
         state["n_updates"] += 1
         t = int(state["n_updates"])
