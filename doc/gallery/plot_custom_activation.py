@@ -8,8 +8,8 @@ instance goes wherever the name of an activation goes.
 
 # %%
 # The inverse square root unit has the shape of tanh and needs no exponential. Training needs `value` and `derivative`,
-# most penalties `second_derivative`, and `score_samples` needs `potential`: what a class leaves out is refused by name
-# where it is needed.
+# the contractive penalty `second_derivative`, and `score_samples` `potential`; a class may leave out what it does not
+# need.
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.optimize import check_grad
@@ -44,52 +44,33 @@ class InverseSquareRoot(Activation):
 
 
 # %%
-# Each formula against finite differences of the one before it.
-activation = InverseSquareRoot()
-u = np.linspace(-3.0, 3.0, 101)
-h, step = activation.value(u), 1e-5
-
-
-def difference(function):
-    """Return central differences."""
-    return (function(u + step) - function(u - step)) / (2.0 * step)
-
-
-def potential(u):
-    """Return the potential of one unit."""
-    return activation.potential(u[:, None])
-
-
-def derivative(u):
-    """Return the derivative."""
-    return activation.derivative(u, activation.value(u))
-
-
-print(f"value:             error {np.abs(difference(potential) - h).max():.0e}")
-print(f"derivative:        error {np.abs(difference(activation.value) - derivative(u)).max():.0e}")
-print(f"second derivative: error {np.abs(difference(derivative) - activation.second_derivative(u, h)).max():.0e}")
-
-# %%
-# An autoencoder of such units learns a circle, beside one with tanh. The field r(x) - x is the gradient of
-# `score_samples`, as for every activation with a potential.
-X, _ = make_circle(1000, random_state=0)
-autoencoders = {
-    each: ContractiveAutoencoder(
-        20, activation=each, alpha=0.03, solver="lbfgs", max_iter=600, tol=1e-6, random_state=0
-    ).fit(X)
-    for each in (activation, "tanh")
+# Central differences check each formula against the one before it.
+activation, u, step = InverseSquareRoot(), np.linspace(-3.0, 3.0, 101), 1e-5
+h = activation.value(u)
+formulas = {
+    "value": (lambda u: activation.potential(u[:, None]), h),
+    "derivative": (activation.value, activation.derivative(u, h)),
+    "second derivative": (lambda u: activation.derivative(u, activation.value(u)), activation.second_derivative(u, h)),
 }
-for each, autoencoder in autoencoders.items():
-    print(each, autoencoder.score(X), autoencoder.n_iter_)
-autoencoder = autoencoders[activation]
-gap = check_grad(
-    lambda x: autoencoder.score_samples(x[None])[0], lambda x: autoencoder.vector_field(x[None])[0], X[0]
-)
-print(f"field less gradient of the energy: {gap:.0e}")
+for name, (antiderivative, expected) in formulas.items():
+    difference = (antiderivative(u + step) - antiderivative(u - step)) / (2.0 * step)
+    print(f"{name:<18} largest error {np.abs(difference - expected).max():.0e}")
 
 # %%
+# An autoencoder of such units learns a circle. Its field r(x) - x is the gradient of its energy, as that of any
+# activation with a potential is, and it scores about as one with tanh units does.
+X, _ = make_circle(1000, random_state=0)
+parameters = {"alpha": 0.03, "solver": "lbfgs", "max_iter": 600, "tol": 1e-6, "random_state": 0}
+autoencoder = ContractiveAutoencoder(20, activation=activation, **parameters).fit(X)
+tanh = ContractiveAutoencoder(20, activation="tanh", **parameters).fit(X)
+print(f"denoising R^2: {autoencoder.score(X):.3f}, with tanh {tanh.score(X):.3f}")
+x = X[0]
+error = check_grad(lambda x: autoencoder.score_samples([x])[0], lambda x: autoencoder.vector_field([x])[0], x)
+print(f"field less the gradient of the energy: {error:.0e}")
+
+# %%
+# The displays take it too.
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
 ActivationDisplay.from_activation(activation, ax=left)
 EnergyDisplay.from_estimator(autoencoder, X, ax=right)
-right.set_aspect("equal")
 plt.show()

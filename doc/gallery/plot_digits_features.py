@@ -49,6 +49,7 @@ panels = {
     "SaturatingAutoencoder": features["SaturatingAutoencoder"].decoder_components_[:36],
 }
 figure, axes = plt.subplots(1, 4, figsize=(13, 3.6), layout="constrained")
+figure.get_layout_engine().set(wspace=0.05)
 for ax, (name, filters) in zip(axes, panels.items(), strict=True):
     FiltersDisplay(filters).plot(ax)
     ax.set_title(name)

@@ -25,8 +25,9 @@ autoencoders = {
 }
 
 # %%
-# How far the energy at the centre is below its mean over the data: a model that has learned a hill instead of a ring
-# has it above. A linear autoencoder can learn nothing but a hill; units with a bend anywhere near the data can do better.
+# How far the energy of the centre is below the mean of the data's. The energy of linear units is a quadratic function,
+# which can be a hill but no ring, and those of satlinear, square, softplus and synchrony have become hills too: to these
+# models the centre is the most typical point. The others have learned that it is none.
 centre = np.zeros((1, 2))
 dips = {}
 for name, autoencoder in autoencoders.items():

@@ -16,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 
 from skae import ContrastNormalizer, PCAWhitener, ZeroBiasAutoencoder
 from skae.datasets import natural_patches
+from skae.metrics import reconstruction_r2
 from skae.plotting import ActivationDisplay, FiltersDisplay
 
 X = natural_patches(5000, 8, color=True, random_state=0)
@@ -24,18 +25,20 @@ whitener, autoencoder = pipeline[1:]
 print(f"{X.shape[1]} numbers a patch, {whitener.n_components_} after PCAWhitener, {autoencoder.n_components} units")
 
 # %%
-# Far fewer units are on in training than in the code. What they represent, they represent linearly: three times the
-# contrast makes three times the code.
+# In training a unit is on where Wx is above the threshold: few of them select a patch, and their sum reconstructs it.
+# In the code, without the threshold, about half are on. Twice the input makes twice the code.
 Z = pipeline[:-1].transform(X)
-active = Z @ autoencoder.components_.T > autoencoder.threshold_
-codes = pipeline.transform(X)
-print(f"units that are on, per patch: {active.sum(axis=1).mean():.1f} in training, {(codes > 0).sum(axis=1).mean():.1f} in the code")
-print(f"three times the contrast, three times the code: {np.allclose(autoencoder.transform(3 * Z), 3 * codes)}")
-print(f"variance that the reconstruction keeps: {1 - np.sum(autoencoder.vector_field(Z) ** 2) / np.sum(Z**2):.1%}")
+codes = autoencoder.transform(Z)
+U = Z @ autoencoder.components_.T
+on_in_training = np.sum(U > autoencoder.threshold_, axis=1)
+on_in_code = np.sum(codes > 0, axis=1)
+print(f"units that are on for a patch: {on_in_training.mean():.1f} in training, {on_in_code.mean():.1f} in the code")
+print(f"variance that the reconstruction keeps: {reconstruction_r2(pipeline, X):.0%}")
+print(f"twice the input, twice the code: {np.allclose(autoencoder.transform(2 * Z), 2 * codes)}")
 
 # %%
-# Left, the unit with its threshold, and where the pre-activations Wx lie: most are below it. Right, the filters, taken
-# back through the whitener: edges, gratings and patches of one colour.
+# Left, the unit of the training, and where the pre-activations Wx lie: most are below the threshold. Right, the
+# filters, taken back through the whitener: edges, gratings, and patches of one colour.
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
 ActivationDisplay.from_estimator(pipeline, X, ax=left)
 FiltersDisplay.from_estimator(pipeline, ax=right)
