@@ -164,10 +164,12 @@ class EnergyDisplay(Display):
             self.figure_.colorbar(self.surface_, ax=ax, ticks=ticks, label="energy (score_samples)")
         self.points_ = self.arrows_ = None
         if self.X is not None:
-            shown = self.X[:: -(-len(self.X) // _MOST_POINTS)]
+            shown = np.asarray(self.X)[:: -(-len(self.X) // _MOST_POINTS)]
             (self.points_,) = ax.plot(*shown.T, ".", color="tab:red", markersize=3, alpha=0.6)
         if self.field is not None:
-            self.arrows_ = ax.quiver(*self.positions.T, *self.field.T, color="white", angles="xy", width=0.003)
+            self.arrows_ = ax.quiver(
+                *np.transpose(self.positions), *np.transpose(self.field), color="white", angles="xy", width=0.003
+            )
         ax.set(xlim=extent[0], ylim=extent[1], xlabel=self.feature_names[0], ylabel=self.feature_names[1])
         if equal:
             ax.set_aspect("equal")
@@ -179,7 +181,9 @@ class EnergyDisplay(Display):
         low, most, high = map(float, np.quantile(energy, (_LOW_GRID, _LOW_GRID_AT_MOST, 1.0)))
         if self.X is not None:
             ticks = np.asarray(self.xx0)[0], np.asarray(self.xx1)[:, 0]
-            column, row = (np.clip(np.searchsorted(t, x), 0, len(t) - 1) for t, x in zip(ticks, self.X.T, strict=True))
+            column, row = (
+                np.clip(np.searchsorted(t, x), 0, len(t) - 1) for t, x in zip(ticks, np.transpose(self.X), strict=True)
+            )
             on_data = float(np.quantile(energy[row, column], _LOW_DATA))
             low = min(max(low, high - _REACH * (high - on_data)), most, on_data)
         return low, high if high > low else low + 1.0
