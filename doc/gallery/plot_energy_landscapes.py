@@ -26,8 +26,8 @@ autoencoders = {
 
 # %%
 # How far the energy of the centre is below the mean of the data's. The energy of linear units is a quadratic function,
-# which can be a hill but no ring, and those of satlinear, square, softplus and synchrony have become hills too: to these
-# models the centre is the most typical point. The others have learned that it is none.
+# which can be a hill but no ring; those of satlinear, square, softplus and synchrony have become hills too. To these
+# models the centre is more typical than the data; the others have learned that it is not.
 centre = np.zeros((1, 2))
 dips = {}
 for name, autoencoder in autoencoders.items():

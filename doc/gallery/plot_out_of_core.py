@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from skae import DenoisingAutoencoder, PCAWhitener
 from skae.datasets import natural_patches
 
-n_chunks, chunk_size, n_features = 80, 500, 64
+n_chunks, chunk_size, n_features = 50, 500, 64
 folder = tempfile.TemporaryDirectory()
 path = pathlib.Path(folder.name) / "patches.npy"
 file = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(n_chunks * chunk_size, n_features))
@@ -44,7 +44,7 @@ def learn(X):
         autoencoder.partial_fit(whitener.transform(X[rows]))
         scores.append(pipeline.score(X_valid))
         peaks.append(tracemalloc.get_traced_memory()[1] / 1e6)
-        if len(scores) in (1, 2, 5, 10, 20, 40, 80):
+        if len(scores) in (1, 2, 5, 10, 20, 50):
             print(f"chunk {len(scores):2}: denoising R^2 {scores[-1]:.3f}, at most {peaks[-1]:.1f} MB in use")
     return pipeline, scores, peaks
 

@@ -29,9 +29,9 @@ print(f"{X.shape[1]} numbers a patch, {whitener.n_components_} after PCAWhitener
 # In the code, without the threshold, about half are on. Twice the input makes twice the code.
 Z = pipeline[:-1].transform(X)
 codes = autoencoder.transform(Z)
-U = Z @ autoencoder.components_.T
-on_in_training = np.sum(U > autoencoder.threshold_, axis=1)
-on_in_code = np.sum(codes > 0, axis=1)
+pre_activations = Z @ autoencoder.components_.T
+on_in_training = (pre_activations > autoencoder.threshold_).sum(axis=1)
+on_in_code = (codes > 0).sum(axis=1)
 print(f"units that are on for a patch: {on_in_training.mean():.1f} in training, {on_in_code.mean():.1f} in the code")
 print(f"variance that the reconstruction keeps: {reconstruction_r2(pipeline, X):.0%}")
 print(f"twice the input, twice the code: {np.allclose(autoencoder.transform(2 * Z), 2 * codes)}")
