@@ -1,11 +1,9 @@
 """The demonstration: ``python -m skae`` learns features of scikit-learn's bundled digits, without network."""
 
 import argparse
-import contextlib
 import pathlib
 import sys
 import time
-import warnings
 
 from sklearn.base import clone
 from sklearn.datasets import load_digits
@@ -93,27 +91,23 @@ def select_alpha(X, options):
     autoencoder = ContractiveAutoencoder(N_UNITS, init="data", tol=0, random_state=options.seed)
     pipeline = Pipeline([("autoencoder", autoencoder)])
     search = GridSearchCV(pipeline, {"autoencoder__alpha": ALPHAS}, cv=3, n_jobs=options.jobs, refit=False)
-    with progress(search):
-        search.fit(X)
+    show_progress(search)
+    search.fit(X)
     best = search.best_params_["autoencoder__alpha"]
     for alpha, score in zip(ALPHAS, search.cv_results_["mean_test_score"], strict=True):
         print(f"  alpha={alpha:<6g} {score:.3f}{'  <- chosen' if alpha == best else ''}")
     return best
 
 
-@contextlib.contextmanager
-def progress(search):
+def show_progress(search):
     """Show the progress of a search as a bar, where scikit-learn and rich can."""
-    with warnings.catch_warnings():
-        try:
-            import rich  # noqa: F401
-            from sklearn.callback import ProgressBar
-        except ImportError:
-            print('  (no progress bar: that needs scikit-learn 1.9 and rich, pip install "skae[progress]")', flush=True)
-        else:
-            warnings.filterwarnings("ignore", message=".*does not support callbacks")
-            search.set_callbacks(ProgressBar(max_propagation_depth=0))
-        yield
+    try:
+        import rich  # noqa: F401
+        from sklearn.callback import ProgressBar
+    except ImportError:
+        print('  (no progress bar: that needs scikit-learn 1.9 and rich, pip install "skae[progress]")', flush=True)
+    else:
+        search.set_callbacks(ProgressBar(max_propagation_depth=0))
 
 
 def models(alpha, seed):

@@ -1,13 +1,24 @@
 """ActivationDisplay, and a sheet of all activations."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
-from skae.activations import ACTIVATIONS, as_activation
+from skae._typing import Array, FloatArray, MatrixLike
+from skae.activations import ACTIVATIONS, Activation, as_activation
 from skae.complements import complement, flattens
 from skae.metrics import autoencoder_and_input, autoencoder_of
 from skae.plotting._display import Display, check_count, dense, pyplot, sliceable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 _N_POINTS = 501
 _BESIDE_KINK = 1e-9
@@ -63,7 +74,17 @@ class ActivationDisplay(Display):
     ['value', 'derivative', 'potential', 'complement']
     """
 
-    def __init__(self, u, curves, *, name=None, counts=None, edges=None):
+    lines_: dict[str, Line2D]
+
+    def __init__(
+        self,
+        u: FloatArray,
+        curves: Mapping[str, FloatArray],
+        *,
+        name: str | None = None,
+        counts: Array | None = None,
+        edges: FloatArray | None = None,
+    ) -> None:
         self.u = u
         self.curves = curves
         self.name = name
@@ -71,7 +92,14 @@ class ActivationDisplay(Display):
         self.edges = edges
 
     @classmethod
-    def from_activation(cls, activation, *, threshold=1.0, limits=(-3.0, 3.0), ax=None):
+    def from_activation(
+        cls,
+        activation: str | Activation,
+        *,
+        threshold: float = 1.0,
+        limits: tuple[float, float] = (-3.0, 3.0),
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw an activation.
 
         Parameters
@@ -94,7 +122,14 @@ class ActivationDisplay(Display):
         return cls(*_curves(activation, _checked_limits(limits)), name=_name(activation)).plot(ax)
 
     @classmethod
-    def from_estimator(cls, estimator, X=None, *, limits=None, ax=None):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        X: MatrixLike | None = None,
+        *,
+        limits: tuple[float, float] | None = None,
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw the activation of an autoencoder, before a histogram of its pre-activations if there are data.
 
         Parameters
@@ -124,7 +159,7 @@ class ActivationDisplay(Display):
         counts, edges = np.histogram(U, np.linspace(low, high, _BINS + 1))
         return cls(*_curves(activation, (low, high)), name=_name(activation), counts=counts, edges=edges).plot(ax)
 
-    def plot(self, ax=None, *, legend=True):
+    def plot(self, ax: Axes | None = None, *, legend: bool = True) -> Self:
         """Draw the curves.
 
         Parameters
@@ -163,7 +198,13 @@ class ActivationDisplay(Display):
         return self
 
 
-def activation_sheet(activations=None, *, threshold=1.0, limits=(-3.0, 3.0), n_columns=4):
+def activation_sheet(
+    activations: Iterable[str | Activation] | None = None,
+    *,
+    threshold: float = 1.0,
+    limits: tuple[float, float] = (-3.0, 3.0),
+    n_columns: int = 4,
+) -> Figure:
     """Draw all registered activations, or some, side by side in a new figure.
 
     Parameters
@@ -199,7 +240,7 @@ def activation_sheet(activations=None, *, threshold=1.0, limits=(-3.0, 3.0), n_c
     figure, axes = pyplot().subplots(
         n_rows, n_columns, figsize=(2.8 * n_columns, 2.3 * n_rows + 0.4), squeeze=False, layout="constrained"
     )
-    handles = {}
+    handles: dict[str, Any] = {}
     for ax, activation in zip(axes.ravel(), instances, strict=False):
         display = ActivationDisplay(*_curves(activation, limits), name=_name(activation)).plot(ax, legend=False)
         handles |= display.lines_
@@ -229,7 +270,7 @@ def _curves(activation, limits):
     """Return u and the curves over it: of a unit, or of one of two where the units are coupled."""
     kinks = np.array([kink for kink in (*activation.kinks, 0.0) if limits[0] < kink < limits[1]])
     beside = [kinks - _BESIDE_KINK, kinks, kinks + _BESIDE_KINK]
-    u = np.unique(np.concatenate([np.linspace(*limits, _N_POINTS), *beside]))
+    u = np.unique(np.concatenate([np.linspace(limits[0], limits[1], _N_POINTS), *beside]))
     units = u[:, None]
     if not hasattr(activation, "derivative"):
         units = np.column_stack([u, np.zeros_like(u)])

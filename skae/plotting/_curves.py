@@ -1,10 +1,21 @@
 """LossCurveDisplay."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from skae._typing import FloatArray
 from skae.plotting._display import Display
 from skae.plotting._pipeline import last_step
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
 # A logarithmic axis shows more where the losses span at least this factor.
 _WIDE = 5.0
@@ -52,13 +63,22 @@ class LossCurveDisplay(Display):
     2
     """
 
-    def __init__(self, loss_curve, *, validation_loss_curve=None, name=None):
+    line_: Line2D
+    validation_line_: Line2D | None
+
+    def __init__(
+        self,
+        loss_curve: Sequence[float] | FloatArray,
+        *,
+        validation_loss_curve: Sequence[float] | FloatArray | None = None,
+        name: str | None = None,
+    ) -> None:
         self.loss_curve = loss_curve
         self.validation_loss_curve = validation_loss_curve
         self.name = name
 
     @classmethod
-    def from_estimator(cls, estimator, *, name=None, ax=None):
+    def from_estimator(cls, estimator: BaseEstimator, *, name: str | None = None, ax: Axes | None = None) -> Self:
         """Draw the losses of a fit.
 
         Parameters
@@ -93,7 +113,7 @@ class LossCurveDisplay(Display):
             np.asarray(curve), validation_loss_curve=getattr(model, "validation_loss_curve_", None), name=name
         ).plot(ax)
 
-    def plot(self, ax=None, *, name=None, **kwargs):
+    def plot(self, ax: Axes | None = None, *, name: str | None = None, **kwargs: Any) -> Self:
         """Draw the losses.
 
         Parameters

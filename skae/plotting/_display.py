@@ -1,9 +1,16 @@
 """What all displays share: matplotlib when it is needed, axes, and checks of arguments."""
 
+from __future__ import annotations
+
 from numbers import Integral
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import sparse
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 def pyplot():
@@ -17,6 +24,9 @@ def pyplot():
 
 class Display:
     """Base class of the displays: each draws into one axes, `ax_`, of `figure_`."""
+
+    ax_: Axes
+    figure_: Figure
 
     def _axes(self, ax, figsize=None):
         """Set `ax_` and `figure_` and return the axes: those given, or new ones."""

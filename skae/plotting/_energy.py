@@ -1,13 +1,26 @@
 """EnergyDisplay."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from numbers import Real
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from skae._typing import FloatArray, MatrixLike
 from skae.estimators._prediction import AutoencoderPrediction
 from skae.plotting._display import Display, check_count, check_option, dense, like_frame
 from skae.plotting._pipeline import is_invertible, last_step, reconstruct
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from matplotlib.contour import QuadContourSet
+    from matplotlib.lines import Line2D
+    from matplotlib.quiver import Quiver
 
 # Energies fall off like the square of the distance from the data: the colours end at this quantile of the grid.
 _LOW_GRID = 0.3
@@ -65,7 +78,21 @@ class EnergyDisplay(Display):
     (100, 100)
     """
 
-    def __init__(self, xx0, xx1, energy, *, positions=None, field=None, X=None, feature_names=("x0", "x1")):
+    surface_: QuadContourSet
+    arrows_: Quiver | None
+    points_: Line2D | None
+
+    def __init__(
+        self,
+        xx0: FloatArray,
+        xx1: FloatArray,
+        energy: FloatArray,
+        *,
+        positions: FloatArray | None = None,
+        field: FloatArray | None = None,
+        X: FloatArray | None = None,
+        feature_names: Sequence[str] = ("x0", "x1"),
+    ) -> None:
         self.xx0 = xx0
         self.xx1 = xx1
         self.energy = energy
@@ -75,7 +102,17 @@ class EnergyDisplay(Display):
         self.feature_names = feature_names
 
     @classmethod
-    def from_estimator(cls, estimator, X, *, grid_resolution=100, eps=None, field=None, n_arrows=20, ax=None):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        X: MatrixLike,
+        *,
+        grid_resolution: int = 100,
+        eps: float | None = None,
+        field: bool | None = None,
+        n_arrows: int = 20,
+        ax: Axes | None = None,
+    ) -> Self:
         """Compute and draw the energy around the data.
 
         Parameters
@@ -123,17 +160,17 @@ class EnergyDisplay(Display):
                 f"got {type(last_step(estimator)).__name__}"
             )
         low, high = _limits(points, estimator, eps)
-        grid, xx = _grid(low, high, grid_resolution)
-        energy = np.asarray(estimator.score_samples(like_frame(grid, X))).reshape(xx[0].shape)
+        grid, (xx0, xx1) = _grid(low, high, grid_resolution)
+        energy = np.asarray(estimator.score_samples(like_frame(grid, X))).reshape(xx0.shape)
         positions = arrows = None
         if has_field and field is not False:
             inset = 0.5 * (high - low) / n_arrows
             positions, _ = _grid(low + inset, high - inset, n_arrows)
             arrows = np.subtract(*reconstruct(estimator, like_frame(positions, X))[::-1])
         names = tuple(map(str, getattr(X, "columns", ("x0", "x1"))))
-        return cls(*xx, energy, positions=positions, field=arrows, X=points, feature_names=names).plot(ax)
+        return cls(xx0, xx1, energy, positions=positions, field=arrows, X=points, feature_names=names).plot(ax)
 
-    def plot(self, ax=None, *, cmap="viridis", colorbar=True):
+    def plot(self, ax: Axes | None = None, *, cmap: str | Colormap = "viridis", colorbar: bool = True) -> Self:
         """Draw the energy.
 
         Parameters
@@ -166,7 +203,7 @@ class EnergyDisplay(Display):
         if self.X is not None:
             shown = np.asarray(self.X)[:: -(-len(self.X) // _MOST_POINTS)]
             (self.points_,) = ax.plot(*shown.T, ".", color="tab:red", markersize=3, alpha=0.6)
-        if self.field is not None:
+        if self.positions is not None and self.field is not None:
             self.arrows_ = ax.quiver(
                 *np.transpose(self.positions), *np.transpose(self.field), color="white", angles="xy", width=0.003
             )
@@ -193,7 +230,7 @@ def _limits(points, estimator, eps):
     """Return the corners of the grid."""
     if eps is None:
         eps = 0.0 if getattr(last_step(estimator), "visible", None) == "bernoulli" else _MARGIN
-    if not isinstance(eps, Real) or not 0.0 <= eps < np.inf:
+    if not isinstance(eps, Real) or not 0.0 <= float(eps) < np.inf:
         raise ValueError(f"eps must be a finite number >= 0 or None, got {eps!r}")
     low, high = points.min(axis=0), points.max(axis=0)
     size = np.where(high > low, high - low, 1.0)

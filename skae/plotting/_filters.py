@@ -1,8 +1,15 @@
 """FiltersDisplay."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, Self
+
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from skae._typing import FloatArray
 from skae.metrics import autoencoder_of
 from skae.plotting._display import Display, check_count, check_option
 from skae.plotting._images import (
@@ -15,6 +22,11 @@ from skae.plotting._images import (
     scaled_by_largest,
 )
 from skae.plotting._pipeline import has_inverse, linear_part, transformers_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from matplotlib.image import AxesImage
 
 KINDS = ("decoder", "encoder")
 
@@ -57,14 +69,24 @@ class FiltersDisplay(Display):
     (64, 64)
     """
 
-    def __init__(self, filters, *, image_shape=None):
+    image_: AxesImage
+
+    def __init__(self, filters: FloatArray, *, image_shape: Sequence[int] | None = None) -> None:
         self.filters = filters
         self.image_shape = image_shape
 
     @classmethod
     def from_estimator(
-        cls, estimator, *, kind="decoder", image_shape=None, n_filters=100, order=None, n_columns=None, ax=None
-    ):
+        cls,
+        estimator: BaseEstimator,
+        *,
+        kind: Literal["decoder", "encoder"] = "decoder",
+        image_shape: Sequence[int] | None = None,
+        n_filters: int | None = 100,
+        order: Literal["norm"] | None = None,
+        n_columns: int | None = None,
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw the filters of a fitted autoencoder.
 
         Parameters
@@ -99,7 +121,14 @@ class FiltersDisplay(Display):
             filters = filters[np.argsort(-np.linalg.norm(filters, axis=1), kind="stable")]
         return cls(filters[:n_filters], image_shape=image_shape).plot(ax, n_columns=n_columns)
 
-    def plot(self, ax=None, *, n_columns=None, limit=None, cmap="gray"):
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        n_columns: int | None = None,
+        limit: float | None = None,
+        cmap: str | Colormap = "gray",
+    ) -> Self:
         """Draw the filters.
 
         Parameters

@@ -1,8 +1,14 @@
 """PathDisplay."""
 
-import numpy as np
-from sklearn.base import clone
+from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+
+from skae._typing import FloatArray, MatrixLike
 from skae.estimators import regularization_path
 from skae.metrics import autoencoder_of
 from skae.plotting._display import Display, check_count
@@ -17,6 +23,11 @@ from skae.plotting._images import (
     scaled_by_largest,
 )
 from skae.plotting._pipeline import transformers_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from matplotlib.image import AxesImage
 
 
 class PathDisplay(Display):
@@ -58,13 +69,26 @@ class PathDisplay(Display):
     (2, 10, 64)
     """
 
-    def __init__(self, filters, alphas, *, image_shape=None):
+    image_: AxesImage
+
+    def __init__(
+        self, filters: FloatArray, alphas: Sequence[float] | FloatArray, *, image_shape: Sequence[int] | None = None
+    ) -> None:
         self.filters = filters
         self.alphas = alphas
         self.image_shape = image_shape
 
     @classmethod
-    def from_estimator(cls, estimator, X, *, alphas, image_shape=None, n_filters=16, ax=None):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        X: MatrixLike,
+        *,
+        alphas: Sequence[float] | FloatArray | Iterator[float],
+        image_shape: Sequence[int] | None = None,
+        n_filters: int | None = 16,
+        ax: Axes | None = None,
+    ) -> Self:
         """Fit an autoencoder along a range of strengths, by `regularization_path`, and draw its decoder filters.
 
         Parameters
@@ -73,7 +97,7 @@ class PathDisplay(Display):
             Not changed, and need not be fitted: clones of all steps are.
         X : {array-like, CSR matrix} of shape (n_samples, n_features)
             Training data.
-        alphas : iterable of float
+        alphas : sequence or iterator of float
             The strengths, in the order in which they are fitted and drawn.
         image_shape : tuple of int, default=None
             See `FiltersDisplay`.
@@ -98,7 +122,14 @@ class PathDisplay(Display):
         return cls(np.stack(filters), np.array(strengths), image_shape=image_shape).plot(ax)
 
     @classmethod
-    def from_estimators(cls, estimators, *, image_shape=None, n_filters=16, ax=None):
+    def from_estimators(
+        cls,
+        estimators: Iterable[BaseEstimator],
+        *,
+        image_shape: Sequence[int] | None = None,
+        n_filters: int | None = 16,
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw the decoder filters of fitted autoencoders with different `alpha`.
 
         Parameters
@@ -130,7 +161,7 @@ class PathDisplay(Display):
             raise ValueError(f"PathDisplay needs estimators of one shape, got {[each.shape for each in filters]}")
         return cls(np.stack(filters), np.array([model.alpha for model in models]), image_shape=image_shape).plot(ax)
 
-    def plot(self, ax=None, *, cmap="gray"):
+    def plot(self, ax: Axes | None = None, *, cmap: str | Colormap = "gray") -> Self:
         """Draw the filters.
 
         Parameters

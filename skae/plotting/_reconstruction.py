@@ -1,10 +1,18 @@
 """ReconstructionDisplay."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skae.corruption import as_corruption
+from skae._typing import MatrixLike, RandomState
+from skae.corruption import Corruption, as_corruption
 from skae.metrics import autoencoder_of
 from skae.plotting._display import Display, check_count, check_option, dense, like_frame, sliceable
 from skae.plotting._images import (
@@ -17,6 +25,10 @@ from skae.plotting._images import (
     mosaic,
 )
 from skae.plotting._pipeline import reconstruct
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
 
 # Fewer features are not taken for an image, unless it is asked for.
 _SMALLEST_IMAGE = 36
@@ -69,16 +81,16 @@ class ReconstructionDisplay(Display):
 
     def __init__(
         self,
-        inputs,
-        reconstructions,
+        inputs: ArrayLike,
+        reconstructions: ArrayLike,
         *,
-        corrupted=None,
-        kind=None,
-        image_shape=None,
-        feature_names=None,
-        center=None,
-        scale=None,
-    ):
+        corrupted: ArrayLike | None = None,
+        kind: Literal["images", "lines"] | None = None,
+        image_shape: Sequence[int] | None = None,
+        feature_names: Sequence[str] | None = None,
+        center: ArrayLike | None = None,
+        scale: ArrayLike | None = None,
+    ) -> None:
         self.inputs = inputs
         self.reconstructions = reconstructions
         self.corrupted = corrupted
@@ -91,17 +103,17 @@ class ReconstructionDisplay(Display):
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
+        estimator: BaseEstimator,
+        X: MatrixLike,
         *,
-        n_samples=10,
-        kind=None,
-        image_shape=None,
-        noise=None,
-        noise_level=0.1,
-        random_state=None,
-        ax=None,
-    ):
+        n_samples: int = 10,
+        kind: Literal["images", "lines"] | None = None,
+        image_shape: Sequence[int] | None = None,
+        noise: str | Corruption | None = None,
+        noise_level: float = 0.1,
+        random_state: RandomState = None,
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw the first samples and their reconstructions.
 
         Lines are of standardised features (by the first 1000 rows) where some vary ten times as much as half of them.
@@ -155,7 +167,7 @@ class ReconstructionDisplay(Display):
             scale=scale,
         ).plot(ax)
 
-    def plot(self, ax=None, *, cmap="gray"):
+    def plot(self, ax: Axes | None = None, *, cmap: str | Colormap = "gray") -> Self:
         """Draw the samples.
 
         Parameters

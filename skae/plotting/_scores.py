@@ -1,11 +1,20 @@
 """ScoreHistogramDisplay."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
 import numpy as np
-from sklearn.base import is_outlier_detector
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, is_outlier_detector
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
+from skae._typing import FloatArray, MatrixLike
 from skae.plotting._display import Display, check_count, next_color
 from skae.plotting._pipeline import last_step
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 # More groups than that are drawn one below the other.
 _MOST_OVERLAID = 4
@@ -47,13 +56,21 @@ class ScoreHistogramDisplay(Display):
     ['inlier', 'outlier']
     """
 
-    def __init__(self, scores, *, groups=None, offset=None):
+    def __init__(self, scores: ArrayLike, *, groups: ArrayLike | None = None, offset: float | None = None) -> None:
         self.scores = scores
         self.groups = groups
         self.offset = offset
 
     @classmethod
-    def from_estimator(cls, estimator, X, y=None, *, bins=40, ax=None):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        X: MatrixLike,
+        y: ArrayLike | None = None,
+        *,
+        bins: int = 40,
+        ax: Axes | None = None,
+    ) -> Self:
         """Compute and draw the scores of samples.
 
         Parameters
@@ -89,7 +106,7 @@ class ScoreHistogramDisplay(Display):
         offset = getattr(model, "offset_", None) if is_outlier_detector(model) else None
         return cls(scores, groups=groups, offset=offset).plot(ax, bins=bins)
 
-    def plot(self, ax=None, *, bins=40):
+    def plot(self, ax: Axes | None = None, *, bins: int = 40) -> Self:
         """Draw the histograms.
 
         Parameters
@@ -106,7 +123,7 @@ class ScoreHistogramDisplay(Display):
         """
         check_count("bins", bins)
         scores = np.asarray(self.scores, dtype=np.float64)
-        parts = {None: scores}
+        parts: dict[str | None, FloatArray] = {None: scores}
         if self.groups is not None:
             groups = np.asarray(self.groups)
             parts = {str(group): scores[groups == group] for group in np.unique(groups)}

@@ -1,9 +1,20 @@
 """SparsityDisplay."""
 
-import numpy as np
+from __future__ import annotations
 
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+
+from skae._typing import IntArray, MatrixLike
 from skae.metrics import activation_counts
 from skae.plotting._display import Display, next_color
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.patches import StepPatch
 
 
 class SparsityDisplay(Display):
@@ -40,21 +51,31 @@ class SparsityDisplay(Display):
     (64,)
     """
 
-    def __init__(self, fractions):
+    curve_: StepPatch
+
+    def __init__(self, fractions: ArrayLike) -> None:
         self.fractions = fractions
 
     @property
-    def dead_units(self):
+    def dead_units(self) -> IntArray:
         """Indices of the units that are active on no sample."""
         return np.flatnonzero(np.asarray(self.fractions) == 0.0)
 
     @property
-    def always_active_units(self):
+    def always_active_units(self) -> IntArray:
         """Indices of the units that are active on all samples."""
         return np.flatnonzero(np.asarray(self.fractions) == 1.0)
 
     @classmethod
-    def from_estimator(cls, estimator, X, *, threshold=0.0, name=None, ax=None):
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        X: MatrixLike,
+        *,
+        threshold: float = 0.0,
+        name: str | None = None,
+        ax: Axes | None = None,
+    ) -> Self:
         """Count how often the units of an autoencoder are active.
 
         Parameters
@@ -79,7 +100,7 @@ class SparsityDisplay(Display):
         counts, n_samples = activation_counts(estimator, X, threshold)
         return cls(counts / n_samples).plot(ax, name=name)
 
-    def plot(self, ax=None, *, name=None):
+    def plot(self, ax: Axes | None = None, *, name: str | None = None) -> Self:
         """Draw the sorted shares.
 
         Parameters
