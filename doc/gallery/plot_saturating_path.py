@@ -1,0 +1,44 @@
+"""
+Filters along the strength of the saturation penalty
+====================================================
+
+`regularization_path` fits an autoencoder at one strength after the other, each from where the last has ended, so that
+a unit can be followed along the path. Under the saturation penalty its filter turns from noise into an edge, a bar or
+a grating, and its code becomes sparse (Goroshin and LeCun 2013, figure 5).
+"""
+
+# %%
+# Grey patches of two photographs, each with mean 0 and standard deviation 1. Nothing but the number of units and of
+# epochs differs from the defaults.
+import matplotlib.pyplot as plt
+
+from skae import ContrastNormalizer, SaturatingAutoencoder, regularization_path
+from skae.datasets import natural_patches
+from skae.metrics import activation_fraction, denoising_r2, reconstruction_r2
+from skae.plotting import PathDisplay
+
+X = ContrastNormalizer().fit_transform(natural_patches(3000, 8, random_state=0))
+X_valid = ContrastNormalizer().fit_transform(natural_patches(2000, 8, random_state=1))
+autoencoder = SaturatingAutoencoder(64, max_iter=100, random_state=0)
+alphas = [0.0, 0.1, 0.3, 1.0, 3.0]
+fits = list(regularization_path(autoencoder, X, alphas=alphas))
+
+# %%
+# The penalty is paid for in reconstruction: plain reconstruction gets worse at once. What comes back from noisy patches
+# does not: it gains from a weak penalty, and suffers from a strong one. The codes become sparser all along.
+measures = {"active units": activation_fraction, "reconstruction R^2": reconstruction_r2, "denoising R^2": denoising_r2}
+table = {name: [measure(fitted, X_valid) for fitted in fits] for name, measure in measures.items()}
+print(f"{'alpha':<20}" + "".join(f"{alpha:6g}" for alpha in alphas))
+for name, values in table.items():
+    print(f"{name:<20}" + "".join(f"{value:6.2f}" for value in values))
+
+# %%
+# A column is a unit, a row a strength.
+figure, (left, right) = plt.subplots(1, 2, figsize=(13, 4), layout="constrained", width_ratios=[2, 1])
+PathDisplay.from_estimators(fits, ax=left)
+for (name, values), marker in zip(table.items(), "os^", strict=True):
+    right.plot(range(len(alphas)), values, marker=marker, label=name)
+right.set_xticks(range(len(alphas)), [f"{alpha:g}" for alpha in alphas])
+right.set(xlabel="alpha", ylim=(0, 1))
+right.legend()
+plt.show()
