@@ -5,6 +5,7 @@ import pathlib
 import sys
 import time
 
+import numpy as np
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
@@ -14,6 +15,7 @@ from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.neural_network import BernoulliRBM
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.random_projection import GaussianRandomProjection
 
 from skae import (
     ClassSpecificAEClassifier,
@@ -115,6 +117,9 @@ def models(alpha, seed):
     return {
         "raw pixels": FunctionTransformer(),
         "PCA, 40 components": PCA(40, random_state=seed),
+        f"random weights, {N_UNITS} units": make_pipeline(
+            GaussianRandomProjection(N_UNITS, random_state=seed), FunctionTransformer(rectified)
+        ),
         f"BernoulliRBM, {N_UNITS} units": BernoulliRBM(N_UNITS, learning_rate=0.05, n_iter=20, random_state=seed),
         f"ContractiveAutoencoder, {N_UNITS} units, alpha={alpha:g}": ContractiveAutoencoder(
             N_UNITS, alpha=alpha, init="data", encoding="rectified", tol=0, random_state=seed
@@ -129,6 +134,11 @@ def models(alpha, seed):
             PCAWhitener(0.99, whiten=None), ZeroBiasAutoencoder(N_UNITS, tol=0, random_state=seed)
         ),
     }
+
+
+def rectified(X):
+    """Return max(0, X)."""
+    return np.maximum(X, 0)
 
 
 def compare(transformers, X_train, X_test, y_train, y_test, digit):

@@ -17,7 +17,7 @@ from scipy import sparse
 from scipy.special import expit, logit
 from sklearn.base import clone
 from sklearn.datasets import load_digits
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -310,6 +310,18 @@ def test_unfitted_has_no_decoder(rng):
             getattr(autoencoder, name)(np.ones((2, 3)))
     with pytest.raises(AttributeError, match=r"'(decoder_)?components_'"):
         _ = autoencoder.decoder_components_
+
+
+def test_a_large_penalty_is_no_failure(recwarn):
+    """The loss of what has learned may be above that of the mean, where a penalty is in it; one that kills is named."""
+    X = load_digits().data / 16
+    relu = {"activation": "relu", "weight_constraint": "unit"}  # whose penalty is the share of active units
+    learned = ContractiveAutoencoder(32, alpha=1.0, **relu, max_iter=30, tol=0, random_state=0).fit(X)
+    assert learned.loss_ > 0.5 * learned.var_.sum()
+    assert learned.score(X) > 0.4
+    assert not [each for each in recwarn.list if "predicting the mean" in str(each.message)]
+    with pytest.warns(ConvergenceWarning, match="predicting the mean"):
+        ContractiveAutoencoder(32, alpha=1e3, max_iter=30, tol=0, random_state=0).fit(X)
 
 
 # Copies

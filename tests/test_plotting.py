@@ -489,6 +489,9 @@ def test_groups_of_scores(digits, autoencoder, classifier):
     display = ScoreHistogramDisplay.from_estimator(classifier, X, y)
     assert_array_equal(display.scores, classifier.score_samples(X))
     assert_array_equal(display.groups == "unknown", y >= 8)
+    named = ScoreHistogramDisplay.from_estimator(classifier, X, np.where(y >= 8, "new", "old"), offset=-3.0)
+    assert set(named.groups) == {"new", "old"}
+    assert named.offset == -3.0
     display = ScoreHistogramDisplay.from_estimator(classifier, X[y < 8], y[y < 8])
     assert_array_equal(display.groups, y[y < 8])
     assert [tick.get_text() for tick in display.ax_.get_yticklabels()] == list("01234567")
@@ -565,8 +568,8 @@ def test_sparsity_is_that_of_the_metrics(digits):
     assert_array_equal(display.always_active_units, [7])
     assert dead_unit_fraction(model, X) == 0.2
     (text,) = display.ax_.get_legend().get_texts()
-    assert text.get_text().startswith("relu: mean ")
-    assert text.get_text().endswith("dead 2 of 10, always on 1")
+    assert text.get_text().startswith("relu: ")
+    assert text.get_text().endswith("of 10 units 2 dead, 1 always on")
     assert_array_equal(display.curve_.get_data().values, np.sort(display.fractions)[::-1])
 
 

@@ -39,7 +39,6 @@ for name, autoencoder in autoencoders.items():
 figure, axes = plt.subplots(3, 5, figsize=(13, 8), layout="constrained", sharex=True, sharey=True)
 axes[-1, -1].remove()
 for ax, name in zip(axes.ravel(), sorted(dips, key=dips.get, reverse=True), strict=False):
-    display = EnergyDisplay.from_estimator(autoencoders[name], X, n_arrows=12, ax=ax)
-    display.surface_.colorbar.remove()
+    EnergyDisplay.from_estimator(autoencoders[name], X, n_arrows=12, colorbar=False, ax=ax)
     ax.set(title=f"{name}: {'a ring' if dips[name] > 0 else 'a hill'}", xlabel="", ylabel="", aspect="equal")
 plt.show()

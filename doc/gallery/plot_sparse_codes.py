@@ -50,7 +50,5 @@ left.legend()
 for name, fits in models.items():
     SparsityDisplay.from_estimator(fits[-1], X, name=f"{name}, {alphas[-1]:g}", ax=right)
 display = SparsityDisplay.from_estimator(noisy, X, name="DenoisingAutoencoder, 2", ax=right)
-right.set_ylim(0, 1.4)
-right.legend(loc="upper right", fontsize="small")
 print(f"dead after training with noise of standard deviation 2: units {display.dead_units.tolist()}")
 plt.show()

@@ -185,7 +185,9 @@ class BaseAutoencoder(CallbackSupportMixin, Trainable, AutoencoderPrediction, Ba
             self.n_iter_, self.loss_curve_, self.validation_loss_curve_ = 0, np.empty(0), None
             return problems
         task.end(dict)
-        text = convergence_problem(self, results[-1], continued=self.warm_start or len(results) > 1)
+        continued = self.warm_start or len(results) > 1
+        data_loss = functools.partial(self._data_loss, objectives[-1], theta, batches, rng)
+        text = convergence_problem(self, results[-1], continued, data_loss)
         return problems if text is None else [*problems, (text, ConvergenceWarning)]
 
     def _minimize(self, objectives, theta, train, validation, rng, task):
@@ -338,6 +340,11 @@ class BaseAutoencoder(CallbackSupportMixin, Trainable, AutoencoderPrediction, Ba
             penalties=penalties,
             constraint=self._constraint(tied, penalty),
         )
+
+    def _data_loss(self, objective, theta, batches, rng):
+        """The loss at some parameters without the penalties."""
+        plain = self._objective_class()(objective.layout, objective.activation)
+        return self._unit**2 * final_loss(plain, theta, batches, rng)
 
     def _constraint(self, tied, penalty):
         """The constraint on the decoder rows (the encoder's when tied), or None."""

@@ -157,7 +157,7 @@ def _weighted_mean(batches, rng, function):
     return total / mass
 
 
-def convergence_problem(estimator, result, continued):
+def convergence_problem(estimator, result, continued, data_loss=None):
     """Say where a fit has come to little, and what to do about it: the first of the reasons that applies, or None.
 
     Parameters
@@ -168,12 +168,15 @@ def convergence_problem(estimator, result, continued):
         Of its last stage.
     continued : bool
         Whether that started from parameters that had been trained.
+    data_loss : callable, default=None
+        Returns the loss without penalties; None takes `loss_`.
     """
-    for reason in (_no_better_than_mean, _not_falling, _still_falling):
-        text = reason(estimator, result, continued)
-        if text:
-            return f"{type(estimator).__name__}: {text}"
-    return None
+    text = (
+        _no_better_than_mean(estimator, data_loss)
+        or _not_falling(estimator, result, continued)
+        or _still_falling(estimator, result)
+    )
+    return text and f"{type(estimator).__name__}: {text}"
 
 
 def warn(text, category=UserWarning):
@@ -184,17 +187,20 @@ def warn(text, category=UserWarning):
     warnings.warn(text, category, stacklevel=level)
 
 
-def _no_better_than_mean(estimator, result, continued):
-    """The loss is that of predicting the mean: always wrong if above it, suspect near it if the scale is off."""
+def _no_better_than_mean(estimator, data_loss):
+    """The loss, penalties aside, is no better than the mean's: wrong above it, suspect near it if the scale is off."""
     baseline = VISIBLE[estimator.visible].loss_of_mean(estimator.mean_, estimator.var_)
     deviation = np.sqrt(estimator.var_)
     largest = float(deviation.max())
     offset = float((np.abs(estimator.mean_) / np.maximum(deviation, 1e-3 * largest)).max()) if largest else 0.0
     badly_scaled = not 0.05 <= largest <= 20.0 or offset > 20.0
-    if estimator.loss_ <= (0.9 if badly_scaled else 1.001) * baseline + _negligible(estimator):
+    limit, loss = (0.9 if badly_scaled else 1.001) * baseline + _negligible(estimator), estimator.loss_
+    if loss > limit and data_loss is not None:  # a penalty may be large and do no harm
+        limit, loss = min(limit, 0.99 * baseline), data_loss()
+    if loss <= limit:
         return None
     return (
-        f"the loss, {estimator.loss_:.4g}, is hardly below that of predicting the mean, {baseline:.4g}, or above it "
+        f"the loss, {loss:.4g}, is hardly below that of predicting the mean, {baseline:.4g}, or above it "
         f"(the features have standard deviations up to {largest:.3g}); bring them to a common scale near 1 "
         "(StandardScaler, PCAWhitener), use a lower learning_rate_init or alpha, or train longer"
     )
@@ -218,7 +224,7 @@ def _not_falling(estimator, result, continued):
     )
 
 
-def _still_falling(estimator, result, continued):
+def _still_falling(estimator, result):
     """The loss was still falling at `max_iter`."""
     curve = result.loss_curve
     if result.reason != "max_iter" or not estimator.tol > 0.0:

@@ -256,7 +256,7 @@ def activation_sheet(
 def _name(activation):
     """The name of an activation, with its threshold."""
     threshold = getattr(activation, "threshold", None)
-    return activation.name if threshold is None else f"{activation.name}(threshold={threshold:g})"
+    return activation.name if threshold is None else f"{activation.name}(threshold={threshold:.3g})"
 
 
 def _checked_limits(limits):

@@ -111,6 +111,7 @@ class EnergyDisplay(Display):
         eps: float | None = None,
         field: bool | None = None,
         n_arrows: int = 20,
+        colorbar: bool = True,
         ax: Axes | None = None,
     ) -> Self:
         """Compute and draw the energy around the data.
@@ -131,6 +132,8 @@ class EnergyDisplay(Display):
             does where the estimator is an autoencoder and the steps before it can be undone.
         n_arrows : int, default=20
             Number of arrows along each feature.
+        colorbar : bool, default=True
+            Whether to draw the scale of the energy.
         ax : matplotlib.axes.Axes, default=None
             Axes to draw in; None makes a new figure.
 
@@ -168,7 +171,9 @@ class EnergyDisplay(Display):
             positions, _ = _grid(low + inset, high - inset, n_arrows)
             arrows = np.subtract(*reconstruct(estimator, like_frame(positions, X))[::-1])
         names = tuple(map(str, getattr(X, "columns", ("x0", "x1"))))
-        return cls(xx0, xx1, energy, positions=positions, field=arrows, X=points, feature_names=names).plot(ax)
+        return cls(xx0, xx1, energy, positions=positions, field=arrows, X=points, feature_names=names).plot(
+            ax, colorbar=colorbar
+        )
 
     def plot(self, ax: Axes | None = None, *, cmap: str | Colormap = "viridis", colorbar: bool = True) -> Self:
         """Draw the energy.

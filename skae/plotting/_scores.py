@@ -68,6 +68,7 @@ class ScoreHistogramDisplay(Display):
         X: MatrixLike,
         y: ArrayLike | None = None,
         *,
+        offset: float | None = None,
         bins: int = 40,
         ax: Axes | None = None,
     ) -> Self:
@@ -76,12 +77,14 @@ class ScoreHistogramDisplay(Display):
         Parameters
         ----------
         estimator : estimator with `score_samples`, or a Pipeline that ends in one
-            Fitted. The `offset_` of an outlier detector is drawn as a line.
+            Fitted.
         X : {array-like, CSR matrix} of shape (n_samples, n_features)
             Samples.
         y : array-like of shape (n_samples,), default=None
             Labels that group the samples. For an outlier detector, 1 is "inlier" and -1 "outlier"; for a classifier
-            where some labels are not in its `classes_`, those are "unknown" and all others "known".
+            where some labels are in its `classes_` and some are not, these are "known" and "unknown".
+        offset : float, default=None
+            Threshold to draw as a line; None takes an outlier detector's `offset_`.
         bins : int, default=40
             Number of bins.
         ax : matplotlib.axes.Axes, default=None
@@ -103,7 +106,8 @@ class ScoreHistogramDisplay(Display):
             check_consistent_length(X, y)
             groups = _groups(model, column_or_1d(y))
         scores = np.asarray(estimator.score_samples(X))
-        offset = getattr(model, "offset_", None) if is_outlier_detector(model) else None
+        if offset is None and is_outlier_detector(model):
+            offset = getattr(model, "offset_", None)
         return cls(scores, groups=groups, offset=offset).plot(ax, bins=bins)
 
     def plot(self, ax: Axes | None = None, *, bins: int = 40) -> Self:
@@ -152,7 +156,7 @@ def _groups(model, y):
         return np.where(y == 1, "inlier", "outlier")
     if hasattr(model, "classes_"):
         known = np.isin(y, model.classes_)
-        if not known.all():
+        if known.any() and not known.all():
             return np.where(known, "known", "unknown")
     return y
 

@@ -119,12 +119,12 @@ class SparsityDisplay(Display):
         ax = self._axes(ax)
         color, n = next_color(ax), len(fractions)
         label = (
-            f"mean {fractions.mean():.1%}, dead {len(self.dead_units)} of {n}, "
-            f"always on {len(self.always_active_units)}"
+            f"{fractions.mean():.1%} active; of {n} units {len(self.dead_units)} dead, "
+            f"{len(self.always_active_units)} always on"
         )
         label = f"{name}: {label}" if name else label
         self.curve_ = ax.stairs(fractions, np.arange(n + 1), baseline=None, color=color, linewidth=1.8, label=label)
         ax.axhline(fractions.mean(), color=color, linestyle=":", linewidth=1.2)
         ax.set(xlabel="unit, the most active first", ylabel="share of samples on which it is active", ylim=(0.0, 1.05))
-        ax.legend()
+        ax.legend(loc="upper right", fontsize="small")
         return self
