@@ -22,6 +22,7 @@ _TOKEN = re.compile(r"-?\d+(?:\.\d*)?(?:e[-+]?\d+)?|\w+|[^\w\s]")
 _DECIMAL = re.compile(r"-?\d+(\.\d*(e[-+]?\d+)?|e[-+]?\d+)")
 #: Where `draw` puts pictures, in the folder of the documentation.
 PICTURES = "pictures"
+_PICTURE = re.compile(rf"^!\[.*\]\([./]*{PICTURES}/([\w-]+\.png)\)$", re.MULTILINE)
 
 
 @dataclasses.dataclass
@@ -116,7 +117,7 @@ def draw(folder):
     folder = Path(folder)
     for page in pages(folder):
         text = page.read_text()
-        wanted = [folder / PICTURES / name for name in re.findall(rf"\]\([./]*{PICTURES}/([\w-]+\.png)\)", text)]
+        wanted = [folder / PICTURES / name for name in _PICTURE.findall(text)]
         newest = page.stat().st_mtime
         if not wanted or all(path.exists() and path.stat().st_mtime > newest for path in wanted):
             continue
