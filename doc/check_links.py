@@ -26,7 +26,7 @@ class Page(HTMLParser):
 def broken_links(site):
     """Return (page, link) of all internal links that lead nowhere."""
     site = Path(site).resolve()
-    pages = {path: Page(path) for path in site.rglob("*.html")}
+    pages = {path: Page(path) for path in site.rglob("*.html") if "_static" not in path.parts}
     broken = []
     for path, page in pages.items():
         for link in sorted(page.links):
