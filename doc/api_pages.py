@@ -75,8 +75,8 @@ def page(module):
     """Return the reStructuredText of a module's page."""
     namespace = importlib.import_module(module)
     names = public_names(module)
-    title = f"{TITLES[module]}: ``{module}``"
-    lines = [title, "=" * len(title), "", f".. automodule:: {module}", "   :no-members:", ""]
+    title = TITLES[module]
+    lines = [title, "=" * len(title), "", f"``{module}``", "", f".. automodule:: {module}", "   :no-members:", ""]
     lines += [f".. currentmodule:: {module}", "", ".. autosummary::", "   :toctree: generated/", ""]
     lines += [f"   {name}" for name in names if callable(getattr(namespace, name))]
     for name in names:

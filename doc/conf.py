@@ -38,7 +38,8 @@ exclude_patterns = ["_build", "_templates", "gallery", "examples/**/*.md5"]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 templates_path = ["_templates"]
 default_role = "name"
-pygments_style = "default"
+highlight_language = "none"
+toc_object_entries_show_parents = "hide"
 
 # -- pages
 

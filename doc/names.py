@@ -2,7 +2,7 @@
 
 In docstrings it is what stands in single backticks (the role `name`, which is the default role), in Markdown the code
 spans. Names may be as they are written in code: ``skae.energy.relax``, ``ContractiveAutoencoder``, ``score_samples``
-on the page of a class that has it. What is no public name stays code.
+on the page of a class that has it. What is no public name stays code. In Markdown, ``skae/energy.py`` leads to the source.
 """
 
 import re
@@ -16,6 +16,7 @@ from sphinx.transforms import SphinxTransform
 SKLEARN_URL = "https://scikit-learn.org/stable/modules/generated/{}.html"
 _SKLEARN = re.compile(r"sklearn(\.[a-z_0-9]+)*\.\w+")
 _FINAL_UNDERSCORE = re.compile(r"(?<![\w:.])([A-Za-z]\w*)_(?=[^\w`*]|$)")
+_SOURCE = re.compile(r"skae(/\w+)+\.py")
 _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
@@ -28,7 +29,7 @@ class NameRole(PyXRefRole):
     def process_link(self, env, refnode, has_explicit_title, title, target):
         """Mark the reference as one that may lead nowhere."""
         refnode["optional"] = True
-        refnode["reftype"] = "obj"
+        refnode["refdomain"], refnode["reftype"] = "py", "obj"
         return super().process_link(env, refnode, has_explicit_title, title, target)
 
 
@@ -43,6 +44,9 @@ class LinkCode(SphinxTransform):
             return
         for literal in list(self.document.findall(nodes.literal)):
             text = literal.astext()
+            if _SOURCE.fullmatch(text):
+                literal.replace_self(nodes.reference("", "", literal.deepcopy(), refuri=self._source(text)))
+                continue
             within = (nodes.reference, addnodes.pending_xref, nodes.title)
             if not _NAME.fullmatch(text) or any(isinstance(node, within) for node in _ancestors(literal)):
                 continue
@@ -52,6 +56,10 @@ class LinkCode(SphinxTransform):
             reference["py:module"] = reference["py:class"] = None
             literal.replace_self(reference)
             reference += literal
+
+    def _source(self, path):
+        """The page that `sphinx.ext.viewcode` makes of a file, seen from this page."""
+        return "../" * self.env.docname.count("/") + "_modules/" + path.removesuffix(".py") + ".html"
 
 
 def _ancestors(node):
