@@ -13,6 +13,8 @@ sys.path.insert(0, str(HERE))
 import api_pages  # noqa: E402
 import snippets  # noqa: E402
 
+from sphinx.ext import autosummary  # noqa: E402
+
 import skae  # noqa: E402
 
 _urls = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]["urls"]
@@ -53,6 +55,7 @@ snippets.draw(HERE)
 # -- API
 
 autosummary_generate = True
+autosummary.WELL_KNOWN_ABBREVIATIONS += ("eq.",)  # end no sentence
 autodoc_typehints = "none"
 autodoc_member_order = "groupwise"
 numpydoc_show_class_members = False

@@ -2,7 +2,8 @@
 
 In docstrings it is what stands in single backticks (the role `name`, which is the default role), in Markdown the code
 spans. Names may be as they are written in code: ``skae.energy.relax``, ``ContractiveAutoencoder``, ``score_samples``
-on the page of a class that has it. What is no public name stays code. In Markdown, ``skae/energy.py`` leads to the source.
+on the page of a class that has it. What is no public name stays code. In Markdown, ``skae/energy.py`` leads
+to the source.
 """
 
 import re
@@ -44,9 +45,6 @@ class LinkCode(SphinxTransform):
             return
         for literal in list(self.document.findall(nodes.literal)):
             text = literal.astext()
-            if _SOURCE.fullmatch(text):
-                literal.replace_self(nodes.reference("", "", literal.deepcopy(), refuri=self._source(text)))
-                continue
             within = (nodes.reference, addnodes.pending_xref, nodes.title)
             if not _NAME.fullmatch(text) or any(isinstance(node, within) for node in _ancestors(literal)):
                 continue
@@ -56,10 +54,6 @@ class LinkCode(SphinxTransform):
             reference["py:module"] = reference["py:class"] = None
             literal.replace_self(reference)
             reference += literal
-
-    def _source(self, path):
-        """The page that `sphinx.ext.viewcode` makes of a file, seen from this page."""
-        return "../" * self.env.docname.count("/") + "_modules/" + path.removesuffix(".py") + ".html"
 
 
 def _ancestors(node):
@@ -82,6 +76,17 @@ def resolve(app, env, node, content):
                 env, node["refdoc"], app.builder, "obj", full, _absolute(node, full), content
             )
     return content
+
+
+def link_sources(app, doctree, docname):
+    """Let the names of source files lead to the pages that `sphinx.ext.viewcode` makes of them."""
+    up = "../" * docname.count("/")
+    for literal in list(doctree.findall(nodes.literal)):
+        path = literal.astext()
+        module = path.removesuffix(".py").replace("/", ".")
+        if _SOURCE.fullmatch(path) and getattr(app.env, "_viewcode_modules", {}).get(module):
+            page = f"{up}_modules/{path.removesuffix('.py')}.html"
+            literal.replace_self(nodes.reference("", "", literal.deepcopy(), refuri=page))
 
 
 def _absolute(node, full):
@@ -130,6 +135,7 @@ def setup(app):
     app.add_role("name", NameRole())
     app.add_transform(LinkCode)
     app.connect("missing-reference", resolve)
+    app.connect("doctree-resolved", link_sources)
     app.connect("autodoc-process-docstring", names_of_sklearn, priority=100)
     app.connect("autodoc-process-docstring", plain_formulas, priority=900)
     app.connect("autodoc-skip-member", skip)

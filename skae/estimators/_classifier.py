@@ -43,6 +43,7 @@ from skae.estimators._class_models import (
 )
 from skae.estimators._contractive import ContractiveAutoencoder
 from skae.estimators._denoising import DenoisingAutoencoder
+from skae.estimators._docs import DocumentationLink
 from skae.estimators._prediction import DTYPES
 from skae.estimators._threads import blas_threads
 from skae.estimators._trainable import Trainable
@@ -55,6 +56,14 @@ _N_UNITS = 100
 
 
 class ClassSpecificAEClassifier(CallbackSupportMixin, ClassContinuation, BaseEstimator):
+
+def _can_continue(classifier):
+    """Whether there are steps that `partial_fit` can continue."""
+    steps = "lbfgs" not in (classifier.solver, getattr(classifier.estimator, "solver", None))
+    return steps and classifier.method != "energies" and classifier.n_factors is None
+
+
+class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassPrediction, Trainable, BaseEstimator):
     """Generative classifier: one autoencoder per class, whose energies compete (ENERGY section 4).
 
     ::
