@@ -1,4 +1,4 @@
-"""Check a built site: ``python doc/check_links.py doc/_build/html`` lists links, anchors and images that lead nowhere."""
+"""List links, anchors and images of a built site that lead nowhere: ``python doc/check_links.py doc/_build/html``."""
 
 import sys
 from html.parser import HTMLParser

@@ -12,7 +12,6 @@ sys.path.insert(0, str(HERE))
 
 import api_pages  # noqa: E402
 import snippets  # noqa: E402
-
 from sphinx.ext import autosummary  # noqa: E402
 
 import skae  # noqa: E402

@@ -91,7 +91,7 @@ def _run_block(block, path, namespace):
 
 
 def agree(printed, said, whole=True):
-    """Whether what was printed agrees with what a page says (or begins to say), but for small differences of numbers."""
+    """Whether what was printed agrees with what a page says, or begins to say, but for the last digits of numbers."""
     printed, said = _TOKEN.findall(printed), _TOKEN.findall(said)
     if whole and len(printed) != len(said):
         return False

@@ -21,6 +21,7 @@ class DocumentationLink:
     _doc_link_module = "skae"
     _doc_link_template = URL + "/api/generated/skae.{estimator_name}.html"
 
+
 PARAMETERS = {
     "n_components": """
 n_components : int, default=256
