@@ -40,6 +40,7 @@ source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 templates_path = ["_templates"]
 default_role = "name"
 highlight_language = "none"
+smartquotes = False  # quotes are code, primes are derivatives
 toc_object_entries_show_parents = "hide"
 
 # -- pages
