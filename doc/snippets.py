@@ -64,9 +64,9 @@ def run(path, folder):
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    namespace = {"__name__": "__main__"}
+    namespace, blocks = {"__name__": "__main__"}, blocks_of(Path(path).read_text(encoding="utf-8"))
     with contextlib.chdir(folder):
-        for block in blocks_of(Path(path).read_text()):
+        for block in blocks:
             if block.runs:
                 _run_block(block, path, namespace)
     pyplot.close("all")
@@ -114,7 +114,7 @@ def pages(folder):
 
 def draw(folder):
     """Run the pages that show pictures that their own code saves, and put these pictures where the pages find them."""
-    folder = Path(folder)
+    folder = Path(folder).resolve()
     for page in pages(folder):
         text = page.read_text()
         wanted = [folder / PICTURES / name for name in _PICTURE.findall(text)]
