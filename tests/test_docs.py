@@ -114,6 +114,7 @@ def test_comparison_of_output(printed, said, whole, agree):
 
 def test_a_page_that_says_something_else_fails(tmp_path):
     """The runner compares comments and text blocks, and leaves out what is marked."""
+    pytest.importorskip("matplotlib")
     page = tmp_path / "page.md"
     page.write_text(
         "<!-- not run: a reason -->\n```python\n1 / 0\n```\n\n```python\nx = 2\nprint(x)  # 2, or so\n```\n"
