@@ -3,12 +3,13 @@
 All ```python blocks of one page run in order, in one namespace. What is printed is compared where the page says it: in
 a comment at the end of a line, ``print(x)  # 0.95, and words that go on``, or in a ```text block that follows. Numbers
 may differ by 0.02, or by a fifth where they are below 0.1; whole numbers and text must agree. A block after
-``<!-- not run: reason -->`` is not run.
+``<!-- not run: reason -->`` is not run, one after ``<!-- needs: sklearn.callback rich -->`` where these are installed.
 """
 
 import ast
 import contextlib
 import dataclasses
+import importlib.util
 import io
 import os
 import re
@@ -16,7 +17,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-_BLOCK = re.compile(r"^(?P<skip><!-- not run: [^>]+ -->\n+)?```python\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(
+    r"^(?:<!-- (?P<mark>not run|needs): (?P<what>[^>]+) -->\n+)?```python\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL
+)
 _OUTPUT = re.compile(r"\s*```text\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _TOKEN = re.compile(r"-?\d+(?:\.\d*)?(?:e[-+]?\d+)?|\w+|[^\w\s]")
 _DECIMAL = re.compile(r"-?\d+(\.\d*(e[-+]?\d+)?|e[-+]?\d+)")
@@ -53,8 +56,13 @@ def blocks_of(text):
     for match in _BLOCK.finditer(text):
         output = _OUTPUT.match(text, match.end())
         line = text.count("\n", 0, match.start("code")) + 1
-        blocks.append(Block(line, match["code"], output and output["text"], match["skip"] is None))
+        runs = match["mark"] is None or (match["mark"] == "needs" and all(map(_installed, match["what"].split())))
+        blocks.append(Block(line, match["code"], output and output["text"], runs))
     return blocks
+
+
+def _installed(module):
+    return importlib.util.find_spec(module) is not None
 
 
 def run(path, folder):
