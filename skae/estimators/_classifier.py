@@ -55,15 +55,7 @@ from skae.objectives._classification import LOSSES
 _N_UNITS = 100
 
 
-class ClassSpecificAEClassifier(CallbackSupportMixin, ClassContinuation, BaseEstimator):
-
-def _can_continue(classifier):
-    """Whether there are steps that `partial_fit` can continue."""
-    steps = "lbfgs" not in (classifier.solver, getattr(classifier.estimator, "solver", None))
-    return steps and classifier.method != "energies" and classifier.n_factors is None
-
-
-class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassPrediction, Trainable, BaseEstimator):
+class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassContinuation, BaseEstimator):
     """Generative classifier: one autoencoder per class, whose energies compete (ENERGY section 4).
 
     ::
