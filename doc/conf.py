@@ -97,6 +97,9 @@ html_theme_options = {
     "footer_end": [],
     "show_toc_level": 2,
 }
-html_sidebars = {"changelog": [], "papers": []}
+# Pages without pages below them have nothing to navigate.
+html_sidebars = {
+    page: [] for page in ("getting_started", "extending", "papers", "architecture", "contributing", "changelog")
+}
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True

@@ -1,9 +1,9 @@
 """Sphinx extension: code that is the name of something public links to its API page.
 
 In docstrings it is what stands in single backticks (the role `name`, which is the default role), in Markdown the code
-spans. Names may be as they are written in code: ``skae.energy.relax``, ``ContractiveAutoencoder``, ``score_samples``
-on the page of a class that has it. What is no public name stays code. In Markdown, ``skae/energy.py`` leads
-to the source.
+spans. Names may be as they are written in code: ``skae.energy.relax``, ``ContractiveAutoencoder``, ``EnergyDisplay``,
+or ``score_samples`` on the page of a class that has it. What is no public name stays code. In Markdown,
+``skae/energy.py`` leads to the source.
 """
 
 import re
@@ -70,7 +70,7 @@ def resolve(app, env, node, content):
     if not node.get("optional"):
         return None
     objects = env.domains["py"].objects
-    for full in (target, f"skae.{target}"):
+    for full in (target, f"skae.{target}", f"skae.plotting.{target}"):
         if full in objects and not objects[full].aliased:
             return env.domains["py"].resolve_xref(
                 env, node["refdoc"], app.builder, "obj", full, _absolute(node, full), content
