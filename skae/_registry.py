@@ -63,6 +63,24 @@ class Registry(Mapping[str, type[T]], Generic[T]):
         -------
         type
             `cls`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skae.activations import ACTIVATIONS, Activation, register_activation
+        >>> @register_activation
+        ... class Cube(Activation):
+        ...     name = "cube"
+        ...
+        ...     def value(self, u, out=None):
+        ...         return np.power(u, 3, out=out)
+        ...
+        ...     def derivative(self, u, h, out=None):
+        ...         return np.multiply(3.0, u * u, out=out)
+        ...
+        >>> ACTIVATIONS["cube"]().value(np.array([2.0]))
+        array([8.])
+        >>> ACTIVATIONS.unregister("cube")
         """
         if not (isinstance(cls, type) and issubclass(cls, self._base)):
             raise TypeError(f"only subclasses of {self._base.__name__} can be registered, got {cls!r}")

@@ -63,7 +63,25 @@ def complement(activation: Activation, u: FloatArray, scale: float | None = None
 
 
 def flattens(activation: Activation) -> bool:
-    """Whether an activation has a complement, of its own (eq. 1) or by eq. 3."""
+    """Whether an activation has a complement, of its own (eq. 1) or by eq. 3.
+
+    Parameters
+    ----------
+    activation : skae.activations.Activation
+        The unit.
+
+    Returns
+    -------
+    bool
+        Whether `complement` has a value.
+
+    Examples
+    --------
+    >>> from skae.activations import as_activation
+    >>> from skae.complements import flattens
+    >>> [flattens(as_activation(name)) for name in ("relu", "sigmoid", "identity")]
+    [True, True, False]
+    """
     if hasattr(activation, "complement"):
         return True
     try:
@@ -97,6 +115,15 @@ class AverageVariation:
     ------
     ValueError
         If the activation is another one, or the scale too small.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.activations import as_activation
+    >>> from skae.complements import AverageVariation
+    >>> value, derivative = AverageVariation(as_activation("sigmoid"), scale=1.0)(np.array([-4.0, 0.0, 4.0]))
+    >>> value.round(3)
+    array([0.009, 0.193, 0.009])
     """
 
     def __init__(self, activation: Activation, scale: float) -> None:

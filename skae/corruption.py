@@ -42,12 +42,30 @@ class Corruption(Immutable, ABC):
 
     A subclass defines `name` and `apply`, and `largest_level` where the level is bounded.
 
+    Parameters
+    ----------
+    level : float, default=0.1
+        How much.
+
     Attributes
     ----------
-    level : float
-        How much.
     uses_range : bool
         Whether it looks at the features' ranges, `low` and `high`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae import DenoisingAutoencoder
+    >>> from skae.corruption import Corruption
+    >>> class Doubling(Corruption):
+    ...     name = "doubling"
+    ...     largest_level = 1.0
+    ...
+    ...     def apply(self, X, rng, out, low=None, high=None):
+    ...         return np.multiply(X, 1.0 + (rng.random(X.shape) < self.level), out=out, casting="same_kind")
+    ...
+    >>> DenoisingAutoencoder(noise=Doubling(), noise_level=0.2)
+    DenoisingAutoencoder(noise=Doubling(level=0.1), noise_level=0.2)
     """
 
     level: float = 0.1
@@ -101,6 +119,11 @@ def as_corruption(noise: str | Corruption, level: float) -> Corruption:
     level : float
         The level.
 
+    Returns
+    -------
+    Corruption
+        An instance of that level.
+
     Raises
     ------
     ValueError
@@ -135,7 +158,22 @@ def _standard_normal(rng, shape, dtype):
 
 @register_corruption
 class Gaussian(Corruption):
-    """x + level * standard normal noise."""
+    """x + level * standard normal noise.
+
+    Parameters
+    ----------
+    level : float, default=0.1
+        Standard deviation, >= 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.corruption import Gaussian
+    >>> X, rng = np.ones((2, 4)), np.random.default_rng(0)
+    >>> noisy = Gaussian(0.5).apply(X, rng, np.empty_like(X))
+    >>> noisy.shape
+    (2, 4)
+    """
 
     name = "gaussian"
 
@@ -155,7 +193,22 @@ class Gaussian(Corruption):
 
 @register_corruption
 class Masking(Corruption):
-    """0 with probability `level`, to the nearest of 65,536 steps."""
+    """0 with probability `level`, to the nearest of 65,536 steps.
+
+    Parameters
+    ----------
+    level : float, default=0.1
+        Probability, in [0, 1].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.corruption import Masking
+    >>> X, rng = np.ones((2, 4)), np.random.default_rng(0)
+    >>> noisy = Masking(0.5).apply(X, rng, np.empty_like(X))
+    >>> sorted(set(noisy.ravel().tolist()))
+    [0.0, 1.0]
+    """
 
     name = "masking"
     largest_level = 1.0
@@ -177,7 +230,22 @@ class Masking(Corruption):
 
 @register_corruption
 class SaltAndPepper(Corruption):
-    """The feature's smallest or largest value, with equal chances, with probability `level`."""
+    """The feature's smallest or largest value, with equal chances, with probability `level`.
+
+    Parameters
+    ----------
+    level : float, default=0.1
+        Probability, in [0, 1].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.corruption import SaltAndPepper
+    >>> X, rng = np.ones((2, 4)), np.random.default_rng(0)
+    >>> noisy = SaltAndPepper(0.5).apply(X, rng, np.empty_like(X), low=np.zeros(4), high=np.full(4, 2.0))
+    >>> sorted(set(noisy.ravel().tolist()))
+    [0.0, 1.0, 2.0]
+    """
 
     name = "salt_and_pepper"
     uses_range = True

@@ -26,7 +26,35 @@ _HALVINGS, _ROUNDING_STEPS = 60, 32
 def pre_activations(
     X: FloatArray, W: FloatArray, b: FloatArray | None = None, out: FloatArray | None = None
 ) -> FloatArray:
-    """Return U = X W^T + b, shape (n, k)."""
+    """Return U = X W^T + b, shape (n, k).
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        Input.
+    W : ndarray of shape (k, d)
+        Encoder weights.
+    b : ndarray of shape (k,), optional
+        Hidden bias.
+    out : ndarray of shape (n, k), optional
+        Where to write.
+
+    Returns
+    -------
+    ndarray of shape (n, k)
+        The pre-activations U.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.activations import as_activation
+    >>> from skae.energy import pre_activations
+    >>> W, b, c, h = np.array([[1.0, 0.0], [0.0, 2.0]]), np.zeros(2), np.zeros(2), as_activation("sigmoid")
+    >>> X = np.array([[0.0, 0.0], [1.0, 1.0]])
+    >>> pre_activations(X, W, b)
+    array([[0., 0.],
+           [1., 2.]])
+    """
     U = ops.matmul(X, W.T, out=out)
     return U if b is None else ops.add(U, b, out=U)
 
@@ -55,6 +83,25 @@ def codes(
         h(W x + b), max(0, W x), max(0, W x + b) or W x (ZAE 4.3).
     out : ndarray of shape (n, k), optional
         Where to write.
+
+    Returns
+    -------
+    ndarray of shape (n, k)
+        The code.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.activations import as_activation
+    >>> from skae.energy import codes
+    >>> W, b, c, h = np.array([[1.0, 0.0], [0.0, 2.0]]), np.zeros(2), np.zeros(2), as_activation("tanh")
+    >>> X = np.array([[0.0, 0.0], [1.0, 1.0]])
+    >>> codes(X, W, b, h).round(3)
+    array([[0.   , 0.   ],
+           [0.762, 0.964]])
+    >>> codes(X, W, b, h, "rectified")
+    array([[0., 0.],
+           [1., 2.]])
     """
     if encoding == "natural":
         return activation.value(pre_activations(X, W, b), out=out)
@@ -63,7 +110,35 @@ def codes(
 
 
 def reconstruction(H: FloatArray, V: FloatArray, c: FloatArray, visible: VisibleName = "gaussian") -> FloatArray:
-    """Return output(H V + c), shape (n, d): ENERGY eq. 2 (gaussian) or 4 (bernoulli)."""
+    """Return output(H V + c), shape (n, d): ENERGY eq. 2 (gaussian) or 4 (bernoulli).
+
+    Parameters
+    ----------
+    H : ndarray of shape (n, k)
+        Code, of h itself.
+    V : ndarray of shape (k, d)
+        Decoder weights.
+    c : ndarray of shape (d,)
+        Visible bias.
+    visible : {"gaussian", "bernoulli"}, default="gaussian"
+        The visible units.
+
+    Returns
+    -------
+    ndarray of shape (n, d)
+        The reconstruction.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.activations import as_activation
+    >>> from skae.energy import codes, reconstruction
+    >>> W, b, c, h = np.array([[1.0, 0.0], [0.0, 2.0]]), np.zeros(2), np.zeros(2), as_activation("tanh")
+    >>> X = np.array([[0.0, 0.0], [1.0, 1.0]])
+    >>> reconstruction(codes(X, W, b, h), W, c).round(3)
+    array([[0.   , 0.   ],
+           [0.762, 1.928]])
+    """
     A = ops.matmul(H, V)
     return VISIBLE[visible].output(ops.add(A, c, out=A))
 
@@ -99,6 +174,21 @@ def energy(
         The visible units.
     V : ndarray of shape (k, d), optional
         Decoder weights where they are not W.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        The scores.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.activations import as_activation
+    >>> from skae.energy import energy
+    >>> W, b, c, h = np.array([[1.0, 0.0], [0.0, 2.0]]), np.zeros(2), np.zeros(2), as_activation("sigmoid")
+    >>> X = np.array([[0.0, 0.0], [1.0, 1.0]])
+    >>> energy(X, W, b, c, h).round(3)
+    array([1.386, 2.44 ])
     """
     U = pre_activations(X, W, b)
     if V is None:
@@ -116,7 +206,37 @@ def vector_field(
     visible: VisibleName = "gaussian",
     V: FloatArray | None = None,
 ) -> FloatArray:
-    """Return r(x) - x of each row, shape (n, d) (ENERGY 2.1); the parameters are those of `energy`."""
+    """Return r(x) - x of each row, shape (n, d) (ENERGY 2.1).
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        Input.
+    W, b, c : ndarray
+        Parameters of shapes (k, d), (k,) and (d,); b may be None.
+    activation : skae.activations.Activation
+        The hidden units.
+    visible : {"gaussian", "bernoulli"}, default="gaussian"
+        The visible units.
+    V : ndarray of shape (k, d), optional
+        Decoder weights where they are not W.
+
+    Returns
+    -------
+    ndarray of shape (n, d)
+        The field.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.activations import as_activation
+    >>> from skae.energy import vector_field
+    >>> W, b, c, h = np.array([[1.0, 0.0], [0.0, 2.0]]), np.zeros(2), np.zeros(2), as_activation("sigmoid")
+    >>> X = np.array([[0.0, 0.0], [1.0, 1.0]])
+    >>> vector_field(X, W, b, c, h).round(3)
+    array([[ 0.5  ,  1.   ],
+           [-0.269,  0.762]])
+    """
     R = reconstruction(codes(X, W, b, activation), W if V is None else V, c, visible)
     return ops.subtract(R, X, out=R)
 
@@ -138,7 +258,35 @@ def laplacian(
 
     which is sum_k h'(u_k) w_k.v_k - d for elementwise units and gaussian visible units; with tied weights it is
     the Laplacian of the energy (ENERGY eq. 38). For bernoulli it is not that of eq. 28, which is infinite at
-    0 and 1. The parameters are those of `energy`.
+    0 and 1.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        Input.
+    W, b, c : ndarray
+        Parameters of shapes (k, d), (k,) and (d,); b may be None.
+    activation : skae.activations.Activation
+        The hidden units.
+    visible : {"gaussian", "bernoulli"}, default="gaussian"
+        The visible units.
+    V : ndarray of shape (k, d), optional
+        Decoder weights where they are not W.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        The divergence.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.activations import as_activation
+    >>> from skae.energy import laplacian
+    >>> W, b, c, h = np.array([[1.0, 0.0], [0.0, 2.0]]), np.zeros(2), np.zeros(2), as_activation("sigmoid")
+    >>> X = np.array([[0.0, 0.0], [1.0, 1.0]])
+    >>> laplacian(X, W, b, c, h).round(3)
+    array([-0.75 , -1.383])
     """
     units, V = VISIBLE[visible], W if V is None else V
     U = pre_activations(X, W, b)
@@ -174,8 +322,14 @@ def relax(
     ----------
     X : ndarray of shape (n, d)
         Where to start.
-    W, b, c, activation, visible, V
-        As in `energy`.
+    W, b, c : ndarray
+        Parameters of shapes (k, d), (k,) and (d,); b may be None.
+    activation : skae.activations.Activation
+        The hidden units.
+    visible : {"gaussian", "bernoulli"}, default="gaussian"
+        The visible units.
+    V : ndarray of shape (k, d), optional
+        Decoder weights where they are not W.
     step_size : float, default=1.0
         Share of r(x) - x that a step goes.
     max_iter : int, default=1000
@@ -192,6 +346,20 @@ def relax(
     converged : ndarray of bool of shape (n,)
         Whether the row has arrived; not so after `max_iter` steps, nor where it was leaving every bound, or could not
         go on, and stopped.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.activations import as_activation
+    >>> from skae.energy import relax
+    >>> W, b, c, h = np.array([[1.0, 0.0], [0.0, 2.0]]), np.zeros(2), np.zeros(2), as_activation("tanh")
+    >>> X = np.array([[0.0, 0.0], [1.0, 1.0]])
+    >>> points, n_iter, converged = relax(X, W, b, c, h)
+    >>> points.round(2)
+    array([[0.  , 0.  ],
+           [0.07, 2.  ]])
+    >>> converged
+    array([ True,  True])
     """
     guarded = V is None and not activation.monotone and hasattr(activation, "potential")
     units = VISIBLE[visible]

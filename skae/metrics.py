@@ -74,6 +74,16 @@ def denoising_r2(estimator: Any, X: MatrixLike, y: Any = None) -> float:
     -------
     float
         At most 1, the higher the better.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import ContractiveAutoencoder
+    >>> from skae.metrics import denoising_r2
+    >>> X = load_digits().data / 16
+    >>> autoencoder = ContractiveAutoencoder(32, alpha=0.03, max_iter=20, tol=0, random_state=0).fit(X)
+    >>> denoising_r2(autoencoder, X) == autoencoder.score(X)
+    True
     """
     estimator, X = autoencoder_and_input(estimator, X)
     return estimator.score(X)
@@ -127,6 +137,16 @@ def per_feature_error(estimator: Any, X: MatrixLike) -> FloatArray:
     -------
     ndarray of shape (n_features,)
         mean_x (x_i - r_i(x))^2, in squared units of the feature.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import ContractiveAutoencoder
+    >>> from skae.metrics import per_feature_error
+    >>> X = load_digits().data / 16
+    >>> autoencoder = ContractiveAutoencoder(32, alpha=0.03, max_iter=20, tol=0, random_state=0).fit(X)
+    >>> per_feature_error(autoencoder, X).shape
+    (64,)
     """
     estimator, X = autoencoder_and_input(estimator, X)
     X, p = estimator._validate_prediction(X)
@@ -174,6 +194,16 @@ def score_matching_loss(estimator: Any, X: MatrixLike, X_train: MatrixLike | Non
     and makes J very negative all the same: drop it first. J is 0 where no temperature is better than none, which is
     less, and so better, than any positive J. Its unit is that of the last step's input: do not compare pipelines with
     different scalers or whiteners by it.
+
+    Examples
+    --------
+    >>> from skae import ContractiveAutoencoder
+    >>> from skae.datasets import make_circle
+    >>> from skae.metrics import score_matching_loss
+    >>> X, _ = make_circle(400, random_state=0)
+    >>> autoencoder = ContractiveAutoencoder(20, alpha=0.03, solver="lbfgs", random_state=0).fit(X)
+    >>> score_matching_loss(autoencoder, X[:200], X_train=X) < 0
+    True
     """
     model, inputs = autoencoder_and_input(estimator, X)
     residual, laplacian = _score_matching_means(model, inputs)
@@ -206,6 +236,16 @@ def neg_score_matching_loss(estimator: Any, X: MatrixLike, y: Any = None) -> flo
     A model whose temperature does not hold for new data is not punished: a scorer sees no training data. With a
     temperature of given rows, pass
     ``scoring=lambda model, X, y=None: -score_matching_loss(model, X, X_train=X_train)``.
+
+    Examples
+    --------
+    >>> from skae import ContractiveAutoencoder
+    >>> from skae.datasets import make_circle
+    >>> from skae.metrics import neg_score_matching_loss, score_matching_loss
+    >>> X, _ = make_circle(400, random_state=0)
+    >>> autoencoder = ContractiveAutoencoder(20, alpha=0.03, solver="lbfgs", random_state=0).fit(X)
+    >>> neg_score_matching_loss(autoencoder, X) == -score_matching_loss(autoencoder, X)
+    True
     """
     return -score_matching_loss(estimator, X)
 
@@ -282,6 +322,16 @@ def dead_unit_fraction(estimator: Any, X: MatrixLike, *, threshold: float = 0.0)
     -------
     float
         In [0, 1].
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import ContractiveAutoencoder
+    >>> from skae.metrics import dead_unit_fraction
+    >>> X = load_digits().data / 16
+    >>> autoencoder = ContractiveAutoencoder(32, alpha=0.03, max_iter=20, tol=0, random_state=0).fit(X)
+    >>> dead_unit_fraction(autoencoder, X)
+    0.0
     """
     counts, _ = activation_counts(estimator, X, threshold)
     return float(np.mean(counts == 0))
@@ -306,6 +356,16 @@ def lifetime_sparsity(estimator: Any, X: MatrixLike) -> FloatArray:
     ndarray of shape (n_components,)
         0 for a unit that is equally active on all samples, 1 for one that is active on a single sample, nan for a
         dead one.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import ContractiveAutoencoder
+    >>> from skae.metrics import lifetime_sparsity
+    >>> X = load_digits().data / 16
+    >>> autoencoder = ContractiveAutoencoder(32, alpha=0.03, max_iter=20, tol=0, random_state=0).fit(X)
+    >>> lifetime_sparsity(autoencoder, X).shape
+    (32,)
     """
     absolute = squares = n_samples = 0
     for H in _hidden_units(estimator, X):
@@ -332,6 +392,16 @@ def population_sparsity(estimator: Any, X: MatrixLike) -> FloatArray:
     -------
     ndarray of shape (n_samples,)
         0 where all units are equally active, 1 where a single one is, nan where none is.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import ContractiveAutoencoder
+    >>> from skae.metrics import population_sparsity
+    >>> X = load_digits().data / 16
+    >>> autoencoder = ContractiveAutoencoder(32, alpha=0.03, max_iter=20, tol=0, random_state=0).fit(X)
+    >>> population_sparsity(autoencoder, X).shape
+    (1797,)
     """
     blocks = [(np.abs(H).sum(axis=1), (H**2).sum(axis=1), H.shape[1]) for H in _hidden_units(estimator, X)]
     absolute, squares = (np.concatenate([block[i] for block in blocks]) for i in range(2))
@@ -356,6 +426,16 @@ def bias_statistics(estimator: Any) -> dict[str, float]:
     ------
     ValueError
         If the model has no hidden biases.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import ContractiveAutoencoder
+    >>> from skae.metrics import bias_statistics
+    >>> X = load_digits().data / 16
+    >>> autoencoder = ContractiveAutoencoder(32, alpha=0.03, max_iter=20, tol=0, random_state=0).fit(X)
+    >>> sorted(bias_statistics(autoencoder))
+    ['max', 'mean', 'median', 'min', 'negative_fraction', 'std']
     """
     estimator = autoencoder_of(estimator)
     check_is_fitted(estimator)

@@ -48,6 +48,25 @@ class Activation(Immutable, ABC):
         Whether h(u) = h(0) for all u <= 0, so that h(max(0, u)) = h(u).
     kinks : tuple of float
         Points where h or h' jumps.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.activations import Activation
+    >>> class Arctan(Activation):
+    ...     name = "arctan"
+    ...
+    ...     def value(self, u, out=None):
+    ...         return np.arctan(u, out=out)
+    ...
+    ...     def derivative(self, u, h, out=None):
+    ...         return np.divide(1.0, 1.0 + u * u, out=out)
+    ...
+    >>> Arctan().value(np.array([-1.0, 0.0, 1.0])).round(3)
+    array([-0.785,  0.   ,  0.785])
+    >>> from skae import ContractiveAutoencoder
+    >>> ContractiveAutoencoder(activation=Arctan(), alpha=0)
+    ContractiveAutoencoder(activation=Arctan(), alpha=0)
     """
 
     name: ClassVar[str]
@@ -121,6 +140,11 @@ def as_activation(activation: str | Activation, threshold: float = 1.0) -> Activ
         A registered name, or an instance (returned as it is).
     threshold : float, default=1.0
         Passed to the class where it has a `threshold`.
+
+    Returns
+    -------
+    Activation
+        The instance.
 
     Raises
     ------

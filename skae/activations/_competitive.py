@@ -9,7 +9,18 @@ from skae.activations._base import Activation, register_activation
 
 @register_activation
 class Max(Activation):
-    """h(u) = 1 for the largest u (the first of ties), 0 for the others: K-means."""
+    """h(u) = 1 for the largest u (the first of ties), 0 for the others: K-means.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.activations import Max
+    >>> h, u = Max(), np.array([-2.0, 0.5, 2.0])
+    >>> h.value(u).round(3)
+    array([0., 0., 1.])
+    >>> round(float(h.potential(u)), 3)
+    2.0
+    """
 
     name = "max"
     continuous = False
@@ -35,7 +46,18 @@ class Max(Activation):
 
 @register_activation
 class Softmax(Activation):
-    """h_k(u) = exp(u_k) / sum_j exp(u_j)."""
+    """h_k(u) = exp(u_k) / sum_j exp(u_j).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.activations import Softmax
+    >>> h, u = Softmax(), np.array([-2.0, 0.5, 2.0])
+    >>> h.value(u).round(3)
+    array([0.015, 0.18 , 0.806])
+    >>> round(float(h.potential(u)), 3)
+    2.216
+    """
 
     name = "softmax"
     non_negative = True

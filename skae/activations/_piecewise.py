@@ -37,7 +37,18 @@ class _Thresholded(_ZeroCurvature, Activation):
 
 @register_activation
 class ReLU(_ZeroCurvature, Activation):
-    """h(u) = max(0, u)."""
+    """h(u) = max(0, u).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.activations import ReLU
+    >>> h, u = ReLU(), np.array([-2.0, 0.5, 2.0])
+    >>> h.value(u).round(3)
+    array([0. , 0.5, 2. ])
+    >>> round(float(h.potential(u)), 3)
+    2.125
+    """
 
     name = "relu"
     non_negative = True
@@ -70,7 +81,18 @@ class ReLU(_ZeroCurvature, Activation):
 
 @register_activation
 class Modulus(_ZeroCurvature, Activation):
-    """h(u) = abs(u)."""
+    """h(u) = abs(u).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.activations import Modulus
+    >>> h, u = Modulus(), np.array([-2.0, 0.5, 2.0])
+    >>> h.value(u).round(3)
+    array([2. , 0.5, 2. ])
+    >>> round(float(h.potential(u)), 3)
+    0.125
+    """
 
     name = "modulus"
     monotone = False
@@ -92,7 +114,23 @@ class Modulus(_ZeroCurvature, Activation):
 
 @register_activation
 class TRec(_Thresholded):
-    """h(u) = u where u > threshold, else 0 (ZAE eq. 4)."""
+    """h(u) = u where u > threshold, else 0 (ZAE eq. 4).
+
+    Parameters
+    ----------
+    threshold : float, default=1.0
+        Theta, >= 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.activations import TRec
+    >>> h, u = TRec(threshold=0.6), np.array([0.5, 0.7, 2.0])
+    >>> h.value(u).round(3)
+    array([0. , 0.7, 2. ])
+    >>> round(float(h.potential(u)), 3)
+    1.885
+    """
 
     name = "trec"
     non_negative = True
@@ -132,7 +170,23 @@ class TRec(_Thresholded):
 
 @register_activation
 class TLin(_Thresholded):
-    """h(u) = u where u^2 > threshold, else 0 (ZAE eq. 5)."""
+    """h(u) = u where u^2 > threshold, else 0 (ZAE eq. 5).
+
+    Parameters
+    ----------
+    threshold : float, default=1.0
+        Theta, >= 0: units are silent where u^2 is at most that.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.activations import TLin
+    >>> h, u = TLin(threshold=0.6), np.array([-2.0, 0.5, 2.0])
+    >>> h.value(u).round(3)
+    array([-2.,  0.,  2.])
+    >>> round(float(h.potential(u)), 3)
+    3.4
+    """
 
     name = "tlin"
 
@@ -171,7 +225,23 @@ class TLin(_Thresholded):
 
 @register_activation
 class Shrink(_Thresholded):
-    """h(u) = sign(u) max(abs(u) - threshold, 0)."""
+    """h(u) = sign(u) max(abs(u) - threshold, 0).
+
+    Parameters
+    ----------
+    threshold : float, default=1.0
+        Lambda, >= 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.activations import Shrink
+    >>> h, u = Shrink(threshold=0.4), np.array([-2.0, 0.5, 2.0])
+    >>> h.value(u).round(3)
+    array([-1.6,  0.1,  1.6])
+    >>> round(float(h.potential(u)), 3)
+    2.565
+    """
 
     name = "shrink"
 
@@ -206,7 +276,18 @@ class Shrink(_Thresholded):
 
 @register_activation
 class SatLinear(_ZeroCurvature, Activation):
-    """h(u) = clip(u, -1, 1)."""
+    """h(u) = clip(u, -1, 1).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.activations import SatLinear
+    >>> h, u = SatLinear(), np.array([-2.0, 0.5, 2.0])
+    >>> h.value(u).round(3)
+    array([-1. ,  0.5,  1. ])
+    >>> round(float(h.potential(u)), 3)
+    3.125
+    """
 
     name = "satlinear"
     at_most_one = True

@@ -11,7 +11,18 @@ from skae.activations._base import Activation, register_activation
 
 @register_activation
 class Identity(Activation):
-    """h(u) = u."""
+    """h(u) = u.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.activations import Identity
+    >>> h, u = Identity(), np.array([-2.0, 0.5, 2.0])
+    >>> h.value(u).round(3)
+    array([-2. ,  0.5,  2. ])
+    >>> round(float(h.potential(u)), 3)
+    4.125
+    """
 
     name = "identity"
 
@@ -36,7 +47,18 @@ class Identity(Activation):
 
 @register_activation
 class Sigmoid(Activation):
-    """h(u) = 1/(1 + exp(-u))."""
+    """h(u) = 1/(1 + exp(-u)).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.activations import Sigmoid
+    >>> h, u = Sigmoid(), np.array([-2.0, 0.5, 2.0])
+    >>> h.value(u).round(3)
+    array([0.119, 0.622, 0.881])
+    >>> round(float(h.potential(u)), 3)
+    3.228
+    """
 
     name = "sigmoid"
     non_negative = True
@@ -71,7 +93,18 @@ class Sigmoid(Activation):
 
 @register_activation
 class Tanh(Activation):
-    """h(u) = tanh(u)."""
+    """h(u) = tanh(u).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.activations import Tanh
+    >>> h, u = Tanh(), np.array([-2.0, 0.5, 2.0])
+    >>> h.value(u).round(3)
+    array([-0.964,  0.462,  0.964])
+    >>> round(float(h.potential(u)), 3)
+    2.77
+    """
 
     name = "tanh"
     at_most_one = True
@@ -107,7 +140,18 @@ class Tanh(Activation):
 
 @register_activation
 class Softplus(Activation):
-    """h(u) = log(1 + exp(u))."""
+    """h(u) = log(1 + exp(u)).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.activations import Softplus
+    >>> h, u = Softplus(), np.array([-2.0, 0.5, 2.0])
+    >>> h.value(u).round(3)
+    array([0.127, 0.974, 2.127])
+    >>> round(float(h.potential(u)), 3)
+    4.882
+    """
 
     name = "softplus"
     non_negative = True
@@ -159,7 +203,18 @@ class Softplus(Activation):
 
 @register_activation
 class Square(Activation):
-    """h(u) = u^2."""
+    """h(u) = u^2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.activations import Square
+    >>> h, u = Square(), np.array([-2.0, 0.5, 2.0])
+    >>> h.value(u).round(3)
+    array([4.  , 0.25, 4.  ])
+    >>> round(float(h.potential(u)), 3)
+    0.042
+    """
 
     name = "square"
     monotone = False
@@ -188,7 +243,18 @@ class Square(Activation):
 
 @register_activation
 class Synchrony(Activation):
-    """h(u) = u sigmoid(u^2), the synchrony autoencoder's unit."""
+    """h(u) = u sigmoid(u^2), the synchrony autoencoder's unit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.activations import Synchrony
+    >>> h, u = Synchrony(), np.array([-2.0, 0.5, 2.0])
+    >>> h.value(u).round(3)
+    array([-1.964,  0.281,  1.964])
+    >>> round(float(h.potential(u)), 3)
+    4.431
+    """
 
     name = "synchrony"
 

@@ -34,6 +34,7 @@ from skae.estimators._batches import (
     value_range,
 )
 from skae.estimators._callbacks import NO_TASK, Epochs, begun_fit
+from skae.estimators._docs import DocumentationLink
 from skae.estimators._prediction import DTYPES, AutoencoderPrediction
 from skae.estimators._threads import blas_threads
 from skae.estimators._trainable import Trainable
@@ -60,7 +61,7 @@ def _can_continue(estimator):
     return estimator.solver != "lbfgs"
 
 
-class BaseAutoencoder(CallbackSupportMixin, Trainable, AutoencoderPrediction, BaseEstimator):
+class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, Trainable, AutoencoderPrediction, BaseEstimator):
     """Base class of the autoencoders; see `skae.objectives.Reconstruction` for the model and its letters.
 
     A subclass has an ``__init__`` with its parameters, and says what differs by overriding `_hidden_bias`,

@@ -43,6 +43,7 @@ from skae.estimators._class_models import (
 )
 from skae.estimators._contractive import ContractiveAutoencoder
 from skae.estimators._denoising import DenoisingAutoencoder
+from skae.estimators._docs import DocumentationLink
 from skae.estimators._prediction import DTYPES
 from skae.estimators._threads import blas_threads
 from skae.estimators._trainable import Trainable
@@ -54,7 +55,7 @@ from skae.objectives._classification import LOSSES
 _N_UNITS = 100
 
 
-class ClassSpecificAEClassifier(CallbackSupportMixin, ClassContinuation, BaseEstimator):
+class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassContinuation, BaseEstimator):
     """Generative classifier: one autoencoder per class, whose energies compete (ENERGY section 4).
 
     ::

@@ -1,4 +1,4 @@
-"""Paragraphs that the docstrings of all autoencoders share, written once."""
+"""Where the estimators are documented, and paragraphs that the docstrings of all autoencoders share."""
 
 from __future__ import annotations
 
@@ -10,6 +10,17 @@ from typing import TypeVar
 from skae.activations import ACTIVATIONS
 
 T = TypeVar("T")
+
+#: Where the documentation stands; pyproject.toml has it too.
+URL = "https://skae.readthedocs.io/en/stable"
+
+
+class DocumentationLink:
+    """Let scikit-learn's HTML representation link to skae's API pages; goes before `BaseEstimator`."""
+
+    _doc_link_module = "skae"
+    _doc_link_template = URL + "/api/generated/skae.{estimator_name}.html"
+
 
 PARAMETERS = {
     "n_components": """
@@ -156,7 +167,7 @@ def fill_parameters(cls: type[T]) -> type[T]:
     doc = inspect.cleandoc(cls.__doc__ or "")
     for name, text in PARAMETERS.items():
         doc = doc.replace(f"{{{name}}}", text.strip())
-    cls.__doc__ = textwrap.indent(doc, "    ").lstrip()
+    cls.__doc__ = textwrap.indent(doc, "    ").lstrip() + "\n    "
     unfilled = re.findall(r"^\{\w+\}$", inspect.cleandoc(cls.__doc__), flags=re.MULTILINE)
     if unfilled:
         raise ValueError(f"{cls.__name__}: no shared paragraph is called {', '.join(unfilled)}")

@@ -26,6 +26,7 @@ from skae._sklearn_compat import (
 from skae._typing import Array, FloatArray, IntArray, RandomState
 from skae.estimators._batches import moments, row_blocks
 from skae.estimators._callbacks import fit_task
+from skae.estimators._docs import DocumentationLink
 from skae.estimators._mixture import MixtureAutoencoder, cluster, sample_rows
 from skae.estimators._path_integral import mean_field
 from skae.estimators._prediction import DTYPES, AutoencoderPrediction
@@ -50,7 +51,7 @@ def _explains(detector):
     return last is None or isinstance(last, AutoencoderPrediction)
 
 
-class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
+class EnergyOutlierDetector(CallbackSupportMixin, DocumentationLink, OutlierMixin, BaseEstimator):
     """Tell outliers and novelties by their energy.
 
     A sample is an outlier where the energy score of a model of the training data is below `offset_`.

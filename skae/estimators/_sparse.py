@@ -39,7 +39,7 @@ class SparseAutoencoder(BaseAutoencoder):
         alpha.
 
     target_activation : float, default=0.05
-        rho, the mean activation to aim at, in [0, 1).
+        Mean activation to aim at, rho, in [0, 1).
 
     {l2}
 

@@ -23,6 +23,7 @@ from skae._sklearn_compat import (
 from skae._typing import Array, FloatArray, MatrixLike
 from skae.estimators._batches import checked_weight, merge_moments, moments, row_blocks, value_range
 from skae.estimators._callbacks import fit_task
+from skae.estimators._docs import DocumentationLink
 from skae.estimators._principal import Factor, principal_components
 from skae.estimators._training import unchanged_on_error, warn
 
@@ -32,7 +33,7 @@ DTYPES = [np.float64, np.float32]
 _SMALLEST = {np.dtype(np.float64): 1e-140, np.dtype(np.float32): 1e-34}
 
 
-class PCAWhitener(CallbackSupportMixin, TransformerMixin, BaseEstimator):
+class PCAWhitener(CallbackSupportMixin, DocumentationLink, TransformerMixin, BaseEstimator):
     """Rotate the data to their principal components and give these unit variance.
 
     ::
@@ -367,7 +368,9 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         return tags
 
 
-class ContrastNormalizer(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class ContrastNormalizer(
+    CallbackSupportMixin, DocumentationLink, OneToOneFeatureMixin, TransformerMixin, BaseEstimator
+):
     """Subtract each sample's own mean and divide by its own standard deviation + eps.
 
     Stateless: `fit` only checks its input.

@@ -32,6 +32,30 @@ class LBFGS:
         Stop when the loss has fallen by less than `tol`, relative to itself, over so many iterations.
     memory : int, default=10
         Number of corrections kept.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.activations import as_activation
+    >>> from skae.objectives import Reconstruction
+    >>> from skae.parameters import Layout
+    >>> from skae.solvers import LBFGS
+    >>> class AllRows:
+    ...     mean_weight = 50
+    ...
+    ...     def __len__(self):
+    ...         return 1
+    ...
+    ...     def __call__(self, rng):
+    ...         yield X, None, None
+    ...
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((50, 3))
+    >>> objective = Reconstruction(Layout(W=(2, 3), b=(2,), c=(3,)), as_activation("tanh"))
+    >>> theta = 0.1 * rng.standard_normal(objective.layout.size)
+    >>> result = LBFGS(max_iter=20, tol=0).minimize(objective, theta, AllRows(), rng)
+    >>> bool(result.loss_curve[-1] < result.loss_curve[0])
+    True
     """
 
     max_iter: int = 200

@@ -11,14 +11,21 @@ from skae._typing import Array, FloatArray
 
 
 class DivergenceError(ValueError):
-    """The loss or the parameters became infinite or NaN."""
+    """The loss or the parameters became infinite or NaN.
+
+    Examples
+    --------
+    >>> from skae.solvers import DivergenceError
+    >>> issubclass(DivergenceError, ValueError)
+    True
+    """
 
 
 @dataclasses.dataclass(frozen=True)
 class Epoch:
     """State after one epoch, as `on_epoch` sees it.
 
-    Attributes
+    Parameters
     ----------
     number : int
         1 for the first epoch (or iteration) of this fit.
@@ -26,6 +33,13 @@ class Epoch:
         Mean objective over the epoch's batches, each before its own update; exact for L-BFGS.
     theta : ndarray
         Parameters after the epoch; a solver goes on changing them, so copy what you keep.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.solvers import Epoch
+    >>> Epoch(number=1, loss=0.5, theta=np.zeros(2)).loss
+    0.5
     """
 
     number: int
@@ -37,7 +51,7 @@ class Epoch:
 class Result:
     """Outcome of ``minimize``.
 
-    Attributes
+    Parameters
     ----------
     theta : ndarray
         Parameters after the last epoch.
@@ -49,6 +63,13 @@ class Result:
         Why it ended; "stopped" by `on_epoch`.
     state : dict of ndarray
         Of the update rule, to continue from; empty for L-BFGS.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.solvers import Result
+    >>> Result(np.zeros(2), 3, np.array([3.0, 2.0, 1.0]), "max_iter", {}).reason
+    'max_iter'
     """
 
     theta: FloatArray

@@ -59,6 +59,30 @@ class Stochastic:
         The initial rate. If not given, the update rule's own or, where it has none, the reciprocal of the
         objective's largest curvature at the start, halved until a trial of up to 100 updates at twice the rate does
         not end higher than without any update.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.activations import as_activation
+    >>> from skae.objectives import Reconstruction
+    >>> from skae.parameters import Layout
+    >>> from skae.solvers import Adam, Stochastic
+    >>> class AllRows:
+    ...     mean_weight = 50
+    ...
+    ...     def __len__(self):
+    ...         return 1
+    ...
+    ...     def __call__(self, rng):
+    ...         yield X, None, None
+    ...
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((50, 3))
+    >>> objective = Reconstruction(Layout(W=(2, 3), b=(2,), c=(3,)), as_activation("tanh"))
+    >>> theta = 0.1 * rng.standard_normal(objective.layout.size)
+    >>> result = Stochastic(Adam(), max_iter=20, tol=0).minimize(objective, theta, AllRows(), rng)
+    >>> result.n_iter, bool(result.loss_curve[-1] < result.loss_curve[0])
+    (20, True)
     """
 
     update_rule: UpdateRule

@@ -33,6 +33,28 @@ class UpdateRule(ABC):
         Name under which `UPDATE_RULES` files it.
     learning_rate : float or None
         The rate that suits it; None where that depends on the objective's curvature.
+
+    Examples
+    --------
+    >>> import dataclasses
+    >>> from typing import ClassVar
+    >>> import numpy as np
+    >>> from skae.solvers import UpdateRule
+    >>> @dataclasses.dataclass(frozen=True)
+    ... class SignDescent(UpdateRule):
+    ...     name: ClassVar[str] = "sign"
+    ...     learning_rate: ClassVar[float] = 1e-2
+    ...
+    ...     def init(self, theta):
+    ...         return {}
+    ...
+    ...     def update(self, theta, grad, state, learning_rate):
+    ...         theta -= learning_rate * np.sign(grad)
+    ...
+    >>> theta = np.array([1.0, -2.0])
+    >>> SignDescent().update(theta, np.array([0.3, -4.0]), {}, 0.5)
+    >>> theta
+    array([ 0.5, -1.5])
     """
 
     name: ClassVar[str]
@@ -54,9 +76,20 @@ class SGD(UpdateRule):
     Parameters
     ----------
     momentum : float, default=0.9
-        m, in [0, 1).
+        The share m of the velocity that stays, in [0, 1).
     nesterov : bool, default=True
         Whether to look ahead by one step of momentum.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.solvers import SGD
+    >>> rule, theta = SGD(), np.array([1.0, -2.0])
+    >>> state = rule.init(theta)
+    >>> for _ in range(100):
+    ...     rule.update(theta, 2.0 * theta, state, 0.1)  # the gradient of |theta|^2
+    >>> bool(np.abs(theta).max() < 0.1)
+    True
     """
 
     momentum: float = 0.9
@@ -99,6 +132,17 @@ class Adam(UpdateRule):
         Decay of the mean and of the mean square.
     epsilon : float
         The share.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.solvers import Adam
+    >>> rule, theta = Adam(), np.array([1.0, -2.0])
+    >>> state = rule.init(theta)
+    >>> for _ in range(100):
+    ...     rule.update(theta, 2.0 * theta, state, 0.1)  # the gradient of |theta|^2
+    >>> bool(np.abs(theta).max() < 0.1)
+    True
     """
 
     beta_1: float = 0.9
