@@ -15,7 +15,6 @@ from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.neural_network import BernoulliRBM
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
-from sklearn.random_projection import GaussianRandomProjection
 
 from skae import (
     ClassSpecificAEClassifier,
@@ -117,9 +116,7 @@ def models(alpha, seed):
     return {
         "raw pixels": FunctionTransformer(),
         "PCA, 40 components": PCA(40, random_state=seed),
-        f"random weights, {N_UNITS} units": make_pipeline(
-            GaussianRandomProjection(N_UNITS, random_state=seed), FunctionTransformer(rectified)
-        ),
+        f"random weights, {N_UNITS} units": FunctionTransformer(random_units, kw_args={"seed": seed}),
         f"BernoulliRBM, {N_UNITS} units": BernoulliRBM(N_UNITS, learning_rate=0.05, n_iter=20, random_state=seed),
         f"ContractiveAutoencoder, {N_UNITS} units, alpha={alpha:g}": ContractiveAutoencoder(
             N_UNITS, alpha=alpha, init="data", encoding="rectified", tol=0, random_state=seed
@@ -136,9 +133,10 @@ def models(alpha, seed):
     }
 
 
-def rectified(X):
-    """Return max(0, X)."""
-    return np.maximum(X, 0)
+def random_units(X, seed):
+    """Return max(0, XW) with random weights."""
+    W = np.random.default_rng(seed).standard_normal((X.shape[1], N_UNITS), dtype=X.dtype)
+    return np.maximum(X @ W, 0)
 
 
 def compare(transformers, X_train, X_test, y_train, y_test, digit):

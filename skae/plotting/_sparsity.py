@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.patches import StepPatch
 
+# Height of a line of the legend, which has room above the shares.
+_LEGEND_LINE = 0.08
+
 
 class SparsityDisplay(Display):
     """The share of the samples on which each unit is active, from the most active unit to the least.
@@ -125,6 +128,7 @@ class SparsityDisplay(Display):
         label = f"{name}: {label}" if name else label
         self.curve_ = ax.stairs(fractions, np.arange(n + 1), baseline=None, color=color, linewidth=1.8, label=label)
         ax.axhline(fractions.mean(), color=color, linestyle=":", linewidth=1.2)
-        ax.set(xlabel="unit, the most active first", ylabel="share of samples on which it is active", ylim=(0.0, 1.05))
-        ax.legend(loc="upper right", fontsize="small")
+        ax.set(xlabel="unit, the most active first", ylabel="share of samples on which it is active")
+        legend = ax.legend(loc="upper right", fontsize="small")
+        ax.set(ylim=(0.0, 1.02 + _LEGEND_LINE * (len(legend.get_texts()) + 0.5)), yticks=np.linspace(0.0, 1.0, 6))
         return self
