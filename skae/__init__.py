@@ -1,5 +1,10 @@
 """Regularized autoencoders with an analytic energy, for scikit-learn."""
 
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
 from skae.estimators import (
     ClassSpecificAEClassifier,
     ContractiveAutoencoder,
@@ -16,6 +21,8 @@ from skae.estimators import (
 
 __version__ = "0.1.0"
 
+_TOOLS = ("datasets", "metrics", "persistence", "plotting")
+
 __all__ = [
     "ClassSpecificAEClassifier",
     "ContractiveAutoencoder",
@@ -30,3 +37,14 @@ __all__ = [
     "__version__",
     "regularization_path",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Import a tool when it is asked for."""
+    if name in _TOOLS:
+        return importlib.import_module(f"skae.{name}")
+    raise AttributeError(f"module 'skae' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_TOOLS]

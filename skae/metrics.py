@@ -48,7 +48,10 @@ def autoencoder_of(estimator):
     while hasattr(estimator, "steps"):
         estimator = estimator[-1]
     if not isinstance(estimator, AutoencoderPrediction):
-        raise TypeError(f"an autoencoder, or a Pipeline that ends in one, is needed, got {type(estimator).__name__}")
+        hint = "; pass its best_estimator_" if hasattr(estimator, "best_estimator_") else ""
+        raise TypeError(
+            f"an autoencoder, or a Pipeline that ends in one, is needed, got {type(estimator).__name__}{hint}"
+        )
     return estimator
 
 

@@ -64,7 +64,8 @@ REQUIREMENTS = MappingProxyType(
         ),
         "complement": (
             lambda activation, visible, tied: flattens(activation),
-            "an activation with a flat region or end (SAT eq. 1 or 3, skae.complements), which {activation!r} has not",
+            "an activation that is flat somewhere (with a complement, SAT eq. 1) or soon becomes so (eq. 3, "
+            "skae.complements), unlike {activation!r}",
         ),
         "monotone": (
             lambda activation, visible, tied: activation.monotone,

@@ -63,3 +63,12 @@ def test_solvers_stand_alone():
     assert "skae.solvers._lbfgs" in loaded
     others = ("activations", "visible", "penalties", "parameters", "objectives", "energy", "estimators")
     assert loaded.isdisjoint({"sklearn", *(f"skae.{name}" for name in others)})
+
+
+def test_tools_are_attributes():
+    """`import skae` is enough, and loads none of them before it is asked for one."""
+    outcome = run("import sys, skae; print('skae.metrics' in sys.modules, skae.metrics.denoising_r2.__name__)")
+    assert outcome.stdout.split() == ["False", "denoising_r2"]
+    assert {"datasets", "metrics", "persistence", "plotting"} <= set(dir(skae))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        skae.nothing  # noqa: B018

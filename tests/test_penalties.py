@@ -135,7 +135,7 @@ def test_compatibility_table(name, tied, visible):
             Modulus(),
             "gaussian",
             True,
-            "a flat region or end .SAT eq. 1 or 3, skae.complements., which 'modulus' has not",
+            "an activation that is flat somewhere .with a complement, SAT eq. 1. .*, unlike 'modulus'",
         ),
         (Laplacian(), Square(), "gaussian", True, "a non-decreasing activation .*, which 'square' is not"),
         (Laplacian(), Sigmoid(), "gaussian", False, "tied weights, got tied_weights=False"),

@@ -159,7 +159,7 @@ def test_activations_that_are_flat_nowhere_are_refused(activation):
         if flattens(activation):
             check_compatible(Saturation(), activation, visible, tied)
         else:
-            words = f"'saturation' requires an activation with a flat region or end .*, which '{activation.name}' has"
+            words = f"'saturation' requires an activation that is flat somewhere .*, unlike '{activation.name}'"
             with pytest.raises(ValueError, match=words):
                 check_compatible(Saturation(), activation, visible, tied)
 
@@ -531,7 +531,7 @@ def test_units_start_alive(activation):
     ("parameters", "words"),
     [
         *(
-            ({"activation": name}, f"'saturation' requires an activation with a flat .*, which '{name}' has not")
+            ({"activation": name}, f"'saturation' requires an activation that is flat .*, unlike '{name}'")
             for name in ("identity", "square", "modulus", "synchrony", "softmax", "max")
         ),
         *(

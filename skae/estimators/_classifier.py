@@ -220,9 +220,9 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
 
     References
     ----------
-    .. [1] H. Kamyshanska, R. Memisevic, "The potential energy of an autoencoder", IEEE TPAMI 37(6), 2015 (ENERGY).
-    .. [2] R. Memisevic, C. Zach, G. Hinton, M. Pollefeys, "Gated softmax classification", NIPS 2010.
-    .. [3] K. Crammer, Y. Singer, "On the algorithmic implementation of multiclass kernel-based vector machines",
+    .. [1] Kamyshanska H., Memisevic R., "The potential energy of an autoencoder", IEEE TPAMI 37(6), 2015 (ENERGY).
+    .. [2] Memisevic R., Zach C., Hinton G., Pollefeys M., "Gated softmax classification", NIPS 2010.
+    .. [3] Crammer K., Singer Y., "On the algorithmic implementation of multiclass kernel-based vector machines",
        JMLR 2, 2001.
 
     Examples

@@ -71,10 +71,10 @@ class ContractiveAutoencoder(BaseAutoencoder):
 
     References
     ----------
-    .. [1] S. Rifai, P. Vincent, X. Muller, X. Glorot, Y. Bengio, "Contractive auto-encoders: explicit invariance
+    .. [1] Rifai S., Vincent P., Muller X., Glorot X., Bengio Y., "Contractive auto-encoders: explicit invariance
        during feature extraction", ICML 2011.
-    .. [2] H. Kamyshanska, R. Memisevic, "The potential energy of an autoencoder", IEEE TPAMI 37(6), 2015 (ENERGY).
-    .. [3] D. Arpit, Y. Zhou, H. Ngo, V. Govindaraju, "Why regularized auto-encoders learn sparse
+    .. [2] Kamyshanska H., Memisevic R., "The potential energy of an autoencoder", IEEE TPAMI 37(6), 2015 (ENERGY).
+    .. [3] Arpit D., Zhou Y., Ngo H., Govindaraju V., "Why regularized auto-encoders learn sparse
        representation?", ICML 2016 (SPARSE).
 
     Examples

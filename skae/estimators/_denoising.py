@@ -86,9 +86,9 @@ class DenoisingAutoencoder(BaseAutoencoder):
 
     References
     ----------
-    .. [1] P. Vincent, H. Larochelle, Y. Bengio, P.-A. Manzagol, "Extracting and composing robust features with
+    .. [1] Vincent P., Larochelle H., Bengio Y., Manzagol P.-A., "Extracting and composing robust features with
        denoising autoencoders", ICML 2008.
-    .. [2] D. Arpit, Y. Zhou, H. Ngo, V. Govindaraju, "Why regularized auto-encoders learn sparse
+    .. [2] Arpit D., Zhou Y., Ngo H., Govindaraju V., "Why regularized auto-encoders learn sparse
        representation?", ICML 2016 (SPARSE).
 
     Examples
@@ -262,9 +262,9 @@ class MarginalizedDenoisingAutoencoder(BaseAutoencoder):
 
     References
     ----------
-    .. [1] M. Chen, K. Weinberger, F. Sha, Y. Bengio, "Marginalized denoising auto-encoders for nonlinear
+    .. [1] Chen M., Weinberger K., Sha F., Bengio Y., "Marginalized denoising auto-encoders for nonlinear
        representations", ICML 2014.
-    .. [2] D. Arpit, Y. Zhou, H. Ngo, V. Govindaraju, "Why regularized auto-encoders learn sparse
+    .. [2] Arpit D., Zhou Y., Ngo H., Govindaraju V., "Why regularized auto-encoders learn sparse
        representation?", ICML 2016 (SPARSE).
 
     Examples

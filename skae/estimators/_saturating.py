@@ -99,7 +99,7 @@ class SaturatingAutoencoder(BaseAutoencoder):
 
     References
     ----------
-    .. [1] R. Goroshin, Y. LeCun, "Saturating auto-encoders", ICLR 2013 (SAT).
+    .. [1] Goroshin R., LeCun Y., "Saturating auto-encoders", ICLR 2013 (SAT).
 
     Examples
     --------

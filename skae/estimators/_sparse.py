@@ -67,8 +67,8 @@ class SparseAutoencoder(BaseAutoencoder):
 
     References
     ----------
-    .. [1] H. Lee, C. Ekanadham, A. Ng, "Sparse deep belief net model for visual area V2", NIPS 2008.
-    .. [2] D. Arpit, Y. Zhou, H. Ngo, V. Govindaraju, "Why regularized auto-encoders learn sparse
+    .. [1] Lee H., Ekanadham C., Ng A., "Sparse deep belief net model for visual area V2", NIPS 2008.
+    .. [2] Arpit D., Zhou Y., Ngo H., Govindaraju V., "Why regularized auto-encoders learn sparse
        representation?", ICML 2016 (SPARSE).
 
     Examples

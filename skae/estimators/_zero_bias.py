@@ -80,7 +80,7 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
 
     References
     ----------
-    .. [1] K. Konda, R. Memisevic, D. Krueger, "Zero-bias autoencoders and the benefits of co-adapting features",
+    .. [1] Konda K., Memisevic R., Krueger D., "Zero-bias autoencoders and the benefits of co-adapting features",
        ICLR 2015 (ZAE).
 
     Examples

@@ -106,7 +106,9 @@ class LossCurveDisplay(Display):
         curve = getattr(model, "loss_curve_", None)
         if curve is None or not len(curve):
             why = ""
-            if hasattr(model, "estimators_"):
+            if hasattr(model, "best_estimator_"):
+                why = ": pass its best_estimator_"
+            elif hasattr(model, "estimators_"):
                 why = "; only fine-tuning gives it one, and its autoencoders, estimators_, have one each"
             raise ValueError(f"this {type(model).__name__} has no loss_curve_{why}")
         return cls(

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from skae._typing import IntArray, MatrixLike
-from skae.metrics import activation_counts
+from skae.metrics import activation_counts, autoencoder_of
 from skae.plotting._display import Display, next_color
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class SparsityDisplay(Display):
         estimator: BaseEstimator,
         X: MatrixLike,
         *,
-        threshold: float = 0.0,
+        threshold: float | None = None,
         name: str | None = None,
         ax: Axes | None = None,
     ) -> Self:
@@ -87,9 +87,9 @@ class SparsityDisplay(Display):
             Fitted. h is its activation, whatever `encoding` says.
         X : {array-like, CSR matrix} of shape (n_samples, n_features)
             Data.
-        threshold : float, default=0.0
-            A unit is active where abs(h) is above: 0 for relu, 0.1 for sigmoid and softplus
-            (`skae.metrics.activation_fraction`).
+        threshold : float, default=None
+            A unit is active where abs(h) is above (`skae.metrics.activation_fraction`). None is 0 for activations with
+            kinks, such as relu, and 0.1 for smooth ones, such as sigmoid, which are nowhere zero (SPARSE eq. 14).
         name : str, default=None
             Name of the model, for the legend.
         ax : matplotlib.axes.Axes, default=None
@@ -100,6 +100,8 @@ class SparsityDisplay(Display):
         SparsityDisplay
             The display, drawn.
         """
+        if threshold is None:
+            threshold = 0.0 if autoencoder_of(estimator)._activation().kinks else 0.1
         counts, n_samples = activation_counts(estimator, X, threshold)
         return cls(counts / n_samples).plot(ax, name=name)
 
