@@ -172,6 +172,8 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, Trainable, Autoen
         rng = np.random.default_rng(seed_of(self.random_state))
         batches, validation = self._split(X, sample_weight, rows, rng)
         theta = self._start(objectives[-1], batches, X.dtype, rng, continued=self.warm_start)
+        self._optimizer_state = self._random_stream = None
+        self._n_rows_seen = X.shape[0] if rows is None else len(rows)
         task = begun_fit(self, X, y, sample_weight, max_subtasks=self.max_iter) if train else NO_TASK
         with blas_threads(batches.rows_per_batch * X.shape[1] * self.n_components):
             if train:
@@ -180,8 +182,6 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, Trainable, Autoen
         self.loss_ = self._unit**2 * final_loss(objectives[-1], theta, batches, rng)
         problem = self._diagnose(objectives[-1], theta, batches, rng)
         problems = [] if problem is None else [problem]
-        self._optimizer_state = self._random_stream = None
-        self._n_rows_seen = X.shape[0] if rows is None else len(rows)
         if not train:
             self.n_iter_, self.loss_curve_, self.validation_loss_curve_ = 0, np.empty(0), None
             return problems

@@ -1,6 +1,10 @@
 """scikit-learn's callbacks: the tasks of a fit, of which they are told."""
 
 import contextlib
+import threading
+
+# Threads of a worker process share its connection to the callbacks.
+_ONE_AT_A_TIME = threading.RLock()
 
 
 class Task:
@@ -22,14 +26,18 @@ class Task:
     def begin(self):
         """Tell of its beginning."""
         if self._context is not None:
-            self._context.call_on_fit_task_begin(estimator=self._estimator, **self._data)
+            with _ONE_AT_A_TIME:
+                self._context.call_on_fit_task_begin(estimator=self._estimator, **self._data)
         return self
 
     def end(self, attributes=None):
         """Tell of its end, with fitted attributes that a function returns; return whether a callback asks to stop."""
-        return self._context is not None and self._context.call_on_fit_task_end(
-            estimator=self._estimator, **self._data, reconstruction_attributes=attributes
-        )
+        if self._context is None:
+            return False
+        with _ONE_AT_A_TIME:
+            return self._context.call_on_fit_task_end(
+                estimator=self._estimator, **self._data, reconstruction_attributes=attributes
+            )
 
     def subtask(self, name, data=None, **options):
         """Return a task below this one, on the same data if none are given."""

@@ -173,8 +173,11 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
         rounding = 8.0 * np.finfo(np.float64).eps * np.abs(self.mean_)
         return float(np.sqrt(self.var_[self.var_ > rounding**2].sum() / len(self.var_))) or 1.0
 
+    def _fitted_parameters(self, objective, theta):
+        threshold = float(self.threshold) * self._unit ** (2 if self.activation == "tlin" else 1)
+        return {**super()._fitted_parameters(objective, theta), "threshold_": threshold}
+
     def _diagnose(self, objective, theta, batches, rng, partial=False):
-        self.threshold_ = float(self.threshold) * self._unit ** (2 if self.activation == "tlin" else 1)
         self.dead_unit_fraction_ = float(dead_units(objective, theta, batches, rng).mean())
         if self.dead_unit_fraction_ > 0.5 and not (partial and batches.n_samples < FEW_ROWS):
             return (
