@@ -21,6 +21,11 @@ _BLOCK = re.compile(
     r"^(?:<!-- (?P<mark>not run|needs): (?P<what>[^>]+) -->\n+)?```python\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL
 )
 _OUTPUT = re.compile(r"\s*```text\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+# What would be Python, and is not found as such.
+_STRANGE = re.compile(
+    r"^(?:[ \t]+```[ \t]*python|[ \t]*(?:```+|~~~+)[ \t]*(?:py|pycon|python3|ipython)\b|[ \t]*~~~+[ \t]*python)",
+    re.MULTILINE,
+)
 _TOKEN = re.compile(r"-?\d+(?:\.\d*)?(?:e[-+]?\d+)?|\w+|[^\w\s]")
 _DECIMAL = re.compile(r"-?\d+(\.\d*(e[-+]?\d+)?|e[-+]?\d+)")
 #: Where `draw` puts pictures, in the folder of the documentation.
@@ -51,7 +56,10 @@ class Block:
 
 
 def blocks_of(text):
-    """Return the Python blocks of a page."""
+    """Return the Python blocks of a page; refuse fences that would be taken for none."""
+    strange = _STRANGE.search(text)
+    if strange:
+        raise ValueError(f"line {text.count(chr(10), 0, strange.start()) + 1}: a Python block begins with ```python")
     blocks = []
     for match in _BLOCK.finditer(text):
         output = _OUTPUT.match(text, match.end())
@@ -101,7 +109,7 @@ def _run_block(block, path, namespace):
 def agree(printed, said, whole=True):
     """Whether what was printed agrees with what a page says, or begins to say, but for the last digits of numbers."""
     printed, said = _TOKEN.findall(printed), _TOKEN.findall(said)
-    if whole and len(printed) != len(said):
+    if not printed or (whole and len(printed) != len(said)):
         return False
     return len(printed) <= len(said) and all(map(_same, printed, said))
 

@@ -94,8 +94,43 @@ def test_every_autoencoder_tells_of_its_epochs(cls):
         assert np.isfinite(fitted.loss_)
         assert fitted.transform(X).shape == (120, 8)
         assert np.isfinite(fitted.score(X))
+        assert fitted.loss_ == pytest.approx(alone.loss_curve_[number - 1])
     assert_array_equal(recorder.fitted[-1].components_, alone.components_)
     assert not np.array_equal(recorder.fitted[0].components_, recorder.fitted[1].components_)
+
+
+AUTOENCODERS = [
+    ContractiveAutoencoder,
+    DenoisingAutoencoder,
+    MarginalizedDenoisingAutoencoder,
+    SaturatingAutoencoder,
+    SparseAutoencoder,
+    ZeroBiasAutoencoder,
+]
+
+
+@pytest.mark.parametrize("scale", [0.01, 10.0])
+@pytest.mark.parametrize("cls", AUTOENCODERS)
+def test_the_last_epochs_model_is_that_of_the_fit(cls, scale):
+    """In all it does, whatever the unit of the data, also where the estimator was fitted before."""
+    recorder = Recorder()
+    autoencoder = cls(8, max_iter=12, tol=0.0, random_state=0).fit(X)
+    autoencoder.set_callbacks(recorder).fit(scale * X)
+    last = recorder.fitted[-1]
+    assert [each.n_iter_ for each in recorder.fitted] == list(range(1, 13))
+    assert last.score(scale * X) == autoencoder.score(scale * X)
+    assert_array_equal(last.score_samples(scale * X), autoencoder.score_samples(scale * X))
+    assert_array_equal(last.transform(scale * X), autoencoder.transform(scale * X))
+
+
+def test_an_epochs_model_trains_on():
+    """It is a checkpoint: `partial_fit` goes on from it."""
+    recorder = Recorder()
+    make().set_callbacks(recorder).fit(X)
+    checkpoint = recorder.fitted[1].set_callbacks()
+    before = checkpoint.components_
+    assert not np.array_equal(checkpoint.partial_fit(X).components_, before)
+    assert checkpoint.n_iter_ == 3
 
 
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
@@ -157,8 +192,13 @@ def test_a_plateau_ends_an_epoch_that_has_begun():
 
 def test_early_stopping_beside_a_callback():
     """The best parameters are restored."""
-    autoencoder = make(max_iter=50, early_stopping=True).set_callbacks(Recorder(stop_at=4)).fit(X)
-    assert autoencoder.n_iter_ == len(autoencoder.validation_loss_curve_) == 5
+    recorder = Recorder(stop_at=29)
+    autoencoder = make(alpha=0.0, max_iter=50, n_iter_no_change=50, early_stopping=True)
+    autoencoder.set_params(learning_rate="constant", learning_rate_init=0.3).set_callbacks(recorder).fit(X[:40])
+    best = np.argmin(autoencoder.validation_loss_curve_)
+    assert autoencoder.n_iter_ == len(autoencoder.validation_loss_curve_) == 30
+    assert best < 29
+    assert_array_equal(autoencoder.components_, recorder.fitted[best].components_)
 
 
 def test_an_error_in_a_callback_leaves_the_estimator():
@@ -330,6 +370,15 @@ def test_progress_of_classes_in_processes():
         search.set_callbacks(callback.ProgressBar(max_propagation_depth=None)).fit(THREE, THREE_LABELS)
     for name in ("ContractiveAutoencoder", "autoencoders", "fine-tuning"):
         assert name in drawn.getvalue()
+
+
+def test_progress_of_processes_in_processes():
+    """Folds in processes, and classes in threads of these, tell one main process without disturbing each other."""
+    pytest.importorskip("rich")
+    search = GridSearchCV(make_classifier(n_jobs=2), {"l2": [1e-4, 1e-3]}, cv=3, n_jobs=2, refit=False)
+    with contextlib.redirect_stdout(io.StringIO()):
+        search.set_callbacks(callback.ProgressBar(max_propagation_depth=None)).fit(THREE, THREE_LABELS)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
 def test_scoring_monitor_of_fine_tuning():

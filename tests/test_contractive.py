@@ -26,6 +26,7 @@ from sklearn.preprocessing import StandardScaler
 from skae import ContractiveAutoencoder
 from skae._sklearn_compat import InvalidParameterError
 from skae.activations import ACTIVATIONS, Activation, as_activation
+from skae.metrics import activation_fraction
 from skae.penalties import PENALTIES
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -988,6 +989,16 @@ def test_verbose_prints_a_line_an_epoch(solver, early_stopping, rng, capsys):
         assert line.startswith("[ContractiveAutoencoder]")
         assert f"epoch {number}: loss {loss:.6g}" in line
         assert ("validation" in line) == early_stopping
+
+
+@pytest.mark.parametrize(("activation", "threshold"), [("relu", 0.0), ("sigmoid", 0.1), ("tanh", 0.1)])
+def test_verbose_prints_the_share_of_active_codes(activation, threshold, rng, capsys):
+    """On the last line it is the metric's, of the fitted model on its training rows."""
+    X = make_X(rng)
+    autoencoder = make(activation=activation, alpha=0.0, verbose=1).fit(X)
+    share = activation_fraction(autoencoder, X, threshold=threshold)
+    assert 0.05 < share < 0.99
+    assert f", {share:.1%} of the codes active, " in capsys.readouterr().out.splitlines()[-1]
 
 
 @pytest.mark.parametrize("solver", SOLVERS)

@@ -105,6 +105,7 @@ def test_code_blocks_run(page, tmp_path):
         ("False", "True", True, False),
         ("1.0 2.0", "1.0", False, False),
         ("", "0.5", True, False),
+        ("", "0.5", False, False),
     ],
 )
 def test_comparison_of_output(printed, said, whole, agree):
@@ -126,6 +127,17 @@ def test_a_page_that_says_something_else_fails(tmp_path):
     page.write_text("```python\nprint('a')\n```\n\n```text\nb\n```\n")
     with pytest.raises(AssertionError, match="the page says"):
         snippets.run(page, tmp_path)
+
+
+@pytest.mark.parametrize("fence", ["```py", "```pycon", "~~~python", "~~~~", "    ```python", "``` python3"])
+def test_other_fences_are_refused(fence):
+    """What looks like Python is not left out in silence."""
+    text = f"words\n\n{fence}\n1\n"
+    if fence == "~~~~":
+        assert snippets.blocks_of(text) == []
+    else:
+        with pytest.raises(ValueError, match="line 3: a Python block begins with ```python"):
+            snippets.blocks_of(text)
 
 
 # Docstrings

@@ -207,7 +207,7 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, Trainable, Autoen
             active = active_share(objective, train, theta.dtype) if self.verbose else None
             on_epoch = self._on_epoch(watch, f" stage {stage} of {n_stages}," if n_stages > 1 else "", active)
             attributes = functools.partial(self._attributes_after, objective)
-            on_epoch = epochs.telling(on_epoch, attributes, n_epochs)
+            on_epoch = epochs.telling(on_epoch, attributes)
             results.append(self._solver(max_iter).minimize(objective, theta, train, rng, on_epoch=on_epoch))
             theta = results[-1].theta if watch is None else watch.best_theta
             validated += [] if watch is None else watch.curve
@@ -395,10 +395,11 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, Trainable, Autoen
             "intercept_visible_": blocks["c"] * self._unit,
         }
 
-    def _attributes_after(self, objective, epoch, number):
-        """The fitted attributes after an epoch of a fit, the number of which is given."""
-        loss = self._unit**2 * epoch.loss
-        return {**self._fitted_parameters(objective, epoch.theta), "n_iter_": number, "loss_": loss}
+    def _attributes_after(self, objective, epoch, losses):
+        """The fitted attributes after an epoch of a fit, with the losses of all epochs so far."""
+        curve = self._unit**2 * np.array(losses)
+        progress = {"n_iter_": len(curve), "loss_": float(curve[-1]), "loss_curve_": curve}
+        return {**self._fitted_parameters(objective, epoch.theta), **progress, "validation_loss_curve_": None}
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

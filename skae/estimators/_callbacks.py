@@ -71,20 +71,21 @@ class Epochs:
 
     def __init__(self, task, max_iter):
         self._task, self._max_iter = task, max_iter
-        self._epoch = task.subtask("epoch").begin()
+        self._epoch, self._losses = task.subtask("epoch").begin(), []
         #: Whether a callback has asked to stop.
         self.stopped = False
 
-    def telling(self, on_epoch, attributes=None, n_before=0):
+    def telling(self, on_epoch, attributes=None):
         """Return what a solver calls after each epoch: `on_epoch`, and the callbacks, each of which may stop it.
 
-        `attributes` returns the fitted attributes after an epoch (a `skae.solvers.Epoch`) and so many epochs in all.
+        `attributes` returns the fitted attributes from an epoch (a `skae.solvers.Epoch`) and the losses of all so far.
         """
 
         def on_epoch_and_tell(epoch):
-            stop, number = on_epoch(epoch), n_before + epoch.number
-            self.stopped |= self._epoch.end(attributes and (lambda: attributes(epoch, number)))
-            more = not self.stopped and number < self._max_iter
+            stop = on_epoch(epoch)
+            self._losses.append(epoch.loss)
+            self.stopped |= self._epoch.end(attributes and (lambda: attributes(epoch, self._losses)))
+            more = not self.stopped and len(self._losses) < self._max_iter
             self._epoch = self._task.subtask("epoch").begin() if more else None
             return self.stopped or stop
 

@@ -544,8 +544,9 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
         task = task.subtask("fine-tuning", max_subtasks=self.max_iter).begin()
         epochs = Epochs(task, self.max_iter)
 
-        def attributes(epoch, number):
-            return {**self._fitted_parameters(objective, epoch.theta), "n_iter_": number, "loss_": epoch.loss}
+        def attributes(epoch, losses):
+            progress = {"n_iter_": len(losses), "loss_": epoch.loss, "loss_curve_": np.array(losses)}
+            return {**self._fitted_parameters(objective, epoch.theta), **progress}
 
         theta, result = self._minimize(
             *(objective, theta, self._solver(), X, labels, weight, train, rng),
