@@ -2,7 +2,8 @@
 
 A pickle (joblib's files too) runs any code that whoever wrote it has put there: load only your own. A file of
 `skops <https://skops.readthedocs.io>`_ builds nothing but the types that it is told to trust, which are, of skae,
-`TRUSTED_TYPES`; those of scikit-learn and numpy skops knows itself.
+`TRUSTED_TYPES`; most of scikit-learn's and numpy's skops knows itself. Callbacks are not among them: take them off, by
+``estimator.set_callbacks()``, before you save.
 
 Examples
 --------
