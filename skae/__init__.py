@@ -47,4 +47,4 @@ def __getattr__(name: str) -> ModuleType:
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *_TOOLS]
+    return sorted({*globals(), *_TOOLS})
