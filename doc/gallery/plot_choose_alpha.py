@@ -43,10 +43,12 @@ for name, values in table.items():
 
 # %%
 # The largest value of each curve is filled.
-figure, axes = plt.subplots(1, 3, figsize=(12, 3.6), layout="constrained")
-for ax, (name, values) in zip(axes, table.items(), strict=True):
-    ax.semilogx(alphas, values, marker="o", markerfacecolor="white")
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.6), layout="constrained")
+for i, (ax, (name, values)) in enumerate(zip((left, left, right), table.items(), strict=True)):
+    ax.semilogx(alphas, values, f"C{i}o-", markerfacecolor="white", label=name)
     best = int(np.argmax(values))
-    ax.plot(alphas[best], values[best], "o", color="C0", markersize=9)
-    ax.set(xlabel="alpha", title=name)
+    ax.plot(alphas[best], values[best], f"C{i}o", markersize=9)
+left.set(xlabel="alpha", ylabel="score of held-out digits, without labels")
+left.legend()
+right.set(xlabel="alpha", ylabel="accuracy of a linear classifier")
 plt.show()
