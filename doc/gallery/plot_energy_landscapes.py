@@ -38,9 +38,9 @@ for name, autoencoder in autoencoders.items():
 # Bright is high, arrows are r(x) - x. Below the data at the centre need not be a ring: the energy of modulus, softmax,
 # relu, shrink, tanh and sigmoid units has a basin inside of a rim that goes around, if unevenly; that of max, tlin and
 # trec units has summits here and there.
-figure, axes = plt.subplots(3, 5, figsize=(13, 8), layout="constrained", sharex=True, sharey=True)
+figure, axes = plt.subplots(3, 5, figsize=(13, 9), layout="constrained", sharex=True, sharey=True)
 axes[-1, -1].remove()
 for ax, name in zip(axes.ravel(), sorted(dips, key=dips.get, reverse=True), strict=False):
     EnergyDisplay.from_estimator(autoencoders[name], X, n_arrows=12, colorbar=False, ax=ax)
-    ax.set(title=f"{name}: centre {'below' if dips[name] > 0 else 'above'} data", xlabel="", ylabel="", aspect="equal")
+    ax.set(title=f"{name}:\ncentre {'below' if dips[name] > 0 else 'above'} data", xlabel="", ylabel="", aspect="equal")
 plt.show()
