@@ -8,8 +8,8 @@ silent.
 """
 
 # %%
-# `ScoringMonitor` scores the model after every epoch, on the data that it is trained on. (`ProgressBar`, which needs the
-# package rich, is set in the same way.)
+# `ScoringMonitor` scores the model after every epoch, on the data that it is trained on. (`ProgressBar`, which needs
+# the package rich, is set in the same way.)
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split

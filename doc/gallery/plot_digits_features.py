@@ -39,8 +39,8 @@ features = {
 # %%
 # The features are learned from all training digits; the classifier has the labels of all 898 of them, or of 100 (the
 # mean of ten draws). It is a ridge classifier on standardised features, which chooses its own strength by
-# cross-validation; a logistic regression, as in "Getting started", does better on raw pixels. Many units, even of random
-# weights, make most of the gain over pixels; those of the autoencoders add to it.
+# cross-validation; a logistic regression, as in "Getting started", does better on raw pixels. Many units, even of
+# random weights, make most of the gain over pixels; those of the autoencoders add to it.
 def accuracy(rows):
     """Return the test accuracy with the labels of some training rows."""
     classifier = make_pipeline(StandardScaler(), RidgeClassifierCV(np.logspace(-2, 4, 13)))
