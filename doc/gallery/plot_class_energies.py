@@ -46,5 +46,5 @@ for (name, autoencoder), (above, below) in zip(autoencoders.items(), axes.T, str
         panel.get_legend().remove()
 axes[0, 0].set_ylabel("energy of the ones' model\nless that of the eights'")
 axes[1, 0].set_ylabel("squared error of the eights' model\nless that of the ones'")
-axes[0, 1].legend(title="test digits", loc="upper right")
+axes[1, 1].legend(title="test digits", loc="upper left")
 plt.show()
