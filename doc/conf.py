@@ -74,8 +74,9 @@ sphinx_gallery_conf = {
     "remove_config_comments": True,
     "show_memory": False,
     "doc_module": ("skae",),
+    "backreferences_dir": "examples/backreferences",
     "plot_gallery": True,
-    "within_subsection_order": "FileNameSortKey",
+    "within_subsection_order": "gallery_order.Order",
 }
 
 # -- appearance

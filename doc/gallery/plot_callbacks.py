@@ -8,10 +8,8 @@ silent.
 """
 
 # %%
-# `ScoringMonitor` scores the model after every epoch, on the data that it is trained on; `ProgressBar` needs the
-# package rich. (With an older scikit-learn these are fits like any others.)
-from importlib.util import find_spec
-
+# `ScoringMonitor` scores the model after every epoch, on the data that it is trained on. (`ProgressBar`, which needs
+# the package rich, is set in the same way.)
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -20,14 +18,17 @@ from skae import ContractiveAutoencoder
 from skae.metrics import denoising_r2, reconstruction_r2
 from skae.plotting import LossCurveDisplay
 
-has_callbacks = find_spec("sklearn.callback") is not None
+try:
+    from sklearn.callback import ScoringMonitor
+except ImportError:  # scikit-learn below 1.9, with which these are fits like any others
+    ScoringMonitor = None
+
 X_train, X_test = train_test_split(load_digits().data / 16, test_size=0.3, random_state=0)
 watched = ContractiveAutoencoder(64, random_state=0)
-if has_callbacks:
-    from sklearn.callback import ProgressBar, ScoringMonitor
-
-    monitor = ScoringMonitor(scoring={"denoising R^2": denoising_r2, "reconstruction R^2": reconstruction_r2})
-    watched.set_callbacks(*([monitor, ProgressBar()] if find_spec("rich") else [monitor]))
+if ScoringMonitor:
+    scoring = {"denoising R^2": denoising_r2, "reconstruction R^2": reconstruction_r2}
+    monitor = ScoringMonitor(scoring=scoring)
+    watched.set_callbacks(monitor)
 watched.fit(X_train)
 
 
@@ -60,7 +61,7 @@ class StopOnPlateau:
 
 
 stopped = ContractiveAutoencoder(64, random_state=0)
-if has_callbacks:
+if ScoringMonitor:
     stopped.set_callbacks(StopOnPlateau(X_test))
 stopped.fit(X_train)
 for name, autoencoder in (("watched", watched), ("stopped", stopped)):
@@ -69,9 +70,9 @@ for name, autoencoder in (("watched", watched), ("stopped", stopped)):
 # %%
 # Left, what the monitor has seen; right, the losses of both fits, which are the same as far as they go.
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
-if has_callbacks:
+if ScoringMonitor:
     epochs = [row for row in monitor.get_logs().data if row["task_name"] == "epoch"]
-    for name, style in (("denoising R^2", "-"), ("reconstruction R^2", "--")):
+    for name, style in zip(scoring, ("-", "--"), strict=True):
         left.plot([row["task_id"] + 1 for row in epochs], [row[name] for row in epochs], style, label=name)
     left.set(xlabel="epoch", ylabel="score of the training data")
     left.legend()

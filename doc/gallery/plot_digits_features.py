@@ -38,8 +38,9 @@ features = {
 
 # %%
 # The features are learned from all training digits; the classifier has the labels of all 898 of them, or of 100 (the
-# mean of ten draws). It chooses its own strength by cross-validation. Many units, even of random weights, make most of
-# the gain over pixels; those of the autoencoders add to it.
+# mean of ten draws). It is a ridge classifier on standardised features, which chooses its own strength by
+# cross-validation; a logistic regression, as in "Getting started", does better on raw pixels. Many units, even of
+# random weights, make most of the gain over pixels; those of the autoencoders add to it.
 def accuracy(rows):
     """Return the test accuracy with the labels of some training rows."""
     classifier = make_pipeline(StandardScaler(), RidgeClassifierCV(np.logspace(-2, 4, 13)))
@@ -55,8 +56,9 @@ for name, transformer in features.items():
 
 # %%
 # What the units respond to: 36 of each kind; mid-grey is zero.
-figure, axes = plt.subplots(1, 4, figsize=(13, 3.6), layout="constrained")
-figure.get_layout_engine().set(wspace=0.05)
+figure, axes = plt.subplots(2, 2, figsize=(8, 8.6), layout="constrained")
+figure.get_layout_engine().set(wspace=0.05, hspace=0.03)
+axes = axes.ravel()
 FiltersDisplay(features["PCA"].components_[:36]).plot(axes[0])
 FiltersDisplay(features["BernoulliRBM"].components_[:36]).plot(axes[1])
 FiltersDisplay.from_estimator(features["ContractiveAutoencoder"], n_filters=36, ax=axes[2])

@@ -26,8 +26,8 @@ autoencoders = {
 
 # %%
 # How far the energy of the centre is below the mean of the data's. The energy of linear units is a quadratic function,
-# which can be a hill but no ring; those of satlinear, square, softplus and synchrony have become hills too. To these
-# models the centre is more typical than the data; the others have learned that it is not.
+# highest within the circle; so are those that satlinear, square, softplus and synchrony have learned. To these models
+# the centre is more typical than the data; to the others it is less.
 centre = np.zeros((1, 2))
 dips = {}
 for name, autoencoder in autoencoders.items():
@@ -35,10 +35,12 @@ for name, autoencoder in autoencoders.items():
     print(f"{name:<10} {dips[name]:7.3f}  denoising R^2 {autoencoder.score(X):.3f}")
 
 # %%
-# Bright is high, arrows are r(x) - x.
-figure, axes = plt.subplots(3, 5, figsize=(13, 8), layout="constrained", sharex=True, sharey=True)
+# Bright is high, arrows are r(x) - x. Below the data at the centre need not be a ring: the energy of modulus, softmax,
+# relu, shrink, tanh and sigmoid units has a basin inside of a rim that goes around, if unevenly; that of max, tlin and
+# trec units has summits here and there.
+figure, axes = plt.subplots(3, 5, figsize=(13, 9), layout="constrained", sharex=True, sharey=True)
 axes[-1, -1].remove()
 for ax, name in zip(axes.ravel(), sorted(dips, key=dips.get, reverse=True), strict=False):
     EnergyDisplay.from_estimator(autoencoders[name], X, n_arrows=12, colorbar=False, ax=ax)
-    ax.set(title=f"{name}: {'a ring' if dips[name] > 0 else 'a hill'}", xlabel="", ylabel="", aspect="equal")
+    ax.set(title=f"{name}:\ncentre {'below' if dips[name] > 0 else 'above'} data", xlabel="", ylabel="", aspect="equal")
 plt.show()

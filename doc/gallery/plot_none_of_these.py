@@ -51,7 +51,7 @@ print(f"of the nines {classifier.score(X_test[nine], y_test[nine]):.1%}")
 
 # %%
 # What was odd to nine classes is not to ten.
-figure, axes = plt.subplots(1, 2, figsize=(12, 4.2), layout="constrained", sharex=True)
+figure, axes = plt.subplots(2, 1, figsize=(8, 6), layout="constrained", sharex=True)
 groups = np.where(nine, "nines", "other digits")
 ScoreHistogramDisplay(scores, groups=groups, offset=threshold).plot(axes[0])
 ScoreHistogramDisplay.from_estimator(classifier, X_test, groups, offset=threshold, ax=axes[1])

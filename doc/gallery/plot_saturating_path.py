@@ -33,12 +33,12 @@ for name, values in table.items():
     print(f"{name:<20}" + "".join(f"{value:6.2f}" for value in values))
 
 # %%
-# A column is a unit, a row a strength.
-figure, (left, right) = plt.subplots(1, 2, figsize=(13, 4), layout="constrained", width_ratios=[2, 1])
-PathDisplay.from_estimators(fits, ax=left)
+# Above, a column is a unit, a row a strength.
+figure, (above, below) = plt.subplots(2, 1, figsize=(9, 7), layout="constrained", height_ratios=[3, 2])
+PathDisplay.from_estimators(fits, ax=above)
 for (name, values), marker in zip(table.items(), "os^", strict=True):
-    right.plot(range(len(alphas)), values, marker=marker, label=name)
-right.set_xticks(range(len(alphas)), [f"{alpha:g}" for alpha in alphas])
-right.set(xlabel="alpha", ylim=(0, 1))
-right.legend()
+    below.plot(range(len(alphas)), values, marker=marker, label=name)
+below.set_xticks(range(len(alphas)), [f"{alpha:g}" for alpha in alphas])
+below.set(xlabel="alpha", ylim=(0, 1))
+below.legend()
 plt.show()

@@ -16,7 +16,7 @@ import numpy as np
 
 from skae import ContractiveAutoencoder, ContrastNormalizer, DenoisingAutoencoder, SparseAutoencoder
 from skae.datasets import natural_patches
-from skae.metrics import activation_fraction
+from skae.metrics import activation_fraction, dead_unit_fraction
 from skae.plotting import SparsityDisplay
 
 X = ContrastNormalizer().fit_transform(natural_patches(2000, 8, random_state=0))
@@ -39,8 +39,12 @@ for name, values in fractions.items():
 print(f"{'no penalty':<24}{plain:8.2f}")
 
 # %%
-# Too much noise turns units off for good; `SparsityDisplay` counts them, and names them.
+# Too much noise turns units off for good: no sample turns them on again.
 noisy = DenoisingAutoencoder(100, noise_level=2, **relu).fit(X)
+print(f"dead after training with noise of standard deviation 2: {dead_unit_fraction(noisy, X):.0%} of the units")
+
+# %%
+# Left, the table; right, how often each unit is on, at the strongest penalties, with the dead units counted.
 figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.8), layout="constrained")
 left.axhline(plain, color="gray", linestyle=":", label="no penalty")
 for (name, values), marker in zip(fractions.items(), "os^", strict=True):
@@ -49,6 +53,5 @@ left.set(xlabel="alpha, or half of the squared noise level", ylabel="activation 
 left.legend()
 for name, fits in models.items():
     SparsityDisplay.from_estimator(fits[-1], X, name=f"{name}, {alphas[-1]:g}", ax=right)
-display = SparsityDisplay.from_estimator(noisy, X, name="DenoisingAutoencoder, 2", ax=right)
-print(f"dead after training with noise of standard deviation 2: units {display.dead_units.tolist()}")
+SparsityDisplay.from_estimator(noisy, X, name="DenoisingAutoencoder, 2", ax=right)
 plt.show()
