@@ -211,8 +211,9 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
     -----
     Features should have a common scale near 1. For data in [0, 1] autoencoders with ``visible="bernoulli"`` have
     energies on the scale of log-likelihoods, with which ``method="normalize"`` does well; those of gaussian units are
-    on that of squared errors, and fine-tuning finds the scale. For images, `noise` in fine-tuning makes the difference.
-    With few rows fine-tuning can do worse than "normalize" or "energies": compare them by a grid search over `method`.
+    on that of squared errors, and fine-tuning finds the scale. With tens of thousands of images (MNIST), `noise` in
+    fine-tuning makes the difference. With hundreds of rows a class or fewer, fine-tuning can do worse than "normalize"
+    or "energies", and noise makes it worse: compare them by a grid search over `method`.
 
     A threshold on `score_samples`, such as a low quantile over rows held out, says "none of these".
 
