@@ -260,6 +260,8 @@ def test_pipelines_in_pipelines(digits):
     ]
     assert_allclose(FiltersDisplay.from_estimator(model).filters[:1], moved[0] - moved[1], atol=1e-10)
     assert ReconstructionDisplay.from_estimator(model, x).inputs.shape == (1, 64)
+    Z = model[-1][-1][0].transform(model[-1][1].transform(model[0].transform(X)))
+    assert activation_fraction(model, X, threshold=0.1) == activation_fraction(last, Z, threshold=0.1)
 
 
 def test_untied_kinds_order_and_number(digits):

@@ -10,8 +10,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skae._typing import FloatArray
+from skae.estimators._scoring import last_step
 from skae.plotting._display import Display
-from skae.plotting._pipeline import last_step
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

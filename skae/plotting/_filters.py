@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skae._typing import FloatArray
+from skae.estimators._scoring import steps_before
 from skae.metrics import autoencoder_of
 from skae.plotting._display import Display, check_count, check_option
 from skae.plotting._images import (
@@ -21,7 +22,7 @@ from skae.plotting._images import (
     near_square,
     scaled_by_largest,
 )
-from skae.plotting._pipeline import has_inverse, linear_part, transformers_of
+from skae.plotting._pipeline import has_inverse, linear_part
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -167,7 +168,7 @@ def input_filters(estimator, kind="decoder"):
     model = autoencoder_of(estimator)
     check_is_fitted(model)
     filters = np.array(model.decoder_components_ if kind == "decoder" else model.components_, dtype=np.float64)
-    return mapped_filters(filters, transformers_of(estimator), kind)
+    return mapped_filters(filters, steps_before(estimator), kind)
 
 
 def mapped_filters(filters, steps, kind="decoder"):

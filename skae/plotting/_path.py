@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, clone
 
 from skae._typing import FloatArray, MatrixLike
 from skae.estimators import regularization_path
+from skae.estimators._scoring import steps_before
 from skae.metrics import autoencoder_of
 from skae.plotting._display import Display, check_count
 from skae.plotting._filters import input_filters, mapped_filters
@@ -22,7 +23,6 @@ from skae.plotting._images import (
     mosaic,
     scaled_by_largest,
 )
-from skae.plotting._pipeline import transformers_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -112,7 +112,7 @@ class PathDisplay(Display):
             The display, drawn.
         """
         check_count("n_filters", n_filters, none=True)
-        model, steps = clone(autoencoder_of(estimator)), [clone(step) for step in transformers_of(estimator)]
+        model, steps = clone(autoencoder_of(estimator)), [clone(step) for step in steps_before(estimator)]
         for step in steps:
             X = step.fit_transform(X)
         filters, strengths = [], []

@@ -5,20 +5,9 @@ import warnings
 import numpy as np
 from sklearn.preprocessing import FunctionTransformer
 
+from skae.estimators._scoring import steps_before
 from skae.metrics import autoencoder_of
 from skae.plotting._display import dense
-
-
-def transformers_of(estimator):
-    """Return the steps before the last one, those of Pipelines inside Pipelines one by one."""
-    return _flat(estimator)[:-1]
-
-
-def _flat(step):
-    """The estimators of a Pipeline in a row."""
-    if hasattr(step, "steps"):
-        return [part for _, inner in step.steps for part in _flat(inner)]
-    return [] if step is None or isinstance(step, str) else [step]  # "passthrough"
 
 
 def has_inverse(step):
@@ -50,7 +39,7 @@ def reconstruct(estimator, X):
 
     That is the input of the Pipeline, where all can.
     """
-    model, steps = autoencoder_of(estimator), transformers_of(estimator)
+    model, steps = autoencoder_of(estimator), steps_before(estimator)
     start = next((i for i in range(len(steps), 0, -1) if not has_inverse(steps[i - 1])), 0)
     for step in steps[:start]:
         X = step.transform(X)
@@ -65,11 +54,4 @@ def reconstruct(estimator, X):
 
 def is_invertible(estimator):
     """Whether all steps before the last one can be undone."""
-    return all(map(has_inverse, transformers_of(estimator)))
-
-
-def last_step(estimator):
-    """Return what a Pipeline ends in."""
-    while hasattr(estimator, "steps"):
-        estimator = estimator.steps[-1][1]
-    return estimator
+    return all(map(has_inverse, steps_before(estimator)))

@@ -10,8 +10,8 @@ from sklearn.base import BaseEstimator, is_outlier_detector
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
 from skae._typing import FloatArray, MatrixLike
+from skae.estimators._scoring import last_step
 from skae.plotting._display import Display, check_count, next_color
-from skae.plotting._pipeline import last_step
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
