@@ -392,6 +392,21 @@ def test_reconstructions_of_corrupted_samples(noise, digits, autoencoder):
     assert labels == ["input", "corrupted", "reconstruction"]
 
 
+@pytest.mark.parametrize("before", [[], [MinMaxScaler().set_output(transform="pandas")]])
+def test_noise_that_leaves_the_range_of_bernoulli_units(before, circle):
+    """Noisy samples are neither refused nor clipped, as in `score`, alone and through a Pipeline."""
+    X = pd.DataFrame(MinMaxScaler().fit_transform(circle))
+    autoencoder = DenoisingAutoencoder(8, visible="bernoulli", noise="gaussian", **BRIEF)
+    model = make_pipeline(*before, autoencoder).fit(X)
+    display = ReconstructionDisplay.from_estimator(model, X, noise="gaussian", noise_level=0.5, random_state=0)
+    assert display.corrupted.min() < 0.0
+    assert display.corrupted.max() > 1.0
+    last = model[-1]
+    codes = last._activation().value(display.corrupted @ last.components_.T + last.intercept_hidden_)
+    logits = codes @ last.decoder_components_ + last.intercept_visible_
+    assert_allclose(display.reconstructions, 1.0 / (1.0 + np.exp(-logits)), atol=1e-10)
+
+
 def test_lines_of_unlike_features_are_standardised(rng):
     """A feature in units of its own does not hide the others; features of one unit stay as they are."""
     X = rng.standard_normal((50, 5))
@@ -452,6 +467,21 @@ def test_energy_of_bernoulli_units(circle):
     assert display.xx0.min() == 0.0
     with pytest.raises(ValueError, match="takes values in"):
         EnergyDisplay.from_estimator(model, X, eps=0.5)
+
+
+def test_energy_of_bernoulli_units_inside(circle):
+    """The grid stays in [0, 1] for detectors and classifiers that are made of such autoencoders."""
+    X = MinMaxScaler().fit_transform(circle)
+    autoencoder = ContractiveAutoencoder(4, visible="bernoulli", **BRIEF)
+    for model in (
+        EnergyOutlierDetector(autoencoder).fit(X),
+        EnergyOutlierDetector(make_pipeline(FunctionTransformer(), autoencoder)).fit(X),
+        make_pipeline(FunctionTransformer(), ClassSpecificAEClassifier(autoencoder, method="normalize")).fit(
+            X, (X[:, 0] > 0.5).astype(int)
+        ),
+    ):
+        display = EnergyDisplay.from_estimator(model, X, grid_resolution=10)
+        assert (display.xx0.min(), display.xx1.max()) == (0.0, 1.0)
 
 
 def test_constant_energy_and_constant_feature(circle):

@@ -127,7 +127,8 @@ class EnergyDisplay(Display):
             Number of points of the grid along each feature.
         eps : float or None, default=None
             How far the grid goes beyond X, as a fraction of the range of each feature. None is 0.25, and 0 for
-            autoencoders with ``visible="bernoulli"``, which refuse what lies outside.
+            autoencoders with ``visible="bernoulli"``, alone or in a detector or classifier, which refuse what lies
+            outside.
         field : bool or None, default=None
             Whether to draw r(x) - x as arrows, through a Pipeline as the way to its own reconstruction of x. None
             does where the estimator is an autoencoder and the steps before it can be undone.
@@ -235,12 +236,19 @@ class EnergyDisplay(Display):
 def _limits(points, estimator, eps):
     """Return the corners of the grid."""
     if eps is None:
-        eps = 0.0 if getattr(last_step(estimator), "visible", None) == "bernoulli" else _MARGIN
+        eps = 0.0 if _has_bernoulli_units(estimator) else _MARGIN
     if not isinstance(eps, Real) or not 0.0 <= float(eps) < np.inf:
         raise ValueError(f"eps must be a finite number >= 0 or None, got {eps!r}")
     low, high = points.min(axis=0), points.max(axis=0)
     size = np.where(high > low, high - low, 1.0)
     return low - eps * size, np.where(high > low, high, low + size) + eps * size
+
+
+def _has_bernoulli_units(estimator):
+    """Whether the estimator is an autoencoder with such visible units, or a detector or classifier made of them."""
+    model = last_step(estimator)
+    parts = (model, getattr(model, "estimator_", None), *getattr(model, "estimators_", ())[:1])
+    return any(getattr(last_step(part), "visible", None) == "bernoulli" for part in parts)
 
 
 def _grid(low, high, resolution):

@@ -34,10 +34,11 @@ def linear_part(function, n_features):
     return A if close else None
 
 
-def reconstruct(estimator, X):
+def reconstruct(estimator, X, noisy=False):
     """Return X and its reconstruction as they are at the first step from which on all steps can be undone.
 
-    That is the input of the Pipeline, where all can.
+    That is the input of the Pipeline, where all can. Noisy samples may leave the range of the visible units, as they
+    do in `score`.
     """
     model, steps = autoencoder_of(estimator), steps_before(estimator)
     start = next((i for i in range(len(steps), 0, -1) if not has_inverse(steps[i - 1])), 0)
@@ -46,7 +47,11 @@ def reconstruct(estimator, X):
     Z = X
     for step in steps[start:]:
         Z = step.transform(Z)
-    R = model.reconstruct(Z)
+    if noisy:
+        Z = dense(Z).astype(np.float64)
+        R = model._reconstruct(Z, model._parameters(Z.dtype))
+    else:
+        R = model.reconstruct(Z)
     for step in reversed(steps[start:]):
         R = step.inverse_transform(R)
     return dense(X), dense(R)

@@ -132,7 +132,8 @@ class ReconstructionDisplay(Display):
         image_shape : tuple of int, default=None
             See `FiltersDisplay`.
         noise : {"gaussian", "masking", "salt_and_pepper"}, Corruption or None, default=None
-            What is done to X first: the reconstruction is then that of the corrupted samples.
+            What is done to X first: the reconstruction is then that of the corrupted samples, which may lie outside
+            [0, 1] for ``visible="bernoulli"`` too.
         noise_level : float, default=0.1
             Level of the noise: the standard deviation, in units of X, or the share of features.
         random_state : int, RandomState instance or None, default=None
@@ -152,7 +153,7 @@ class ReconstructionDisplay(Display):
         inputs, reconstructions, corrupted = reference[:n_samples], reconstructions[:n_samples], None
         if noise is not None:
             noisy = _corrupted(X[:n_samples], X, as_corruption(noise, noise_level), random_state)
-            corrupted, reconstructions = reconstruct(estimator, noisy)
+            corrupted, reconstructions = reconstruct(estimator, noisy, noisy=True)
         names = getattr(estimator, "feature_names_in_", None)
         names = names if names is not None and len(names) == inputs.shape[1] else None
         center, scale = _unlike_scales(reference)
