@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -243,6 +244,31 @@ def test_a_step_that_is_not_affine_ends_the_way_back(digits):
         assert_allclose(filters, model[-1].components_ * model[-2].scale_)
         filters = FiltersDisplay.from_estimator(model, kind="encoder").filters
         assert_allclose(filters, model[-1].components_ / model[-2].scale_)
+
+
+@pytest.mark.parametrize("kind", ["decoder", "encoder"])
+def test_filters_of_large_images_fit_into_memory(kind, rng):
+    """No matrix of features by features is made on the way through a Pipeline."""
+    X = rng.standard_normal((5, 4096), dtype=np.float32)
+    model = make_pipeline(StandardScaler(), FunctionTransformer(), ContractiveAutoencoder(3, max_iter=1, tol=0)).fit(X)
+    tracemalloc.start()
+    try:
+        filters = FiltersDisplay.from_estimator(model, kind=kind).filters
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 0.5 * 8 * 4096**2
+    scale = model[0].scale_ if kind == "decoder" else 1.0 / model[0].scale_
+    assert_allclose(filters, model[-1].components_ * scale, rtol=1e-5, atol=1e-6)
+
+
+def test_small_filters_show_that_a_step_is_curved(digits):
+    """A step that is almost affine near zero is not affine for that."""
+    X, _ = digits
+    curved = FunctionTransformer(np.sinh, np.arcsinh)
+    model = make_pipeline(curved, ContractiveAutoencoder(4, **BRIEF)).fit(X)
+    model[-1].components_ = 1e-6 * model[-1].components_
+    assert_array_equal(FiltersDisplay.from_estimator(model).filters, model[-1].components_)
 
 
 def test_pipelines_in_pipelines(digits):

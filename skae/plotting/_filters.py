@@ -22,7 +22,7 @@ from skae.plotting._images import (
     near_square,
     scaled_by_largest,
 )
-from skae.plotting._pipeline import has_inverse, linear_part
+from skae.plotting._pipeline import mapped_filters
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -169,18 +169,3 @@ def input_filters(estimator, kind="decoder"):
     check_is_fitted(model)
     filters = np.array(model.decoder_components_ if kind == "decoder" else model.components_, dtype=np.float64)
     return mapped_filters(filters, steps_before(estimator), kind)
-
-
-def mapped_filters(filters, steps, kind="decoder"):
-    """Take filters back through fitted steps, from the last to the first, as long as these are affine."""
-    for step in reversed(steps):
-        if kind == "encoder":
-            # What has no number of features of its own works on each feature alone.
-            A = linear_part(step.transform, getattr(step, "n_features_in_", filters.shape[1]))
-            A = None if A is None else A.T
-        else:
-            A = linear_part(step.inverse_transform, filters.shape[1]) if has_inverse(step) else None
-        if A is None:
-            break
-        filters = filters @ A
-    return filters

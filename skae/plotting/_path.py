@@ -13,7 +13,7 @@ from skae.estimators import regularization_path
 from skae.estimators._scoring import steps_before
 from skae.metrics import autoencoder_of
 from skae.plotting._display import Display, check_count
-from skae.plotting._filters import input_filters, mapped_filters
+from skae.plotting._filters import input_filters
 from skae.plotting._images import (
     checked_image_shape,
     draw_mosaic,
@@ -23,6 +23,7 @@ from skae.plotting._images import (
     mosaic,
     scaled_by_largest,
 )
+from skae.plotting._pipeline import mapped_filters
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
