@@ -484,7 +484,7 @@ def test_lines_of_unlike_features_are_standardised(rng):
 
 def test_reconstructions_of_what_is_no_number(digits):
     """Categories cannot be drawn, nor corrupted; what the last step sees can. Numbers held as objects are numbers."""
-    labels = pd.DataFrame({"label": np.where(digits[1] > 4, "high", "low")})
+    labels = pd.DataFrame({"label": np.where(digits[1] > 4, "1", "0")})
     for encoder in (OneHotEncoder(sparse_output=False), OrdinalEncoder()):
         model = make_pipeline(encoder, ContractiveAutoencoder(2, **BRIEF)).fit(labels)
         with pytest.raises(TypeError, match=r"draws numbers, but X holds others .*model\[-1\], with model\[:-1\]"):

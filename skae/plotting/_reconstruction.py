@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
@@ -235,13 +236,14 @@ class ReconstructionDisplay(Display):
 
 def _numbers(values):
     """Return an array of numbers, which data frames may hold as objects, or say that it is none."""
-    try:
-        return values if values.dtype.kind in "biuf" else values.astype(np.float64)
-    except (TypeError, ValueError):
+    if values.dtype == object and all(isinstance(value, Real) for value in values.flat):
+        return values.astype(np.float64)
+    if values.dtype.kind not in "biuf":
         raise TypeError(
             "ReconstructionDisplay draws numbers, but X holds others (strings, say); pass the last step of the "
             "Pipeline, model[-1], with model[:-1].transform(X)"
-        ) from None
+        )
+    return values
 
 
 def _unlike_scales(X):
