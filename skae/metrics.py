@@ -16,6 +16,7 @@ from skae._typing import FloatArray, MatrixLike
 from skae.energy import codes
 from skae.estimators._batches import row_blocks
 from skae.estimators._prediction import AutoencoderPrediction
+from skae.estimators._scoring import last_step, steps_before
 
 __all__ = [
     "activation_fraction",
@@ -37,22 +38,18 @@ _NO_RESIDUAL = 1e-6
 
 def autoencoder_and_input(estimator: Any, X: Any) -> tuple[Any, Any]:
     """Return the autoencoder at the end of a Pipeline and what it is given there; others as they are."""
-    while hasattr(estimator, "steps"):
-        X = estimator[:-1].transform(X) if len(estimator) > 1 else X
-        estimator = estimator[-1]
+    for step in steps_before(estimator):
+        X = step.transform(X)
     return autoencoder_of(estimator), X
 
 
 def autoencoder_of(estimator):
     """Return what a Pipeline ends in, and refuse what is no autoencoder."""
-    while hasattr(estimator, "steps"):
-        estimator = estimator[-1]
-    if not isinstance(estimator, AutoencoderPrediction):
-        hint = "; pass its best_estimator_" if hasattr(estimator, "best_estimator_") else ""
-        raise TypeError(
-            f"an autoencoder, or a Pipeline that ends in one, is needed, got {type(estimator).__name__}{hint}"
-        )
-    return estimator
+    model = last_step(estimator)
+    if not isinstance(model, AutoencoderPrediction):
+        hint = "; pass its best_estimator_" if hasattr(model, "best_estimator_") else ""
+        raise TypeError(f"an autoencoder, or a Pipeline that ends in one, is needed, got {type(model).__name__}{hint}")
+    return model
 
 
 def denoising_r2(estimator: Any, X: MatrixLike, y: Any = None) -> float:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -9,11 +10,20 @@ import pytest
 from helpers import numerical_gradient
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
+from sklearn.feature_selection import SelectKBest
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, PowerTransformer, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MinMaxScaler,
+    OneHotEncoder,
+    OrdinalEncoder,
+    PowerTransformer,
+    StandardScaler,
+)
 
 from skae import (
     ClassSpecificAEClassifier,
@@ -245,6 +255,31 @@ def test_a_step_that_is_not_affine_ends_the_way_back(digits):
         assert_allclose(filters, model[-1].components_ / model[-2].scale_)
 
 
+@pytest.mark.parametrize("kind", ["decoder", "encoder"])
+def test_filters_of_large_images_fit_into_memory(kind, rng):
+    """No matrix of features by features is made on the way through a Pipeline."""
+    X = rng.standard_normal((5, 4096), dtype=np.float32)
+    model = make_pipeline(StandardScaler(), FunctionTransformer(), ContractiveAutoencoder(3, max_iter=1, tol=0)).fit(X)
+    tracemalloc.start()
+    try:
+        filters = FiltersDisplay.from_estimator(model, kind=kind).filters
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 0.5 * 8 * 4096**2
+    scale = model[0].scale_ if kind == "decoder" else 1.0 / model[0].scale_
+    assert_allclose(filters, model[-1].components_ * scale, rtol=1e-5, atol=1e-6)
+
+
+def test_small_filters_show_that_a_step_is_curved(digits):
+    """A step that is almost affine near zero is not affine for that."""
+    X, _ = digits
+    curved = FunctionTransformer(np.sinh, np.arcsinh)
+    model = make_pipeline(curved, ContractiveAutoencoder(4, **BRIEF)).fit(X)
+    model[-1].components_ = 1e-6 * model[-1].components_
+    assert_array_equal(FiltersDisplay.from_estimator(model).filters, model[-1].components_)
+
+
 def test_pipelines_in_pipelines(digits):
     """Steps are found wherever they stand, and "passthrough" is none."""
     X, _ = digits
@@ -260,6 +295,8 @@ def test_pipelines_in_pipelines(digits):
     ]
     assert_allclose(FiltersDisplay.from_estimator(model).filters[:1], moved[0] - moved[1], atol=1e-10)
     assert ReconstructionDisplay.from_estimator(model, x).inputs.shape == (1, 64)
+    Z = model[-1][-1][0].transform(model[-1][1].transform(model[0].transform(X)))
+    assert activation_fraction(model, X, threshold=0.1) == activation_fraction(last, Z, threshold=0.1)
 
 
 def test_untied_kinds_order_and_number(digits):
@@ -307,7 +344,7 @@ def test_mosaic_of_one_row(rng):
     assert_array_equal(picture[:, 6:11], images[1])
 
 
-@pytest.mark.parametrize("image_shape", [None, (8, 9), (64,), 8, (-8, -8), (2, 4, 8), (2, 2, 2, 8)])
+@pytest.mark.parametrize("image_shape", [None, (8, 9), (64,), 8, (-8, -8), (2, 4, 8), (2, 2, 2, 8), (8.0, 8.0), "8"])
 def test_shapes_that_are_no_image(image_shape, digits):
     """One sentence asks for the shape, or says which it must be."""
     X = digits[0][:, :63] if image_shape is None else digits[0]
@@ -315,6 +352,16 @@ def test_shapes_that_are_no_image(image_shape, digits):
     message = r"63 features are no square image.*give image_shape" if image_shape is None else "image_shape must be"
     with pytest.raises(ValueError, match=message):
         FiltersDisplay.from_estimator(model, image_shape=image_shape)
+
+
+@pytest.mark.parametrize("limit", ["a", 0.0, np.nan, np.inf])
+def test_wrong_filters_and_limits(limit):
+    """Rows of numbers, and a range of them."""
+    with pytest.raises(ValueError, match="limit must be a finite number > 0 or None"):
+        FiltersDisplay(np.ones((2, 4))).plot(limit=limit)
+    for filters in (np.ones(4), np.ones((0, 4))):
+        with pytest.raises(ValueError, match=r"filters must have shape \(n_filters, n_features\)"):
+            FiltersDisplay(filters).plot()
 
 
 @pytest.mark.parametrize("options", [{"kind": "both"}, {"order": "size"}, {"n_filters": 0}, {"n_columns": 1.5}])
@@ -358,6 +405,23 @@ def test_wrong_paths(digits, autoencoder):
         PathDisplay.from_estimators([])
     with pytest.raises(ValueError, match="estimators of one shape"):
         PathDisplay.from_estimators([autoencoder, ContractiveAutoencoder(3, **BRIEF).fit(X)])
+    for one in (autoencoder, make_pipeline(autoencoder), 3):
+        with pytest.raises(TypeError, match=f"needs a sequence of fitted estimators, got {type(one).__name__}"):
+            PathDisplay.from_estimators(one)
+    with pytest.raises(ValueError, match=r"filters must have shape .*, got \(3, 4\)"):
+        PathDisplay(np.ones((3, 4)), [1.0, 2.0, 3.0]).plot()
+    with pytest.raises(ValueError, match=r"a number for each of 3 rows of filters, got \(1,\)"):
+        PathDisplay(np.ones((3, 2, 4)), [1.0]).plot()
+
+
+def test_path_behind_a_step_that_needs_labels(digits):
+    """Labels are for the steps; filters come back to the features that were taken away, as zeros."""
+    X, y = digits
+    X = X[:, X.std(axis=0) > 0.0]
+    pipeline = make_pipeline(SelectKBest(k=30), SaturatingAutoencoder(3, **BRIEF))
+    display = PathDisplay.from_estimator(pipeline, X, y, alphas=[0.1], image_shape=(1, X.shape[1]))
+    left_out = ~SelectKBest(k=30).fit(X, y).get_support()
+    assert_array_equal((display.filters[0] == 0.0).all(axis=0), left_out)
 
 
 # Reconstructions
@@ -390,6 +454,21 @@ def test_reconstructions_of_corrupted_samples(noise, digits, autoencoder):
     assert labels == ["input", "corrupted", "reconstruction"]
 
 
+@pytest.mark.parametrize("before", [[], [MinMaxScaler().set_output(transform="pandas")]])
+def test_noise_that_leaves_the_range_of_bernoulli_units(before, circle):
+    """Noisy samples are neither refused nor clipped, as in `score`, alone and through a Pipeline."""
+    X = pd.DataFrame(MinMaxScaler().fit_transform(circle))
+    autoencoder = DenoisingAutoencoder(8, visible="bernoulli", noise="gaussian", **BRIEF)
+    model = make_pipeline(*before, autoencoder).fit(X)
+    display = ReconstructionDisplay.from_estimator(model, X, noise="gaussian", noise_level=0.5, random_state=0)
+    assert display.corrupted.min() < 0.0
+    assert display.corrupted.max() > 1.0
+    last = model[-1]
+    codes = last._activation().value(display.corrupted @ last.components_.T + last.intercept_hidden_)
+    logits = codes @ last.decoder_components_ + last.intercept_visible_
+    assert_allclose(display.reconstructions, 1.0 / (1.0 + np.exp(-logits)), atol=1e-10)
+
+
 def test_lines_of_unlike_features_are_standardised(rng):
     """A feature in units of its own does not hide the others; features of one unit stay as they are."""
     X = rng.standard_normal((50, 5))
@@ -400,6 +479,25 @@ def test_lines_of_unlike_features_are_standardised(rng):
     display = ReconstructionDisplay.from_estimator(model.fit(X), X)
     assert_allclose(display.scale, X.std(axis=0))
     assert np.ptp(display.ax_.get_ylim()) < 100.0
+    assert_allclose(display.ax_.lines[0].get_ydata(), (X[0] - X.mean(axis=0)) / X.std(axis=0), atol=1e-12)
+
+
+def test_reconstructions_of_what_is_no_number(digits):
+    """Categories cannot be drawn, nor corrupted; what the last step sees can. Numbers held as objects are numbers."""
+    labels = pd.DataFrame({"label": np.where(digits[1] > 4, "1", "0")})
+    for encoder in (OneHotEncoder(sparse_output=False), OrdinalEncoder()):
+        model = make_pipeline(encoder, ContractiveAutoencoder(2, **BRIEF)).fit(labels)
+        with pytest.raises(TypeError, match=r"draws numbers, but X holds others .*model\[-1\], with model\[:-1\]"):
+            ReconstructionDisplay.from_estimator(model, labels)
+        ReconstructionDisplay.from_estimator(model[-1], model[:-1].transform(labels))
+    columns = make_column_transformer((OneHotEncoder(), ["label"]), sparse_threshold=0.0)
+    model = make_pipeline(columns, ContractiveAutoencoder(2, **BRIEF)).fit(labels)
+    assert ReconstructionDisplay.from_estimator(model, labels).inputs.shape == (10, 2)
+    with pytest.raises(TypeError, match="draws numbers, but X holds others"):
+        ReconstructionDisplay.from_estimator(model, labels, noise="masking")
+    numbers = pd.DataFrame(digits[0]).astype("Float64")
+    model = ContractiveAutoencoder(4, **BRIEF).fit(numbers)
+    assert_array_equal(ReconstructionDisplay.from_estimator(model, numbers).inputs, digits[0][:10])
 
 
 # Energies
@@ -452,6 +550,21 @@ def test_energy_of_bernoulli_units(circle):
         EnergyDisplay.from_estimator(model, X, eps=0.5)
 
 
+def test_energy_of_bernoulli_units_inside(circle):
+    """The grid stays in [0, 1] for detectors and classifiers that are made of such autoencoders."""
+    X = MinMaxScaler().fit_transform(circle)
+    autoencoder = ContractiveAutoencoder(4, visible="bernoulli", **BRIEF)
+    for model in (
+        EnergyOutlierDetector(autoencoder).fit(X),
+        EnergyOutlierDetector(make_pipeline(FunctionTransformer(), autoencoder)).fit(X),
+        make_pipeline(FunctionTransformer(), ClassSpecificAEClassifier(autoencoder, method="normalize")).fit(
+            X, (X[:, 0] > 0.5).astype(int)
+        ),
+    ):
+        display = EnergyDisplay.from_estimator(model, X, grid_resolution=10)
+        assert (display.xx0.min(), display.xx1.max()) == (0.0, 1.0)
+
+
 def test_constant_energy_and_constant_feature(circle):
     """A flat surface, and a feature without range, are drawn too."""
     X = circle * [1.0, 0.0]
@@ -472,10 +585,42 @@ def test_wrong_options_of_energy(options, plane, circle):
         EnergyDisplay.from_estimator(plane, circle, **options)
 
 
-def test_energy_needs_two_features(autoencoder, digits):
+def test_a_display_drawn_again_has_one_colorbar(plane, circle):
+    """It replaces its own in the same axes, whatever became of that; those in other axes stay."""
+    display = EnergyDisplay.from_estimator(plane, circle, grid_resolution=10)
+    figure, ax = display.figure_, display.ax_
+    assert len(display.plot(ax).figure_.axes) == 2
+    display.colorbar_.remove()
+    assert len(display.plot(ax).figure_.axes) == 2
+    ax.clear()
+    assert len(display.plot(ax).figure_.axes) == 2
+    figure.canvas.draw()
+    assert len(display.plot().figure_.axes) == 2
+    assert len(figure.axes) == 2
+    assert display.plot(display.ax_, colorbar=False).colorbar_ is None
+    assert len(display.figure_.axes) == 1
+
+
+def test_displays_of_lists():
+    """Constructors take what numpy makes arrays of."""
+    grid = [0, 1, 2]
+    xx0, xx1 = [grid] * 3, [[i] * 3 for i in grid]
+    EnergyDisplay(xx0, xx1, [[0, 1, 0], [1, 2, 1], [0, 1, 0]], positions=[[1, 1]], field=[[1, 0]], X=[[1, 2]]).plot()
+    FiltersDisplay([[1, 0, 0, -1]], image_shape=[2, 2]).plot(limit=2)
+    PathDisplay([[[1, 0, 0, -1]]], [1]).plot()
+    ReconstructionDisplay([[1, 2, 3]], [[1, 2, 2]]).plot()
+    ScoreHistogramDisplay([1, 2, 3], groups=["a", "b", "a"]).plot()
+    LossCurveDisplay([3, 2], validation_loss_curve=[3, 3]).plot()
+    SparsityDisplay([0, 1]).plot()
+    ActivationDisplay.from_activation("relu", limits=[-1, 1])
+
+
+def test_energy_needs_two_features(autoencoder, plane, digits, circle):
     """One sentence says so; without score_samples there is no energy."""
     with pytest.raises(ValueError, match=r"models of two features, got X of shape \(300, 64\)"):
         EnergyDisplay.from_estimator(autoencoder, digits[0])
+    with pytest.raises(ValueError, match=r"needs at least one sample, got X of shape \(0, 2\)"):
+        EnergyDisplay.from_estimator(plane, circle[:0])
     with pytest.raises(TypeError, match="an estimator with score_samples, got StandardScaler"):
         EnergyDisplay.from_estimator(StandardScaler(), digits[0])
 
@@ -500,13 +645,18 @@ def test_groups_of_scores(digits, autoencoder, classifier):
     assert display.offset == detector.offset_
     texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
     assert texts == ["inlier", "outlier", "threshold"]
+    assert_array_equal(display.groups, np.where(y == 0, "outlier", "inlier"))
     assert ScoreHistogramDisplay.from_estimator(autoencoder, X).ax_.get_legend() is None
 
 
 def test_far_scores_do_not_hide_the_others(rng):
     """One score far off is counted in the outermost bin; equal scores have a bin too."""
-    display = ScoreHistogramDisplay(np.append(rng.standard_normal(200), -1e9)).plot()
+    scores = np.append(rng.standard_normal(200), [-1e9, 1e9])
+    display = ScoreHistogramDisplay(scores).plot(bins=10)
     assert display.ax_.get_xlim()[0] > -20.0
+    shares, edges, _ = display.ax_.patches[0].get_data()
+    counts = [np.count_nonzero(scores < edges[1]), np.count_nonzero(scores >= edges[-2])]
+    assert_allclose(shares[[0, -1]] * (edges[1] - edges[0]), np.array(counts) / len(scores))
     ScoreHistogramDisplay(np.zeros(5)).plot().figure_.canvas.draw()
 
 
@@ -515,8 +665,31 @@ def test_wrong_labels(digits, autoencoder):
     X, y = digits
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         ScoreHistogramDisplay.from_estimator(autoencoder, X, y[:-1])
+    for labels, got in (([1.0, np.nan, 2.0], "nan"), (["a", None, "b"], "NoneType, str"), ([None] * 3, "NoneType")):
+        with pytest.raises(ValueError, match=f"^y must be numbers or strings, all of one kind .*, got {got}$"):
+            ScoreHistogramDisplay.from_estimator(autoencoder, X[:3], labels)
+        with pytest.raises(ValueError, match=f"^groups must be numbers or strings, .*, got {got}$"):
+            ScoreHistogramDisplay([1.0, 2.0, 3.0], groups=labels).plot()
+    with pytest.raises(ValueError, match=r"groups must have one label for each of 3 scores, got \(2,\)"):
+        ScoreHistogramDisplay([1.0, 2.0, 3.0], groups=[1, 2]).plot()
     with pytest.raises(TypeError, match="an estimator with score_samples, got LogisticRegression"):
         ScoreHistogramDisplay.from_estimator(LogisticRegression(), X)
+
+
+@pytest.mark.parametrize(
+    ("scores", "message"),
+    [
+        ([1.0, np.nan, np.inf], "scores must be finite, got 2 of 3 that are nan or infinite"),
+        ([], r"scores must have shape \(n_samples,\) with at least one sample, got \(0,\)"),
+        ([[1.0]], r"with at least one sample, got \(1, 1\)"),
+    ],
+)
+def test_wrong_scores(scores, message):
+    """Of what is no finite number there is no histogram; nor is a threshold anything else."""
+    with pytest.raises(ValueError, match=message):
+        ScoreHistogramDisplay(scores).plot()
+    with pytest.raises(ValueError, match="offset must be a finite number or None, got 'a'"):
+        ScoreHistogramDisplay([1.0], offset="a").plot()
 
 
 # Losses
@@ -529,6 +702,7 @@ def test_loss_curves_of_several_fits(digits, autoencoder, classifier):
     assert_array_equal(display.line_.get_data(), [np.arange(1, 6), autoencoder.loss_curve_])
     assert_array_equal(display.validation_line_.get_ydata(), autoencoder.validation_loss_curve_)
     assert display.validation_line_.get_color() == display.line_.get_color()
+    assert (display.line_.get_linestyle(), display.validation_line_.get_linestyle()) == ("-", "--")
     pipeline = make_pipeline(StandardScaler(), ContractiveAutoencoder(4, **BRIEF)).fit(X)
     other = LossCurveDisplay.from_estimator(pipeline, name="other", ax=display.ax_)
     assert other.line_.get_color() != display.line_.get_color()
@@ -543,8 +717,23 @@ def test_the_axis_is_logarithmic_where_losses_span_much():
     assert LossCurveDisplay([10.0, -1.0]).plot().ax_.get_yscale() == "linear"
 
 
+def test_other_lines_do_not_choose_the_scale():
+    """A line of the user's own is no loss; those of another fit are."""
+    _, ax = pyplot.subplots()
+    ax.axhline(0.0)
+    ax.plot([1, 2], [1e-3, 1e3])
+    assert LossCurveDisplay([2.0, 1.0]).plot(ax).ax_.get_yscale() == "linear"
+    assert LossCurveDisplay([0.2, 0.1]).plot(ax).ax_.get_yscale() == "log"
+
+
 def test_no_loss_curve(digits, circle):
     """One sentence, for a classifier with where to look."""
+    with pytest.raises(
+        ValueError, match=r"^loss_curve must have shape \(n_iter,\) with at least one epoch, got \(0,\)"
+    ):
+        LossCurveDisplay([]).plot()
+    with pytest.raises(ValueError, match=r"^validation_loss_curve must have shape"):
+        LossCurveDisplay([1.0], validation_loss_curve=1.0).plot()
     X, y = digits
     model = ClassSpecificAEClassifier(ContractiveAutoencoder(5, max_iter=40, tol=0), method="normalize").fit(X, y)
     with pytest.raises(ValueError, match="has no loss_curve_; only fine-tuning gives it one"):
@@ -602,6 +791,8 @@ def test_pre_activations_behind_the_activation(digits, autoencoder):
     assert_array_equal(display.counts, np.histogram(U, display.edges)[0])
     assert display.counts.sum() == U.size
     assert ActivationDisplay.from_estimator(ContractiveAutoencoder()).counts is None
+    with pytest.raises(ValueError, match=r"Found array with 0 sample"):
+        ActivationDisplay.from_estimator(autoencoder, X[:0])
 
 
 def test_sheet_of_all_activations():
@@ -612,6 +803,6 @@ def test_sheet_of_all_activations():
     assert len(activation_sheet(["relu"]).axes) == 1
     with pytest.raises(ValueError, match="at least one activation, got none"):
         activation_sheet([])
-    for limits in ((1.0, -1.0), 3.0, (0.0, np.inf)):
+    for limits in ((1.0, -1.0), 3.0, (0.0, np.inf), ("a", 1.0), "ab"):
         with pytest.raises(ValueError, match="limits must be two finite numbers"):
             activation_sheet(limits=limits)

@@ -30,6 +30,7 @@ from skae.estimators._docs import DocumentationLink
 from skae.estimators._mixture import MixtureAutoencoder, cluster, sample_rows
 from skae.estimators._path_integral import mean_field
 from skae.estimators._prediction import DTYPES, AutoencoderPrediction
+from skae.estimators._scoring import last_step, steps_before
 from skae.estimators._tabular import FeatureScaler, on_grid
 from skae.estimators._training import seed_of, unchanged_on_error
 
@@ -45,9 +46,7 @@ _SMALLEST_DEVIATION = 0.1
 
 def _explains(detector):
     """Whether the estimator can be asked for a field: only one that is given can be without."""
-    last = detector.estimator
-    while hasattr(last, "steps"):
-        last = last.steps[-1][1]
+    last = last_step(detector.estimator)
     return last is None or isinstance(last, AutoencoderPrediction)
 
 
@@ -305,10 +304,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, DocumentationLink, OutlierMixi
 
     def _affine_model(self, X):
         """The autoencoder at the end of the estimator, and the affine map before it: image of the mean, and matrix."""
-        steps, last = [], self.estimator_
-        while hasattr(last, "steps"):
-            steps.append(last[:-1])
-            last = last[-1]
+        steps, last = steps_before(self.estimator_), last_step(self.estimator_)
         potential = hasattr(last._activation(), "potential") and last._untied_decoder is None
         if last.visible != "gaussian" or not potential:
             raise ValueError("explain needs an autoencoder with tied weights, gaussian units and a potential")
@@ -319,7 +315,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, DocumentationLink, OutlierMixi
             with warnings.catch_warnings():  # the names have been checked
                 warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
                 for step in steps:
-                    X = step.transform(X) if len(step) else X
+                    X = step.transform(X)
             return np.asarray(X, dtype=np.float64)
 
         start = inputs(self.mean_[None])

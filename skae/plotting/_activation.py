@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -97,7 +97,7 @@ class ActivationDisplay(Display):
         activation: str | Activation,
         *,
         threshold: float = 1.0,
-        limits: tuple[float, float] = (-3.0, 3.0),
+        limits: Sequence[float] = (-3.0, 3.0),
         ax: Axes | None = None,
     ) -> Self:
         """Draw an activation.
@@ -108,7 +108,7 @@ class ActivationDisplay(Display):
             A registered name, or an instance.
         threshold : float, default=1.0
             Of a name that has one.
-        limits : tuple of float, default=(-3.0, 3.0)
+        limits : sequence of two floats, default=(-3.0, 3.0)
             Smallest and largest u.
         ax : matplotlib.axes.Axes, default=None
             Axes to draw in; None makes a new figure.
@@ -127,7 +127,7 @@ class ActivationDisplay(Display):
         estimator: BaseEstimator,
         X: MatrixLike | None = None,
         *,
-        limits: tuple[float, float] | None = None,
+        limits: Sequence[float] | None = None,
         ax: Axes | None = None,
     ) -> Self:
         """Draw the activation of an autoencoder, before a histogram of its pre-activations if there are data.
@@ -138,7 +138,7 @@ class ActivationDisplay(Display):
             Fitted if X is given.
         X : {array-like, CSR matrix} of shape (n_samples, n_features), default=None
             Data, of which 2000 rows at most are taken.
-        limits : tuple of float, default=None
+        limits : sequence of two floats, default=None
             Smallest and largest u; None is -3 and 3, or more where that leaves out pre-activations.
         ax : matplotlib.axes.Axes, default=None
             Axes to draw in; None makes a new figure.
@@ -202,7 +202,7 @@ def activation_sheet(
     activations: Iterable[str | Activation] | None = None,
     *,
     threshold: float = 1.0,
-    limits: tuple[float, float] = (-3.0, 3.0),
+    limits: Sequence[float] = (-3.0, 3.0),
     n_columns: int = 4,
 ) -> Figure:
     """Draw all registered activations, or some, side by side in a new figure.
@@ -213,7 +213,7 @@ def activation_sheet(
         Names or instances; None takes all in `skae.activations.ACTIVATIONS`.
     threshold : float, default=1.0
         Of names that have one.
-    limits : tuple of float, default=(-3.0, 3.0)
+    limits : sequence of two floats, default=(-3.0, 3.0)
         Smallest and largest u.
     n_columns : int, default=4
         Activations in a row.
@@ -261,9 +261,10 @@ def _name(activation):
 
 def _checked_limits(limits):
     """Two finite numbers, the smaller one first, or a sentence."""
-    if np.shape(limits) != (2,) or not -np.inf < limits[0] < limits[1] < np.inf:
+    numbers = np.asarray(limits)
+    if numbers.shape != (2,) or numbers.dtype.kind not in "iuf" or not -np.inf < numbers[0] < numbers[1] < np.inf:
         raise ValueError(f"limits must be two finite numbers, the smaller one first, got {limits!r}")
-    return float(limits[0]), float(limits[1])
+    return float(numbers[0]), float(numbers[1])
 
 
 def _curves(activation, limits):
@@ -299,6 +300,6 @@ def _pre_activations(estimator, X):
     """Return u of some rows."""
     X = sliceable(X)
     n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
-    model, inputs = autoencoder_and_input(estimator, X[:: -(-n_samples // _MOST_SAMPLES)])
+    model, inputs = autoencoder_and_input(estimator, X[:: max(1, -(-n_samples // _MOST_SAMPLES))])
     inputs, p = model._validate_prediction(inputs)
     return dense(inputs) @ p["W"].T + (0.0 if p["b"] is None else p["b"])

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakSet
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from skae._typing import FloatArray
+from skae.estimators._scoring import last_step
 from skae.plotting._display import Display
-from skae.plotting._pipeline import last_step
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 
 # A logarithmic axis shows more where the losses span at least this factor.
 _WIDE = 5.0
+# The lines of losses in all axes, where others may be drawn too.
+_LINES: WeakSet[Line2D] = WeakSet()
 
 
 class LossCurveDisplay(Display):
     """Training loss, and validation loss if there is one (dashed), over the epochs.
 
-    The axis is logarithmic where all losses in the axes are positive, and the largest is more than five times the
-    smallest.
+    The axis is logarithmic where all losses in the axes, those of other fits too, are positive, and the largest is more
+    than five times the smallest.
 
     Parameters
     ----------
@@ -68,9 +70,9 @@ class LossCurveDisplay(Display):
 
     def __init__(
         self,
-        loss_curve: Sequence[float] | FloatArray,
+        loss_curve: ArrayLike,
         *,
-        validation_loss_curve: Sequence[float] | FloatArray | None = None,
+        validation_loss_curve: ArrayLike | None = None,
         name: str | None = None,
     ) -> None:
         self.loss_curve = loss_curve
@@ -132,27 +134,37 @@ class LossCurveDisplay(Display):
         LossCurveDisplay
             The display.
         """
+        losses = _checked_curve("loss_curve", self.loss_curve)
+        validation = None
+        if self.validation_loss_curve is not None:
+            validation = _checked_curve("validation_loss_curve", self.validation_loss_curve)
         ax = self._axes(ax)
         name = self.name if name is None else name
-        (self.line_,) = ax.plot(
-            1 + np.arange(len(self.loss_curve)), self.loss_curve, **{"label": name or "training", **kwargs}
-        )
+        self.line_ = _draw(ax, losses, {"label": name or "training", **kwargs})
         self.validation_line_ = None
-        if self.validation_loss_curve is not None:
-            (self.validation_line_,) = ax.plot(
-                1 + np.arange(len(self.validation_loss_curve)),
-                self.validation_loss_curve,
-                **{
-                    "color": self.line_.get_color(),
-                    "linestyle": "--",
-                    **kwargs,
-                    "label": f"{name}, validation" if name else "validation",
-                },
-            )
-        losses = np.concatenate([np.asarray(line.get_ydata(), dtype=np.float64) for line in ax.lines])
-        if losses.min() > 0.0 and losses.max() > _WIDE * losses.min():
+        if validation is not None:
+            style = {"color": self.line_.get_color(), "linestyle": "--", **kwargs}
+            style["label"] = f"{name}, validation" if name else "validation"
+            self.validation_line_ = _draw(ax, validation, style)
+        drawn = np.concatenate([line.get_ydata() for line in ax.lines if line in _LINES])
+        if drawn.min() > 0.0 and drawn.max() > _WIDE * drawn.min():
             ax.set_yscale("log")
         ax.set(xlabel="epoch", ylabel="loss")
         if name or self.validation_line_ is not None:
             ax.legend()
         return self
+
+
+def _checked_curve(name, curve):
+    """Return a curve as an array, or say what it must be."""
+    curve = np.asarray(curve, dtype=np.float64)
+    if curve.ndim != 1 or not len(curve):
+        raise ValueError(f"{name} must have shape (n_iter,) with at least one epoch, got {curve.shape}")
+    return curve
+
+
+def _draw(ax, losses, style):
+    """Draw a curve over the epochs."""
+    (line,) = ax.plot(1 + np.arange(len(losses)), losses, **style)
+    _LINES.add(line)
+    return line

@@ -7,16 +7,19 @@ from numbers import Real
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from skae._typing import FloatArray, MatrixLike
+from skae._typing import MatrixLike
 from skae.estimators._prediction import AutoencoderPrediction
+from skae.estimators._scoring import last_step
 from skae.plotting._display import Display, check_count, check_option, dense, like_frame
-from skae.plotting._pipeline import is_invertible, last_step, reconstruct
+from skae.plotting._pipeline import is_invertible, reconstruct
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colorbar import Colorbar
     from matplotlib.colors import Colormap
     from matplotlib.contour import QuadContourSet
     from matplotlib.lines import Line2D
@@ -42,13 +45,13 @@ class EnergyDisplay(Display):
 
     Parameters
     ----------
-    xx0, xx1 : ndarray of shape (grid_resolution, grid_resolution)
+    xx0, xx1 : array-like of shape (grid_resolution, grid_resolution)
         Coordinates of the grid, as `numpy.meshgrid` returns them.
-    energy : ndarray of shape (grid_resolution, grid_resolution)
+    energy : array-like of shape (grid_resolution, grid_resolution)
         Energy score of each point of the grid.
-    positions, field : ndarray of shape (n, 2), default=None
+    positions, field : array-like of shape (n, 2), default=None
         Where arrows begin, and the vector field there, in units of the features.
-    X : ndarray of shape (n_samples, 2), default=None
+    X : array-like of shape (n_samples, 2), default=None
         Points to draw.
     feature_names : sequence of str, default=("x0", "x1")
         Names of the two features.
@@ -57,6 +60,8 @@ class EnergyDisplay(Display):
     ----------
     surface_ : matplotlib.contour.QuadContourSet
         The energy.
+    colorbar_ : matplotlib.colorbar.Colorbar or None
+        Its scale. Drawn into the same axes again, a display replaces the one that it has.
     arrows_ : matplotlib.quiver.Quiver or None
         The field.
     points_ : matplotlib.lines.Line2D or None
@@ -79,18 +84,19 @@ class EnergyDisplay(Display):
     """
 
     surface_: QuadContourSet
+    colorbar_: Colorbar | None = None
     arrows_: Quiver | None
     points_: Line2D | None
 
     def __init__(
         self,
-        xx0: FloatArray,
-        xx1: FloatArray,
-        energy: FloatArray,
+        xx0: ArrayLike,
+        xx1: ArrayLike,
+        energy: ArrayLike,
         *,
-        positions: FloatArray | None = None,
-        field: FloatArray | None = None,
-        X: FloatArray | None = None,
+        positions: ArrayLike | None = None,
+        field: ArrayLike | None = None,
+        X: ArrayLike | None = None,
         feature_names: Sequence[str] = ("x0", "x1"),
     ) -> None:
         self.xx0 = xx0
@@ -126,7 +132,8 @@ class EnergyDisplay(Display):
             Number of points of the grid along each feature.
         eps : float or None, default=None
             How far the grid goes beyond X, as a fraction of the range of each feature. None is 0.25, and 0 for
-            autoencoders with ``visible="bernoulli"``, which refuse what lies outside.
+            autoencoders with ``visible="bernoulli"``, alone or in a detector or classifier, which refuse what lies
+            outside.
         field : bool or None, default=None
             Whether to draw r(x) - x as arrows, through a Pipeline as the way to its own reconstruction of x. None
             does where the estimator is an autoencoder and the steps before it can be undone.
@@ -156,6 +163,8 @@ class EnergyDisplay(Display):
         points = dense(X).astype(np.float64)
         if points.ndim != 2 or points.shape[1] != 2:
             raise ValueError(f"EnergyDisplay draws models of two features, got X of shape {points.shape}")
+        if not len(points):
+            raise ValueError("EnergyDisplay needs at least one sample, got X of shape (0, 2)")
         has_field = isinstance(last_step(estimator), AutoencoderPrediction) and is_invertible(estimator)
         if field and not has_field:
             raise ValueError(
@@ -195,18 +204,20 @@ class EnergyDisplay(Display):
         extent = [(float(np.min(xx)), float(np.max(xx))) for xx in (self.xx0, self.xx1)]
         width, height = (high - low for low, high in extent)
         equal = max(width, height) <= _LARGEST_ASPECT * min(width, height)
+        self._remove_colorbar(ax)
         ax = self._axes(ax, (6.4, 4.8 * height / width + 0.6) if equal and height <= width else None)
-        low, high = self._energy_range()
+        points = None if self.X is None else np.asarray(self.X)
+        low, high = self._energy_range(points)
         levels = np.linspace(low, high, _LEVELS)
         self.surface_ = ax.contourf(self.xx0, self.xx1, self.energy, levels=levels, cmap=cmap, extend="min")
         if colorbar:
             from matplotlib.ticker import MaxNLocator
 
             ticks = [tick for tick in MaxNLocator(6).tick_values(low, high) if low <= tick <= high]
-            self.figure_.colorbar(self.surface_, ax=ax, ticks=ticks, label="energy (score_samples)")
+            self.colorbar_ = self.figure_.colorbar(self.surface_, ax=ax, ticks=ticks, label="energy (score_samples)")
         self.points_ = self.arrows_ = None
-        if self.X is not None:
-            shown = np.asarray(self.X)[:: -(-len(self.X) // _MOST_POINTS)]
+        if points is not None:
+            shown = points[:: -(-len(points) // _MOST_POINTS)]
             (self.points_,) = ax.plot(*shown.T, ".", color="tab:red", markersize=3, alpha=0.6)
         if self.positions is not None and self.field is not None:
             self.arrows_ = ax.quiver(
@@ -217,15 +228,20 @@ class EnergyDisplay(Display):
             ax.set_aspect("equal")
         return self
 
-    def _energy_range(self):
+    def _remove_colorbar(self, ax):
+        """Forget the colour bar, and take it away where it stands beside these axes."""
+        if self.colorbar_ is not None and ax is self.ax_ and self.colorbar_.ax in self.figure_.axes:
+            self.surface_.axes = ax  # which ax.clear() forgets, and remove needs
+            self.colorbar_.remove()
+        self.colorbar_ = None
+
+    def _energy_range(self, points):
         """Return the energies of the darkest and the brightest colour."""
         energy = np.asarray(self.energy, dtype=np.float64)
         low, most, high = map(float, np.quantile(energy, (_LOW_GRID, _LOW_GRID_AT_MOST, 1.0)))
-        if self.X is not None:
+        if points is not None:
             ticks = np.asarray(self.xx0)[0], np.asarray(self.xx1)[:, 0]
-            column, row = (
-                np.clip(np.searchsorted(t, x), 0, len(t) - 1) for t, x in zip(ticks, np.transpose(self.X), strict=True)
-            )
+            column, row = (np.clip(np.searchsorted(t, x), 0, len(t) - 1) for t, x in zip(ticks, points.T, strict=True))
             on_data = float(np.quantile(energy[row, column], _LOW_DATA))
             low = min(max(low, high - _REACH * (high - on_data)), most, on_data)
         return low, high if high > low else low + 1.0
@@ -234,12 +250,19 @@ class EnergyDisplay(Display):
 def _limits(points, estimator, eps):
     """Return the corners of the grid."""
     if eps is None:
-        eps = 0.0 if getattr(last_step(estimator), "visible", None) == "bernoulli" else _MARGIN
+        eps = 0.0 if _has_bernoulli_units(estimator) else _MARGIN
     if not isinstance(eps, Real) or not 0.0 <= float(eps) < np.inf:
         raise ValueError(f"eps must be a finite number >= 0 or None, got {eps!r}")
     low, high = points.min(axis=0), points.max(axis=0)
     size = np.where(high > low, high - low, 1.0)
     return low - eps * size, np.where(high > low, high, low + size) + eps * size
+
+
+def _has_bernoulli_units(estimator):
+    """Whether the estimator is an autoencoder with such visible units, or a detector or classifier made of them."""
+    model = last_step(estimator)
+    parts = (model, getattr(model, "estimator_", None), *getattr(model, "estimators_", ())[:1])
+    return any(getattr(last_step(part), "visible", None) == "bernoulli" for part in parts)
 
 
 def _grid(low, high, resolution):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from skae._typing import FloatArray
+from skae.estimators._scoring import steps_before
 from skae.metrics import autoencoder_of
 from skae.plotting._display import Display, check_count, check_option
 from skae.plotting._images import (
@@ -21,7 +23,7 @@ from skae.plotting._images import (
     near_square,
     scaled_by_largest,
 )
-from skae.plotting._pipeline import has_inverse, linear_part, transformers_of
+from skae.plotting._pipeline import mapped_filters
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +40,7 @@ class FiltersDisplay(Display):
 
     Parameters
     ----------
-    filters : ndarray of shape (n_filters, n_features)
+    filters : array-like of shape (n_filters, n_features)
         A filter a row.
     image_shape : tuple of int, default=None
         (height, width), (height, width, 3) or (3, height, width). None takes a square number of features as a grey
@@ -71,7 +73,7 @@ class FiltersDisplay(Display):
 
     image_: AxesImage
 
-    def __init__(self, filters: FloatArray, *, image_shape: Sequence[int] | None = None) -> None:
+    def __init__(self, filters: ArrayLike, *, image_shape: Sequence[int] | None = None) -> None:
         self.filters = filters
         self.image_shape = image_shape
 
@@ -148,12 +150,13 @@ class FiltersDisplay(Display):
             The display.
         """
         check_count("n_columns", n_columns, none=True)
-        if np.ndim(self.filters) != 2:
-            raise ValueError(f"filters must have shape (n_filters, n_features), got {np.shape(self.filters)}")
-        shape = checked_image_shape(self.image_shape, np.shape(self.filters)[1])
-        if limit is not None and not 0.0 < limit < np.inf:
+        filters = np.asarray(self.filters, dtype=np.float64)
+        if filters.ndim != 2 or not len(filters):
+            raise ValueError(f"filters must have shape (n_filters, n_features), got {filters.shape}")
+        shape = checked_image_shape(self.image_shape, filters.shape[1])
+        if limit is not None and not (isinstance(limit, Real) and 0.0 < float(limit) < np.inf):
             raise ValueError(f"limit must be a finite number > 0 or None, got {limit!r}")
-        scaled = scaled_by_largest(self.filters) if limit is None else np.asarray(self.filters) / limit
+        scaled = scaled_by_largest(filters) if limit is None else filters / limit
         images = images_of(scaled, shape)
         picture = mosaic(images, n_columns or near_square(len(images), images))
         ax = self._axes(ax, figure_size(picture, 5.0))
@@ -167,19 +170,4 @@ def input_filters(estimator, kind="decoder"):
     model = autoencoder_of(estimator)
     check_is_fitted(model)
     filters = np.array(model.decoder_components_ if kind == "decoder" else model.components_, dtype=np.float64)
-    return mapped_filters(filters, transformers_of(estimator), kind)
-
-
-def mapped_filters(filters, steps, kind="decoder"):
-    """Take filters back through fitted steps, from the last to the first, as long as these are affine."""
-    for step in reversed(steps):
-        if kind == "encoder":
-            # What has no number of features of its own works on each feature alone.
-            A = linear_part(step.transform, getattr(step, "n_features_in_", filters.shape[1]))
-            A = None if A is None else A.T
-        else:
-            A = linear_part(step.inverse_transform, filters.shape[1]) if has_inverse(step) else None
-        if A is None:
-            break
-        filters = filters @ A
-    return filters
+    return mapped_filters(filters, steps_before(estimator), kind)

@@ -26,7 +26,8 @@ def checked_image_shape(image_shape, n_features):
         return image_shape
     shape = tuple(np.atleast_1d(image_shape).tolist())
     grey_or_color = len(shape) == 2 or (len(shape) == 3 and 3 in (shape[0], shape[2]))
-    if not grey_or_color or min(shape) < 1 or math.prod(shape) != n_features:
+    whole = all(isinstance(n, int) and n > 0 for n in shape)
+    if not (grey_or_color and whole) or math.prod(shape) != n_features:
         raise ValueError(
             f"image_shape must be (height, width), (height, width, 3) or (3, height, width) with {n_features} numbers "
             f"in all, got {image_shape!r}"

@@ -6,13 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 
 from skae._typing import FloatArray, MatrixLike
 from skae.estimators import regularization_path
+from skae.estimators._scoring import steps_before
 from skae.metrics import autoencoder_of
 from skae.plotting._display import Display, check_count
-from skae.plotting._filters import input_filters, mapped_filters
+from skae.plotting._filters import input_filters
 from skae.plotting._images import (
     checked_image_shape,
     draw_mosaic,
@@ -22,7 +24,7 @@ from skae.plotting._images import (
     mosaic,
     scaled_by_largest,
 )
-from skae.plotting._pipeline import transformers_of
+from skae.plotting._pipeline import mapped_filters
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,7 +39,7 @@ class PathDisplay(Display):
 
     Parameters
     ----------
-    filters : ndarray of shape (n_alphas, n_filters, n_features)
+    filters : array-like of shape (n_alphas, n_filters, n_features)
         The filters at each strength.
     alphas : array-like of shape (n_alphas,)
         The strengths.
@@ -71,9 +73,7 @@ class PathDisplay(Display):
 
     image_: AxesImage
 
-    def __init__(
-        self, filters: FloatArray, alphas: Sequence[float] | FloatArray, *, image_shape: Sequence[int] | None = None
-    ) -> None:
+    def __init__(self, filters: ArrayLike, alphas: ArrayLike, *, image_shape: Sequence[int] | None = None) -> None:
         self.filters = filters
         self.alphas = alphas
         self.image_shape = image_shape
@@ -83,6 +83,7 @@ class PathDisplay(Display):
         cls,
         estimator: BaseEstimator,
         X: MatrixLike,
+        y: ArrayLike | None = None,
         *,
         alphas: Sequence[float] | FloatArray | Iterator[float],
         image_shape: Sequence[int] | None = None,
@@ -97,6 +98,8 @@ class PathDisplay(Display):
             Not changed, and need not be fitted: clones of all steps are.
         X : {array-like, CSR matrix} of shape (n_samples, n_features)
             Training data.
+        y : array-like of shape (n_samples,), default=None
+            Labels, for steps of the Pipeline that need them.
         alphas : sequence or iterator of float
             The strengths, in the order in which they are fitted and drawn.
         image_shape : tuple of int, default=None
@@ -112,9 +115,9 @@ class PathDisplay(Display):
             The display, drawn.
         """
         check_count("n_filters", n_filters, none=True)
-        model, steps = clone(autoencoder_of(estimator)), [clone(step) for step in transformers_of(estimator)]
+        model, steps = clone(autoencoder_of(estimator)), [clone(step) for step in steps_before(estimator)]
         for step in steps:
-            X = step.fit_transform(X)
+            X = step.fit_transform(X, y)
         filters, strengths = [], []
         for fitted in regularization_path(model, X, alphas=alphas):
             filters.append(mapped_filters(fitted.decoder_components_[:n_filters].astype(np.float64), steps))
@@ -149,6 +152,8 @@ class PathDisplay(Display):
             The display, drawn.
         """
         check_count("n_filters", n_filters, none=True)
+        if isinstance(estimators, BaseEstimator) or not isinstance(estimators, Iterable):
+            raise TypeError(f"PathDisplay needs a sequence of fitted estimators, got {type(estimators).__name__}")
         estimators = list(estimators)
         if not estimators:
             raise ValueError("PathDisplay needs at least one estimator, got none")
@@ -176,13 +181,17 @@ class PathDisplay(Display):
         PathDisplay
             The display.
         """
-        filters = np.asarray(self.filters)
+        filters, alphas = np.asarray(self.filters, dtype=np.float64), np.asarray(self.alphas, dtype=np.float64)
+        if filters.ndim != 3 or 0 in filters.shape:
+            raise ValueError(f"filters must have shape (n_alphas, n_filters, n_features), got {filters.shape}")
+        if alphas.shape != filters.shape[:1]:
+            raise ValueError(f"alphas must be a number for each of {len(filters)} rows of filters, got {alphas.shape}")
         _, n_filters, n_features = filters.shape
         shape = checked_image_shape(self.image_shape, n_features)
         images = images_of(scaled_by_largest(filters.reshape(-1, n_features)), shape)
         picture = mosaic(images, n_filters)
         ax = self._axes(ax, figure_size(picture, min(8.0, 0.8 + n_filters), labels=0.8))
         self.image_ = draw_mosaic(ax, picture, (-1.0, 1.0), cmap)
-        label_rows(ax, [f"{alpha:g}" for alpha in self.alphas], images.shape[1])
+        label_rows(ax, [f"{alpha:g}" for alpha in alphas], images.shape[1])
         ax.set_ylabel("alpha")
         return self

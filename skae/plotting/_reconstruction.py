@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
@@ -132,7 +133,8 @@ class ReconstructionDisplay(Display):
         image_shape : tuple of int, default=None
             See `FiltersDisplay`.
         noise : {"gaussian", "masking", "salt_and_pepper"}, Corruption or None, default=None
-            What is done to X first: the reconstruction is then that of the corrupted samples.
+            What is done to X first: the reconstruction is then that of the corrupted samples, which may lie outside
+            [0, 1] for ``visible="bernoulli"`` too.
         noise_level : float, default=0.1
             Level of the noise: the standard deviation, in units of X, or the share of features.
         random_state : int, RandomState instance or None, default=None
@@ -148,11 +150,11 @@ class ReconstructionDisplay(Display):
         check_count("n_samples", n_samples)
         check_is_fitted(autoencoder_of(estimator))
         X = sliceable(X)
-        reference, reconstructions = reconstruct(estimator, X[: max(n_samples, _REFERENCE_ROWS)])
+        reference, reconstructions = map(_numbers, reconstruct(estimator, X[: max(n_samples, _REFERENCE_ROWS)]))
         inputs, reconstructions, corrupted = reference[:n_samples], reconstructions[:n_samples], None
         if noise is not None:
             noisy = _corrupted(X[:n_samples], X, as_corruption(noise, noise_level), random_state)
-            corrupted, reconstructions = reconstruct(estimator, noisy)
+            corrupted, reconstructions = map(_numbers, reconstruct(estimator, noisy, noisy=True))
         names = getattr(estimator, "feature_names_in_", None)
         names = names if names is not None and len(names) == inputs.shape[1] else None
         center, scale = _unlike_scales(reference)
@@ -232,6 +234,18 @@ class ReconstructionDisplay(Display):
         ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(scaled), frameon=False)
 
 
+def _numbers(values):
+    """Return an array of numbers, which data frames may hold as objects, or say that it is none."""
+    if values.dtype == object and all(isinstance(value, Real) for value in values.flat):
+        return values.astype(np.float64)
+    if values.dtype.kind not in "biuf":
+        raise TypeError(
+            "ReconstructionDisplay draws numbers, but X holds others (strings, say); pass the last step of the "
+            "Pipeline, model[-1], with model[:-1].transform(X)"
+        )
+    return values
+
+
 def _unlike_scales(X):
     """Return the means and deviations of features of unlike scales, (None, None) of others."""
     deviation = X.std(axis=0, dtype=np.float64)
@@ -242,11 +256,11 @@ def _unlike_scales(X):
 
 def _corrupted(shown, X, corruption, random_state):
     """Return the samples corrupted, as an array or, where X is a data frame, as one."""
-    values = dense(shown)
+    values = _numbers(dense(shown))
     values = values.astype(np.result_type(values, np.float32), copy=False)
     low = high = None
     if corruption.uses_range:
-        everything = dense(X)
+        everything = _numbers(dense(X))
         low, high = everything.min(axis=0).astype(values.dtype), everything.max(axis=0).astype(values.dtype)
     seed = check_random_state(random_state).randint(2**31)
     noisy = corruption.apply(values, np.random.default_rng(seed), np.empty_like(values), low, high)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -10,8 +11,8 @@ from sklearn.base import BaseEstimator, is_outlier_detector
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
 from skae._typing import FloatArray, MatrixLike
+from skae.estimators._scoring import last_step
 from skae.plotting._display import Display, check_count, next_color
-from skae.plotting._pipeline import last_step
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -104,7 +105,7 @@ class ScoreHistogramDisplay(Display):
         model, groups = last_step(estimator), None
         if y is not None:
             check_consistent_length(X, y)
-            groups = _groups(model, column_or_1d(y))
+            groups = _groups(model, _checked_labels("y", column_or_1d(y)))
         scores = np.asarray(estimator.score_samples(X))
         if offset is None and is_outlier_detector(model):
             offset = getattr(model, "offset_", None)
@@ -126,11 +127,15 @@ class ScoreHistogramDisplay(Display):
             The display.
         """
         check_count("bins", bins)
-        scores = np.asarray(self.scores, dtype=np.float64)
+        if self.offset is not None and not (isinstance(self.offset, Real) and np.isfinite(float(self.offset))):
+            raise ValueError(f"offset must be a finite number or None, got {self.offset!r}")
+        scores = _checked_scores(self.scores)
         parts: dict[str | None, FloatArray] = {None: scores}
         if self.groups is not None:
             groups = np.asarray(self.groups)
-            parts = {str(group): scores[groups == group] for group in np.unique(groups)}
+            if groups.shape != scores.shape:
+                raise ValueError(f"groups must have one label for each of {len(scores)} scores, got {groups.shape}")
+            parts = {str(group): scores[groups == group] for group in np.unique(_checked_labels("groups", groups))}
         ends = np.array([_fences(part) for part in parts.values()])
         low, high = ends[:, 0].min(), ends[:, 1].max()
         edges = np.linspace(low, high if high > low else low + 1.0, bins + 1)
@@ -148,6 +153,29 @@ class ScoreHistogramDisplay(Display):
         if ax.get_legend_handles_labels()[1]:
             ax.legend()
         return self
+
+
+def _checked_scores(scores):
+    """Return scores as an array, or say why they have no histogram."""
+    scores = np.asarray(scores, dtype=np.float64)
+    if scores.ndim != 1 or not len(scores):
+        raise ValueError(f"scores must have shape (n_samples,) with at least one sample, got {scores.shape}")
+    n_wrong = np.count_nonzero(~np.isfinite(scores))
+    if n_wrong:
+        raise ValueError(f"scores must be finite, got {n_wrong} of {len(scores)} that are nan or infinite")
+    return scores
+
+
+def _checked_labels(name, labels):
+    """Return labels that can be told apart and sorted, or say what they must be."""
+    try:
+        wrong = [label for label in np.unique(labels) if label is None or label != label]  # nan is not itself
+    except TypeError:
+        wrong = sorted({type(label).__name__ for label in labels})
+    if wrong:
+        got = ", ".join(map(str, wrong))
+        raise ValueError(f"{name} must be numbers or strings, all of one kind and none missing, got {got}")
+    return labels
 
 
 def _groups(model, y):
