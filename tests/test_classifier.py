@@ -39,6 +39,7 @@ from skae._sklearn_compat import InvalidParameterError
 from skae.activations import ACTIVATIONS, Activation
 from skae.corruption import Corruption
 from skae.estimators import _class_continuation, _classifier
+from skae.metrics import activation_fraction
 from skae.objectives import Classification, FactoredReconstruction, Reconstruction
 
 pytestmark = [
@@ -677,6 +678,8 @@ def test_verbose_prints_a_line_an_epoch(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == classifier.n_iter_
     assert lines[0].startswith("[ClassSpecificAEClassifier] epoch 1: loss ")
+    share = np.mean([activation_fraction(each, X, threshold=0.1) for each in classifier.estimators_])
+    assert f", {share:.1%} of the codes active, " in lines[-1]
     make("early stopping", verbose=1).fit(X, y)
     assert all("validation loss" in line for line in capsys.readouterr().out.splitlines())
     make().fit(X, y)

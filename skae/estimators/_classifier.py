@@ -47,7 +47,7 @@ from skae.estimators._docs import DocumentationLink
 from skae.estimators._prediction import DTYPES
 from skae.estimators._threads import blas_threads
 from skae.estimators._trainable import Trainable
-from skae.estimators._training import final_loss, mean_value, seed_of, unchanged_on_error, warn
+from skae.estimators._training import active_share, final_loss, mean_value, seed_of, unchanged_on_error, warn
 from skae.objectives import Reconstruction
 from skae.objectives._classification import LOSSES
 
@@ -154,7 +154,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
         ``joblib.parallel_config``.
 
     verbose : int, default=0
-        Whether to print a line an epoch of fine-tuning.
+        Whether to print a line an epoch of fine-tuning: loss, loss on held-out rows, share of active codes, seconds.
 
     random_state : int, RandomState instance or None, default=None
         Seed of the autoencoders (the same for each class, so that their order does not matter), of the split and of
@@ -542,6 +542,9 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
             watch = self._watch(objective, Batches(X, weight, held_out, block, shuffle=False, labels=labels), rng)
             watch.consider(theta)
         start = mean_value(objective, theta, Batches(X, weight, train, block, shuffle=False, labels=labels), rng)
+        active = None
+        if self.verbose:
+            active = active_share(objective, Batches(X, weight, train, block, shuffle=False, labels=labels), X.dtype)
         task = task.subtask("fine-tuning", max_subtasks=self.max_iter).begin()
         epochs = Epochs(task, self.max_iter)
 
@@ -552,7 +555,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
         theta, result = self._minimize(
             *(objective, theta, self._solver(), X, labels, weight, train, rng),
             watch,
-            on_epoch=epochs.telling(self._on_epoch(watch, ""), attributes),
+            on_epoch=epochs.telling(self._on_epoch(watch, "", active), attributes),
         )
         epochs.end()
         self.n_iter_, self.loss_curve_ = result.n_iter, result.loss_curve

@@ -94,7 +94,7 @@ class Classification(Constrained):
     ) -> None:
         self.layout, self.visible, self.loss, self.l2 = layout, VISIBLE[visible], LOSSES[loss], float(l2)
         self.activations, self.constraint = tuple(activations), constraint
-        self._alike = len(set(self.activations)) == 1
+        self.activation, self._alike = self.activations[0], len(set(self.activations)) == 1
 
     def value_and_grad(
         self,
@@ -166,11 +166,20 @@ class Classification(Constrained):
         """Return s_j(x), less what is the same for all classes, shape (n, K)."""
         return self._scores(self.layout.views(theta), X)[0]
 
-    def _scores(self, blocks, X):
-        """Scores (n, K), pre-activations (n, K, k), and what `_pull_back` needs beside."""
+    def code(self, theta: FloatArray, X: FloatArray) -> FloatArray:
+        """Return the codes of the rows of X by all classes' autoencoders, shape (n, K, k)."""
+        return self._codes(self._biased(self.layout.views(theta), X)[0])
+
+    def _biased(self, blocks, X):
+        """Pre-activations u_j (n, K, k), and what `_pull_back` needs beside."""
         U, context = self._pre_activations(blocks, X)
         if "b" in blocks:
             ops.add(U, blocks["b"], out=U)
+        return U, context
+
+    def _scores(self, blocks, X):
+        """Scores (n, K), pre-activations (n, K, k), and what `_pull_back` needs beside."""
+        U, context = self._biased(blocks, X)
         scores = self.visible.class_potential(X, blocks["c"])
         ops.add(scores, blocks["C"], out=scores)
         return ops.add(scores, self._potentials(U), out=scores), U, context
@@ -193,7 +202,7 @@ class Classification(Constrained):
     def _potentials(self, U):
         """sum_k Phi(u_jk), shape (n, K)."""
         if self._alike:
-            return self.activations[0].potential(U)
+            return self.activation.potential(U)
         out = ops.empty(U.shape[:2], dtype=U.dtype)
         for j, activation in enumerate(self.activations):
             out[:, j] = activation.potential(U[:, j])
@@ -202,7 +211,7 @@ class Classification(Constrained):
     def _codes(self, U):
         """h(u_j), shape (n, K, k)."""
         if self._alike:
-            return self.activations[0].value(U)
+            return self.activation.value(U)
         out = ops.empty_like(U)
         for j, activation in enumerate(self.activations):
             out[:, j] = activation.value(U[:, j])
