@@ -196,7 +196,7 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, Trainable, Autoen
 
         The last stage has half of `max_iter`, the others share the rest.
         """
-        results, validated, n_stages, n_epochs = [], [], len(objectives), 0
+        results, validated, n_stages = [], [], len(objectives)
         brief = max(self.max_iter // (2 * n_stages - 2), 1) if n_stages > 1 else 0
         epochs = Epochs(task, self.max_iter)
         for stage, objective in enumerate(objectives, 1):
@@ -211,11 +211,10 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, Trainable, Autoen
             results.append(self._solver(max_iter).minimize(objective, theta, train, rng, on_epoch=on_epoch))
             theta = results[-1].theta if watch is None else watch.best_theta
             validated += [] if watch is None else watch.curve
-            n_epochs += results[-1].n_iter
             if epochs.stopped:
                 break
         epochs.end()
-        self.n_iter_ = n_epochs
+        self.n_iter_ = sum(result.n_iter for result in results)
         self.loss_curve_ = self._unit**2 * np.concatenate([result.loss_curve for result in results])
         self.validation_loss_curve_ = None if validation is None else self._unit**2 * np.array(validated)
         return theta, results

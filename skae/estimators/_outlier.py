@@ -30,7 +30,7 @@ from skae.estimators._docs import DocumentationLink
 from skae.estimators._mixture import MixtureAutoencoder, cluster, sample_rows
 from skae.estimators._path_integral import mean_field
 from skae.estimators._prediction import DTYPES, AutoencoderPrediction
-from skae.estimators._scoring import last_step, steps_before
+from skae.estimators._steps import last_step, steps_before
 from skae.estimators._tabular import FeatureScaler, on_grid
 from skae.estimators._training import seed_of, unchanged_on_error
 

@@ -1,4 +1,4 @@
-"""The denoising R^2, a score that can be compared across hyper-parameters; and the steps of a Pipeline."""
+"""The denoising R^2, a score that can be compared across hyper-parameters."""
 
 import numpy as np
 
@@ -47,22 +47,3 @@ def denoising_r2(reconstruct, X, mean, var, n_components, noise_scale=NOISE_SCAL
     if total <= rounding:
         return 1.0 if residual <= rounding else 0.0
     return 1.0 - residual / total
-
-
-def last_step(estimator):
-    """Return what a Pipeline ends in, Pipelines inside Pipelines too; others as they are."""
-    while hasattr(estimator, "steps"):
-        estimator = estimator.steps[-1][1]
-    return estimator
-
-
-def steps_before(estimator):
-    """Return the steps before the last one, those of Pipelines inside Pipelines one by one, without "passthrough"."""
-    return [step for step in _in_a_row(estimator)[:-1] if step is not None and not isinstance(step, str)]
-
-
-def _in_a_row(estimator):
-    """The steps of a Pipeline, those of Pipelines inside it one by one; of others, these alone."""
-    if hasattr(estimator, "steps"):
-        return [part for _, step in estimator.steps for part in _in_a_row(step)]
-    return [estimator]

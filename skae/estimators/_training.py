@@ -101,13 +101,15 @@ class Printer:
         self.last = now
 
 
-def active_share(objective, batches, dtype):
-    """Return a function of the parameters: the share of active codes on up to a thousand rows.
+def active_above(activation):
+    """Return the absolute value above which a code counts as active (SPARSE eq. 14): smooth units are nowhere zero."""
+    return 0.0 if activation.kinks else 0.1
 
-    Active is what differs from zero by more than 0.1, or at all where the activation has flat regions (SPARSE eq. 14).
-    """
+
+def active_share(objective, batches, dtype):
+    """Return a function of the parameters: the share of active codes on up to a thousand rows."""
     X, _ = batches.sample(1000, np.random.default_rng(0))
-    X, threshold = X.astype(dtype), 0.0 if objective.activation.kinks else 0.1
+    X, threshold = X.astype(dtype), active_above(objective.activation)
     return lambda theta: float(np.mean(np.abs(objective.code(theta, X)) > threshold))
 
 

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from skae._typing import Array, FloatArray, MatrixLike
 from skae.activations import ACTIVATIONS, Activation, as_activation
 from skae.complements import complement, flattens
-from skae.metrics import autoencoder_and_input, autoencoder_of
+from skae.estimators._steps import autoencoder_and_input, autoencoder_of
 from skae.plotting._display import Display, check_count, dense, pyplot, sliceable
 
 if TYPE_CHECKING:

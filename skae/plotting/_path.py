@@ -11,8 +11,7 @@ from sklearn.base import BaseEstimator, clone
 
 from skae._typing import FloatArray, MatrixLike
 from skae.estimators import regularization_path
-from skae.estimators._scoring import steps_before
-from skae.metrics import autoencoder_of
+from skae.estimators._steps import autoencoder_of, steps_before
 from skae.plotting._display import Display, check_count
 from skae.plotting._filters import input_filters
 from skae.plotting._images import (
@@ -121,6 +120,7 @@ class PathDisplay(Display):
         filters, strengths = [], []
         for fitted in regularization_path(model, X, alphas=alphas):
             filters.append(mapped_filters(fitted.decoder_components_[:n_filters].astype(np.float64), steps))
+            checked_image_shape(image_shape, filters[0].shape[1])  # before the other fits
             strengths.append(fitted.alpha)
         return cls(np.stack(filters), np.array(strengths), image_shape=image_shape).plot(ax)
 

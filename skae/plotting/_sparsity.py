@@ -9,7 +9,9 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from skae._typing import IntArray, MatrixLike
-from skae.metrics import activation_counts, autoencoder_of
+from skae.estimators._steps import autoencoder_of
+from skae.estimators._training import active_above
+from skae.metrics._codes import activation_counts
 from skae.plotting._display import Display, next_color
 
 if TYPE_CHECKING:
@@ -101,7 +103,7 @@ class SparsityDisplay(Display):
             The display, drawn.
         """
         if threshold is None:
-            threshold = 0.0 if autoencoder_of(estimator)._activation().kinks else 0.1
+            threshold = active_above(autoencoder_of(estimator)._activation())
         counts, n_samples = activation_counts(estimator, X, threshold)
         return cls(counts / n_samples).plot(ax, name=name)
 

@@ -1,0 +1,36 @@
+"""Measures of fitted autoencoders.
+
+Each takes a fitted autoencoder, or a Pipeline that ends in one, and data as they go into it. Where the last step sees
+transformed data, the measure is in their space. `denoising_r2`, `reconstruction_r2` and `neg_score_matching_loss` have
+the signature of a scorer: ``GridSearchCV(..., scoring=reconstruction_r2)``. Sums are in float64, over blocks of rows.
+"""
+
+from skae.metrics._codes import (
+    activation_fraction,
+    bias_statistics,
+    dead_unit_fraction,
+    lifetime_sparsity,
+    parseval_gap,
+    population_sparsity,
+)
+from skae.metrics._scores import (
+    denoising_r2,
+    neg_score_matching_loss,
+    per_feature_error,
+    reconstruction_r2,
+    score_matching_loss,
+)
+
+__all__ = [
+    "activation_fraction",
+    "bias_statistics",
+    "dead_unit_fraction",
+    "denoising_r2",
+    "lifetime_sparsity",
+    "neg_score_matching_loss",
+    "parseval_gap",
+    "per_feature_error",
+    "population_sparsity",
+    "reconstruction_r2",
+    "score_matching_loss",
+]

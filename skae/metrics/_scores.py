@@ -1,0 +1,236 @@
+"""How well an autoencoder reconstructs and fits: scores without labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from skae._typing import FloatArray, MatrixLike
+from skae.estimators._batches import row_blocks
+from skae.estimators._steps import autoencoder_and_input
+
+# Below this share of the variance the residual counts as none: no temperature is finite there.
+_NO_RESIDUAL = 1e-6
+
+
+def denoising_r2(estimator: Any, X: MatrixLike, y: Any = None) -> float:
+    """Return the denoising R^2, the `score` of every autoencoder.
+
+    ::
+
+        1 - sum |r(x + noise) - x|^2 / sum |x - mean|^2
+
+    with Gaussian noise of half the training data's standard deviation in each feature (fixed seeds).
+
+    Parameters
+    ----------
+    estimator : autoencoder, or a Pipeline that ends in one
+        Fitted.
+    X : {array-like, CSR matrix} of shape (n_samples, n_features)
+        Data.
+    y : Ignored
+        Present so that the function is a scorer.
+
+    Returns
+    -------
+    float
+        At most 1, the higher the better.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import ContractiveAutoencoder
+    >>> from skae.metrics import denoising_r2
+    >>> X = load_digits().data / 16
+    >>> autoencoder = ContractiveAutoencoder(32, alpha=0.03, max_iter=20, tol=0, random_state=0).fit(X)
+    >>> denoising_r2(autoencoder, X) == autoencoder.score(X)
+    True
+    """
+    estimator, X = autoencoder_and_input(estimator, X)
+    return estimator.score(X)
+
+
+def reconstruction_r2(estimator: Any, X: MatrixLike, y: Any = None) -> float:
+    """Return 1 - sum |r(x) - x|^2 / sum |x - mean|^2, with the mean of the training data.
+
+    It tells how much of the variance the reconstruction keeps, and prefers the weakest regularization: choose
+    hyper-parameters by `denoising_r2` instead.
+
+    Parameters
+    ----------
+    estimator : autoencoder, or a Pipeline that ends in one
+        Fitted.
+    X : {array-like, CSR matrix} of shape (n_samples, n_features)
+        Data.
+    y : Ignored
+        Present so that the function is a scorer.
+
+    Returns
+    -------
+    float
+        At most 1, the higher the better; as `sklearn.metrics.r2_score`, 1 or 0 where X does not vary.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import ContractiveAutoencoder
+    >>> from skae.metrics import reconstruction_r2
+    >>> X = load_digits().data / 16
+    >>> autoencoder = ContractiveAutoencoder(64, alpha=0.01, max_iter=50, random_state=0).fit(X)
+    >>> 0.5 < reconstruction_r2(autoencoder, X) < 1
+    True
+    """
+    estimator, X = autoencoder_and_input(estimator, X)
+    return estimator._denoising_r2(X, noise_scale=0.0)
+
+
+def per_feature_error(estimator: Any, X: MatrixLike) -> FloatArray:
+    """Return the mean squared reconstruction error of each feature.
+
+    Parameters
+    ----------
+    estimator : autoencoder, or a Pipeline that ends in one
+        Fitted.
+    X : {array-like, CSR matrix} of shape (n_samples, n_features)
+        Data.
+
+    Returns
+    -------
+    ndarray of shape (n_features,)
+        mean_x (x_i - r_i(x))^2, in squared units of the feature.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import ContractiveAutoencoder
+    >>> from skae.metrics import per_feature_error
+    >>> X = load_digits().data / 16
+    >>> autoencoder = ContractiveAutoencoder(32, alpha=0.03, max_iter=20, tol=0, random_state=0).fit(X)
+    >>> per_feature_error(autoencoder, X).shape
+    (64,)
+    """
+    estimator, X = autoencoder_and_input(estimator, X)
+    X, p = estimator._validate_prediction(X)
+    total = sum(
+        (estimator._field(block, p).astype(np.float64) ** 2).sum(axis=0) for _, block in row_blocks(X, len(p["W"]))
+    )
+    return total / X.shape[0]
+
+
+def score_matching_loss(estimator: Any, X: MatrixLike, X_train: MatrixLike | None = None) -> float:
+    """Return the score matching loss of the density p(x) ~ exp(t E(x)) (Hyvarinen 2005), the lower the better.
+
+    It is a loss, not a scorer: ``GridSearchCV(scoring=neg_score_matching_loss)`` takes its negative.
+
+    ::
+
+        J(t) = t^2/2 mean |r(x) - x|^2 + t mean laplacian(x)
+
+    Up to a constant it is half the mean squared distance between the score of p and that of the data's density.
+    The inverse temperature t is the best one on the training data, max(0, -mean laplacian / mean |r - x|^2).
+
+    Parameters
+    ----------
+    estimator : autoencoder, or a Pipeline that ends in one
+        Fitted; with tied weights, gaussian visible units and a continuous activation with a derivative.
+    X : {array-like, CSR matrix} of shape (n_samples, n_features)
+        Data to measure.
+    X_train : {array-like, CSR matrix} of shape (n_samples, n_features), default=None
+        Data that set the temperature, those of the fit as a rule; X itself if None.
+
+    Returns
+    -------
+    float
+        J, in units of one over the squared units of X.
+
+    Raises
+    ------
+    ValueError
+        If the model has no smooth energy (untied, bernoulli, or an activation that jumps: trec, tlin, max), or if
+        the residual vanishes, where no temperature is finite (constant columns, data of lower rank).
+
+    Notes
+    -----
+    A single constant or dependent column escapes the check of the residual, which is that of all features together,
+    and makes J very negative all the same: drop it first. J is 0 where no temperature is better than none, which is
+    less, and so better, than any positive J. Its unit is that of the last step's input: do not compare pipelines with
+    different scalers or whiteners by it.
+
+    Examples
+    --------
+    >>> from skae import ContractiveAutoencoder
+    >>> from skae.datasets import make_circle
+    >>> from skae.metrics import score_matching_loss
+    >>> X, _ = make_circle(400, random_state=0)
+    >>> autoencoder = ContractiveAutoencoder(20, alpha=0.03, solver="lbfgs", random_state=0).fit(X)
+    >>> score_matching_loss(autoencoder, X[:200], X_train=X) < 0
+    True
+    """
+    model, inputs = autoencoder_and_input(estimator, X)
+    residual, laplacian = _score_matching_means(model, inputs)
+    on_training = residual, laplacian
+    if X_train is not None:
+        on_training = _score_matching_means(*autoencoder_and_input(estimator, X_train))
+    t = max(0.0, -on_training[1] / on_training[0])
+    return 0.5 * t * t * residual + t * laplacian
+
+
+def neg_score_matching_loss(estimator: Any, X: MatrixLike, y: Any = None) -> float:
+    """Return minus `score_matching_loss`, the temperature set by X itself: a scorer.
+
+    Parameters
+    ----------
+    estimator : autoencoder, or a Pipeline that ends in one
+        Fitted; see `score_matching_loss` for what it must be.
+    X : {array-like, CSR matrix} of shape (n_samples, n_features)
+        Data.
+    y : Ignored
+        Present so that the function is a scorer.
+
+    Returns
+    -------
+    float
+        (mean laplacian)^2 / (2 mean |r - x|^2), or 0 where the mean Laplacian is not negative.
+
+    Notes
+    -----
+    A model whose temperature does not hold for new data is not punished: a scorer sees no training data. With a
+    temperature of given rows, pass
+    ``scoring=lambda model, X, y=None: -score_matching_loss(model, X, X_train=X_train)``.
+
+    Examples
+    --------
+    >>> from skae import ContractiveAutoencoder
+    >>> from skae.datasets import make_circle
+    >>> from skae.metrics import neg_score_matching_loss, score_matching_loss
+    >>> X, _ = make_circle(400, random_state=0)
+    >>> autoencoder = ContractiveAutoencoder(20, alpha=0.03, solver="lbfgs", random_state=0).fit(X)
+    >>> neg_score_matching_loss(autoencoder, X) == -score_matching_loss(autoencoder, X)
+    True
+    """
+    return -score_matching_loss(estimator, X)
+
+
+def _score_matching_means(estimator, X):
+    """Return mean |r(x) - x|^2 and the mean Laplacian."""
+    X, p = estimator._validate_prediction(X)
+    activation = estimator._activation()
+    continuous = activation.continuous and hasattr(activation, "potential")
+    if not (continuous and p["V"] is p["W"] and estimator.visible == "gaussian"):
+        raise ValueError(
+            "score matching needs tied weights, visible='gaussian' and a continuous activation with a potential, got "
+            f"tied_weights={p['V'] is p['W']}, visible={estimator.visible!r}, activation={activation.name!r}"
+        )
+    residual = laplacian = 0.0
+    for _, block in row_blocks(X, len(p["W"])):
+        residual += float((estimator._field(block, p).astype(np.float64) ** 2).sum())
+        laplacian += float(estimator._laplacian(block, p).sum(dtype=np.float64))
+    residual, laplacian = residual / X.shape[0], laplacian / X.shape[0]
+    variance = float(np.sum(estimator.var_))
+    if residual <= _NO_RESIDUAL * variance:
+        raise ValueError(
+            f"the mean squared residual, {residual:.3g}, is below {_NO_RESIDUAL:g} of the variance, {variance:.3g}: "
+            "score matching has no lower bound there; drop constant or dependent columns, or regularize more"
+        )
+    return residual, laplacian
