@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from statistics import NormalDist
 from typing import Any, ClassVar
 
 import numpy as np
@@ -187,6 +188,21 @@ def _glorot(n_components, n_features, sample, rng):
     return rng.uniform(-limit, limit, (n_components, n_features))
 
 
+def _lengths(n_components, n_features, rng):
+    """Factors on the rows' lengths, of mean square 1, shape (k, 1): all 1 unless there are more units than features.
+
+    Where units are many, each is short, and works where its activation is linear: training then stops for long at what
+    a linear autoencoder can do. So the lengths follow a log-normal distribution, the wider the more units there are
+    for each feature: the longest leave the linear range at once.
+    """
+    if n_components <= n_features:
+        return np.ones((n_components, 1))
+    deviation = min(0.5 * math.log(n_components / n_features), 1.0)
+    quantile = NormalDist().inv_cdf
+    lengths = np.array([math.exp(deviation * quantile((i + 0.5) / n_components)) for i in range(n_components)])
+    return rng.permutation(lengths / math.sqrt(np.mean(lengths**2)))[:, None]
+
+
 def _data(n_components, n_features, sample, rng):
     """Randomly chosen centred samples, no two alike: tied units that start alike stay alike."""
     # In an order of their own, so that repeating or reordering the rows changes nothing.
@@ -239,7 +255,7 @@ def initial_weights(init: Init, n_components: int, sample: Sample, rng: np.rando
     n_features = sample.X.shape[1]
     weights = _glorot(n_components, n_features, sample, rng)
     if init == "glorot":
-        return weights
+        return weights * _lengths(n_components, n_features, rng)
     rows = INITIALIZATIONS[init](n_components, n_features, sample, rng)
     largest = np.abs(rows).max(axis=1, keepdims=True)
     rows = np.divide(rows, largest, out=np.zeros_like(rows), where=largest > 0)  # no overflow in the squares

@@ -42,6 +42,7 @@ from skae.estimators._training import (
     active_share,
     convergence_problem,
     final_loss,
+    on_plateau,
     seed_of,
     unchanged_on_error,
     warn,
@@ -50,6 +51,9 @@ from skae.objectives import Reconstruction
 from skae.parameters import INITIALIZATIONS, Layout, MaxNorm, Sample, UnitNorm, initial_parameters
 from skae.penalties import L2, check_compatible
 from skae.visible import VISIBLE
+
+# Adam's automatic rate grows where the features' standard deviations sum to less than this, tenfold at most.
+_REACH, _LARGEST_RATE_FACTOR = 14.0, 10.0
 
 # The start looks at so many rows, and at no more elements than that if it can.
 _SAMPLE_ROWS = 2000
@@ -188,7 +192,8 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, Trainable, Autoen
         task.end(dict)
         continued = self.warm_start or len(results) > 1
         data_loss = functools.partial(self._data_loss, objectives[-1], theta, batches, rng)
-        text = convergence_problem(self, results[-1], continued, data_loss)
+        plateau = functools.partial(on_plateau, objectives[-1], theta, batches, self.tol)
+        text = convergence_problem(self, results[-1], continued, data_loss, plateau)
         return problems if text is None else [*problems, (text, ConvergenceWarning)]
 
     def _minimize(self, objectives, theta, train, validation, rng, task):
@@ -200,7 +205,7 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, Trainable, Autoen
         brief = max(self.max_iter // (2 * n_stages - 2), 1) if n_stages > 1 else 0
         epochs = Epochs(task, self.max_iter)
         for stage, objective in enumerate(objectives, 1):
-            watch = self._watch(objective, validation, rng)
+            watch = self._watch(objective, validation, rng, len(train))
             if watch is not None:
                 watch.consider(theta)
             max_iter = brief if stage < n_stages else self.max_iter - brief * (n_stages - 1)
@@ -345,6 +350,14 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, Trainable, Autoen
         """The loss at some parameters without the penalties."""
         plain = self._objective_class()(objective.layout, objective.activation)
         return self._unit**2 * final_loss(plain, theta, batches, rng)
+
+    def _automatic_rate(self, schedule):
+        """Adam's rate is larger where rows are short: each weight then moves its pre-activation by little."""
+        rate = super()._automatic_rate(schedule)
+        if rate is None:
+            return None
+        reach = float(np.sqrt(self.var_).sum()) / self._unit
+        return rate * min(max(_REACH / max(reach, 1e-300), 1.0), _LARGEST_RATE_FACTOR)
 
     def _constraint(self, tied, penalty):
         """The constraint on the decoder rows (the encoder's when tied), or None."""

@@ -1,5 +1,6 @@
 """Rows of the training data, a batch at a time: shuffling, densifying, moments."""
 
+import copy
 import functools
 import itertools
 import math
@@ -205,6 +206,17 @@ class Batches:
         X, weight = self._take(chosen)
         weight = np.ones(len(X)) if weight is None else weight.astype(np.float64)
         return X.astype(np.float64), weight
+
+    def fixed(self, n_rows, rng):
+        """Return one batch of at most `n_rows` rows that is the same in every epoch, its corruption too."""
+        result, chosen = copy.copy(self), np.arange(self.n_samples)
+        if self.n_samples > n_rows:
+            chosen = np.sort(rng.permutation(self.n_samples)[:n_rows])
+        result.rows = chosen if self.rows is None else self.rows[chosen]
+        result.noise_seed, result.shuffle, result._length = int(rng.integers(2**63)), False, 1
+        result._buffer = result._noisy = None
+        result.n_samples = result.rows_per_batch = result.mean_weight = len(chosen)
+        return result
 
     def _take(self, chosen):
         """Return X and weights of some of `rows`."""

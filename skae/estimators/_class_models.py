@@ -1,6 +1,7 @@
 """The autoencoders of several classes: trained one by one, or all at once with shared factors."""
 
 import contextlib
+import functools
 
 import numpy as np
 from scipy import sparse
@@ -11,7 +12,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from skae.estimators._batches import Batches, block_rows, corrupting, corruption_range
 from skae.estimators._callbacks import NO_TASK, Epochs
 from skae.estimators._threads import blas_threads
-from skae.estimators._training import convergence_problem, final_loss, warn
+from skae.estimators._training import convergence_problem, final_loss, on_plateau, warn
 from skae.objectives import FactoredReconstruction
 from skae.parameters import INITIALIZATIONS, Layout, Sample, initial_biases
 
@@ -163,33 +164,36 @@ def train_factored(template, factors, X, labels, weight, names, train, rng, froz
         labels=labels,
         paired=True,
     )
-    curve, problems = np.empty(0), []
+    pooled, curve, problems = _pooled(estimators), np.empty(0), []
     if train:
         epochs = Epochs(task, template.max_iter)
         on_epoch = epochs.telling(template._on_epoch(None, ""))
         with blas_threads(batches.rows_per_batch * X.shape[1] * len(factors["P"])):
-            result = template._solver().minimize(objective, theta, batches, rng, on_epoch=on_epoch)
+            result = pooled._solver().minimize(objective, theta, batches, rng, on_epoch=on_epoch)
         epochs.end()
         theta, curve = result.theta, result.loss_curve
     blocks = {name: view.copy() for name, view in layout.views(theta).items()}
     blocks["W"] = products(blocks)
     estimators = [with_parameters(each, blocks, j) for j, each in enumerate(estimators)]
     loss = final_loss(objective, theta, batches, rng)
-    for each in estimators:
+    for each in (*estimators, pooled):
         each.loss_, each.loss_curve_, each.n_iter_ = loss, curve, len(curve)
     if train:
-        problems = _problems_of(estimators, result)
+        plateau = functools.partial(on_plateau, objective, theta, batches, template.tol)
+        text = convergence_problem(pooled, result, continued=False, plateau=plateau)
+        problems = [] if text is None else [(f"all classes: {text}", ConvergenceWarning)]
     return estimators, {name: blocks[name] for name in factors}, problems
 
 
-def _problems_of(estimators, result):
-    """What is wrong with the convergence of all classes at once, each as arguments of `warn`."""
-    masses = [each.n_samples_seen_ for each in estimators]
-    variance = np.average([each.var_ for each in estimators], axis=0, weights=masses)
-    pooled = shallow_copy(estimators[0])
-    pooled.var_, pooled.mean_ = variance, np.average([each.mean_ for each in estimators], axis=0, weights=masses)
-    text = convergence_problem(pooled, result, continued=False)
-    return [] if text is None else [(f"all classes: {text}", ConvergenceWarning)]
+def _pooled(estimators):
+    """Return an estimator with the moments of all classes together: within them the variance, of their means the mean.
+
+    It stands for all of them where the solver, and what is wrong with convergence, depend on moments.
+    """
+    masses, pooled = [each.n_samples_seen_ for each in estimators], shallow_copy(estimators[0])
+    pooled.var_ = np.average([each.var_ for each in estimators], axis=0, weights=masses)
+    pooled.mean_ = np.average([each.mean_ for each in estimators], axis=0, weights=masses)
+    return pooled
 
 
 def products(factors):

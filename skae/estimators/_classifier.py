@@ -273,7 +273,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
         nesterovs_momentum: bool = True,
         max_iter: int = 30,
         tol: float = 1e-3,
-        n_iter_no_change: int = 10,
+        n_iter_no_change: int | Literal["auto"] = "auto",
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         shuffle: bool = True,
@@ -539,7 +539,8 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
         objective, theta = self._model(X.dtype, self.class_log_constants_)
         block, watch = _rows_per_block(objective, X), None
         if held_out is not None:
-            watch = self._watch(objective, Batches(X, weight, held_out, block, shuffle=False, labels=labels), rng)
+            validation = Batches(X, weight, held_out, block, shuffle=False, labels=labels)
+            watch = self._watch(objective, validation, rng, math.ceil(len(train) / self._batch_size()))
             watch.consider(theta)
         start = mean_value(objective, theta, Batches(X, weight, train, block, shuffle=False, labels=labels), rng)
         active = None

@@ -118,7 +118,7 @@ class ContractiveAutoencoder(BaseAutoencoder):
         nesterovs_momentum: bool = True,
         max_iter: int = 200,
         tol: float = 1e-3,
-        n_iter_no_change: int = 10,
+        n_iter_no_change: int | Literal["auto"] = "auto",
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         shuffle: bool = True,

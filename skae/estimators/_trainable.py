@@ -24,7 +24,7 @@ class Trainable:
     nesterovs_momentum: bool
     max_iter: int
     tol: float
-    n_iter_no_change: int
+    n_iter_no_change: int | Literal["auto"]
     early_stopping: bool
     validation_fraction: float
     shuffle: bool
@@ -47,7 +47,7 @@ class Trainable:
         "nesterovs_momentum": ["boolean"],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "n_iter_no_change": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "shuffle": ["boolean"],
@@ -64,7 +64,7 @@ class Trainable:
         options = {
             "max_iter": self.max_iter if max_iter is None else max_iter,
             "tol": 0.0 if self.early_stopping else float(self.tol),
-            "n_iter_no_change": self.n_iter_no_change,
+            "n_iter_no_change": None if self.n_iter_no_change == "auto" else self.n_iter_no_change,
         }
         if self.solver == "lbfgs":
             return LBFGS(**options)
@@ -82,11 +82,11 @@ class Trainable:
         """What ``learning_rate_init="auto"`` is, or None where it is the update rule's own affair."""
         return 1e-2 if (self.solver, schedule) == ("adam", "linear") else None
 
-    def _watch(self, objective, validation, rng):
-        """What follows the validation loss, or None."""
+    def _watch(self, objective, validation, rng, n_batches):
+        """What follows the validation loss in epochs of so many batches, or None."""
         if validation is None:
             return None
-        return ValidationMonitor(objective, validation, rng, float(self.tol), self.n_iter_no_change)
+        return ValidationMonitor(objective, validation, rng, float(self.tol), self._solver().patience(n_batches))
 
     def _on_epoch(self, watch, stage, active=None):
         """What is called after each epoch; its answer says whether to stop.

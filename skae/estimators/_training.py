@@ -8,12 +8,18 @@ import warnings
 import numpy as np
 from sklearn.utils import check_random_state
 
+from skae.solvers import LBFGS, DivergenceError
 from skae.solvers._progress import Plateau, check_finite, total_weight
 from skae.visible import VISIBLE
 
 # So many rows of a `partial_fit` do not show that a unit is dead: one that is active on 5 % of all rows is on none of
 # 10 more often than not.
 FEW_ROWS = 50
+
+# Whether a fit has ended on a plateau is tried on so many rows and elements, for so many iterations of L-BFGS, whose
+# loss is compared at every tenth.
+_TRIAL_ROWS, _TRIAL_ELEMENTS = 2000, 2**22
+_TRIAL_ITERATIONS, _TRIAL_STRIDE = 50, 10
 
 
 @contextlib.contextmanager
@@ -159,7 +165,35 @@ def _weighted_mean(batches, rng, function):
     return total / mass
 
 
-def convergence_problem(estimator, result, continued, data_loss=None):
+def on_plateau(objective, theta, batches, tol):
+    """Return whether training has ended on a plateau: L-BFGS goes on, first slowly and then fast, to a lower loss.
+
+    At a minimum, and in the noise that small steps leave around one, its first iterations lower the loss the most.
+
+    Parameters
+    ----------
+    objective, theta, batches
+        The objective, the parameters that training has ended with, and its batches.
+    tol : float
+        The relative fall over some epochs that has been too little to go on for.
+
+    Returns
+    -------
+    bool
+        Whether the loss falls by ten times `tol`, and three times as fast after some iterations as in the first.
+    """
+    rng = np.random.default_rng(0)
+    rows = batches.fixed(max(min(_TRIAL_ROWS, _TRIAL_ELEMENTS // batches.X.shape[1]), 1), rng)
+    start = mean_value(objective, theta, rows, rng)
+    try:
+        curve = LBFGS(max_iter=_TRIAL_ITERATIONS, tol=0.0).minimize(objective, theta, rows, rng).loss_curve
+    except DivergenceError:
+        return False
+    falls = -np.diff([start, *curve[_TRIAL_STRIDE - 1 :: _TRIAL_STRIDE]])
+    return len(falls) > 1 and start - curve[-1] > 10.0 * tol * abs(start) and falls.max() > 3.0 * falls[0]
+
+
+def convergence_problem(estimator, result, continued, data_loss=None, plateau=None):
     """Say where a fit has come to little, and what to do about it: the first of the reasons that applies, or None.
 
     Parameters
@@ -172,11 +206,14 @@ def convergence_problem(estimator, result, continued, data_loss=None):
         Whether that started from parameters that had been trained.
     data_loss : callable, default=None
         Returns the loss without penalties; None takes `loss_`.
+    plateau : callable, default=None
+        Returns whether the end is a plateau; None does not ask.
     """
     text = (
         _no_better_than_mean(estimator, data_loss)
         or _not_falling(estimator, result, continued)
         or _still_falling(estimator, result)
+        or _ended_on_plateau(estimator, result, plateau)
     )
     return text and f"{type(estimator).__name__}: {text}"
 
@@ -239,6 +276,16 @@ def _still_falling(estimator, result):
     return (
         f"stopped at max_iter={estimator.max_iter} while the loss still fell by {fall:.2g} of itself an epoch "
         f"(tol={estimator.tol:.2g}); raise max_iter, or tol"
+    )
+
+
+def _ended_on_plateau(estimator, result, plateau):
+    """The fit has ended where the loss does not fall for long, and then falls again."""
+    if result.reason != "converged" or plateau is None or not plateau():
+        return None
+    return (
+        f"stopped on a plateau after {estimator.n_iter_} epochs: the loss, {estimator.loss_:.4g}, would fall again; "
+        "use a larger n_iter_no_change (or 'auto') or learning_rate_init, a lower tol, or another init"
     )
 
 

@@ -12,6 +12,9 @@ from scipy.optimize import minimize
 from skae._typing import BatchSource, FloatArray, Objective
 from skae.solvers._progress import Epoch, Plateau, Result, check_finite, total_weight
 
+# Fewer iterations without a fall may be a plateau from which the loss falls again.
+_PATIENCE = 50
+
 _ADVICE = "; bring the features to a common scale near 1 (StandardScaler, PCAWhitener)"
 
 
@@ -28,9 +31,9 @@ class LBFGS:
         Largest number of iterations.
     tol : float, default=1e-3
         See `n_iter_no_change`; 0 stops at the limit of precision only.
-    n_iter_no_change : int, default=10
-        Stop when the loss has fallen by less than `tol`, relative to itself, over so many iterations.
-    memory : int, default=10
+    n_iter_no_change : int, optional
+        Stop when the loss has fallen by less than `tol`, relative to itself, over so many iterations; 50 if not given.
+    memory : int, default=20
         Number of corrections kept.
 
     Examples
@@ -60,8 +63,12 @@ class LBFGS:
 
     max_iter: int = 200
     tol: float = 1e-3
-    n_iter_no_change: int = 10
-    memory: int = 10
+    n_iter_no_change: int | None = None
+    memory: int = 20
+
+    def patience(self, n_batches: int) -> int:
+        """Return the number of iterations without a fall of the loss that ends a fit."""
+        return _PATIENCE if self.n_iter_no_change is None else self.n_iter_no_change
 
     def minimize(
         self,
@@ -80,7 +87,7 @@ class LBFGS:
             If the loss or the parameters become infinite or NaN.
         """
         dtype, curve, reason = theta.dtype, [], None
-        plateau = Plateau(self.tol, self.n_iter_no_change)
+        plateau = Plateau(self.tol, self.patience(len(batches)))
 
         def evaluate(free):
             value, grad = _whole(objective, objective.parametrize(free).astype(dtype), batches, rng)

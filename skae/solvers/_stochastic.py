@@ -18,6 +18,9 @@ from skae.solvers._update_rules import UpdateRule
 _TRIAL_STEPS = 100
 _MAX_TRIALS = 40
 
+# Fewer epochs, or updates, without a fall of the loss may be a plateau from which it falls again.
+_PATIENT_EPOCHS, _PATIENT_UPDATES = 10, 1000
+
 
 def _constant(step: int, n_steps: int) -> float:
     return 1.0
@@ -50,9 +53,10 @@ class Stochastic:
         Largest number of epochs.
     tol : float, default=1e-3
         See `n_iter_no_change`; 0 never stops early.
-    n_iter_no_change : int, default=10
+    n_iter_no_change : int, optional
         When the loss has fallen by less than `tol`, relative to itself, over so many epochs, stop: at once where the
-        rate is constant, else after as many epochs in which it falls to zero.
+        rate is constant, else after as many epochs in which it falls to zero. If not given: 10 epochs, or as many as
+        make 1000 updates where these are more.
     schedule : {"constant", "linear"}, default="linear"
         Key of `SCHEDULES`.
     learning_rate : float, optional
@@ -88,9 +92,15 @@ class Stochastic:
     update_rule: UpdateRule
     max_iter: int = 200
     tol: float = 1e-3
-    n_iter_no_change: int = 10
+    n_iter_no_change: int | None = None
     schedule: str = "linear"
     learning_rate: float | None = None
+
+    def patience(self, n_batches: int) -> int:
+        """Return the number of epochs without a fall of the loss, each of so many batches, that ends a fit."""
+        if self.n_iter_no_change is not None:
+            return self.n_iter_no_change
+        return max(_PATIENT_EPOCHS, math.ceil(_PATIENT_UPDATES / n_batches))
 
     def minimize(
         self,
@@ -111,7 +121,8 @@ class Stochastic:
         """
         theta, grad = theta.copy(), np.empty_like(theta)
         state = self._continued(theta, state)
-        plateau, factor, n_steps = Plateau(self.tol, self.n_iter_no_change), SCHEDULES[self.schedule], 0
+        patience = self.patience(len(batches))
+        plateau, factor, n_steps = Plateau(self.tol, patience), SCHEDULES[self.schedule], 0
         total, last, converged, reason = self.max_iter * len(batches), self.max_iter, False, None
         curve: list[float] = []
         # Overflow on the way to divergence is reported by check_finite, in words.
@@ -136,14 +147,14 @@ class Stochastic:
                 elif len(curve) == last:
                     reason = "converged" if converged else "max_iter"
                 elif not converged and plateau.reached(curve[-1]):
-                    converged, last = True, self._last_epoch(len(curve))
+                    converged, last = True, self._last_epoch(len(curve), patience)
                     factor = _falling(factor(n_steps, total), n_steps, last * len(batches))
                     reason = "converged" if last == len(curve) else None
         return Result(theta, len(curve), np.array(curve), reason, state)
 
-    def _last_epoch(self, n_epochs):
+    def _last_epoch(self, n_epochs, patience):
         """The epoch that ends a fit whose loss no longer falls after so many: noise of the rate is to settle first."""
-        return n_epochs if self.schedule == "constant" else min(n_epochs + self.n_iter_no_change, self.max_iter)
+        return n_epochs if self.schedule == "constant" else min(n_epochs + patience, self.max_iter)
 
     def _step(self, objective, theta, grad, state, batches, batch, rate):
         """Update theta and state in place by one batch; return the value before."""
