@@ -189,8 +189,7 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, Trainable, Autoen
         with blas_threads(batches.rows_per_batch * X.shape[1] * self.n_components):
             if train:
                 theta, results = self._minimize(objectives, theta, batches, validation, rng, task)
-        vars(self).pop("intercept_hidden_", None)
-        vars(self).update(self._fitted_parameters(objectives[-1], theta))
+        self._set_parameters(objectives[-1], theta)
         self.loss_ = self._unit**2 * final_loss(objectives[-1], theta, batches, rng)
         problem = self._diagnose(objectives[-1], theta, batches, rng)
         problems = [] if problem is None else [problem]
@@ -276,7 +275,7 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, Trainable, Autoen
                 result = self._solver(max_iter=1, schedule="constant").minimize(
                     objective, theta, batches, rng, state=getattr(self, "_optimizer_state", None)
                 )
-            self.__dict__.update(self._fitted_parameters(objective, result.theta))
+            self._set_parameters(objective, result.theta)
             self.n_iter_ = 1 if first else self.n_iter_ + 1
             curve = self._unit**2 * result.loss_curve
             self.loss_curve_ = curve if first else np.append(self.loss_curve_, curve)
@@ -402,6 +401,11 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, Trainable, Autoen
         theta = layout.pack(dtype, **{name: blocks[name] for name in layout.shapes})
         objective.project(theta)
         return theta
+
+    def _set_parameters(self, objective, theta):
+        """Set the fitted parameters; a hidden bias of an earlier fit goes where there is none now."""
+        vars(self).pop("intercept_hidden_", None)
+        vars(self).update(self._fitted_parameters(objective, theta))
 
     def _fitted_parameters(self, objective, theta):
         """The fitted parameters by the names of their attributes, as arrays of their own."""
