@@ -30,7 +30,7 @@ RandomState: TypeAlias = int | np.random.RandomState | None
 
 VisibleName: TypeAlias = Literal["gaussian", "bernoulli"]
 Encoding: TypeAlias = Literal["natural", "rectified", "rectified_bias", "linear"]
-Init: TypeAlias = Literal["glorot", "data", "pca"]
+Init: TypeAlias = Literal["auto", "glorot", "data", "pca"]
 WeightConstraint: TypeAlias = Literal["auto", "unit", "max"]
 Solver: TypeAlias = Literal["adam", "sgd", "lbfgs"]
 Schedule: TypeAlias = Literal["linear", "constant"]

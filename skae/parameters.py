@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from statistics import NormalDist
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from skae import _ops as ops
 from skae._typing import FloatArray, Init, VisibleName
 from skae.activations import Activation
+from skae.visible import VISIBLE
 
 __all__ = [
     "INITIALIZATIONS",
@@ -222,6 +223,40 @@ def _pca(n_components, n_features, sample, rng):
     return components * np.sign(np.take_along_axis(components, largest, axis=1))
 
 
+def _distant_rows(n_rows, sample, rng):
+    """Return some rows of the sample, no two alike, drawn far from one another; fewer where there are not so many.
+
+    That is k-means++ (Arthur and Vassilvitskii 2007): each is drawn with a probability proportional to its weight times
+    its squared distance from the nearest of those before. Of several drawn so, the one that lowers the sum of these
+    most is taken.
+    """
+    # In an order of their own, so that repeating or reordering the rows changes nothing.
+    distinct, inverse = np.unique(sample.X, axis=0, return_inverse=True)
+    weight = np.bincount(inverse.reshape(-1), weights=sample.weight)
+    centred = _centred(distinct, sample.mean)
+    centred /= np.abs(centred).max() or 1.0  # no overflow in the squares
+    squares = ops.row_squared_norms(centred)
+
+    def distances(rows):
+        """Squared distances of all rows from some, shape (len(rows), m)."""
+        far = np.maximum(squares + squares[rows, None] - 2.0 * (centred[rows] @ centred.T), 0.0)
+        far[np.arange(len(rows)), rows] = 0.0
+        return far
+
+    n_candidates, chosen, nearest = 2 + int(math.log(n_rows)), [], None
+    for _ in range(min(n_rows, len(distinct))):
+        mass = np.cumsum(weight if nearest is None else weight * nearest)
+        if not mass[-1] > 0.0:
+            break
+        n_drawn = 1 if nearest is None else n_candidates
+        drawn = np.minimum(np.searchsorted(mass, mass[-1] * rng.random(n_drawn), side="right"), len(mass) - 1)
+        candidates = distances(drawn) if nearest is None else np.minimum(distances(drawn), nearest)
+        best = int(np.argmin(candidates @ weight))
+        chosen.append(drawn[best])
+        nearest = candidates[best]
+    return distinct[chosen]
+
+
 #: Ways to start the weights, by name.
 INITIALIZATIONS = {"glorot": _glorot, "data": _data, "pca": _pca}
 
@@ -304,6 +339,9 @@ def initial_parameters(
     zero. The visible biases start where the mean residual over the sample is zero: then the start does not depend on
     where the data lie.
 
+    Units that derive their bias stand for the reconstructions output(w_k + c). The visible biases start where
+    output(c) is the mean and, with "data", each output(w_k + c) at a sample (bernoulli: nearly), by k-means++.
+
     Parameters
     ----------
     layout : Layout
@@ -323,17 +361,34 @@ def initial_parameters(
     constraint : UnitNorm or MaxNorm, optional
         Applied to its block.
     """
-    blocks: dict[str, Any] = {"W": initial_weights(init, layout.shapes["W"][0], sample, rng)}
-    if "b" not in layout and len(sample.mean) > 1:
+    derives_bias = activation.derived_bias and "b" not in layout
+    if derives_bias:
+        blocks = _initial_centres(init, layout.shapes["W"][0], sample, visible, rng)
+    else:
+        blocks = {"W": initial_weights(init, layout.shapes["W"][0], sample, rng)}
+    if "b" not in layout and not derives_bias and len(sample.mean) > 1:
         blocks["W"] -= np.outer(blocks["W"] @ _mean_direction(sample), _mean_direction(sample))
     if "V" in layout:
         blocks["V"] = blocks["W"].copy()
     if constraint is not None:
         constraint.project(blocks[constraint.block])
-    blocks["b"], blocks["c"] = initial_biases(
-        blocks["W"], blocks.get("V", blocks["W"]), sample, activation, visible, hidden_bias="b" in layout
-    )
+    if not derives_bias:
+        blocks["b"], blocks["c"] = initial_biases(
+            blocks["W"], blocks.get("V", blocks["W"]), sample, activation, visible, hidden_bias="b" in layout
+        )
     return layout.pack(dtype, **{name: blocks[name] for name in layout.shapes})
+
+
+def _initial_centres(init, n_components, sample, visible, rng):
+    """The blocks W and c of units that derive their bias; see `initial_parameters`."""
+    units = VISIBLE[visible]
+    c = units.link(sample.mean)
+    if init != "data":
+        return {"W": initial_weights(init, n_components, sample, rng), "c": c}
+    W = _glorot(n_components, len(sample.mean), sample, rng)
+    rows = _distant_rows(n_components, sample, rng)
+    W[: len(rows)] = _centred(units.link(rows), c)
+    return {"W": W, "c": c}
 
 
 def initial_biases(
@@ -352,8 +407,4 @@ def initial_biases(
     """
     b = _edges(activation, len(W)) - W @ sample.mean if hidden_bias else 0.0
     H = activation.value(sample.X @ W.T + b)  # (m, k)
-    mean = sample.mean
-    if visible == "bernoulli":
-        p = np.clip(mean, 0.01, 0.99)
-        mean = np.log(p / (1.0 - p))
-    return b, mean - (sample.weight @ H / sample.weight.sum()) @ V
+    return b, VISIBLE[visible].link(sample.mean) - (sample.weight @ H / sample.weight.sum()) @ V

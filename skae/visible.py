@@ -56,6 +56,22 @@ class Visible(ABC):
         """Return the visible units' part of the energy of each row, shape (n,)."""
 
     @abstractmethod
+    def derived_bias(self, W: FloatArray, c: FloatArray) -> FloatArray:
+        """Return the hidden biases with which each unit stands for the reconstruction output(w_k + c), shape (k,).
+
+        The largest u_k belongs to the best of these reconstructions: u_k plus `potential` is minus its loss, up to
+        the loss of x itself (gaussian: 0; bernoulli: the entropy of x).
+        """
+
+    @abstractmethod
+    def derived_bias_gradient(self, W: FloatArray, c: FloatArray, grad_b: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the gradients in W (k, d) and c (d,), given that in `derived_bias` (k,)."""
+
+    @abstractmethod
+    def link(self, mean: FloatArray) -> FloatArray:
+        """Return the A whose output is a mean; means near the ends of `domain` are moved inwards."""
+
+    @abstractmethod
     def class_potential(self, X: FloatArray, c: FloatArray) -> FloatArray:
         """Return what of `potential` depends on c, for each row of X and of c (K, d): shape (n, K)."""
 
@@ -94,6 +110,18 @@ class Gaussian(Visible):
     def potential(self, X: FloatArray, c: FloatArray) -> FloatArray:
         """Return -|x - c|^2 / 2 of each row (ENERGY eq. 11)."""
         return -0.5 * ops.row_squared_norms(X - c)
+
+    def derived_bias(self, W: FloatArray, c: FloatArray) -> FloatArray:
+        """Return -|w_k|^2/2 - w_k.c: then u_k - |x - c|^2/2 = -|x - w_k - c|^2/2."""
+        return -(0.5 * ops.row_squared_norms(W) + ops.matmul(W, c))
+
+    def derived_bias_gradient(self, W: FloatArray, c: FloatArray, grad_b: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return -g_k (w_k + c) and -sum_k g_k w_k."""
+        return -grad_b[:, None] * (W + c), -ops.matmul(grad_b, W)
+
+    def link(self, mean: FloatArray) -> FloatArray:
+        """Return the mean."""
+        return mean
 
     def class_potential(self, X: FloatArray, c: FloatArray) -> FloatArray:
         """Return x.c - |c|^2 / 2."""
@@ -140,6 +168,20 @@ class Bernoulli(Visible):
     def potential(self, X: FloatArray, c: FloatArray) -> FloatArray:
         """Return c.x + entropy(x) of each row, with 0 log 0 = 0 (ENERGY eq. 28-29)."""
         return X @ c + _entropy(X)
+
+    def derived_bias(self, W: FloatArray, c: FloatArray) -> FloatArray:
+        """Return -sum_i softplus(w_ki + c_i): then u_k + c.x is minus the cross-entropy of x and sigmoid(w_k + c)."""
+        return -ops.sum_last(ops.softplus(W + c))
+
+    def derived_bias_gradient(self, W: FloatArray, c: FloatArray, grad_b: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return -g_k sigmoid(w_k + c), and its sum over k."""
+        R = ops.sigmoid(W + c)
+        return -grad_b[:, None] * R, -ops.matmul(grad_b, R)
+
+    def link(self, mean: FloatArray) -> FloatArray:
+        """Return the log-odds, of at least 0.01 and at most 0.99."""
+        p = ops.clip(mean, 0.01, 0.99)
+        return ops.log(p / (1.0 - p))
 
     def class_potential(self, X: FloatArray, c: FloatArray) -> FloatArray:
         """Return x.c."""

@@ -28,6 +28,11 @@ def instances_of(activation_class):
 #: An instance of every registered activation, two of the thresholded ones.
 ALL_ACTIVATIONS = [instance for cls in ACTIVATIONS.values() for instance in instances_of(cls)]
 
+#: Names of activations, and whether the weights are tied, that go together.
+NAMES_AND_TYING = [
+    (name, tied) for name, cls in ACTIVATIONS.items() for tied in (True, False) if tied or not cls.derived_bias
+]
+
 #: An instance of every registered penalty.
 ALL_PENALTIES = [cls(alpha=0.3) for cls in PENALTIES.values()]
 

@@ -6,7 +6,7 @@ from helpers import ALL_ACTIVATIONS, VISIBLE, distance_to_kinks, name_of, numeri
 from numpy.testing import assert_allclose
 from sklearn.metrics import hinge_loss, log_loss
 
-from skae.activations import Sigmoid, TRec
+from skae.activations import Max, Sigmoid, TRec
 from skae.energy import energy
 from skae.objectives import Classification, FactoredClassification, FactoredReconstruction, Reconstruction
 from skae.objectives._classification import LOSSES
@@ -49,7 +49,7 @@ def make_problem(objective, weighted=False, seed=0):
 @every_activation
 def test_gradient(activation, visible, loss, factored, weighted):
     """The gradient agrees with central differences to 1e-6, and `value` with `value_and_grad`."""
-    for hidden_bias in (True, False):
+    for hidden_bias in (True,) if factored and activation.derived_bias else (True, False):
         objective = make(activation, factored, hidden_bias, visible=visible, loss=loss, l2=0.3)
         theta, X, target, weight = make_problem(objective, weighted)
         value, gradient = objective.value_and_grad(theta, X, target, weight)
@@ -57,6 +57,13 @@ def test_gradient(activation, visible, loss, factored, weighted):
         assert objective.value(theta, X, target, weight) == pytest.approx(value, rel=1e-13)
         expected = numerical_gradient(lambda theta: objective.value(theta, X, target, weight), theta)  # noqa: B023
         assert_allclose(gradient, expected, rtol=1e-6, atol=1e-6)
+
+
+def test_factored_weights_refuse_a_derived_bias():
+    """It is a function of weights that are never put together."""
+    for build in (lambda: make(Max(), factored=True, hidden_bias=False), lambda: make_reconstruction(Max(), False)):
+        with pytest.raises(ValueError, match=r"'max' derives its hidden bias .* cannot be made of factors"):
+            build()
 
 
 @every_loss
@@ -177,7 +184,7 @@ def make_reconstruction(activation, hidden_bias=True, **parameters):
 @every_activation
 def test_gradient_of_factored_reconstruction(activation, visible, weighted):
     """The gradient of the denoising loss over all classes agrees with central differences to 1e-6."""
-    for hidden_bias in (True, False):
+    for hidden_bias in (True,) if activation.derived_bias else (True, False):
         objective, theta, X, target = make_reconstruction(activation, hidden_bias, visible=visible, l2=0.3)
         weight = np.linspace(0.5, 2.0, N) if weighted else None
         value, gradient = objective.value_and_grad(theta, X, target, weight)

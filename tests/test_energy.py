@@ -85,8 +85,9 @@ def estimator_of(model, train=None):
     if train is None:
         train = np.tile([[0.0], [1.0]], (1, W.shape[1]))
     autoencoder = ContractiveAutoencoder(
-        1, activation=activation, visible=visible, tied_weights=V is None, alpha=0.0, max_iter=1, random_state=0
+        1, visible=visible, tied_weights=V is None, alpha=0.0, max_iter=1, random_state=0
     ).fit(train)
+    autoencoder.set_params(activation=activation)
     autoencoder.components_, autoencoder.intercept_hidden_, autoencoder.intercept_visible_ = W, b, c
     if V is not None:
         autoencoder.decoder_components_ = V

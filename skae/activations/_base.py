@@ -46,6 +46,10 @@ class Activation(Immutable, ABC):
         Whether h(u) <= 1 for all u.
     flat_below_zero : bool
         Whether h(u) = h(0) for all u <= 0, so that h(max(0, u)) = h(u).
+    derived_bias : bool
+        Whether the hidden bias is no free parameter but a function of W and c, the one with which u_k says how well
+        the reconstruction output(w_k + c), that of unit k alone, fits x: b_k = -|w_k|^2/2 - w_k.c for gaussian
+        visible units. It suits units that compete. The weights must be tied. See `skae.visible.Visible.derived_bias`.
     kinks : tuple of float
         Points where h or h' jumps.
 
@@ -75,6 +79,7 @@ class Activation(Immutable, ABC):
     non_negative: ClassVar[bool] = False
     at_most_one: ClassVar[bool] = False
     flat_below_zero: ClassVar[bool] = False
+    derived_bias: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -9,7 +9,15 @@ from skae.activations._base import Activation, register_activation
 
 @register_activation
 class Max(Activation):
-    """h(u) = 1 for the largest u (the first of ties), 0 for the others: K-means.
+    """h(u) = 1 for the largest u (the first of ties), 0 for the others: K-means (ENERGY eq. 22).
+
+    The hidden bias is derived from the weights, b_k = -|w_k|^2/2 - w_k.c, so that the unit whose centre w_k + c is
+    nearest to x wins. The squared error and the energy are then those of K-means::
+
+        |x - r(x)|^2/2 = min_k |x - w_k - c|^2/2 = -E(x)
+
+    With bernoulli visible units b_k = -sum_i softplus(w_ki + c_i), and the least cross-entropy takes the place of the
+    least distance.
 
     Examples
     --------
@@ -26,6 +34,7 @@ class Max(Activation):
     continuous = False
     non_negative = True
     at_most_one = True
+    derived_bias = True
 
     def value(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return the one-hot code of the largest u along the last axis."""

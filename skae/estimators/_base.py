@@ -15,6 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skae._sklearn_compat import (
     CallbackSupportMixin,
     Interval,
+    InvalidParameterError,
     StrOptions,
     _fit_context,
     available_if,
@@ -41,6 +42,7 @@ from skae.estimators._trainable import Trainable
 from skae.estimators._training import (
     active_share,
     convergence_problem,
+    dead_units,
     final_loss,
     on_plateau,
     seed_of,
@@ -49,7 +51,7 @@ from skae.estimators._training import (
 )
 from skae.objectives import Reconstruction
 from skae.parameters import INITIALIZATIONS, Layout, MaxNorm, Sample, UnitNorm, initial_parameters
-from skae.penalties import L2, check_compatible
+from skae.penalties import L2
 from skae.visible import VISIBLE
 
 # Adam's automatic rate grows where the features' standard deviations sum to less than this, tenfold at most.
@@ -68,9 +70,8 @@ def _can_continue(estimator):
 class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, Trainable, AutoencoderPrediction, BaseEstimator):
     """Base class of the autoencoders; see `skae.objectives.Reconstruction` for the model and its letters.
 
-    A subclass has an ``__init__`` with its parameters, and says what differs by overriding `_hidden_bias`,
-    `_penalty`, `_penalties`, `_tied`, `_training_activation`, `_corruption`, `_objective_class`, `_data_unit` and
-    `_diagnose`.
+    A subclass has an ``__init__`` with its parameters, and says what differs by overriding `_penalty`,
+    `_penalties`, `_tied`, `_training_activation`, `_corruption`, `_objective_class`, `_data_unit` and `_diagnose`.
     """
 
     n_components: int
@@ -86,13 +87,14 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, Trainable, Autoen
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "activation": [str, Activation],
         "threshold": [Interval(Real, 0, None, closed="left")],
+        "hidden_bias": ["boolean"],
         "l2": [Interval(Real, 0, None, closed="left")],
         "tied_weights": ["boolean"],
         "weight_constraint": [StrOptions({"auto", "unit", "max"}), None],
         "max_norm": [Interval(Real, 0, None, closed="neither")],
         "visible": [StrOptions(set(VISIBLE))],
         "encoding": [StrOptions({"natural", "rectified", "rectified_bias", "linear"})],
-        "init": [StrOptions(set(INITIALIZATIONS))],
+        "init": [StrOptions({"auto", *INITIALIZATIONS})],
         **Trainable._parameter_constraints,
         "warm_start": ["boolean"],
     }
@@ -132,7 +134,16 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, Trainable, Autoen
 
         What is returned are arguments of `warn`; after `partial_fit`, it is of few rows.
         """
-        return
+        if partial or not objective.activation.derived_bias:
+            return None
+        n_dead = int(dead_units(objective, theta, batches, rng).sum())
+        if not n_dead:
+            return None
+        return (
+            f"{type(self).__name__}: {n_dead} of {self.n_components} units win no training row; use fewer units, "
+            "init='data', or features of a common scale near 1",
+            UserWarning,
+        )
 
     # -- fitting
 
@@ -182,7 +193,7 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, Trainable, Autoen
         with blas_threads(batches.rows_per_batch * X.shape[1] * self.n_components):
             if train:
                 theta, results = self._minimize(objectives, theta, batches, validation, rng, task)
-        vars(self).update(self._fitted_parameters(objectives[-1], theta))
+        self._set_parameters(objectives[-1], theta)
         self.loss_ = self._unit**2 * final_loss(objectives[-1], theta, batches, rng)
         problem = self._diagnose(objectives[-1], theta, batches, rng)
         problems = [] if problem is None else [problem]
@@ -269,7 +280,7 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, Trainable, Autoen
                 result = self._solver(max_iter=1, schedule="constant").minimize(
                     objective, theta, batches, rng, state=getattr(self, "_optimizer_state", None)
                 )
-            self.__dict__.update(self._fitted_parameters(objective, result.theta))
+            self._set_parameters(objective, result.theta)
             self.n_iter_ = 1 if first else self.n_iter_ + 1
             curve = self._unit**2 * result.loss_curve
             self.loss_curve_ = curve if first else np.append(self.loss_curve_, curve)
@@ -332,19 +343,24 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, Trainable, Autoen
         penalties = [] if penalty is None else [penalty]
         if self.l2 > 0.0:
             penalties.append(L2(alpha=self.l2))
-        for each in penalties:
-            self._named(check_compatible, each, activation, self.visible, tied)
         shapes = {"W": (self.n_components, n_features)}
         if not tied:
             shapes["V"] = shapes["W"]
-        if self._hidden_bias:
+        if self.hidden_bias and not activation.derived_bias:
             shapes["b"] = (self.n_components,)
-        return self._objective_class()(
+        if activation.derived_bias and not self.hidden_bias:
+            raise InvalidParameterError(
+                f"{type(self).__name__}: the activation {activation.name!r} derives its hidden bias from the weights "
+                "and does not work without: it needs hidden_bias=True"
+            )
+        objective = functools.partial(
+            self._objective_class(),
             Layout(**shapes, c=(n_features,)),
             activation,
             penalties=penalties,
             constraint=self._constraint(tied, penalty),
         )
+        return self._named(objective)
 
     def _data_loss(self, objective, theta, batches, rng):
         """The loss at some parameters without the penalties."""
@@ -374,10 +390,13 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, Trainable, Autoen
         layout = objective.layout
         if not (continued and hasattr(self, "components_")):
             n_rows = min(_SAMPLE_ROWS, max(_SAMPLE_ELEMENTS // layout.shapes["W"][1], 1))
-            X, weight = batches.sample(n_rows if self.init == "glorot" else max(n_rows, self.n_components), rng)
+            init = self.init
+            if init == "auto":
+                init = "data" if objective.activation.derived_bias else "glorot"
+            X, weight = batches.sample(n_rows if init == "glorot" else max(n_rows, self.n_components), rng)
             return initial_parameters(
                 layout,
-                self.init,
+                init,
                 Sample(X, weight, self.mean_ / self._unit),
                 objective.activation,
                 self.visible,
@@ -386,7 +405,7 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, Trainable, Autoen
                 objective.constraint,
             )
         blocks = {"W": self.components_, "V": self.decoder_components_, "c": self.intercept_visible_ / self._unit}
-        blocks["b"] = getattr(self, "intercept_hidden_", None)
+        blocks["b"] = getattr(self, "intercept_hidden_", 0.0)
         if self.components_.shape != layout.shapes["W"]:
             raise ValueError(
                 f"the fitted components_ have shape {self.components_.shape}, but n_components and X ask for "
@@ -396,10 +415,16 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, Trainable, Autoen
         objective.project(theta)
         return theta
 
+    def _set_parameters(self, objective, theta):
+        """Set the fitted parameters; a hidden bias of an earlier fit goes where there is none now."""
+        vars(self).pop("intercept_hidden_", None)
+        vars(self).update(self._fitted_parameters(objective, theta))
+
     def _fitted_parameters(self, objective, theta):
         """The fitted parameters by the names of their attributes, as arrays of their own."""
         blocks = {name: view.copy() for name, view in objective.layout.views(theta).items()}
-        hidden = {"intercept_hidden_": blocks["b"]} if "b" in blocks else {}
+        b = objective.hidden_bias(blocks)
+        hidden = {} if b is None else {"intercept_hidden_": b}
         return {
             "components_": blocks["W"],
             "_untied_decoder": blocks.get("V"),

@@ -193,7 +193,7 @@ class ClassContinuation(ClassPrediction, Trainable):
         """A pass of fine-tuning of the classes that have had rows, at a constant learning rate."""
         seen, curve = self._seen(), [] if self.loss_curve_ is None else self.loss_curve_
         labels, solver = np.searchsorted(seen, labels), self._solver(max_iter=1, schedule="constant")
-        objective, theta = self._model(X.dtype, self.class_log_constants_[seen], seen)
+        objective, theta = self._model(X.dtype, self.class_log_constants_[seen], seen, train=True)
         state = {"state": getattr(self, "_optimizer_state", None)}
         theta, result = self._minimize(objective, theta, solver, X, labels, weight, None, rng, **state)
         vars(self).update(self._fitted_parameters(objective, theta, seen))
@@ -309,7 +309,7 @@ class ClassContinuation(ClassPrediction, Trainable):
         for name, own, other in (
             ("n_components", template.n_components, first.n_components),
             ("visible", template.visible, first.visible),
-            ("a hidden bias", template._hidden_bias, first._hidden_bias),
+            ("a hidden bias", template.hidden_bias, first.hidden_bias),
             ("constraint", constraint_of(template), constraint_of(first)),
             ("n_factors", self.n_factors, None if self.factors_ is None else len(self.factors_)),
         ):

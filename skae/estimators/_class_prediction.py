@@ -40,15 +40,16 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
 
     # -- the model
 
-    def _model(self, dtype, constants=0.0, chosen=None):
+    def _model(self, dtype, constants=0.0, chosen=None, train=False):
         """Return the objective of the supervised phase and its parameters, read from the public attributes.
 
-        `constants` are those of the classes `chosen`, all if None.
+        `constants` are those of the classes `chosen`, all if None. Hidden biases that follow from the weights are read
+        too, but where `train` is true.
         """
         estimators = self.estimators_ if chosen is None else [self.estimators_[j] for j in chosen]
         first, shared, objective_class = estimators[0], {}, Classification
         own = {"W": "components_", "b": "intercept_hidden_", "c": "intercept_visible_"}
-        if not first._hidden_bias:
+        if not first.hidden_bias or (train and first._activation().derived_bias):
             del own["b"]
         if self.factors_ is not None:
             del own["W"]

@@ -407,6 +407,9 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
     def _fitted_parameters(self, objective, theta, chosen=None):
         """The public attributes of parameters, by name; the constants sum to 0."""
         blocks, factors = {name: view.copy() for name, view in objective.layout.views(theta).items()}, {}
+        hidden_bias = objective.hidden_bias(blocks)
+        if hidden_bias is not None:
+            blocks["b"] = hidden_bias
         if self.factors_ is not None:
             factors, blocks["W"] = _factor_attributes(blocks), products(blocks)
         chosen = range(len(self.estimators_)) if chosen is None else chosen
@@ -461,7 +464,10 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
         plain = getattr(template._objective_class(), "func", None) is Reconstruction
         for fulfilled, demand in (
             (plain and all(each is None for each in template._penalties()), "no penalty"),
-            (template._hidden_bias, "a hidden bias"),
+            (
+                template.hidden_bias and not template._activation().derived_bias,
+                "a hidden bias that does not follow from the weights",
+            ),
             (constraint_of(template) is None, "weight_constraint=None"),
             (not template.early_stopping, "early_stopping=False"),
         ):
@@ -536,7 +542,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
 
     def _finetune(self, X, labels, weight, train, held_out, rng, task):
         """Minimise the loss of the scores in all parameters."""
-        objective, theta = self._model(X.dtype, self.class_log_constants_)
+        objective, theta = self._model(X.dtype, self.class_log_constants_, train=True)
         block, watch = _rows_per_block(objective, X), None
         if held_out is not None:
             validation = Batches(X, weight, held_out, block, shuffle=False, labels=labels)

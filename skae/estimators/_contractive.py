@@ -34,6 +34,8 @@ class ContractiveAutoencoder(BaseAutoencoder):
 
     {threshold}
 
+    {hidden_bias}
+
     penalty : {"contractive", "laplacian"} or Penalty, default="contractive"
         The penalty. "laplacian" makes the training points sinks of the reconstruction dynamics; it needs tied
         weights, gaussian visible units and a non-decreasing activation, and makes alpha a floor on the
@@ -101,6 +103,7 @@ class ContractiveAutoencoder(BaseAutoencoder):
         *,
         activation: str | Activation = "sigmoid",
         threshold: float = 1.0,
+        hidden_bias: bool = True,
         penalty: str | Penalty = "contractive",
         alpha: float = 0.1,
         l2: float = 0.0,
@@ -109,7 +112,7 @@ class ContractiveAutoencoder(BaseAutoencoder):
         max_norm: float = 1.0,
         visible: VisibleName = "gaussian",
         encoding: Encoding = "natural",
-        init: Init = "glorot",
+        init: Init = "auto",
         solver: Solver = "adam",
         batch_size: int | Literal["auto"] = "auto",
         learning_rate: Schedule = "linear",
@@ -129,6 +132,7 @@ class ContractiveAutoencoder(BaseAutoencoder):
         self.n_components = n_components
         self.activation = activation
         self.threshold = threshold
+        self.hidden_bias = hidden_bias
         self.penalty = penalty
         self.alpha = alpha
         self.l2 = l2

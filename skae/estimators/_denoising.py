@@ -45,6 +45,8 @@ class DenoisingAutoencoder(BaseAutoencoder):
 
     {threshold}
 
+    {hidden_bias}
+
     noise : {"gaussian", "masking", "salt_and_pepper"} or Corruption, default="gaussian"
         The corruption; see `skae.corruption`. Another one is an instance of `skae.corruption.Corruption`, whose own
         level `noise_level` replaces.
@@ -114,6 +116,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         *,
         activation: str | Activation = "sigmoid",
         threshold: float = 1.0,
+        hidden_bias: bool = True,
         noise: str | Corruption = "gaussian",
         noise_level: float = 0.3,
         approximation: Literal["sampled", "first_order", "second_order"] = "sampled",
@@ -123,7 +126,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         max_norm: float = 1.0,
         visible: VisibleName = "gaussian",
         encoding: Encoding = "natural",
-        init: Init = "glorot",
+        init: Init = "auto",
         solver: Solver = "adam",
         batch_size: int | Literal["auto"] = "auto",
         learning_rate: Schedule = "linear",
@@ -143,6 +146,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         self.n_components = n_components
         self.activation = activation
         self.threshold = threshold
+        self.hidden_bias = hidden_bias
         self.noise = noise
         self.noise_level = noise_level
         self.approximation = approximation
@@ -205,7 +209,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
                 "tied weights with a weight constraint",
                 ConvergenceWarning,
             )
-        return None
+        return super()._diagnose(objective, theta, batches, rng, partial)
 
 
 @fill_parameters
@@ -226,6 +230,8 @@ class MarginalizedDenoisingAutoencoder(BaseAutoencoder):
     {activation}
 
     {threshold}
+
+    {hidden_bias}
 
     alpha : float, default=0.1
         Strength of the penalty, >= 0: half the variance of the noise. SPARSE minimises the squared error without the
@@ -289,6 +295,7 @@ class MarginalizedDenoisingAutoencoder(BaseAutoencoder):
         *,
         activation: str | Activation = "sigmoid",
         threshold: float = 1.0,
+        hidden_bias: bool = True,
         alpha: float = 0.1,
         feature_variances: ArrayLike | None = None,
         l2: float = 0.0,
@@ -297,7 +304,7 @@ class MarginalizedDenoisingAutoencoder(BaseAutoencoder):
         max_norm: float = 1.0,
         visible: Literal["gaussian"] = "gaussian",
         encoding: Encoding = "natural",
-        init: Init = "glorot",
+        init: Init = "auto",
         solver: Solver = "adam",
         batch_size: int | Literal["auto"] = "auto",
         learning_rate: Schedule = "linear",
@@ -317,6 +324,7 @@ class MarginalizedDenoisingAutoencoder(BaseAutoencoder):
         self.n_components = n_components
         self.activation = activation
         self.threshold = threshold
+        self.hidden_bias = hidden_bias
         self.alpha = alpha
         self.feature_variances = feature_variances
         self.l2 = l2

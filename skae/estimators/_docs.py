@@ -36,6 +36,10 @@ activation : {{{", ".join(f'"{name}"' for name in sorted(ACTIVATIONS))}}} or Act
 threshold : float, default=1.0
     Threshold of the activation, where it has one (theta of "trec" and "tlin", lambda of "shrink").
 """,
+    "hidden_bias": """
+hidden_bias : bool, default=True
+    Whether the hidden units have a bias. Those of "max" follow from the weights: `False` is refused.
+""",
     "l2": """
 l2 : float, default=0.0
     Strength of l2/2 times the sum of the squared weights.
@@ -63,9 +67,10 @@ encoding : {"natural", "rectified", "rectified_bias", "linear"}, default="natura
     Training does not depend on it; it can be changed on a fitted estimator.
 """,
     "init": """
-init : {"glorot", "data", "pca"}, default="glorot"
+init : {"auto", "glorot", "data", "pca"}, default="auto"
     Start of the weights: random, random centred samples, or principal components; where these are too few,
-    random.
+    random. "auto" is "data" for activation "max", whose units then start at samples far from one another (k-means++),
+    else "glorot".
 """,
     "training": """
 solver : {"adam", "sgd", "lbfgs"}, default="adam"
@@ -130,7 +135,7 @@ decoder_components_ : ndarray of shape (n_components, n_features)
     Decoder weights V; `components_` itself when tied.
 
 intercept_hidden_ : ndarray of shape (n_components,)
-    Hidden bias b.
+    Hidden bias b; absent where ``hidden_bias=False``.
 
 intercept_visible_ : ndarray of shape (n_features,)
     Visible bias c.

@@ -67,7 +67,7 @@ class MixtureAutoencoder(AutoencoderPrediction, BaseEstimator):
         Rows, features, iterations.
     """
 
-    activation, visible, encoding, threshold = "softmax", "gaussian", "natural", 1.0
+    activation, visible, encoding, threshold, hidden_bias = "softmax", "gaussian", "natural", 1.0, True
     _untied_decoder = None
 
     def __init__(self, n_components=256, *, max_iter=2, centers=None, random_state=None):

@@ -29,7 +29,7 @@ def _can_invert(estimator):
     """Whether the code keeps all that the reconstruction needs."""
     if estimator.encoding in ("natural", "linear"):
         return True
-    bias_kept = estimator.encoding == "rectified_bias" or not estimator._hidden_bias
+    bias_kept = estimator.encoding == "rectified_bias" or not estimator.hidden_bias
     return bias_kept and estimator._activation().flat_below_zero
 
 
@@ -38,6 +38,7 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
     activation: str | Activation
     threshold: float
+    hidden_bias: bool
     visible: VisibleName
     encoding: Encoding
     components_: FloatArray
@@ -49,7 +50,6 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     feature_names_in_: Array  # absent where X had no names
 
     _untied_decoder: FloatArray | None
-    _hidden_bias = True
 
     @property
     def decoder_components_(self) -> FloatArray:
@@ -375,7 +375,7 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         """The fitted parameters in the dtype of the data; V is W when tied."""
         W = np.asarray(self.components_, dtype=dtype)
         V = self._untied_decoder
-        b = getattr(self, "intercept_hidden_", None) if self._hidden_bias else None
+        b = getattr(self, "intercept_hidden_", None) if self.hidden_bias else None
         return {
             "W": W,
             "V": W if V is None else np.asarray(V, dtype=dtype),

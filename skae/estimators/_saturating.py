@@ -45,6 +45,8 @@ class SaturatingAutoencoder(BaseAutoencoder):
 
     {threshold}
 
+    {hidden_bias}
+
     alpha : float, default=0.1
         Strength of the penalty, >= 0; SAT's alpha. Relative to the squared error, so it goes with X's scale.
 
@@ -127,6 +129,7 @@ class SaturatingAutoencoder(BaseAutoencoder):
         *,
         activation: str | Activation = "shrink",
         threshold: float = 1.0,
+        hidden_bias: bool = True,
         alpha: float = 0.1,
         alpha_steps: int = 10,
         complement_scale: float | None = None,
@@ -136,7 +139,7 @@ class SaturatingAutoencoder(BaseAutoencoder):
         max_norm: float = 1.0,
         visible: VisibleName = "gaussian",
         encoding: Encoding = "natural",
-        init: Init = "glorot",
+        init: Init = "auto",
         solver: Solver = "adam",
         batch_size: int | Literal["auto"] = "auto",
         learning_rate: Schedule = "linear",
@@ -156,6 +159,7 @@ class SaturatingAutoencoder(BaseAutoencoder):
         self.n_components = n_components
         self.activation = activation
         self.threshold = threshold
+        self.hidden_bias = hidden_bias
         self.alpha = alpha
         self.alpha_steps = alpha_steps
         self.complement_scale = complement_scale

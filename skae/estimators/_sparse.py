@@ -34,6 +34,8 @@ class SparseAutoencoder(BaseAutoencoder):
 
     {threshold}
 
+    {hidden_bias}
+
     alpha : float, default=0.1
         Strength of the penalty, >= 0. SPARSE minimises the squared error without the 1/2: its lambda is twice this
         alpha.
@@ -93,6 +95,7 @@ class SparseAutoencoder(BaseAutoencoder):
         *,
         activation: str | Activation = "sigmoid",
         threshold: float = 1.0,
+        hidden_bias: bool = True,
         alpha: float = 0.1,
         target_activation: float = 0.05,
         l2: float = 0.0,
@@ -101,7 +104,7 @@ class SparseAutoencoder(BaseAutoencoder):
         max_norm: float = 1.0,
         visible: VisibleName = "gaussian",
         encoding: Encoding = "natural",
-        init: Init = "glorot",
+        init: Init = "auto",
         solver: Solver = "adam",
         batch_size: int | Literal["auto"] = "auto",
         learning_rate: Schedule = "linear",
@@ -121,6 +124,7 @@ class SparseAutoencoder(BaseAutoencoder):
         self.n_components = n_components
         self.activation = activation
         self.threshold = threshold
+        self.hidden_bias = hidden_bias
         self.alpha = alpha
         self.target_activation = target_activation
         self.l2 = l2

@@ -57,9 +57,9 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
         What `transform` returns: h(Wx), max(0, Wx) (for two values), or Wx. Training does not depend on it; it can
         be changed on a fitted estimator.
 
-    init : {"glorot", "data", "pca"}, default="data"
-        Start of the weights: random, random centred samples, or principal components; where these are too few,
-        random. Units that start at samples stay alive, on raw data too.
+    init : {"auto", "glorot", "data", "pca"}, default="data"
+        Start of the weights: random ("auto" too), random centred samples, or principal components; where these are
+        too few, random. Units that start at samples stay alive, on raw data too.
 
     {training}
 
@@ -97,7 +97,7 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
     threshold_: float
     dead_unit_fraction_: float
 
-    _hidden_bias = False
+    hidden_bias = False
 
     _parameter_constraints: dict = {
         **BaseAutoencoder._parameter_constraints,

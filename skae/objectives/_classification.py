@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal
 
@@ -10,6 +10,7 @@ from skae import _ops as ops
 from skae._typing import FloatArray, IntArray, VisibleName
 from skae.activations import Activation
 from skae.objectives._constrained import Constrained
+from skae.objectives._hidden_bias import derives_bias
 from skae.parameters import Layout, MaxNorm, UnitNorm
 from skae.visible import VISIBLE
 
@@ -59,12 +60,13 @@ class Classification(Constrained):
         E_j(x) = sum_k Phi(u_jk) + c_j.x             bernoulli
         dE_j/dW_j = h(u_j) x^T,  dE_j/db_j = h(u_j),  dE_j/dc_j = x - c_j  (bernoulli: x)
 
-    less what is the same for all classes. No derivative of h appears, so that every activation will do.
+    less what is the same for all classes. No derivative of h appears, so that every activation will do. Where the
+    units derive b_j from W_j and c_j, its gradient goes on to these.
 
     Parameters
     ----------
     layout : skae.parameters.Layout
-        With the blocks W (K, k, d), c (K, d) and C (K,), and b (K, k) where the hidden units have a bias.
+        With the blocks W (K, k, d), c (K, d) and C (K,), and b (K, k) where the hidden bias is a parameter.
     activations : sequence of skae.activations.Activation
         The hidden units of each class; they may differ in a threshold.
     visible : {"gaussian", "bernoulli"}, default="gaussian"
@@ -95,6 +97,7 @@ class Classification(Constrained):
         self.layout, self.visible, self.loss, self.l2 = layout, VISIBLE[visible], LOSSES[loss], float(l2)
         self.activations, self.constraint = tuple(activations), constraint
         self.activation, self._alike = self.activations[0], len(set(self.activations)) == 1
+        self._derives_bias = derives_bias(layout, self.activation)
 
     def value_and_grad(
         self,
@@ -137,10 +140,16 @@ class Classification(Constrained):
         G = scores  # the loss has turned them into its gradient
         dU = self._codes(U)
         ops.multiply(dU, G[:, :, None], out=dU)
+        grad_b = ops.column_sums(dU)  # before `_pull_back`, which may overwrite dU
         self._pull_back(blocks, grads, X, context, dU)
-        if "b" in grads:
-            ops.column_sums(dU.reshape(len(X), -1), out=grads["b"].reshape(-1))
         grads["c"][...] = self.visible.class_gradient(X, blocks["c"], G)
+        if "b" in grads:
+            grads["b"][...] = grad_b
+        elif self._derives_bias:
+            for j, own in enumerate(grad_b):
+                W, c = self.visible.derived_bias_gradient(blocks["W"][j], blocks["c"][j], own)
+                grads["W"][j] += W
+                grads["c"][j] += c
         ops.column_sums(G, out=grads["C"])
         if self.l2 > 0.0:
             for name in self.weights:
@@ -170,12 +179,20 @@ class Classification(Constrained):
         """Return the codes of the rows of X by all classes' autoencoders, shape (n, K, k)."""
         return self._codes(self._biased(self.layout.views(theta), X)[0])
 
+    def hidden_bias(self, blocks: Mapping[str, FloatArray]) -> FloatArray | None:
+        """Return the hidden biases that the blocks of parameters amount to, shape (K, k); None where there are none."""
+        if not self._derives_bias:
+            return blocks.get("b")
+        b = ops.empty(blocks["W"].shape[:2], dtype=blocks["W"].dtype)
+        for j, (W, c) in enumerate(zip(blocks["W"], blocks["c"], strict=True)):
+            b[j] = self.visible.derived_bias(W, c)
+        return b
+
     def _biased(self, blocks, X):
         """Pre-activations u_j (n, K, k), and what `_pull_back` needs beside."""
         U, context = self._pre_activations(blocks, X)
-        if "b" in blocks:
-            ops.add(U, blocks["b"], out=U)
-        return U, context
+        b = self.hidden_bias(blocks)
+        return U if b is None else ops.add(U, b, out=U), context
 
     def _scores(self, blocks, X):
         """Scores (n, K), pre-activations (n, K, k), and what `_pull_back` needs beside."""

@@ -9,6 +9,7 @@ from skae._typing import FloatArray, IntArray, VisibleName
 from skae.activations import Activation
 from skae.objectives._classification import Classification
 from skae.objectives._constrained import Constrained
+from skae.objectives._hidden_bias import derives_bias
 from skae.parameters import Layout
 from skae.visible import VISIBLE
 
@@ -71,6 +72,11 @@ class FactoredReconstruction(Constrained):
         Strength of l2/2 (|P|^2 + |Q|^2 + |f|^2).
     frozen : sequence of str, default=()
         Blocks that stay as they are.
+
+    Raises
+    ------
+    ValueError
+        If the hidden units would derive their bias from the weights.
     """
 
     weights = ("P", "Q", "f")
@@ -87,6 +93,7 @@ class FactoredReconstruction(Constrained):
     ) -> None:
         self.layout, self.activation, self.visible = layout, activation, VISIBLE[visible]
         self.l2, self.frozen = float(l2), tuple(frozen)
+        derives_bias(layout, activation)  # which refuses it
 
     def value_and_grad(
         self,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from skae import _ops as ops
 from skae._typing import FloatArray, VisibleName
 from skae.activations import Activation
 from skae.objectives._constrained import Constrained
+from skae.objectives._hidden_bias import derives_bias
 from skae.parameters import Layout, MaxNorm, UnitNorm
 from skae.penalties import Penalty, check_compatible
 from skae.visible import VISIBLE
@@ -152,9 +153,9 @@ class Reconstruction(Constrained):
     Parameters
     ----------
     layout : skae.parameters.Layout
-        With the blocks W and c, V when untied, and b where the hidden units have a bias.
+        With the blocks W and c, V when untied, and b where the hidden bias is a parameter.
     activation : skae.activations.Activation
-        The hidden units.
+        The hidden units. Where the layout has no b, they have no bias, or the one that they derive from W and c.
     visible : {"gaussian", "bernoulli"}, default="gaussian"
         The visible units.
     penalties : sequence of skae.penalties.Penalty, default=()
@@ -165,7 +166,8 @@ class Reconstruction(Constrained):
     Raises
     ------
     ValueError
-        If a penalty does not work with the activation, the visible units or the tying.
+        If a penalty does not work with the activation, the visible units or the tying, or the hidden units would derive
+        their bias from untied weights.
     """
 
     def __init__(
@@ -179,6 +181,7 @@ class Reconstruction(Constrained):
     ) -> None:
         self.layout, self.activation, self.constraint = layout, activation, constraint
         self.tied = "V" not in layout
+        self._derives_bias = derives_bias(layout, activation)
         self.visible = VISIBLE[visible]
         self.penalties = tuple(penalties)
         for penalty in self.penalties:
@@ -246,9 +249,8 @@ class Reconstruction(Constrained):
             ops.matmul(codes[:n].T, inputs[:n], out=blocks["W"])
             ops.matmul(codes[n:].T, inputs[n:], out=blocks["V"])
         grad.add_to(blocks["W"], blocks.get("V", blocks["W"]))
-        if "b" in blocks:
-            ops.column_sums(dU, out=blocks["b"])
         ops.column_sums(inputs[n:], out=blocks["c"])
+        self._pull_back_bias(self.layout.views(theta), blocks, dU)
         return value + penalties, out
 
     def value(
@@ -282,13 +284,24 @@ class Reconstruction(Constrained):
             return H.mean(axis=0)
         return sample_weight @ H / sample_weight.sum()
 
+    def hidden_bias(self, blocks: Mapping[str, FloatArray]) -> FloatArray | None:
+        """Return the hidden bias that the blocks of parameters amount to, shape (k,); None where there is none."""
+        return self.visible.derived_bias(blocks["W"], blocks["c"]) if self._derives_bias else blocks.get("b")
+
+    def _pull_back_bias(self, blocks, grads, dU):
+        """Set the gradient of the hidden bias or, where it is derived, add to those of W and c."""
+        if "b" in grads:
+            ops.column_sums(dU, out=grads["b"])
+        elif self._derives_bias:
+            W, c = self.visible.derived_bias_gradient(blocks["W"], blocks["c"], ops.column_sums(dU))
+            grads["W"] += W
+            grads["c"] += c
+
     def _pre_activations(self, blocks, X):
         """U = X W^T + b, shape (n, k), in a scratch array."""
-        W = blocks["W"]
+        W, b = blocks["W"], self.hidden_bias(blocks)
         U = ops.matmul(X, W.T, out=self._scratch("U", (X.shape[0], W.shape[0]), W.dtype))
-        if "b" in blocks:
-            ops.add(U, blocks["b"], out=U)
-        return U
+        return U if b is None else ops.add(U, b, out=U)
 
     def _forward(self, theta, X, target, sample_weight, mean_code, H, E):
         """Fill the code H and the weighted residual E; return the loss and the batch."""

@@ -65,9 +65,8 @@ class _Taylor(Reconstruction):
         value += sum(penalty.add(batch, Gradient(dU, gW, gV)) for penalty in self.penalties)
         gW += ops.matmul(dU.T, clean)
         gV += ops.matmul(H.T, R)
-        if "b" in blocks:
-            ops.column_sums(dU, out=blocks["b"])
         ops.column_sums(R, out=blocks["c"])
+        self._pull_back_bias(self.layout.views(theta), blocks, dU)
         return value, out
 
     def value(
