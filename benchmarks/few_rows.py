@@ -87,7 +87,9 @@ def main():
                 f"{mean:.3f} ± {deviation:.3f}" for mean, deviation in zip(means[-1], result.std(axis=1), strict=True)
             )
             print(f"| {name} | {n_rows} | {' | '.join(cells)} |", flush=True)
-    print(f"| mean | | {' | '.join(f'{mean:.3f}' for mean in np.mean(means, axis=0))} |")
+    means = np.reshape(means, (len(SETS), len(ROWS_PER_CLASS), -1)).mean(axis=0)
+    for n_rows, row in [*zip(ROWS_PER_CLASS, means, strict=True), ("all", means.mean(axis=0))]:
+        print(f"| mean of the sets | {n_rows} | {' | '.join(f'{mean:.3f}' for mean in row)} |")
 
 
 if __name__ == "__main__":

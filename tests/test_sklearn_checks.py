@@ -255,13 +255,12 @@ every_container = pytest.mark.parametrize("container", CONTAINERS)
 
 def methods_of_X(estimator):
     """Return the names of the public methods that take X first, but for those that fit."""
-    public = (name for name in dir(estimator) if not name.startswith("_"))
-    methods = {name: getattr(estimator, name) for name in public if callable(getattr(estimator, name))}
+    names = [name for name in dir(estimator) if not name.startswith("_") and name not in FITTING]
+    methods = {name: getattr(estimator, name, None) for name in names}  # absent ones are in dir before 1.9
     return [
         name
-        for name in methods
-        if next(iter(inspect.signature(methods[name]).parameters), None) == "X"
-        if name not in FITTING
+        for name, method in methods.items()
+        if callable(method) and next(iter(inspect.signature(method).parameters), None) == "X"
     ]
 
 
