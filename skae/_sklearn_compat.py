@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.utils import validation
 from sklearn.utils._param_validation import HasMethods, Interval, InvalidParameterError, RealNotInt, StrOptions
 from sklearn.utils.multiclass import _check_partial_fit_first_call
-from sklearn.utils.validation import _check_feature_names_in, _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_feature_names_in, _check_sample_weight
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -53,6 +55,7 @@ __all__ = [
     "_check_sample_weight",
     "_fit_context",
     "available_if",
+    "check_array",
     "set_random_states",
     "validate_data",
     "with_callbacks",
@@ -64,3 +67,35 @@ def set_random_states(estimator: BaseEstimator, random_state: Any) -> None:
     from sklearn.ensemble._base import _set_random_states  # a third of the import of skae
 
     _set_random_states(estimator, random_state)
+
+
+def validate_data(estimator: BaseEstimator, /, X: Any, *args: Any, dtype: Any, **kwargs: Any) -> Any:
+    """Validate as scikit-learn does, and keep a dtype that `dtype` lists in every container of X."""
+    return validation.validate_data(estimator, X, *args, dtype=_kept(X, dtype), **kwargs)
+
+
+def check_array(X: Any, *, dtype: Any, **kwargs: Any) -> Any:
+    """Check as scikit-learn does, and keep a dtype that `dtype` lists in every container of X."""
+    return validation.check_array(X, dtype=_kept(X, dtype), **kwargs)
+
+
+def _kept(X, dtype):
+    """Return X's own dtype where a list of dtypes has it, else what was given.
+
+    scikit-learn looks for numpy dtypes only. The columns of polars, pyarrow and nullable pandas tables, and torch
+    tensors, have dtypes of their own: it takes the first of the list for them.
+    """
+    if not isinstance(dtype, list) or not hasattr(X, "__array__"):
+        return dtype
+    own = _numpy_dtype(X)
+    return own if own in dtype else dtype
+
+
+def _numpy_dtype(X):
+    """Return the dtype that X has as a numpy array: of several columns the common one, by numpy's rules."""
+    if isinstance(getattr(X, "dtype", None), np.dtype):
+        return X.dtype
+    columns = [getattr(each, "numpy_dtype", each) for each in getattr(X, "dtypes", ())]  # nullable pandas columns
+    if columns and all(isinstance(each, np.dtype) for each in columns):
+        return np.result_type(*columns)
+    return np.asarray(X[:0] if hasattr(X, "columns") else X).dtype  # of a table, no row is needed

@@ -22,9 +22,11 @@ from skae import ContractiveAutoencoder, PCAWhitener, ZeroBiasAutoencoder, metri
 from skae.activations import Activation, as_activation
 from skae.metrics import (
     activation_fraction,
+    active_set_spectrum,
     bias_statistics,
     dead_unit_fraction,
     denoising_r2,
+    frame_bounds,
     lifetime_sparsity,
     neg_score_matching_loss,
     parseval_gap,
@@ -87,6 +89,66 @@ def test_no_gap_around_the_visible_bias(rng):
     assert autoencoder.reconstruction_error(X).max() < 1e-24
 
 
+@pytest.mark.parametrize("activation", ZERO_BIAS_ACTIVATIONS)
+def test_no_gap_at_fixed_points(activation, rng):
+    """An exact reconstruction is Parseval's identity, whatever the visible bias: there the gap is 0."""
+    X = make_X(rng)
+    autoencoder = make(activation=activation, threshold=0.1, max_iter=60).fit(X)
+    points, _, converged = autoencoder.relax(X, tol=1e-8, max_iter=5000)
+    points = points[converged]
+    offset = points - autoencoder.intercept_visible_
+    assert len(points) > 50
+    assert np.abs((offset**2 - points * offset).sum(axis=1)).mean() > 0.01 * (offset**2).sum(axis=1).mean()  # c counts
+    assert parseval_gap(autoencoder, points) < 2e-7
+
+
+def test_gap_of_an_orthogonal_basis_with_visible_bias(rng):
+    """It reconstructs x + c, not x: the gap is |x.c| over |x| |x - c|, as is that of the field along x."""
+    X, c = rng.standard_normal((50, 4)), np.full(4, 0.5)
+    autoencoder = with_weights("tlin", X, orthonormal(rng, 4), c)
+    total = (np.linalg.norm(X, axis=1) * np.linalg.norm(X - c, axis=1)).sum()
+    assert parseval_gap(autoencoder, X) == pytest.approx(np.abs(X @ c).sum() / total)
+    along = np.abs((X * autoencoder.vector_field(X)).sum(axis=1)).sum()
+    assert parseval_gap(autoencoder, X) == pytest.approx(along / total)
+
+
+def test_gap_where_the_right_side_vanishes():
+    """x.(x - c) is 0 on the sphere over c and negative inside it: the gap is finite there."""
+    X = np.array([[1.0, 1.0], [1.0, -1.0], [1.0, 0.5], [1.0, -0.5]])
+    autoencoder = with_weights("trec", X, np.eye(2), np.array([2.0, 0.0]))
+    norms = np.linalg.norm(X, axis=1) * np.linalg.norm(X - [2.0, 0.0], axis=1)
+    squares = np.array([2.0, 1.0, 1.25, 1.0])
+    assert parseval_gap(autoencoder, X[:2]) == pytest.approx(squares[:2].sum() / norms[:2].sum())
+    assert parseval_gap(autoencoder, X[2:]) == pytest.approx((squares[2:] + 0.75).sum() / norms[2:].sum())
+
+
+def test_gap_of_other_linear_units(rng):
+    """Identity and relu units without hidden bias are linear where active: a gap of 0 for an orthonormal basis."""
+    X, Q = rng.standard_normal((50, 4)), orthonormal(rng, 4)
+    for activation, W in (("identity", Q), ("relu", np.vstack([Q, -Q]))):
+        assert parseval_gap(linear(X, W, np.zeros(len(W)), np.zeros(4), activation), X) == pytest.approx(0, abs=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "b", "message"),
+    [
+        ({"activation": "relu"}, 0.1, r"no hidden bias.*got ContractiveAutoencoder.*and a hidden bias"),
+        ({"activation": "identity", "tied_weights": False}, 0.0, r"tied weights.*tied_weights=False"),
+        ({"activation": "relu", "visible": "bernoulli"}, 0.0, r"visible='gaussian'.*visible='bernoulli'"),
+        ({"activation": "shrink", "threshold": 0.1}, 0.0, r"linear where they are active.*activation='shrink'"),
+        ({"activation": "sigmoid"}, 0.0, r"linear where they are active.*activation='sigmoid'"),
+        ({"activation": "softmax"}, 0.0, r"linear where they are active.*activation='softmax'"),
+    ],
+)
+def test_gap_refuses_models_without_the_identity(parameters, b, message, rng):
+    """Hidden biases, untied weights, bernoulli units and units that are not linear have another identity, or none."""
+    X = expit(make_X(rng))
+    autoencoder = make_contractive(alpha=0.0, **parameters).fit(X)
+    autoencoder.intercept_hidden_ = np.full(6, b)
+    with pytest.raises(ValueError, match=message):
+        parseval_gap(autoencoder, X)
+
+
 def test_gap_of_known_frames(rng):
     """It is 1 where no unit is active, and |s^2 - 1| where the basis is s times too long."""
     X, Q = rng.standard_normal((50, 4)), orthonormal(rng, 4)
@@ -101,15 +163,16 @@ def test_gap_of_known_frames(rng):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("activation", ZERO_BIAS_ACTIVATIONS)
 def test_gap_is_the_formula(activation, dtype, kind, rng):
-    """Summed over the rows in a loop it is the same: |sum of squares of the active - |x - c|^2| / |x - c|^2."""
+    """Summed over the rows in a loop it is the same: |sum of squares of the active - x.(x - c)| / |x| |x - c|."""
     X = (rng.standard_normal((90, 5)) * [1.0, 2.0, 1.0, 0.5, 1.0]).astype(dtype)
     autoencoder = make(activation=activation, threshold=0.5).fit(X)
     gap = total = 0.0
     for x in X.astype(float):
         u = autoencoder.components_.astype(float) @ x
         active = u > autoencoder.threshold_ if activation == "trec" else u**2 > autoencoder.threshold_
-        norm = ((x - autoencoder.intercept_visible_) ** 2).sum()
-        gap, total = gap + abs((u[active] ** 2).sum() - norm), total + norm
+        offset = x - autoencoder.intercept_visible_.astype(float)
+        gap += abs((u[active] ** 2).sum() - x @ offset)
+        total += np.linalg.norm(x) * np.linalg.norm(offset)
     result = parseval_gap(autoencoder, kind(X))
     assert type(result) is float
     assert result == pytest.approx(gap / total, rel=1e-5 if dtype == np.float32 else 1e-12)
@@ -170,7 +233,7 @@ def test_gap_refuses(rng):
 # The measures of every autoencoder
 
 SCORERS = [denoising_r2, reconstruction_r2, neg_score_matching_loss]
-OF_UNITS = [activation_fraction, dead_unit_fraction, lifetime_sparsity, population_sparsity]
+OF_UNITS = [activation_fraction, dead_unit_fraction, lifetime_sparsity, population_sparsity, active_set_spectrum]
 MEASURES = [denoising_r2, reconstruction_r2, per_feature_error, score_matching_loss, neg_score_matching_loss, *OF_UNITS]
 FLOATS = {denoising_r2, reconstruction_r2, score_matching_loss, neg_score_matching_loss, *OF_UNITS[:2]}
 
@@ -202,7 +265,9 @@ def hidden(autoencoder, X):
 
 def test_everything_public_is_tested():
     """The list of measures has all that the module exports."""
-    assert {measure.__name__ for measure in [*MEASURES, parseval_gap, bias_statistics]} == set(metrics.__all__)
+    assert {measure.__name__ for measure in [*MEASURES, parseval_gap, bias_statistics, frame_bounds]} == set(
+        metrics.__all__
+    )
 
 
 @every_measure
@@ -706,6 +771,106 @@ def test_sparsities_need_two(rng):
     assert population_sparsity(autoencoder, X[:1]).shape == (1,)
     with pytest.raises(ValueError, match="at least two units, got 1"):
         population_sparsity(make_contractive(n_components=1).fit(X), X)
+
+
+# Frames
+
+every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+
+def frame(rng, W, activation="identity", b=0.0, n=50):
+    """An autoencoder with the weights W, and rows."""
+    X = rng.standard_normal((n, W.shape[1])).astype(W.dtype)
+    return linear(X, W, np.full(len(W), b, dtype=W.dtype), np.zeros(W.shape[1], dtype=W.dtype), activation), X
+
+
+@every_dtype
+def test_bounds_of_known_frames(dtype, rng):
+    """An orthonormal basis has 1 and 1, a union of m of them m and m; what does not span the space has A = 0."""
+    bases = [orthonormal(rng, 4) for _ in range(3)]
+    tolerance = 50 * float(np.finfo(dtype).eps)
+    for m in (1, 2, 3):
+        autoencoder, X = frame(rng, np.vstack(bases[:m]).astype(dtype))
+        assert frame_bounds(autoencoder) == pytest.approx((m, m), rel=tolerance)
+        assert_allclose(active_set_spectrum(autoencoder, X), m, rtol=tolerance)
+    for W in (bases[0][:3], np.vstack([bases[0][:2], 2.0 * bases[0][:2]])):
+        lower, upper = frame_bounds(frame(rng, W.astype(dtype))[0])
+        assert lower == pytest.approx(0.0, abs=tolerance)
+        assert upper == pytest.approx(1.0 if len(W) == 3 else 5.0, rel=tolerance)
+
+
+def test_bounds_are_those_of_the_sum_of_squares(rng):
+    """A |x|^2 <= sum (w.x)^2 <= B |x|^2, with equality for two x: the frame's definition."""
+    W = rng.standard_normal((7, 4))
+    autoencoder, X = frame(rng, W, n=500)
+    lower, upper = frame_bounds(autoencoder)
+    assert type(lower) is float
+    assert type(upper) is float
+    ratios = ((X @ W.T) ** 2).sum(axis=1) / (X**2).sum(axis=1)
+    assert lower <= ratios.min()
+    assert ratios.max() <= upper
+    x = np.linalg.svd(W)[2]
+    assert_allclose(((x @ W.T) ** 2).sum(axis=1)[[-1, 0]], (lower, upper), rtol=1e-12)
+
+
+def test_bounds_of_a_pipeline_and_an_untied_model(rng):
+    """A Pipeline has those of its last step, an untied model those of its encoder; unfitted ones are refused."""
+    X = make_X(rng)
+    pipeline = make_pipeline(StandardScaler(), make_contractive()).fit(X)
+    assert frame_bounds(pipeline) == frame_bounds(pipeline[-1])
+    untied = make_contractive(tied_weights=False).fit(X)
+    spectrum = np.linalg.eigvalsh(untied.components_.T @ untied.components_)
+    assert frame_bounds(untied) == pytest.approx((spectrum[0], spectrum[-1]))
+    with pytest.raises(NotFittedError):
+        frame_bounds(make_contractive())
+
+
+@every_dtype
+@pytest.mark.parametrize("activation", ["relu", "trec", "tlin", "shrink", "sigmoid"])
+@pytest.mark.parametrize("n_components", [3, 12])
+def test_spectrum_is_that_of_the_active_weights(n_components, activation, dtype, rng):
+    """Row by row the eigenvalues are numpy's, of the sum of w w^T over the active units; hidden biases count."""
+    W = rng.standard_normal((n_components, 5)).astype(dtype)
+    threshold = 0.5 if activation == "sigmoid" else 0.0
+    autoencoder, X = frame(rng, W, activation, b=-0.3)
+    result = active_set_spectrum(autoencoder, X, threshold=threshold)
+    U = X @ W.T - 0.3
+    active = {"relu": U > 0.0, "trec": U > 1.0, "tlin": U**2 > 1.0, "shrink": np.abs(U) > 1.0, "sigmoid": U > 0.0}
+    for row, members in zip(result, active[activation], strict=True):
+        expected = np.linalg.eigvalsh(W[members].T.astype(float) @ W[members])
+        assert_allclose(row[::-1], expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("activation", ["relu", "trec", "tlin", "shrink"])
+def test_spectrum_is_that_of_the_dynamics(activation, rng):
+    """Units of slope 1: less 1, the eigenvalues are those of the field's Jacobian, and their sum is the Laplacian."""
+    X = make_X(rng)
+    autoencoder = make_contractive(activation=activation, threshold=0.5, alpha=0.0, max_iter=30).fit(X)
+    spectrum = active_set_spectrum(autoencoder, X)
+    assert_allclose((spectrum - 1.0).sum(axis=1), autoencoder.laplacian(X), rtol=1e-10, atol=1e-12)
+    step = 2.0**-20
+    for x, eigenvalues in zip(X[:20], spectrum, strict=False):
+        shifts = step * np.eye(len(x))
+        difference = autoencoder.vector_field(x + shifts) - autoencoder.vector_field(x - shifts)
+        assert_allclose(np.linalg.eigvalsh(difference / (2.0 * step))[::-1], eigenvalues - 1.0, atol=1e-7)
+
+
+def test_spectrum_counts_the_directions_of_fixed_points(rng):
+    """Orthonormal active weights: as many eigenvalues of 1 as there are directions of fixed points (ZAE eq. 3)."""
+    Q = orthonormal(rng, 5)[:3]
+    autoencoder, X = frame(rng, np.vstack([Q, -0.5 * Q.sum(axis=0)]), "relu")
+    X = np.abs(X[:, :3]) @ Q  # the fourth unit is silent
+    assert_allclose(autoencoder.reconstruct(X), X, rtol=0, atol=1e-14)
+    assert_array_equal((np.abs(active_set_spectrum(autoencoder, X) - 1.0) < 1e-12).sum(axis=1), 3)
+
+
+def test_spectrum_refuses(rng):
+    """Untied weights have two frames: refused by name."""
+    X = make_X(rng)
+    with pytest.raises(ValueError, match="active_set_spectrum needs tied weights, got ContractiveAutoencoder"):
+        active_set_spectrum(make_contractive(tied_weights=False).fit(X), X)
+    with pytest.raises(TypeError, match="an autoencoder"):
+        frame_bounds(StandardScaler().fit(X))
 
 
 # The biases

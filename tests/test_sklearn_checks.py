@@ -1,8 +1,13 @@
-"""scikit-learn's own checks: those of `check_estimator`, and the transformer checks that it does not run."""
+"""scikit-learn's own checks, the transformer checks that `check_estimator` does not run, and containers of X."""
 
 import functools
+import importlib.util
+import inspect
 
 import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from sklearn.base import clone
 from sklearn.utils import estimator_checks
@@ -201,3 +206,121 @@ def test_float32_variant_trains_in_float32(estimator, rng):
         assert fitted.score_samples(X).dtype == np.float32
     else:
         assert getattr(fitted, "components_", fitted.transform(X)).dtype == np.float32
+
+
+# Containers: the dtype that goes in comes out
+
+
+class ArrayLike:
+    """An array whose dtype is not numpy's, as a torch tensor has one."""
+
+    class DType:
+        """Nothing that numpy knows."""
+
+    def __init__(self, array):
+        self.array, self.shape, self.dtype = array, array.shape, self.DType()
+
+    def __len__(self):
+        return len(self.array)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.array, dtype=dtype)
+
+
+def columns(X):
+    """Return the columns of X by name."""
+    return {f"feature{i}": column for i, column in enumerate(X.T.copy())}
+
+
+def nullable(X):
+    """Return a pandas frame of nullable columns, as Float32."""
+    return pd.DataFrame(columns(X)).astype(X.dtype.name.capitalize())
+
+
+CONTAINERS = {
+    "pandas": lambda X: pd.DataFrame(columns(X)),
+    "pandas nullable": nullable,
+    "pandas of pyarrow": lambda X: pd.DataFrame(columns(X)).astype(pd.ArrowDtype(pa.from_numpy_dtype(X.dtype))),
+    "polars": lambda X: pl.DataFrame(columns(X)),
+    "pyarrow": lambda X: pa.table(columns(X)),
+    "array-like": ArrayLike,
+}
+if importlib.util.find_spec("torch") is not None:  # ArrayLike stands in for it elsewhere
+    CONTAINERS["torch"] = lambda X: importlib.import_module("torch").from_numpy(X.copy())
+
+FITTING = {"fit", "partial_fit", "fit_transform", "fit_predict", "add_class"}
+
+every_container = pytest.mark.parametrize("container", CONTAINERS)
+
+
+def methods_of_X(estimator):
+    """Return the names of the public methods that take X first, but for those that fit."""
+    names = [name for name in dir(estimator) if not name.startswith("_") and name not in FITTING]
+    methods = {name: getattr(estimator, name, None) for name in names}  # absent ones are in dir before 1.9
+    return [
+        name
+        for name, method in methods.items()
+        if callable(method) and next(iter(inspect.signature(method).parameters), None) == "X"
+    ]
+
+
+def dtypes(result):
+    """Return the types of what a method returns: arrays, a tuple of them, or a number."""
+    return [getattr(each, "dtype", type(each)) for each in (result if isinstance(result, tuple) else (result,))]
+
+
+@functools.cache
+def fitted(index):
+    """Return one of ESTIMATORS, fitted to float32 rows, the rows and their classes."""
+    X, y = np.random.default_rng(0).standard_normal((20, 4)).astype(np.float32), np.arange(20) % 2
+    return clone(ESTIMATORS[index]).fit(X, y), X, y
+
+
+@every_container
+@pytest.mark.parametrize("index", range(len(ESTIMATORS)), ids=map(name_of, ESTIMATORS))
+def test_methods_keep_float32_in_every_container(index, container):
+    """Every public method that takes X returns the dtypes that it returns for a float32 array."""
+    estimator, X, y = fitted(index)
+    for name in methods_of_X(estimator):
+        rows = estimator.transform(X) if name == "inverse_transform" else X
+        arguments = (y,) if name == "score" else ()
+        expected = getattr(estimator, name)(rows, *arguments)
+        result = getattr(estimator, name)(CONTAINERS[container](rows), *arguments)
+        assert dtypes(result) == dtypes(expected), name
+        if name in ("transform", "score_samples"):
+            np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+
+
+@every_container
+@pytest.mark.parametrize("estimator", {type(each): each for each in ESTIMATORS}.values(), ids=name_of)
+def test_fits_keep_float32_in_every_container(estimator, container, rng):
+    """`fit` and `partial_fit` set attributes of the dtypes that they set for an array, and the names of a table."""
+    X, y = rng.standard_normal((20, 4)).astype(np.float32), np.arange(20) % 2
+    rows = CONTAINERS[container](X)
+    by_array, by_container = clone(estimator).fit(X, y), clone(estimator).fit(rows, y)
+    for name, value in vars(by_array).items():
+        assert getattr(vars(by_container)[name], "dtype", None) == getattr(value, "dtype", None), name
+    if container in ("pandas", "polars"):
+        assert hasattr(by_container, "feature_names_in_")
+    if hasattr(by_container, "partial_fit"):
+        by_container.partial_fit(rows, y)
+        for name in ("components_", "intercept_visible_"):
+            assert getattr(by_container, name, X).dtype == np.float32
+
+
+@pytest.mark.parametrize("container", [pd.DataFrame, pl.DataFrame, pa.table])
+@pytest.mark.parametrize("other", [np.bool_, np.int8, np.uint16, np.int32, np.int64, np.float64])
+def test_mixed_columns_have_the_dtype_that_numpy_gives_them(other, container, rng):
+    """A float32 column beside another: numpy's common dtype, as of a pandas frame; never less than the values need."""
+    table = {"a": rng.standard_normal(20).astype(np.float32), "b": (np.arange(20) % 2).astype(other)}
+    expected = np.result_type(np.float32, other)
+    assert PCAWhitener().fit_transform(container(table)).dtype == expected
+
+
+@pytest.mark.parametrize("container", [pl.DataFrame, pa.table, lambda table: pd.DataFrame(table).convert_dtypes()])
+def test_columns_without_floats_are_float64(container):
+    """Integers become float64, as in an array; text is refused."""
+    table = container({"a": [1, 2, 3, 5], "b": [1, -1, 1, 2]})
+    assert PCAWhitener().fit_transform(table).dtype == np.float64
+    with pytest.raises(ValueError, match=r"could not convert string|text"):
+        PCAWhitener().fit(container({"a": ["text", "more", "none", "some"], "b": [1, -1, 1, 2]}))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.utils import get_tags
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from skae._sklearn_compat import (
     CallbackSupportMixin,
@@ -19,6 +19,7 @@ from skae._sklearn_compat import (
     Interval,
     _fit_context,
     available_if,
+    check_array,
     set_random_states,
     validate_data,
     with_callbacks,

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_scalar
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from skae import energy
-from skae._sklearn_compat import InvalidParameterError, available_if, validate_data
+from skae._sklearn_compat import InvalidParameterError, available_if, check_array, validate_data
 from skae._typing import Array, BoolArray, Encoding, FloatArray, IntArray, MatrixLike, VisibleName
 from skae.activations import Activation, as_activation
 from skae.estimators._batches import row_blocks, value_range

@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from skae._sklearn_compat import (
     CallbackSupportMixin,
@@ -17,6 +17,7 @@ from skae._sklearn_compat import (
     StrOptions,
     _check_feature_names_in,
     _fit_context,
+    check_array,
     validate_data,
     with_callbacks,
 )

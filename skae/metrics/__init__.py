@@ -7,8 +7,10 @@ the signature of a scorer: ``GridSearchCV(..., scoring=reconstruction_r2)``. Sum
 
 from skae.metrics._codes import (
     activation_fraction,
+    active_set_spectrum,
     bias_statistics,
     dead_unit_fraction,
+    frame_bounds,
     lifetime_sparsity,
     parseval_gap,
     population_sparsity,
@@ -23,9 +25,11 @@ from skae.metrics._scores import (
 
 __all__ = [
     "activation_fraction",
+    "active_set_spectrum",
     "bias_statistics",
     "dead_unit_fraction",
     "denoising_r2",
+    "frame_bounds",
     "lifetime_sparsity",
     "neg_score_matching_loss",
     "parseval_gap",

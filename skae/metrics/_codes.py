@@ -216,30 +216,151 @@ def _sparsity(absolute, squares, n, what):
     return np.clip((1.0 - absolute**2 / (n * squares)) / (1.0 - 1.0 / n), 0.0, 1.0)
 
 
+def active_set_spectrum(estimator: Any, X: MatrixLike, *, threshold: float = 0.0) -> FloatArray:
+    """Return the eigenvalues of the frame operator of each sample's active weights (ZAE eq. 2 and 3).
+
+    ::
+
+        S(x) = {k : |h(u_k)| > threshold},    eigenvalues of sum_{k in S(x)} w_k w_k^T
+
+    That matrix is the paper's W_S W_S^T (its columns are our rows). Where units are linear once active (relu, trec,
+    tlin), the fixed points x = r(x) with the active set S solve ``(W_S W_S^T - I) x = -W_S b_S - c`` (ZAE eq. 3; the
+    paper leaves out c). There are as many directions in which a fixed point can move and stay one as there are
+    eigenvalues equal to 1. Along a larger one the reconstruction moves away, along a smaller one it returns.
+
+    Parameters
+    ----------
+    estimator : autoencoder, or a Pipeline that ends in one
+        Fitted, with tied weights. h is its activation, whatever `encoding` says.
+    X : {array-like, CSR matrix} of shape (n_samples, n_features)
+        Data. A sample costs a singular value decomposition of its active weights; samples with the same active set
+        share it.
+    threshold : float, default=0.0
+        See `activation_fraction`. Sigmoid units are never exactly 0; 0.5 is the paper's w.x + b > 0 for them (2.1.2).
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_features)
+        Eigenvalues, largest first, in float64. The first and the last are the frame bounds of the active weights.
+
+    Raises
+    ------
+    ValueError
+        If the decoder has weights of its own.
+
+    See Also
+    --------
+    frame_bounds : The bounds of all weights together.
+    parseval_gap : How far the active weights are from a Parseval frame along each sample.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import PCAWhitener, ZeroBiasAutoencoder
+    >>> from skae.metrics import active_set_spectrum
+    >>> X = PCAWhitener(30).fit_transform(load_digits().data)
+    >>> autoencoder = ZeroBiasAutoencoder(60, max_iter=50, random_state=0).fit(X)
+    >>> spectrum = active_set_spectrum(autoencoder, X[:100])
+    >>> spectrum.shape
+    (100, 30)
+    >>> bool((spectrum[:, 0] >= spectrum[:, 1]).all())
+    True
+    """
+    model = autoencoder_of(estimator)
+    check_is_fitted(model)
+    if model.decoder_components_ is not model.components_:
+        raise ValueError(f"active_set_spectrum needs tied weights, got {type(model).__name__} with untied ones")
+    active = np.concatenate([np.abs(H) > threshold for H in _hidden_units(estimator, X)])
+    sets, which = np.unique(active, axis=0, return_inverse=True)
+    W = np.asarray(model.components_, dtype=np.float64)
+    return np.stack([_frame_spectrum(W[members]) for members in sets])[which.reshape(-1)]
+
+
+def frame_bounds(estimator: Any) -> tuple[float, float]:
+    """Return the frame bounds of the weights: the largest A and the smallest B of the inequality (ZAE 3.2, eq. 6).
+
+    ::
+
+        A |x|^2 <= sum_k (w_k.x)^2 <= B |x|^2    for all x
+
+    They are the smallest and the largest eigenvalue of the frame operator sum_k w_k w_k^T. The weights are a frame
+    where A > 0, that is where they span the data space: an exact reconstruction (ZAE eq. 6) is then possible. The frame
+    is tight where A = B, and a Parseval frame, its own dual, where both are 1.
+
+    Parameters
+    ----------
+    estimator : autoencoder, or a Pipeline that ends in one
+        Fitted. The weights are all of `components_`, those of the encoder; `active_set_spectrum` has the bounds of the
+        active ones.
+
+    Returns
+    -------
+    lower, upper : float
+        A and B, in float64.
+
+    See Also
+    --------
+    active_set_spectrum : All eigenvalues, of the active weights of each sample.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import PCAWhitener, ZeroBiasAutoencoder
+    >>> from skae.metrics import frame_bounds
+    >>> X = PCAWhitener(30).fit_transform(load_digits().data)
+    >>> lower, upper = frame_bounds(ZeroBiasAutoencoder(60, max_iter=50, random_state=0).fit(X))
+    >>> 0 < lower < upper
+    True
+    """
+    model = autoencoder_of(estimator)
+    check_is_fitted(model)
+    spectrum = _frame_spectrum(np.asarray(model.components_, dtype=np.float64))
+    return float(spectrum[-1]), float(spectrum[0])
+
+
+def _frame_spectrum(W):
+    """Return the eigenvalues of W^T W, shape (d,), largest first; zeros where the rows of W do not span all."""
+    spectrum = np.zeros(W.shape[1])
+    spectrum[: min(W.shape)] = np.linalg.svd(W, compute_uv=False) ** 2
+    return spectrum
+
+
 def parseval_gap(estimator: Any, X: MatrixLike) -> float:
-    """Return how far the active weights are from Parseval's identity, sum_{k active} (w_k.x)^2 = |x|^2.
+    """Return how far the active weights are from Parseval's identity, sum_{k active} (w_k.x)^2 = x.(x - c).
 
     Minimising the reconstruction error of a model without hidden bias drives the active weights of each sample
-    towards a Parseval frame (ZAE eq. 6 and 7). With a visible bias c, the gap is::
+    towards a Parseval frame (ZAE eq. 6 and 7). The identity is an exact reconstruction,
+    ``x = sum_{k active} (w_k.x) w_k + c``, multiplied by x; without visible bias c its right side is the paper's |x|^2.
+    The gap is::
 
-        mean_x | sum_{k active} (w_k.x)^2 - |x - c|^2 | / mean_x |x - c|^2
+        mean_x | sum_{k active} (w_k.x)^2 - x.(x - c) | / mean_x |x| |x - c|
+
+    The numerator is the mean of |x.(r(x) - x)|, which is 0 at fixed points. The right side of the identity can vanish
+    or be negative, so the denominator is its largest possible value for x and x - c of their lengths.
 
     Parameters
     ----------
     estimator : ZeroBiasAutoencoder, or a Pipeline that ends in one
-        Fitted.
+        Fitted. Other autoencoders will do where they have tied weights, gaussian visible units, no hidden bias (or one
+        that is 0), and units that are linear where they are active (trec, tlin, relu, identity).
     X : {array-like, CSR matrix} of shape (n_samples, n_features)
         Data.
 
     Returns
     -------
     float
-        0 for a Parseval frame, 1 where no unit is active.
+        0 for a Parseval frame without visible bias, and at fixed points of every model. Without visible bias, 1 where
+        no unit is active.
 
     Raises
     ------
     ValueError
-        If the model has a hidden bias, or a decoder of its own.
+        If the model is not of the kind above.
+
+    See Also
+    --------
+    active_set_spectrum : The eigenvalues of the active weights' frame operator, all 1 for a Parseval frame.
+    frame_bounds : The bounds of all weights together.
 
     Examples
     --------
@@ -253,18 +374,28 @@ def parseval_gap(estimator: Any, X: MatrixLike) -> float:
     """
     estimator, X = autoencoder_and_input(estimator, X)
     X, p = estimator._validate_prediction(X)
-    if p["b"] is not None or p["V"] is not p["W"]:
-        raise ValueError(
-            f"parseval_gap needs tied weights and no hidden bias (ZeroBiasAutoencoder), got {type(estimator).__name__}"
-        )
     activation = estimator._activation()
+    biased = p["b"] is not None and p["b"].any()
+    if biased or p["V"] is not p["W"] or estimator.visible != "gaussian":
+        raise ValueError(
+            "parseval_gap needs tied weights, visible='gaussian' and no hidden bias (ZeroBiasAutoencoder), got "
+            f"{type(estimator).__name__} with tied_weights={p['V'] is p['W']}, visible={estimator.visible!r} and "
+            f"{'a' if biased else 'no'} hidden bias"
+        )
+    c = p["c"].astype(np.float64)
     gap = total = 0.0
     for _, block in row_blocks(X, len(p["W"])):
         U = block @ p["W"].T
-        active = activation.value(U) != 0.0
-        squares = np.einsum("ij,ij->i", U, U * active, dtype=np.float64)
-        norms = ((block - p["c"]).astype(np.float64) ** 2).sum(axis=1)
-        gap, total = gap + float(np.abs(squares - norms).sum()), total + float(norms.sum())
+        H = activation.value(U)
+        if not np.array_equal(H, U * (H != 0.0)):
+            raise ValueError(
+                "parseval_gap needs units that are linear where they are active (trec, tlin, relu, identity), got "
+                f"activation={activation.name!r}"
+            )
+        block = block.astype(np.float64)
+        squares, products = np.einsum("ij,ij->i", H, U, dtype=np.float64), np.einsum("ij,ij->i", block, block - c)
+        gap += float(np.abs(squares - products).sum())
+        total += float((np.linalg.norm(block, axis=1) * np.linalg.norm(block - c, axis=1)).sum())
     if total == 0.0:
         return 0.0 if gap == 0.0 else np.inf
     return gap / total
