@@ -81,6 +81,7 @@ def every_estimator(X: Floats, y: NDArray[np.str_]) -> Iterator[object]:
     assert_type(detector, EnergyOutlierDetector)
     assert_type(detector.predict(X), NDArray[np.integer])
     assert_type(detector.explain(X), Floats)
+    assert_type(detector.explain(X, X, return_reference=True), tuple[Floats, Floats])
     assert_type(PCAWhitener(whiten="zca").fit(X).inverse_transform(X), Floats)
     assert_type(ContrastNormalizer(eps=10).fit(X).transform(X), Floats)
     for fitted in regularization_path(SparseAutoencoder(), X, alphas=np.geomspace(0.01, 1.0, 3)):

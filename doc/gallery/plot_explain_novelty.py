@@ -3,8 +3,8 @@ Why is this sample an outlier?
 ==============================
 
 `EnergyOutlierDetector` says how well a sample fits to the data that it was trained on, and `explain` says which of its
-features are to blame where it does not. Here the data are measurements of benign breast tumours; malignant ones are
-what it should find odd.
+features are to blame where it does not. First the data are measurements of benign breast tumours; malignant ones are
+what it should find odd. Then they are windows of a series, and a part of each was falsified.
 """
 
 # %%
@@ -34,9 +34,10 @@ print(f"outliers: {np.mean(detector.predict(malignant) == -1):.0%} of the malign
 print(f"{np.mean(detector.predict(X_test) == -1):.0%} of the benign ones")
 
 # %%
-# The contributions of the features sum to the difference between a sample's score and that of the mean.
-contributions = detector.explain(X)
-differences = detector.score_samples(X) - detector.score_samples(detector.mean_[None])
+# Each sample is compared with a reference, the mean of the three nearest centres of the training data. The
+# contributions of the features sum to the difference between the two scores.
+contributions, reference = detector.explain(X, return_reference=True)
+differences = detector.score_samples(X) - detector.score_samples(reference)
 print(f"the contributions sum to the differences: {np.allclose(contributions.sum(axis=1), differences)}")
 
 # %%
@@ -45,9 +46,8 @@ sample = np.flatnonzero(y == -1)[np.argsort(detector.score_samples(malignant))[l
 worst = np.argsort(contributions[sample])[:5]
 print(f"score {detector.score_samples(X[[sample]])[0]:.1f}, threshold {detector.offset_:.1f}")
 for i in worst:
-    low, high = np.quantile(X_train[:, i], (0.01, 0.99))
     print(
-        f"{data.feature_names[i]:<22} {X[sample, i]:7.4g}, 98 % of the benign ones from {low:.3g} to {high:.3g}: "
+        f"{data.feature_names[i]:<22} {X[sample, i]:7.4g} instead of {reference[sample, i]:7.4g}: "
         f"contribution {contributions[sample, i]:.1f}"
     )
 
@@ -63,4 +63,44 @@ order = largest[np.argsort(contributions[sample][largest])[::-1]]
 right.barh(data.feature_names[order], contributions[sample][order])
 right.axvline(0, color="black", linewidth=0.8)
 right.set(xlabel="contribution to the score", title="the malignant sample of median score")
+plt.show()
+
+# %%
+# Windows of a series: three sines whose phases and, slightly, periods are random, and noise. In each new window eight
+# steps are replaced by the same steps of another window. No step is odd by itself.
+n_steps, size, rng = 60, 8, np.random.default_rng(0)
+
+
+def windows(n):
+    """Return n windows."""
+    periods = np.array([[20], [11], [7]]) * rng.uniform(0.95, 1.05, (n, 3, 1))
+    phases = rng.random((n, 3, 1)) + np.arange(n_steps) / periods
+    sines = np.array([[1.0], [0.5], [0.3]]) * np.sin(2 * np.pi * phases)
+    return sines.sum(axis=1) + 0.1 * rng.standard_normal((n, n_steps))
+
+
+detector = EnergyOutlierDetector().fit(windows(1000))
+false = np.arange(n_steps) - rng.integers(0, n_steps - size, (200, 1))
+false = (false >= 0) & (false < size)
+X = np.where(false, windows(200), windows(200))
+
+# %%
+# How often is the worst step a false one? From the mean of all windows, which is flat, the sines themselves are odd.
+contributions, reference = detector.explain(X, return_reference=True)
+from_mean = detector.explain(X, reference=detector.mean_[None])
+for name, values in (("from the mean", from_mean), ("from the nearest centres", contributions)):
+    print(f"{name}: {false[np.arange(200), values.argmin(axis=1)].mean():.0%}; chance {false.mean():.0%}")
+
+# %%
+# Above, the window of the lowest score and its reference; below, the contributions of its steps. The false steps are
+# shaded.
+lowest = detector.score_samples(X).argmin()
+figure, (above, below) = plt.subplots(2, 1, sharex=True, figsize=(8, 5), layout="constrained")
+above.plot(X[lowest], label="window")
+above.plot(reference[lowest], "--", label="reference")
+above.legend()
+below.bar(np.arange(n_steps), contributions[lowest])
+below.set(xlabel="step", ylabel="contribution")
+for axes in (above, below):
+    axes.axvspan(*(np.flatnonzero(false[lowest])[[0, -1]] + [-0.5, 0.5]), color="tab:red", alpha=0.15)
 plt.show()

@@ -15,6 +15,9 @@ from skae.estimators._training import seed_of, unchanged_on_error
 # Rows that the centres are found from; more change them little.
 _SAMPLE_ROWS = 4096
 
+# Centres that the rows of a detector are given, at most, and rows for each of them, at least.
+MAX_UNITS, _ROWS_PER_UNIT = 256, 4
+
 
 class MixtureAutoencoder(AutoencoderPrediction, BaseEstimator):
     """Autoencoder of softmax units with tied weights, trained as a mixture of Gaussians of unit variance.
@@ -123,11 +126,17 @@ class MixtureAutoencoder(AutoencoderPrediction, BaseEstimator):
         return self
 
 
-def sample_rows(X, rng):
-    """Return the rows of X, or a sample of them where there are many."""
-    if len(X) <= _SAMPLE_ROWS:
+def most_units(n_rows):
+    """Return how many centres so many rows are given."""
+    return max(1, min(MAX_UNITS, n_rows // _ROWS_PER_UNIT))
+
+
+def sample_rows(X, rng, n_rows=_SAMPLE_ROWS):
+    """Return the rows of X, or a sample of at most 4096 or `n_rows` of them where there are more."""
+    n_rows = min(n_rows, _SAMPLE_ROWS)
+    if X.shape[0] <= n_rows:
         return X
-    return X[np.sort(rng.permutation(len(X))[:_SAMPLE_ROWS])]
+    return X[np.sort(rng.permutation(X.shape[0])[:n_rows])]
 
 
 def cluster(X, n_clusters, seed):

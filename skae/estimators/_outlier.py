@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import warnings
 from numbers import Real
-from typing import Any, Self
+from typing import Any, Literal, Self, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -28,15 +28,13 @@ from skae._typing import Array, FloatArray, IntArray, RandomState
 from skae.estimators._batches import moments, row_blocks
 from skae.estimators._callbacks import fit_task
 from skae.estimators._docs import DocumentationLink
-from skae.estimators._mixture import MixtureAutoencoder, cluster, sample_rows
+from skae.estimators._mixture import MAX_UNITS, MixtureAutoencoder, cluster, most_units, sample_rows
 from skae.estimators._path_integral import mean_field
 from skae.estimators._prediction import DTYPES, AutoencoderPrediction
+from skae.estimators._references import cluster_centers, nearest_mean
 from skae.estimators._steps import last_step, steps_before
-from skae.estimators._tabular import FeatureScaler, on_grid
+from skae.estimators._tabular import FeatureScaler, location_and_scale, on_grid
 from skae.estimators._training import seed_of, unchanged_on_error
-
-# Hidden units of each autoencoder of the default, at most, and training rows for each of them, at least.
-_MAX_UNITS, _ROWS_PER_UNIT = 256, 4
 
 # The variance within a component, in units of that of a feature, is at least this: data may be discrete.
 _SMALLEST_VARIANCE = 1e-3
@@ -89,8 +87,13 @@ class EnergyOutlierDetector(CallbackSupportMixin, DocumentationLink, OutlierMixi
     offset_ : float
         Scores below it are those of outliers: ``decision_function = score_samples - offset_``.
 
-    mean_ : ndarray of shape (n_features,)
-        Mean of the training data; None where `estimator` takes data that have none.
+    mean_, scale_ : ndarray of shape (n_features,)
+        Mean and standard deviation of the training data (1 for a feature that is constant); None where `estimator`
+        takes data that have none.
+
+    centers_ : ndarray of shape (n_centers, n_features)
+        Centres of at most 256 clusters of the training data, of four rows or more on average: what `explain` compares
+        with. None where the detector has no `explain`.
 
     n_features_in_ : int
         Number of features seen in training.
@@ -131,7 +134,9 @@ class EnergyOutlierDetector(CallbackSupportMixin, DocumentationLink, OutlierMixi
     scalers_: Any  # None with an `estimator`, and so are the weights
     weights_: Any
     offset_: float
-    mean_: Any  # None where `estimator` takes data that have none
+    mean_: Any  # None where `estimator` takes data that have none, and so are the scale and the centres
+    scale_: Any
+    centers_: Any
     n_features_in_: int
     feature_names_in_: Array  # absent where X had no names
 
@@ -182,9 +187,9 @@ class EnergyOutlierDetector(CallbackSupportMixin, DocumentationLink, OutlierMixi
                 f"X holds values up to {np.abs(X).max():.3g}, whose squares float64 cannot hold; "
                 "bring the features to a common scale near 1"
             )
-        rng = np.random.default_rng(0 if self.random_state is None else seed_of(self.random_state))
+        rng = self._rng()
         rows = sample_rows(X, rng)
-        n_units = max(1, min(_MAX_UNITS, len(rows) // _ROWS_PER_UNIT))
+        n_units = most_units(len(rows))
         self.estimator_, self.scalers_ = [], []
         for unskew in (False, True):
             plain = FeatureScaler(unskew, whiten=False).fit(rows)
@@ -197,6 +202,10 @@ class EnergyOutlierDetector(CallbackSupportMixin, DocumentationLink, OutlierMixi
                 self.estimator_.append(mixture.set_params(centers=None))
                 self.scalers_.append(scaler)
         self.weights_ = 1.0 / np.maximum(self._energies(rows).std(axis=0), _SMALLEST_DEVIATION)
+        # The first view is of the standardised features alone: its units are centres of the data.
+        self.scale_ = self.scalers_[0].deviation_
+        centers = self.estimator_[0].components_ / np.diag(self.scalers_[0].matrix_)
+        self.centers_ = self.scalers_[0].mean_ + self.scale_ * centers
 
     def _fit_given(self, X, task):
         """Train a clone of the estimator."""
@@ -205,14 +214,21 @@ class EnergyOutlierDetector(CallbackSupportMixin, DocumentationLink, OutlierMixi
             set_random_states(self.estimator_, self.random_state)
         with task.subtask("estimator").given_to(self.estimator_):
             self.estimator_.fit(X)
-        self.scalers_ = self.weights_ = self.mean_ = None
+        self.scalers_ = self.weights_ = self.mean_ = self.scale_ = self.centers_ = None
         for name in ("n_features_in_", "feature_names_in_"):
             vars(self).pop(name, None)
             if hasattr(self.estimator_, name):
                 setattr(self, name, getattr(self.estimator_, name))
         # There are data that only the estimator can read.
         with contextlib.suppress(TypeError, ValueError), np.errstate(over="ignore", invalid="ignore"):
-            self.mean_ = moments(check_array(X, accept_sparse="csr", dtype=DTYPES))[1]
+            X = check_array(X, accept_sparse="csr", dtype=DTYPES)
+            self.mean_, self.scale_ = location_and_scale(X)
+            if _explains(self):
+                self.centers_ = cluster_centers(X, self.mean_, self.scale_, self._rng())
+
+    def _rng(self):
+        """The generator of the default model, and of the centres."""
+        return np.random.default_rng(0 if self.random_state is None else seed_of(self.random_state))
 
     def score_samples(self, X: Any) -> FloatArray:
         """Return the energy score of each sample: the lower, the more of an outlier.
@@ -260,27 +276,50 @@ class EnergyOutlierDetector(CallbackSupportMixin, DocumentationLink, OutlierMixi
         """
         return np.where(self.decision_function(X) < 0.0, -1, 1)
 
-    @available_if(_explains)
-    def explain(self, X: ArrayLike) -> FloatArray:
-        """Return how much each feature contributes to the difference between a sample's score and the mean's.
+    @overload
+    def explain(
+        self, X: ArrayLike, reference: ArrayLike | None = None, *, return_reference: Literal[False] = False
+    ) -> FloatArray: ...
 
-        The contributions are integrals of the field along the straight path from the training mean a (Aumann and
-        Shapley 1974)::
+    @overload
+    def explain(
+        self, X: ArrayLike, reference: ArrayLike | None = None, *, return_reference: Literal[True]
+    ) -> tuple[FloatArray, FloatArray]: ...
+
+    @available_if(_explains)
+    def explain(
+        self, X: ArrayLike, reference: ArrayLike | None = None, *, return_reference: bool = False
+    ) -> FloatArray | tuple[FloatArray, FloatArray]:
+        """Return how much each feature contributes to the difference between a sample's score and its reference's.
+
+        The reference a of a sample x is what a normal sample like it would be: the mean of the three nearest centres
+        of the training data, or of the three nearest rows of `reference`. The contributions are integrated gradients
+        (Aumann and Shapley 1974; Sundararajan et al. 2017)::
 
             (x_i - a_i) integral_0^1 (r - x)_i(a + t (x - a)) dt
 
-        so that they sum to ``score_samples(x) - score_samples(a)``: the most negative ones are why a sample is an
-        outlier. Each autoencoder of the default takes the path that is straight in its scaled features.
+        so that they sum to ``score_samples(x) - score_samples(a)``. The most negative ones are why a sample is an
+        outlier. A feature in which the sample does not differ from its reference contributes 0. Each autoencoder of
+        the default takes the path from a to x that is straight in its scaled features.
+
+        Nearest is what has the smallest sum of ``abs(x - row) / scale_``.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Data.
+        reference : array-like of shape (n_rows, n_features), default=None
+            Rows of normal data to take the references from, such as the training data. One row is the reference of
+            every sample: ``reference=detector.mean_[None]`` compares with the mean. None takes `centers_`.
+        return_reference : bool, default=False
+            Whether to return the references too.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_features)
+        contributions : ndarray of shape (n_samples, n_features)
             Contributions, in units of the score, in X's dtype.
+        reference : ndarray of shape (n_samples, n_features)
+            What each sample was compared with, in X's dtype. Only with ``return_reference=True``.
 
         Raises
         ------
@@ -290,27 +329,33 @@ class EnergyOutlierDetector(CallbackSupportMixin, DocumentationLink, OutlierMixi
         """
         check_is_fitted(self)
         given = self._validate(X, numeric=True)
-        dtype, X = given.dtype, np.asarray(given, dtype=np.float64)
+        dtype, rows = given.dtype, self.centers_ if reference is None else self._check_reference(reference)
+        if rows is None or self.scale_ is None:
+            raise ValueError("explain needs numeric training data")
+        # Rounded to what is returned, so that the sum is exact for it.
+        start = _cast(nearest_mean(given, rows, self.scale_), dtype)
+        contributions = _cast(self._contributions(given.astype(np.float64), start.astype(np.float64)), dtype)
+        return (contributions, start) if return_reference else contributions
+
+    def _contributions(self, X, start):
+        """The integrated gradients from the rows of `start` to those of X, float64."""
         if self.scalers_ is None:
-            autoencoder, start, matrix = self._affine_model(X)
-            field = mean_field(autoencoder, start, (X - self.mean_) @ matrix) @ matrix.T
-            return ((X - self.mean_) * field).astype(dtype)
+            autoencoder, first, matrix = self._affine_model(X, start)
+            return (X - start) * (mean_field(autoencoder, first, (X - start) @ matrix) @ matrix.T)
         contributions = np.zeros(X.shape)
         for autoencoder, scaler, weight in zip(self.estimator_, self.scalers_, self.weights_, strict=True):
-            start = scaler.marginals(self.mean_[None])
-            way = scaler.marginals(X) - start
-            field = mean_field(autoencoder, start @ scaler.matrix_, way @ scaler.matrix_) @ scaler.matrix_.T
+            first = scaler.marginals(start)
+            way = scaler.marginals(X) - first
+            field = mean_field(autoencoder, first @ scaler.matrix_, way @ scaler.matrix_) @ scaler.matrix_.T
             contributions += weight * way * field
-        return _cast(contributions, dtype)
+        return contributions
 
-    def _affine_model(self, X):
-        """The autoencoder at the end of the estimator, and the affine map before it: image of the mean, and matrix."""
+    def _affine_model(self, X, start):
+        """The autoencoder at the end of the estimator, what it is given for `start`, and the matrix before it."""
         steps, last = steps_before(self.estimator_), last_step(self.estimator_)
         potential = hasattr(last._activation(), "potential") and last._untied_decoder is None
         if last.visible != "gaussian" or not potential:
             raise ValueError("explain needs an autoencoder with tied weights, gaussian units and a potential")
-        if self.mean_ is None:
-            raise ValueError("explain needs numeric training data")
 
         def inputs(X):
             with warnings.catch_warnings():  # the names have been checked
@@ -319,16 +364,27 @@ class EnergyOutlierDetector(CallbackSupportMixin, DocumentationLink, OutlierMixi
                     X = step.transform(X)
             return np.asarray(X, dtype=np.float64)
 
-        start = inputs(self.mean_[None])
-        size = np.maximum(np.abs(X - self.mean_).max(axis=0), 1e-6 * np.abs(self.mean_) + 1e-12)
-        matrix = (inputs(self.mean_ + np.diag(size)) - start) / size[:, None]
+        origin = inputs(self.mean_[None])
+        rows = np.vstack([start, X])
+        size = np.maximum(np.abs(rows - self.mean_).max(axis=0), 1e-6 * np.abs(self.mean_) + 1e-12)
+        matrix = (inputs(self.mean_ + np.diag(size)) - origin) / size[:, None]
         # One row, or rows on one side of the mean, can fit a chord of a curve: its middle and the other side cannot.
-        tested = np.vstack([X, self.mean_ + size * np.array([[-1.0], [0.5], [1.0]])])
-        expected = start + (tested - self.mean_) @ matrix
-        tolerance = 1e-5 * np.abs(expected - start).max() + 1e-6 * np.abs(expected).max()
-        if np.abs(inputs(tested) - expected).max() > tolerance:
+        tested = np.vstack([rows, self.mean_ + size * np.array([[-1.0], [0.5], [1.0]])])
+        got, expected = inputs(tested), origin + (tested - self.mean_) @ matrix
+        tolerance = 1e-5 * np.abs(expected - origin).max() + 1e-6 * np.abs(expected).max()
+        if np.abs(got - expected).max() > tolerance:
             raise ValueError("explain needs steps that are affine (StandardScaler, PCAWhitener) before the autoencoder")
-        return last, start, matrix
+        return last, got[: len(start)], matrix
+
+    def _check_reference(self, reference):
+        """Return the rows of `reference`, float64, or say what is wrong with them."""
+        try:
+            return validate_data(self, reference, dtype=np.float64, reset=False)
+        except (TypeError, ValueError) as error:
+            reason = str(error).partition("\n")[0]
+            raise type(error)(
+                f"reference takes rows of normal data, of shape (n_rows, {self.n_features_in_}): {reason}"
+            ) from None
 
     def _validate(self, X, numeric=False):
         """Return X, checked; where an estimator was given, that is its own affair, unless `numeric` says otherwise."""
@@ -345,7 +401,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, DocumentationLink, OutlierMixi
     def _energies(self, X):
         """The energy of each row under each autoencoder of the default, float64."""
         out = np.empty((len(X), len(self.estimator_)))
-        for rows, block in row_blocks(X, _MAX_UNITS):
+        for rows, block in row_blocks(X, MAX_UNITS):
             for column, (autoencoder, scaler) in enumerate(zip(self.estimator_, self.scalers_, strict=True)):
                 out[rows, column] = autoencoder.score_samples(scaler.marginals(block) @ scaler.matrix_)
         return out

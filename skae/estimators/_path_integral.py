@@ -20,7 +20,7 @@ def mean_field(autoencoder, start, way):
     ----------
     autoencoder : autoencoder
         Tied, gaussian, with a potential.
-    start : ndarray of shape (1, m)
+    start : ndarray of shape (n, m)
         Where the paths begin.
     way : ndarray of shape (n, m)
         Where they go, from there.
@@ -34,7 +34,7 @@ def mean_field(autoencoder, start, way):
     out = np.empty(way.shape)
     with np.errstate(over="ignore", invalid="ignore"):
         for rows, block in row_blocks(way, _FIRST_PIECES * width):
-            out[rows] = _path_means(model, start, block, width)
+            out[rows] = _path_means(model, start[rows], block, width)
     if not np.isfinite(out).all():
         raise ValueError(autoencoder._overflow(start + way))
     return out
@@ -51,7 +51,7 @@ def _path_means(model, start, way, width):
         last, todo = halving == _HALVINGS or len(pieces) > _MOST_PIECES * len(way), []
         for _, block in row_blocks(pieces, width):
             owner, low = block[:, 0].astype(int), block[:, 1:]
-            mean, error, rounding = _piece(model, start, way[owner], low, size)
+            mean, error, rounding = _piece(model, start[owner], way[owner], low, size)
             done = (error <= tolerance[owner] + rounding) | last
             np.add.at(out, owner[done], size * mean[done])
             todo.append(block[~done])
@@ -65,7 +65,7 @@ def _path_means(model, start, way, width):
 def _piece(model, start, way, low, size):
     """The mean field over t in [low, low + size], how far its integral is from the rise, and the rise's rounding."""
     t = low + 0.5 * size * (1.0 + _NODES)
-    field = energy.vector_field((start + t[..., None] * way[:, None]).reshape(-1, way.shape[1]), *model)
+    field = energy.vector_field((start[:, None] + t[..., None] * way[:, None]).reshape(-1, way.shape[1]), *model)
     mean = 0.5 * np.einsum("j,pjm->pm", _SHARES, field.reshape(*t.shape, -1))
     first, final = start + low * way, start + (low + size) * way
     E, F = energy.energy(first, *model), energy.energy(final, *model)

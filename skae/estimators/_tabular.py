@@ -36,13 +36,13 @@ class FeatureScaler:
 
     def fit(self, X):
         """Find location and scale, exponents and rotation."""
-        self.mean_, self.deviation_ = _location_and_scale(X)
+        self.mean_, self.deviation_ = location_and_scale(X)
         self.powers_ = None
         if self.unskew:
             standard = on_grid(self.marginals(X))
             powers = PowerTransformer(standardize=False).fit(standard).lambdas_
             self.powers_ = np.clip(powers, 0.0, 2.0)
-            self.power_mean_, self.power_deviation_ = _location_and_scale(self._raised(standard))
+            self.power_mean_, self.power_deviation_ = location_and_scale(self._raised(standard))
         self.matrix_ = self._whitening(X) if self.whiten else np.eye(X.shape[1])
         return self
 
@@ -83,7 +83,7 @@ def _box_cox(log, power):
     return np.where(none, log, np.expm1(power * log) / np.where(none, 1.0, power))
 
 
-def _location_and_scale(X):
+def location_and_scale(X):
     """Mean and standard deviation of the features, 1 for those that vary by no more than rounding."""
     _, mean, variance = moments(X)
     deviation = np.sqrt(variance)
