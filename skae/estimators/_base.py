@@ -41,6 +41,7 @@ from skae.estimators._trainable import Trainable
 from skae.estimators._training import (
     active_share,
     convergence_problem,
+    feature_errors,
     final_loss,
     seed_of,
     unchanged_on_error,
@@ -188,7 +189,8 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, Trainable, Autoen
         task.end(dict)
         continued = self.warm_start or len(results) > 1
         data_loss = functools.partial(self._data_loss, objectives[-1], theta, batches, rng)
-        text = convergence_problem(self, results[-1], continued, data_loss)
+        errors = functools.partial(feature_errors, self, batches)
+        text = convergence_problem(self, results[-1], continued, errors, data_loss)
         return problems if text is None else [*problems, (text, ConvergenceWarning)]
 
     def _minimize(self, objectives, theta, train, validation, rng, task):

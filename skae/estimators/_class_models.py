@@ -8,10 +8,10 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.parallel import Parallel, delayed
 
-from skae.estimators._batches import Batches, block_rows, corrupting, corruption_range
+from skae.estimators._batches import Batches, block_rows, corrupting, corruption_range, effective_rows
 from skae.estimators._callbacks import NO_TASK, Epochs
 from skae.estimators._threads import blas_threads
-from skae.estimators._training import convergence_problem, final_loss, warn
+from skae.estimators._training import convergence_problem, feature_errors, final_loss, more_units_than_rows, warn
 from skae.objectives import FactoredReconstruction
 from skae.parameters import INITIALIZATIONS, Layout, Sample, initial_biases
 
@@ -178,17 +178,26 @@ def train_factored(template, factors, X, labels, weight, names, train, rng, froz
     for each in estimators:
         each.loss_, each.loss_curve_, each.n_iter_ = loss, curve, len(curve)
     if train:
-        problems = _problems_of(estimators, result)
+        problems = _problems_of(estimators, result, X, labels, weight)
     return estimators, {name: blocks[name] for name in factors}, problems
 
 
-def _problems_of(estimators, result):
+def _problems_of(estimators, result, X, labels, weight):
     """What is wrong with the convergence of all classes at once, each as arguments of `warn`."""
     masses = [each.n_samples_seen_ for each in estimators]
     variance = np.average([each.var_ for each in estimators], axis=0, weights=masses)
     pooled = shallow_copy(estimators[0])
     pooled.var_, pooled.mean_ = variance, np.average([each.mean_ for each in estimators], axis=0, weights=masses)
-    text = convergence_problem(pooled, result, continued=False)
+
+    def errors():
+        rows = (np.flatnonzero(labels == j) for j in range(len(estimators)))
+        of_classes = [
+            feature_errors(each, Batches(X, weight, chosen, len(chosen), shuffle=False))
+            for each, chosen in zip(estimators, rows, strict=True)
+        ]
+        return np.average(of_classes, axis=0, weights=masses)
+
+    text = convergence_problem(pooled, result, continued=False, errors=errors)
     return [] if text is None else [(f"all classes: {text}", ConvergenceWarning)]
 
 
@@ -200,6 +209,17 @@ def products(factors):
 def part_of(weight, rows):
     """The weights of some rows; None for None."""
     return None if weight is None else weight[rows]
+
+
+def classes_with_few_rows(n_units, labels, weight, names):
+    """Return the classes with fewer rows than their autoencoder has units, each as arguments of `warn`."""
+    problems = []
+    for j, name in enumerate(names):
+        chosen = labels == j
+        text = more_units_than_rows(n_units, effective_rows(chosen.sum(), part_of(weight, chosen)))
+        if text is not None:
+            problems.append((f"class {name}: {text}; use fewer units, or more rows", UserWarning))
+    return problems
 
 
 def warn_of(problems):

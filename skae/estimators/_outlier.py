@@ -32,7 +32,7 @@ from skae.estimators._path_integral import mean_field
 from skae.estimators._prediction import DTYPES, AutoencoderPrediction
 from skae.estimators._steps import last_step, steps_before
 from skae.estimators._tabular import FeatureScaler, on_grid
-from skae.estimators._training import seed_of, unchanged_on_error
+from skae.estimators._training import more_units_than_rows, seed_of, unchanged_on_error, warn
 
 # Hidden units of each autoencoder of the default, at most, and training rows for each of them, at least.
 _MAX_UNITS, _ROWS_PER_UNIT = 256, 4
@@ -170,6 +170,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, DocumentationLink, OutlierMixi
                 X = validate_data(self, X, dtype=DTYPES, ensure_min_samples=2)
                 self._fit_default(X)
             self.offset_ = float(np.percentile(self._scores(X), 100.0 * self.contamination))
+            self._warn_of_few_rows()
         return self
 
     def _fit_default(self, X):
@@ -212,6 +213,18 @@ class EnergyOutlierDetector(CallbackSupportMixin, DocumentationLink, OutlierMixi
         # There are data that only the estimator can read.
         with contextlib.suppress(TypeError, ValueError), np.errstate(over="ignore", invalid="ignore"):
             self.mean_ = moments(check_array(X, accept_sparse="csr", dtype=DTYPES))[1]
+
+    def _warn_of_few_rows(self):
+        """Warn where the scores of the training rows say little about those of new rows."""
+        model = last_step(self.estimator_)
+        if not isinstance(model, AutoencoderPrediction):
+            return
+        text = more_units_than_rows(len(model.components_), model.n_samples_seen_)
+        if text is not None:
+            warn(
+                f"EnergyOutlierDetector: {text}: many of these will be taken for outliers; set offset_ on rows held "
+                "out, use fewer units, or fit more rows"
+            )
 
     def score_samples(self, X: Any) -> FloatArray:
         """Return the energy score of each sample: the lower, the more of an outlier.

@@ -15,6 +15,9 @@ from skae.visible import VISIBLE
 # 10 more often than not.
 FEW_ROWS = 50
 
+# `feature_errors` looks at this many rows.
+_SAMPLE_ROWS = 2000
+
 
 @contextlib.contextmanager
 def unchanged_on_error(estimator):
@@ -159,7 +162,7 @@ def _weighted_mean(batches, rng, function):
     return total / mass
 
 
-def convergence_problem(estimator, result, continued, data_loss=None):
+def convergence_problem(estimator, result, continued, errors, data_loss=None):
     """Say where a fit has come to little, and what to do about it: the first of the reasons that applies, or None.
 
     Parameters
@@ -170,15 +173,37 @@ def convergence_problem(estimator, result, continued, data_loss=None):
         Of its last stage.
     continued : bool
         Whether that started from parameters that had been trained.
+    errors : callable
+        Returns the mean squared error of the reconstruction of each feature, shape (d,).
     data_loss : callable, default=None
         Returns the loss without penalties; None takes `loss_`.
     """
     text = (
         _no_better_than_mean(estimator, data_loss)
+        or _few_features_fitted(estimator, errors)
         or _not_falling(estimator, result, continued)
         or _still_falling(estimator, result)
     )
     return text and f"{type(estimator).__name__}: {text}"
+
+
+def feature_errors(estimator, batches):
+    """Return the mean squared error of the reconstruction of each feature, on up to 2000 training rows, shape (d,)."""
+    X, weight = batches.sample(_SAMPLE_ROWS, np.random.default_rng(0))
+    X = X * estimator._unit
+    with np.errstate(over="ignore", invalid="ignore"):
+        residual = estimator._reconstruct(X, estimator._parameters(X.dtype)) - X
+        return weight @ residual**2 / weight.sum()
+
+
+def more_units_than_rows(n_units, n_rows):
+    """Say that the energies of training rows and of new rows will differ, or return None.
+
+    Reconstructions of new rows do not suffer (benchmarks/wide.py): this is for what compares energies.
+    """
+    if n_units <= n_rows:
+        return None
+    return f"{n_units} units were fitted to {n_rows:.0f} rows, whose energies say little about those of new rows"
 
 
 def warn(text, category=UserWarning):
@@ -205,6 +230,32 @@ def _no_better_than_mean(estimator, data_loss):
         f"the loss, {loss:.4g}, is hardly below that of predicting the mean, {baseline:.4g}, or above it "
         f"(the features have standard deviations up to {largest:.3g}); bring them to a common scale near 1 "
         "(StandardScaler, PCAWhitener), use a lower learning_rate_init or alpha, or train longer"
+    )
+
+
+def _few_features_fitted(estimator, errors):
+    """Features off scale are not reconstructed, while the loss of those with the largest variance is fine."""
+    deviation = np.sqrt(estimator.var_[estimator.var_ > _rounding(estimator)])
+    if not len(deviation):
+        return None
+    smallest, largest, typical = deviation.min(), deviation.max(), np.sqrt(np.mean(estimator.var_))
+    unit = estimator._unit
+    off_scale = largest < 0.05 * unit or typical > 5.0 * unit
+    # Principal components on one common scale differ by design: `PCAWhitener(whiten=None)` makes their mean variance 1.
+    uneven = typical > 5.0
+    if not (off_scale or uneven):
+        return None
+    error = errors()
+    kept = 1.0 - error[estimator.var_ > _rounding(estimator)] / deviation**2
+    share, limit = float(np.mean(np.maximum(kept, 0.0))), 0.5
+    if not off_scale:
+        limit *= 1.0 - error.sum() / estimator.var_.sum()
+    if share >= limit:
+        return None
+    return (
+        f"the reconstruction keeps {share:.0%} of the variance of a feature, in the mean over the features (whose "
+        f"standard deviations are {smallest:.3g} to {largest:.3g}); bring them to a common scale near 1 "
+        "(StandardScaler, PCAWhitener)"
     )
 
 
@@ -244,5 +295,9 @@ def _still_falling(estimator, result):
 
 def _negligible(estimator):
     """A loss that is rounding, or a millionth of the variance."""
-    rounding = 10.0 * np.finfo(estimator.components_.dtype).eps * np.abs(estimator.mean_)
-    return float((1e-6 * estimator.var_ + rounding**2).sum())
+    return float((1e-6 * estimator.var_ + _rounding(estimator)).sum())
+
+
+def _rounding(estimator):
+    """The variance of each feature that is rounding, shape (d,)."""
+    return (10.0 * np.finfo(estimator.components_.dtype).eps * np.abs(estimator.mean_)) ** 2
