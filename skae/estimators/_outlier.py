@@ -112,6 +112,8 @@ class EnergyOutlierDetector(CallbackSupportMixin, DocumentationLink, OutlierMixi
 
         detector.offset_ = np.quantile(detector.score_samples(X_held_out), 0.1)
 
+    `fit` warns where an autoencoder in the role of `estimator` has more units than there are rows.
+
     Of an autoencoder with ``visible="bernoulli"`` in the role of `estimator`, values outside [0, 1] are refused, not
     called outliers.
 

@@ -101,6 +101,10 @@ class PCAWhitener(CallbackSupportMixin, DocumentationLink, TransformerMixin, Bas
 
     Notes
     -----
+    `fit` warns where it has fewer than four rows for each whitened direction: the variances of the last ones are then
+    those of the sample, and new rows vary quite differently along them. A direction that `eps` damps counts in part;
+    weighted rows count as rows of equal weight.
+
     Products are in X's type and sums over blocks of rows in float64, so float32 data stay float32; where that
     is not exact enough for the smallest variance that is kept, they are repeated in float64, and once more on the
     rotated data, which takes several times as long. After `partial_fit`, n_features x n_features numbers stay
