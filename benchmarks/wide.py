@@ -2,7 +2,7 @@
 
     python benchmarks/wide.py
 
-Three tables. Whitening: the variance of new rows along the whitened directions (1 in the training rows), and accuracy of
+Whitening: the variance of new rows along the whitened directions (1 in the training rows), and accuracy of
 logistic regression on zero-bias features of whitened, of rotated and of centred rows. Units: `score` (denoising R2) of
 training and of new rows, and the share of new normal rows that `EnergyOutlierDetector` flags at contamination=0.1.
 Classes: accuracy of `ClassSpecificAEClassifier` by units and rows of a class.

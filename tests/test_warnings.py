@@ -277,9 +277,11 @@ def test_classes_with_fewer_rows_than_units():
     assert sentences(150, lambda classifier: classifier.fit(X[first], y[first])) == [
         f"class 0: 150 units were fitted to {np.sum(y == 0)} rows, {sentence} (2 other classes likewise)"
     ]
-    assert sentences(60, lambda classifier: classifier.fit(X[first], y[first]).add_class(X[~first][:20], np.full(20, 3))) == [
-        f"class 3: 60 units were fitted to 20 rows, {sentence}"
-    ]
+
+    def add_fourth(classifier):
+        classifier.fit(X[first], y[first]).add_class(X[~first][:20], np.full(20, 3))
+
+    assert sentences(60, add_fourth) == [f"class 3: 60 units were fitted to 20 rows, {sentence}"]
 
 
 def test_few_rows_alone_do_not_warn_where_new_rows_are_reconstructed_well():
