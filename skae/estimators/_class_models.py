@@ -11,7 +11,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from skae.estimators._batches import Batches, block_rows, corrupting, corruption_range, effective_rows
 from skae.estimators._callbacks import NO_TASK, Epochs
 from skae.estimators._threads import blas_threads
-from skae.estimators._training import convergence_problem, feature_errors, final_loss, more_units_than_rows, warn
+from skae.estimators._training import convergence_problem, feature_errors, final_loss, too_many_units, warn
 from skae.objectives import FactoredReconstruction
 from skae.parameters import INITIALIZATIONS, Layout, Sample, initial_biases
 
@@ -212,11 +212,11 @@ def part_of(weight, rows):
 
 
 def classes_with_few_rows(n_units, labels, weight, names):
-    """Return the classes with fewer rows than their autoencoder has units, each as arguments of `warn`."""
+    """Return the classes with fewer than half a row for each unit, each as arguments of `warn`."""
     problems = []
     for j, name in enumerate(names):
         chosen = labels == j
-        text = more_units_than_rows(n_units, effective_rows(chosen.sum(), part_of(weight, chosen)))
+        text = too_many_units(n_units, effective_rows(chosen.sum(), part_of(weight, chosen)))
         if text is not None:
             problems.append((f"class {name}: {text}; use fewer units, or more rows", UserWarning))
     return problems

@@ -32,7 +32,7 @@ from skae.estimators._path_integral import mean_field
 from skae.estimators._prediction import DTYPES, AutoencoderPrediction
 from skae.estimators._steps import last_step, steps_before
 from skae.estimators._tabular import FeatureScaler, on_grid
-from skae.estimators._training import more_units_than_rows, seed_of, unchanged_on_error, warn
+from skae.estimators._training import seed_of, too_many_units, unchanged_on_error, warn
 
 # Hidden units of each autoencoder of the default, at most, and training rows for each of them, at least.
 _MAX_UNITS, _ROWS_PER_UNIT = 256, 4
@@ -112,7 +112,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, DocumentationLink, OutlierMixi
 
         detector.offset_ = np.quantile(detector.score_samples(X_held_out), 0.1)
 
-    `fit` warns where an autoencoder in the role of `estimator` has more units than there are rows.
+    `fit` warns where an autoencoder in the role of `estimator` has more than two units for each row.
 
     Of an autoencoder with ``visible="bernoulli"`` in the role of `estimator`, values outside [0, 1] are refused, not
     called outliers.
@@ -221,7 +221,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, DocumentationLink, OutlierMixi
         model = last_step(self.estimator_)
         if not isinstance(model, AutoencoderPrediction):
             return
-        text = more_units_than_rows(len(model.components_), model.n_samples_seen_)
+        text = too_many_units(len(model.components_), model.n_samples_seen_)
         if text is not None:
             warn(
                 f"EnergyOutlierDetector: {text}: many of these will be taken for outliers; set offset_ on rows held "
