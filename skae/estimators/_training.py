@@ -200,7 +200,7 @@ def too_many_units(n_units, n_rows):
     """Say that the energies of training rows and of new rows will differ, or return None.
 
     From two units a row on, every detector of benchmarks/wide.py flags at least twice as many new normal rows as it
-    should. Reconstructions of new rows do not suffer: this is for what compares energies.
+    should. Reconstructions of new rows seldom suffer: this is for what compares energies.
     """
     if n_units <= 2 * n_rows:
         return None
