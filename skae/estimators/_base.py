@@ -43,6 +43,7 @@ from skae.estimators._training import (
     active_share,
     convergence_problem,
     dead_units,
+    feature_errors,
     final_loss,
     on_plateau,
     seed_of,
@@ -203,8 +204,9 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, Trainable, Autoen
         task.end(dict)
         continued = self.warm_start or len(results) > 1
         data_loss = functools.partial(self._data_loss, objectives[-1], theta, batches, rng)
+        errors = functools.partial(feature_errors, self, batches)
         plateau = functools.partial(on_plateau, objectives[-1], theta, batches, self.tol)
-        text = convergence_problem(self, results[-1], continued, data_loss, plateau)
+        text = convergence_problem(self, results[-1], continued, errors, plateau, data_loss)
         return problems if text is None else [*problems, (text, ConvergenceWarning)]
 
     def _minimize(self, objectives, theta, train, validation, rng, task):

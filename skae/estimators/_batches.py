@@ -89,6 +89,14 @@ def checked_weight(X, sample_weight):
     return weight, None if weight.all() else np.flatnonzero(weight)
 
 
+def effective_rows(n_rows, sample_weight=None):
+    """Return how many rows of equal weight tell as much as rows with these weights (Kish 1965): 0 counts as absent."""
+    if sample_weight is None:
+        return float(n_rows)
+    share = sample_weight / sample_weight.max()
+    return float(share.sum() ** 2 / (share**2).sum())
+
+
 def moments(X, sample_weight=None, chosen=None):
     """Return the total weight, the mean (d,) and the variance (d,) of some rows of X, in float64."""
     total = (0.0, np.zeros(X.shape[1]), np.zeros(X.shape[1]))

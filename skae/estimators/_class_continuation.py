@@ -15,6 +15,7 @@ from skae._sklearn_compat import _check_partial_fit_first_call, _fit_context, av
 from skae._typing import FloatArray, MatrixLike
 from skae.estimators._calibration import class_medians, log_constants
 from skae.estimators._class_models import (
+    classes_with_few_rows,
     constraint_of,
     fit_each,
     part_of,
@@ -298,6 +299,8 @@ class ClassContinuation(ClassPrediction, Trainable):
             self.class_factor_weights_ = _expanded(self.class_factor_weights_, added, 0.0)
             self.class_factor_weights_[places] = factors["f"]
         warn_of(problems)
+        if self.pretrain and self.factors_ is None:
+            warn_of(classes_with_few_rows(template.n_components, own_labels, own_weight, names))
         estimators = np.full(len(added), None, dtype=object)
         estimators[~added] = self.estimators_
         estimators[places] = fitted

@@ -9,10 +9,17 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.parallel import Parallel, delayed
 
-from skae.estimators._batches import Batches, block_rows, corrupting, corruption_range
+from skae.estimators._batches import Batches, block_rows, corrupting, corruption_range, effective_rows
 from skae.estimators._callbacks import NO_TASK, Epochs
 from skae.estimators._threads import blas_threads
-from skae.estimators._training import convergence_problem, final_loss, on_plateau, warn
+from skae.estimators._training import (
+    convergence_problem,
+    feature_errors,
+    final_loss,
+    on_plateau,
+    too_many_units,
+    warn,
+)
 from skae.objectives import FactoredReconstruction
 from skae.parameters import INITIALIZATIONS, Layout, Sample, initial_biases
 
@@ -180,7 +187,8 @@ def train_factored(template, factors, X, labels, weight, names, train, rng, froz
         each.loss_, each.loss_curve_, each.n_iter_ = loss, curve, len(curve)
     if train:
         plateau = functools.partial(on_plateau, objective, theta, batches, template.tol)
-        text = convergence_problem(pooled, result, continued=False, plateau=plateau)
+        errors = functools.partial(_feature_errors, estimators, X, labels, weight)
+        text = convergence_problem(pooled, result, continued=False, errors=errors, plateau=plateau)
         problems = [] if text is None else [(f"all classes: {text}", ConvergenceWarning)]
     return estimators, {name: blocks[name] for name in factors}, problems
 
@@ -196,6 +204,16 @@ def _pooled(estimators):
     return pooled
 
 
+def _feature_errors(estimators, X, labels, weight):
+    """The mean squared error of the reconstruction of each feature, over the classes, shape (d,)."""
+    rows = (np.flatnonzero(labels == j) for j in range(len(estimators)))
+    of_classes = [
+        feature_errors(each, Batches(X, weight, chosen, len(chosen), shuffle=False))
+        for each, chosen in zip(estimators, rows, strict=True)
+    ]
+    return np.average(of_classes, axis=0, weights=[each.n_samples_seen_ for each in estimators])
+
+
 def products(factors):
     """Return W_j = Q^T diag(f_j) P of all classes, shape (K, k, d) (ENERGY eq. 48)."""
     return np.stack([(factors["Q"] * gate[:, None]).T @ factors["P"] for gate in factors["f"]])
@@ -204,6 +222,17 @@ def products(factors):
 def part_of(weight, rows):
     """The weights of some rows; None for None."""
     return None if weight is None else weight[rows]
+
+
+def classes_with_few_rows(n_units, labels, weight, names):
+    """Return the classes with fewer than half a row for each unit, each as arguments of `warn`."""
+    problems = []
+    for j, name in enumerate(names):
+        chosen = labels == j
+        text = too_many_units(n_units, effective_rows(chosen.sum(), part_of(weight, chosen)))
+        if text is not None:
+            problems.append((f"class {name}: {text}; use fewer units, or more rows", UserWarning))
+    return problems
 
 
 def warn_of(problems):

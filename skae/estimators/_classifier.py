@@ -33,6 +33,7 @@ from skae.estimators._calibration import class_medians, log_constants
 from skae.estimators._callbacks import NO_TASK, Epochs, begun_fit
 from skae.estimators._class_continuation import ClassContinuation
 from skae.estimators._class_models import (
+    classes_with_few_rows,
     constraint_of,
     fit_each,
     fit_factored,
@@ -512,6 +513,8 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
             self.estimators_, problems = fit_each(template, X, labels, weight, names, self.pretrain, self.n_jobs, phase)
         phase.end()
         warn_of(problems)
+        if self.pretrain and not factored:
+            warn_of(classes_with_few_rows(template.n_components, labels, weight, names))
 
     def _supervised_weight(self, labels, weight):
         """Weights of the rows in the supervised phase, or None."""

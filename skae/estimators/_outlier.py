@@ -34,7 +34,7 @@ from skae.estimators._prediction import DTYPES, AutoencoderPrediction
 from skae.estimators._references import cluster_centers, nearest_mean
 from skae.estimators._steps import last_step, steps_before
 from skae.estimators._tabular import FeatureScaler, location_and_scale, on_grid
-from skae.estimators._training import seed_of, unchanged_on_error
+from skae.estimators._training import seed_of, too_many_units, unchanged_on_error, warn
 
 # The variance within a component, in units of that of a feature, is at least this: data may be discrete.
 _SMALLEST_VARIANCE = 1e-3
@@ -116,6 +116,8 @@ class EnergyOutlierDetector(CallbackSupportMixin, DocumentationLink, OutlierMixi
 
         detector.offset_ = np.quantile(detector.score_samples(X_held_out), 0.1)
 
+    `fit` warns where an autoencoder in the role of `estimator` has more than two units for each row.
+
     Of an autoencoder with ``visible="bernoulli"`` in the role of `estimator`, values outside [0, 1] are refused, not
     called outliers.
 
@@ -176,6 +178,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, DocumentationLink, OutlierMixi
                 X = validate_data(self, X, dtype=DTYPES, ensure_min_samples=2)
                 self._fit_default(X)
             self.offset_ = float(np.percentile(self._scores(X), 100.0 * self.contamination))
+            self._warn_of_few_rows()
         return self
 
     def _fit_default(self, X):
@@ -229,6 +232,18 @@ class EnergyOutlierDetector(CallbackSupportMixin, DocumentationLink, OutlierMixi
     def _rng(self):
         """The generator of the default model, and of the centres."""
         return np.random.default_rng(0 if self.random_state is None else seed_of(self.random_state))
+
+    def _warn_of_few_rows(self):
+        """Warn where the scores of the training rows say little about those of new rows."""
+        model = last_step(self.estimator_)
+        if not isinstance(model, AutoencoderPrediction):
+            return
+        text = too_many_units(len(model.components_), model.n_samples_seen_)
+        if text is not None:
+            warn(
+                f"EnergyOutlierDetector: {text}: many of these will be taken for outliers; set offset_ on rows held "
+                "out, use fewer units, or fit more rows"
+            )
 
     def score_samples(self, X: Any) -> FloatArray:
         """Return the energy score of each sample: the lower, the more of an outlier.

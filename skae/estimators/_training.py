@@ -16,9 +16,10 @@ from skae.visible import VISIBLE
 # 10 more often than not.
 FEW_ROWS = 50
 
-# Whether a fit has ended on a plateau is tried on so many rows and elements, for so many iterations of L-BFGS, whose
-# loss is compared at every tenth.
-_TRIAL_ROWS, _TRIAL_ELEMENTS = 2000, 2**22
+# What a fit has come to is judged on so many rows, and on no more elements than that if it can.
+_SAMPLE_ROWS, _SAMPLE_ELEMENTS = 2000, 2**22
+
+# Whether it is a plateau: iterations of L-BFGS that try, and how many of them are compared with the first as many.
 _TRIAL_ITERATIONS, _TRIAL_STRIDE = 50, 10
 
 
@@ -183,7 +184,7 @@ def on_plateau(objective, theta, batches, tol):
         Whether the loss falls by ten times `tol`, and three times as fast after some iterations as in the first.
     """
     rng = np.random.default_rng(0)
-    rows = batches.fixed(max(min(_TRIAL_ROWS, _TRIAL_ELEMENTS // batches.X.shape[1]), 1), rng)
+    rows = batches.fixed(max(min(_SAMPLE_ROWS, _SAMPLE_ELEMENTS // batches.X.shape[1]), 1), rng)
     start = mean_value(objective, theta, rows, rng)
     try:
         curve = LBFGS(max_iter=_TRIAL_ITERATIONS, tol=0.0).minimize(objective, theta, rows, rng).loss_curve
@@ -193,7 +194,7 @@ def on_plateau(objective, theta, batches, tol):
     return len(falls) > 1 and start - curve[-1] > 10.0 * tol * abs(start) and falls.max() > 3.0 * falls[0]
 
 
-def convergence_problem(estimator, result, continued, data_loss=None, plateau=None):
+def convergence_problem(estimator, result, continued, errors, plateau, data_loss=None):
     """Say where a fit has come to little, and what to do about it: the first of the reasons that applies, or None.
 
     Parameters
@@ -204,18 +205,41 @@ def convergence_problem(estimator, result, continued, data_loss=None, plateau=No
         Of its last stage.
     continued : bool
         Whether that started from parameters that had been trained.
+    errors : callable
+        Returns the mean squared error of the reconstruction of each feature, shape (d,).
+    plateau : callable
+        Returns whether the end is a plateau.
     data_loss : callable, default=None
         Returns the loss without penalties; None takes `loss_`.
-    plateau : callable, default=None
-        Returns whether the end is a plateau; None does not ask.
     """
     text = (
         _no_better_than_mean(estimator, data_loss)
+        or _few_features_fitted(estimator, errors)
         or _not_falling(estimator, result, continued)
         or _still_falling(estimator, result)
         or _ended_on_plateau(estimator, result, plateau)
     )
     return text and f"{type(estimator).__name__}: {text}"
+
+
+def feature_errors(estimator, batches):
+    """Return the mean squared error of the reconstruction of each feature, on up to 2000 training rows, shape (d,)."""
+    X, weight = batches.sample(_SAMPLE_ROWS, np.random.default_rng(0))
+    X = X * estimator._unit
+    with np.errstate(over="ignore", invalid="ignore"):
+        residual = estimator._reconstruct(X, estimator._parameters(X.dtype)) - X
+        return weight @ residual**2 / weight.sum()
+
+
+def too_many_units(n_units, n_rows):
+    """Say that the energies of training rows and of new rows will differ, or return None.
+
+    From two units a row on, every detector of benchmarks/wide.py flags at least twice as many new normal rows as it
+    should. Reconstructions of new rows seldom suffer: this is for what compares energies.
+    """
+    if n_units <= 2 * n_rows:
+        return None
+    return f"{n_units} units were fitted to {n_rows:.0f} rows, whose energies say little about those of new rows"
 
 
 def warn(text, category=UserWarning):
@@ -242,6 +266,32 @@ def _no_better_than_mean(estimator, data_loss):
         f"the loss, {loss:.4g}, is hardly below that of predicting the mean, {baseline:.4g}, or above it "
         f"(the features have standard deviations up to {largest:.3g}); bring them to a common scale near 1 "
         "(StandardScaler, PCAWhitener), use a lower learning_rate_init or alpha, or train longer"
+    )
+
+
+def _few_features_fitted(estimator, errors):
+    """Features off scale are not reconstructed, while the loss of those with the largest variance is fine."""
+    deviation = np.sqrt(estimator.var_[estimator.var_ > _rounding(estimator)])
+    if not len(deviation):
+        return None
+    smallest, largest, typical = deviation.min(), deviation.max(), np.sqrt(np.mean(estimator.var_))
+    unit = estimator._unit
+    off_scale = largest < 0.05 * unit or typical > 5.0 * unit
+    # Principal components on one common scale differ by design: `PCAWhitener(whiten=None)` makes their mean variance 1.
+    uneven = typical > 5.0
+    if not (off_scale or uneven):
+        return None
+    error = errors()
+    kept = 1.0 - error[estimator.var_ > _rounding(estimator)] / deviation**2
+    share, limit = float(np.mean(np.maximum(kept, 0.0))), 0.5
+    if not off_scale:
+        limit *= 1.0 - error.sum() / estimator.var_.sum()
+    if share >= limit:
+        return None
+    return (
+        f"the reconstruction keeps {share:.0%} of the variance of a feature, in the mean over the features (whose "
+        f"standard deviations are {smallest:.3g} to {largest:.3g}); bring them to a common scale near 1 "
+        "(StandardScaler, PCAWhitener)"
     )
 
 
@@ -281,7 +331,7 @@ def _still_falling(estimator, result):
 
 def _ended_on_plateau(estimator, result, plateau):
     """The fit has ended where the loss does not fall for long, and then falls again."""
-    if result.reason != "converged" or plateau is None or not plateau():
+    if result.reason != "converged" or not plateau():
         return None
     return (
         f"stopped on a plateau after {estimator.n_iter_} epochs: the loss, {estimator.loss_:.4g}, would fall again; "
@@ -291,5 +341,9 @@ def _ended_on_plateau(estimator, result, plateau):
 
 def _negligible(estimator):
     """A loss that is rounding, or a millionth of the variance."""
-    rounding = 10.0 * np.finfo(estimator.components_.dtype).eps * np.abs(estimator.mean_)
-    return float((1e-6 * estimator.var_ + rounding**2).sum())
+    return float((1e-6 * estimator.var_ + _rounding(estimator)).sum())
+
+
+def _rounding(estimator):
+    """The variance of each feature that is rounding, shape (d,)."""
+    return (10.0 * np.finfo(estimator.components_.dtype).eps * np.abs(estimator.mean_)) ** 2

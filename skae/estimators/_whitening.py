@@ -22,12 +22,16 @@ from skae._sklearn_compat import (
     with_callbacks,
 )
 from skae._typing import Array, FloatArray, MatrixLike
-from skae.estimators._batches import checked_weight, merge_moments, moments, row_blocks, value_range
+from skae.estimators._batches import checked_weight, effective_rows, merge_moments, moments, row_blocks, value_range
 from skae.estimators._callbacks import fit_task
 from skae.estimators._docs import DocumentationLink
 from skae.estimators._prediction import DTYPES
 from skae.estimators._principal import Factor, principal_components
 from skae.estimators._training import unchanged_on_error, warn
+
+# Whitening takes this many rows for each direction: with fewer, the variance of new rows along some direction is more
+# than four times that of the training rows (Marchenko and Pastur 1967: by 1/(1 - sqrt(directions/rows))^2).
+_ROWS_PER_DIRECTION = 4
 
 # The scale of smaller data, or their squares, cannot be held.
 _SMALLEST = {np.dtype(np.float64): 1e-140, np.dtype(np.float32): 1e-34}
@@ -98,6 +102,10 @@ class PCAWhitener(CallbackSupportMixin, DocumentationLink, TransformerMixin, Bas
 
     Notes
     -----
+    `fit` warns where it has fewer than four rows for each whitened direction: the variances of the last ones are then
+    those of the sample, and new rows vary quite differently along them. A direction that `eps` damps counts in part;
+    weighted rows count as rows of equal weight.
+
     Products are in X's type and sums over blocks of rows in float64, so float32 data stay float32; where that
     is not exact enough for the smallest variance that is kept, they are repeated in float64, and once more on the
     rotated data, which takes several times as long. After `partial_fit`, n_features x n_features numbers stay
@@ -167,6 +175,7 @@ class PCAWhitener(CallbackSupportMixin, DocumentationLink, TransformerMixin, Bas
             self.n_samples_seen_, self.mean_, self.var_ = fresh
             self._set_components(X, sample_weight, self.mean_, X.dtype)
             self._factor = None
+            self._warn_of_few_rows(effective_rows(X.shape[0], sample_weight))
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -276,6 +285,19 @@ class PCAWhitener(CallbackSupportMixin, DocumentationLink, TransformerMixin, Bas
             return len(squares)
         # The first at which the share is reached; rounding must not ask for one more than there are.
         return min(int(np.searchsorted(np.cumsum(squares), self.n_components * total)) + 1, len(squares))
+
+    def _warn_of_few_rows(self, n_rows):
+        """Warn where the rows are too few to tell the variances by which the components are divided."""
+        if self.whiten is None:
+            return
+        # A component that eps damps counts in part, as in the degrees of freedom of ridge regression.
+        n_whitened = float(np.sum(self.explained_variance_ * self._scale() ** 2))
+        if n_rows < _ROWS_PER_DIRECTION * n_whitened:
+            warn(
+                f"PCAWhitener: {n_whitened:.0f} components are whitened by the variances of {n_rows:.0f} rows, while "
+                f"{_ROWS_PER_DIRECTION} rows are needed for each: new rows will vary quite differently along the last "
+                "ones; keep fewer (n_components=0.9), damp them (eps), use whiten=None, or fit more rows"
+            )
 
     def _scale(self):
         """What the components are multiplied by, shape (n_components_,)."""

@@ -1,0 +1,291 @@
+"""What a fit warns of: features off scale, whitened directions and units that the rows cannot tell."""
+
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer, load_digits
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+
+from skae import (
+    ClassSpecificAEClassifier,
+    ContractiveAutoencoder,
+    DenoisingAutoencoder,
+    EnergyOutlierDetector,
+    MarginalizedDenoisingAutoencoder,
+    PCAWhitener,
+    SaturatingAutoencoder,
+    SparseAutoencoder,
+    ZeroBiasAutoencoder,
+)
+
+OFF_SCALE = "predicting the mean|of the variance of a feature"
+CLASSES = [
+    ContractiveAutoencoder,
+    DenoisingAutoencoder,
+    MarginalizedDenoisingAutoencoder,
+    SaturatingAutoencoder,
+    SparseAutoencoder,
+    ZeroBiasAutoencoder,
+]
+
+
+def warnings_of(function):
+    """What a call warns of, but for a fit that was stopped early and dead units."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        function()
+    return [each for each in caught if not any(part in str(each.message) for part in ("max_iter", "of the units"))]
+
+
+def credit(n=300):
+    """Columns of very different scales, as in tables of loans: amounts, ages, counts, shares, flags."""
+    rng = np.random.default_rng(0)
+    wealth = rng.standard_normal(n)
+    amounts = np.exp(np.array([7.0, 6.0, 5.0]) + 0.6 * wealth[:, None] + 0.5 * rng.standard_normal((n, 3)))
+    others = [
+        40.0 + 3.0 * wealth + 12.0 * rng.standard_normal(n),
+        rng.poisson(1.5 * np.exp(0.2 * wealth)),
+        rng.beta(2.0 * np.exp(-0.3 * wealth), 3.0),
+        0.05 + 0.02 * rng.random(n) - 0.005 * wealth,
+        rng.random(n) < 0.3,
+    ]
+    return np.column_stack([amounts, *others])
+
+
+def lognormal(n=500):
+    """Columns with standard deviations from 0.1 to 4000."""
+    rng = np.random.default_rng(0)
+    return np.exp(rng.standard_normal((n, 20)) + np.linspace(-3.0, 8.0, 20))
+
+
+def wide(n, d, rank=10):
+    """A few directions and noise."""
+    rng = np.random.default_rng(0)
+    return rng.standard_normal((n, rank)) @ rng.standard_normal((rank, d)) + rng.standard_normal((n, d))
+
+
+# -- scale
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+@pytest.mark.parametrize(("data", "n_components"), [(credit, 256), (lognormal, 8), (lognormal, 256)])
+def test_columns_off_scale_warn_at_every_width(data, cls, n_components):
+    """A model that fits one or two large columns and ignores the others says so, whatever its width and class."""
+    X = data()
+    found = warnings_of(lambda: cls(n_components, max_iter=30, random_state=0).fit(X))
+    assert [each.category for each in found] == [ConvergenceWarning]
+    assert any(part in str(found[0].message) for part in OFF_SCALE.split("|"))
+    assert "common scale near 1 (StandardScaler, PCAWhitener)" in str(found[0].message)
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_columns_off_scale_warn_with_every_solver(solver):
+    """256 units, the default number, whatever the solver."""
+    X = lognormal()
+    with pytest.warns(ConvergenceWarning, match=OFF_SCALE):
+        ContractiveAutoencoder(solver=solver, max_iter=30, random_state=0).fit(X)
+
+
+def test_what_is_kept_of_the_features_is_said():
+    """The sentence has the kept share of the variance and the range of the deviations."""
+    X = lognormal()
+    autoencoder = ZeroBiasAutoencoder(8, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="keeps") as caught:
+        autoencoder.fit(X)
+    kept = 1.0 - autoencoder.reconstruction_error(X, per_feature=True).mean(axis=0) / X.var(axis=0)
+    text = next(str(each.message) for each in caught if "keeps" in str(each.message))
+    assert f"keeps {np.maximum(kept, 0.0).mean():.0%} of the variance of a feature" in text
+    assert f"standard deviations are {X.std(axis=0).min():.3g} to {X.std(axis=0).max():.3g}" in text
+
+
+def test_classes_with_shared_factors_warn_of_columns_off_scale():
+    """Also where all classes are trained at once."""
+    X = lognormal()
+    autoencoder = DenoisingAutoencoder(64, max_iter=30)
+    classifier = ClassSpecificAEClassifier(autoencoder, n_factors=64, method="normalize", random_state=0)
+    found = warnings_of(lambda: classifier.fit(X, np.arange(len(X)) % 2))
+    assert len(found) == 1
+    assert "all classes: DenoisingAutoencoder" in str(found[0].message)
+
+
+def digits():
+    """Pixels in [0, 1]."""
+    return load_digits().data[:600] / 16.0
+
+
+def table():
+    """Standardised columns."""
+    return StandardScaler().fit_transform(load_breast_cancer().data)
+
+
+def rare_words():
+    """Rows of tf-idf, of unit norm: most columns vary little, and are not reconstructed."""
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(40.0 / np.arange(1, 101) ** 1.2, size=(400, 100)) * rng.standard_exponential(100)
+    return counts / np.linalg.norm(counts, axis=1, keepdims=True)
+
+
+def rare_categories():
+    """One-hot columns, of which most are rare."""
+    p = 1.0 / np.arange(1, 41) ** 1.5
+    return np.eye(40)[np.random.default_rng(0).choice(40, 600, p=p / p.sum())]
+
+
+def unwhitened():
+    """Principal components on one common scale: their deviations are from 0.01 to 4 by design."""
+    return PCAWhitener(whiten=None).fit_transform(table())
+
+
+GOOD = {
+    "digits": digits,
+    "raw digits": lambda: load_digits().data[:600],
+    "standardised": table,
+    "min-max": lambda: MinMaxScaler().fit_transform(load_breast_cancer().data),
+    "whitened": lambda: PCAWhitener(0.9).fit_transform(digits()),
+    "rotated": unwhitened,
+    "tf-idf": rare_words,
+    "one-hot": rare_categories,
+    "binary": lambda: (digits() > 0.5).astype(float),
+    "standardised credit": lambda: StandardScaler().fit_transform(credit()),
+}
+
+
+@pytest.mark.parametrize("cls", [ContractiveAutoencoder, ZeroBiasAutoencoder])
+@pytest.mark.parametrize("name", GOOD)
+def test_data_on_a_common_scale_are_silent(name, cls):
+    """No sentence on the scale of data that the guide calls ready, with few units too."""
+    X = GOOD[name]()
+    assert warnings_of(lambda: cls(16, max_iter=30, random_state=0).fit(X)) == []
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1.0, 1e3])
+def test_zero_bias_features_need_no_scale(unit):
+    """The sentence is about how features differ, where a model is the same for all units of the data."""
+    X = unit * (digits() - digits().mean(axis=0))
+    assert warnings_of(lambda: ZeroBiasAutoencoder(4, max_iter=30, random_state=0).fit(X)) == []
+
+
+# -- whitened directions
+
+
+@pytest.mark.parametrize("whiten", ["pca", "zca"])
+def test_more_whitened_directions_than_the_rows_tell(whiten):
+    """The sentence has what is whitened, the rows, what is needed, and what to do."""
+    X = wide(60, 300)
+    found = warnings_of(lambda: PCAWhitener(whiten=whiten).fit(X))
+    assert [each.category for each in found] == [UserWarning]
+    assert found[0].filename == __file__
+    assert str(found[0].message) == (
+        "PCAWhitener: 59 components are whitened by the variances of 60 rows, while 4 rows are needed for each: new "
+        "rows will vary quite differently along the last ones; keep fewer (n_components=0.9), damp them (eps), use "
+        "whiten=None, or fit more rows"
+    )
+
+
+@pytest.mark.parametrize(
+    ("n", "d", "parameters"),
+    [
+        (60, 300, {"n_components": 0.9}),
+        (60, 300, {"n_components": 15}),
+        (60, 300, {"eps": 300.0}),
+        (60, 300, {"whiten": None}),
+        (80, 20, {}),
+    ],
+)
+def test_whitening_that_the_rows_can_tell_is_silent(n, d, parameters):
+    """Each piece of the advice silences the sentence, and four rows a direction do."""
+    assert warnings_of(lambda: PCAWhitener(**parameters).fit(wide(n, d))) == []
+
+
+def test_four_rows_a_direction_keep_the_variance_of_new_rows_within_four_times():
+    """Where the border lies: with independent columns, the largest variance of new rows is 1/(1 - sqrt(1/4))^2 = 4."""
+    rng = np.random.default_rng(0)
+    X, new = rng.standard_normal((800, 200)), rng.standard_normal((4000, 200))
+    covariance = np.cov(PCAWhitener().fit(X).transform(new).T)
+    assert 3.5 < np.linalg.eigvalsh(covariance)[-1] < 4.5
+
+
+def test_weights_count_as_rows_of_equal_weight():
+    """Absent rows and rows of hardly any weight do not count; the unit of the weights does not matter."""
+    X = wide(80, 20)
+    for weight, silent in ((np.full(80, 0.01), True), (np.r_[np.ones(70), np.zeros(10)], False)):
+        assert (warnings_of(lambda weight=weight: PCAWhitener().fit(X, sample_weight=weight)) == []) is silent
+    weight = np.r_[np.ones(70), np.full(10, 1e-9)]
+    assert "of 70 rows" in str(warnings_of(lambda: PCAWhitener().fit(X, sample_weight=weight))[0].message)
+
+
+def test_first_pieces_do_not_warn():
+    """More rows may follow a `partial_fit`."""
+    assert warnings_of(lambda: PCAWhitener().partial_fit(wide(10, 20))) == []
+
+
+def test_a_warning_that_is_an_error_leaves_the_whitener_as_before():
+    """As all errors of `fit` do."""
+    whitener = PCAWhitener()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(UserWarning, match="are whitened"):
+            whitener.fit(wide(60, 300))
+    assert not hasattr(whitener, "components_")
+
+
+# -- units
+
+
+def test_detector_with_many_units_a_row():
+    """The sentence comes where many more new normal rows than `contamination` are flagged."""
+    X, new = wide(400, 20)[:30], wide(400, 20)[30:]
+    detector = EnergyOutlierDetector(ContractiveAutoencoder(64, max_iter=50, random_state=0))
+    found = warnings_of(lambda: detector.fit(X))
+    assert [str(each.message) for each in found] == [
+        "EnergyOutlierDetector: 64 units were fitted to 30 rows, whose energies say little about those of new rows: "
+        "many of these will be taken for outliers; set offset_ on rows held out, use fewer units, or fit more rows"
+    ]
+    assert np.mean(detector.predict(new) == -1) > 0.2
+
+
+def test_detector_passes_on_what_the_whitener_says():
+    """A whitener inside warns of itself, at the user's line."""
+    detector = EnergyOutlierDetector(make_pipeline(PCAWhitener(), ContractiveAutoencoder(32, random_state=0)))
+    found = warnings_of(lambda: detector.fit(wide(60, 300)))
+    assert [str(each.message)[:14] for each in found] == ["PCAWhitener: 5"]
+    assert found[0].filename == __file__
+
+
+def test_classes_with_many_units_a_row():
+    """One sentence for all classes, which counts rows by their weights; a class added later has its own."""
+    X, y = load_digits(return_X_y=True)
+    chosen = np.flatnonzero(y < 4)[:300]
+    X, y = X[chosen] / 16.0, y[chosen]
+    first, weight = y < 3, np.where((y == 2) & (np.cumsum(y == 2) > 10), 0.0, 1.0)
+    sentence = "whose energies say little about those of new rows; use fewer units, or more rows"
+
+    def sentences(n_components, function):
+        autoencoder = ContractiveAutoencoder(n_components, max_iter=3)
+        classifier = ClassSpecificAEClassifier(autoencoder, method="normalize", random_state=0)
+        found = warnings_of(lambda: function(classifier))
+        return [str(each.message) for each in found if each.category is UserWarning]
+
+    assert sentences(60, lambda classifier: classifier.fit(X, y)) == []
+    assert sentences(60, lambda classifier: classifier.fit(X, y, sample_weight=weight)) == [
+        f"class 2: 60 units were fitted to 10 rows, {sentence}"
+    ]
+    assert sentences(250, lambda classifier: classifier.fit(X[first], y[first])) == [
+        f"class 0: 250 units were fitted to {np.sum(y == 0)} rows, {sentence} (2 other classes likewise)"
+    ]
+
+    def add_fourth(classifier):
+        classifier.fit(X[first], y[first]).add_class(X[~first][:20], np.full(20, 3))
+
+    assert sentences(60, add_fourth) == [f"class 3: 60 units were fitted to 20 rows, {sentence}"]
+
+
+def test_few_rows_alone_do_not_warn_where_new_rows_are_reconstructed_well():
+    """256 units on 60 rows reconstruct new rows better than 16 units do: no sentence."""
+    X = load_digits().data[:360] / 16.0
+    few, many = (ContractiveAutoencoder(k, random_state=0) for k in (16, 256))
+    assert warnings_of(lambda: (few.fit(X[:60]), many.fit(X[:60]))) == []
+    assert many.score(X[60:]) > few.score(X[60:])
