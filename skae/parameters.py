@@ -273,7 +273,8 @@ class Sample:
 def initial_weights(init: Init, n_components: int, sample: Sample, rng: np.random.Generator) -> FloatArray:
     """Return the starting weights, shape (n_components, n_features), float64.
 
-    All three ways give rows of the length that glorot's have on average, sqrt(2d/(d + k)).
+    All three ways give rows of the root mean square length sqrt(2d/(d + k)). "data" and "pca" have equal lengths;
+    "glorot" has unequal ones where there are more units than features.
     Where "data" or "pca" is short of rows or of rank, or a row is zero, glorot fills in.
 
     Parameters

@@ -370,7 +370,7 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, Trainable, Autoen
         return self._unit**2 * final_loss(plain, theta, batches, rng)
 
     def _automatic_rate(self, schedule):
-        """Adam's rate is larger where rows are short: each weight then moves its pre-activation by little."""
+        """Adam's, larger where the features are few or small: weights that are to matter there are large."""
         rate = super()._automatic_rate(schedule)
         if rate is None:
             return None

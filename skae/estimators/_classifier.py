@@ -134,8 +134,8 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
         Fine-tuning ends when the loss has fallen by less than `tol`, relative to itself, over `n_iter_no_change`
         epochs; 0 goes on for `max_iter` epochs.
 
-    n_iter_no_change : int, default=10
-        See `tol`.
+    n_iter_no_change : int or "auto", default="auto"
+        See `tol`. "auto" is 10, or as many epochs as make 1000 updates where these are more; for lbfgs 50 iterations.
 
     early_stopping : bool, default=False
         Whether fine-tuning holds out `validation_fraction` of the rows of each class, from the pretraining too, applies

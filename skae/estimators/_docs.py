@@ -70,7 +70,8 @@ encoding : {"natural", "rectified", "rectified_bias", "linear"}, default="natura
 init : {"auto", "glorot", "data", "pca"}, default="auto"
     Start of the weights: random, random centred samples, or principal components; where these are too few,
     random. "auto" is "data" for activation "max", whose units then start at samples far from one another (k-means++),
-    else "glorot".
+    else "glorot". Where there are more units than features, the random rows have unequal lengths: many short ones
+    all work where their activation is linear, and training stays for long at what a linear autoencoder can do.
 """,
     "training": """
 solver : {"adam", "sgd", "lbfgs"}, default="adam"
@@ -86,9 +87,10 @@ learning_rate : {"linear", "constant"}, default="linear"
 
 learning_rate_init : float or "auto", default="auto"
     Largest learning rate. "auto" for adam is 0.01 (0.005 where it is constant, and under a saturation penalty): larger
-    ones lower the loss faster, but codes and energies get worse. For sgd it is one over the largest curvature of the
-    objective at the start, halved until a trial of up to 100 updates at twice that does not end higher than without
-    any update.
+    ones lower the loss faster, but codes and energies get worse. Few or small features need larger weights: where the
+    standard deviations of all features sum to s < 14, it is 14 / s times as much, up to ten times. For sgd, start from
+    1 / (largest curvature of the objective). Try up to 100 updates at twice this rate. While the loss ends higher than
+    without any update, halve the rate and try again.
 
 momentum : float, default=0.9
     Momentum of sgd, in [0, 1).
@@ -102,10 +104,11 @@ max_iter : int, default=200
 tol : float, default=1e-3
     Training ends when the loss has fallen by less than `tol`, relative to itself, over `n_iter_no_change`
     epochs; with the linear schedule after as many epochs more, in which the learning rate falls to zero. 0 trains for
-    `max_iter` epochs.
+    `max_iter` epochs. A fit that so ends on a plateau, from which the loss would fall again, warns.
 
-n_iter_no_change : int, default=10
-    See `tol`.
+n_iter_no_change : int or "auto", default="auto"
+    See `tol`. "auto" is 10, or as many epochs as make 1000 updates where these are more: a loss that few updates
+    leave as it is may be on a plateau. For lbfgs it is 50 iterations.
 
 early_stopping : bool, default=False
     Whether to hold out `validation_fraction` of the rows, apply `tol` to their loss, and return the parameters
