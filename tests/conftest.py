@@ -11,6 +11,22 @@ collect_ignore = ["typing_examples.py"]  # for mypy; to import it would register
 os.environ.setdefault("MPLBACKEND", "Agg")  # doctests draw too
 
 
+def pytest_addoption(parser):
+    """Add the option that emulates another BLAS kernel."""
+    parser.addoption(
+        "--perturb-products", type=int, metavar="SEED", help="let every product of skae be off in its last digits"
+    )
+
+
+def pytest_configure(config):
+    """Perturb the products before anything imports skae."""
+    seed = config.getoption("--perturb-products")
+    if seed is not None:
+        import perturbation
+
+        perturbation.install(seed)
+
+
 @pytest.fixture
 def rng():
     """A generator of its own for each test, always seeded alike."""

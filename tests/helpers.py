@@ -50,6 +50,18 @@ def is_elementwise(activation):
     return hasattr(activation, "derivative")
 
 
+# Rounding
+
+
+def rounding_of(A, B, dtype, extra=0.0):
+    """How far A B + extra may lie from the same on another BLAS kernel: 4 eps of the sum of the absolute terms.
+
+    Kernels add the terms in different orders; `pytest --perturb-products=SEED` emulates some.
+    """
+    A, B, extra = (np.abs(np.asarray(each, dtype=np.float64)) for each in (A, B, extra))
+    return 4.0 * np.finfo(dtype).eps * (A @ B + extra)
+
+
 # Finite differences
 
 

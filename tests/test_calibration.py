@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.optimize import minimize
@@ -31,6 +31,7 @@ def value(E, C, labels):
     return (logsumexp(scores, axis=1) - scores[np.arange(len(E)), labels]).mean()
 
 
+@settings(deadline=None)
 @given(
     st.integers(0, 10**6),
     st.integers(2, 8),

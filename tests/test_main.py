@@ -3,7 +3,11 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from sklearn.datasets import load_digits
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import train_test_split
 
 import skae
 from skae import __main__ as demonstration
@@ -37,6 +41,18 @@ def test_it_runs_without_matplotlib_and_rich(small, monkeypatch, capsys):
     assert "skae[progress]" in printed
     for name in ("raw pixels", "PCA", "BernoulliRBM", "ContractiveAutoencoder", "ZeroBiasAutoencoder"):
         assert name in printed
+
+
+def test_zero_bias_novelty_does_not_hang_on_rounding():
+    """Data that differ by an eps give the figure to 0.002: units switch abruptly, which longer training amplifies."""
+    X, y = load_digits(return_X_y=True)
+    X = (X / 16.0).astype(np.float32)
+    X, X_test, y, y_test = train_test_split(X, y, test_size=0.5, stratify=y, random_state=0)
+    X, model = X[y != 0], demonstration.models(0.03, 0)["PCAWhitener + ZeroBiasAutoencoder, 256 units"]
+    noise = [np.zeros(X.shape), *(np.random.default_rng(seed).uniform(-1.0, 1.0, X.shape) for seed in (2, 3))]
+    moved = [(X * (1.0 + 2e-7 * each)).astype(np.float32) for each in noise]
+    figures = [roc_auc_score(y_test != 0, model.fit(each).score_samples(X_test)) for each in moved]
+    assert np.ptp(figures) <= 0.002
 
 
 def test_it_saves_the_picture_where_it_says(small, monkeypatch, tmp_path, capsys):

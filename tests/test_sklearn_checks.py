@@ -99,6 +99,7 @@ NOT_IN_FLOAT32 = {
     "check_sample_weight_equivalence_on_sparse_data": "asks for rtol=1e-7, under the rounding of float32",
     "check_outliers_train": "asks for scores in float64, where those of float32 data are float32",
     "check_methods_subset_invariance": "asks for atol=1e-7 of score_samples, a difference of terms near 1",
+    "check_methods_sample_order_invariance": "asks for rtol=1e-7 too: BLAS kernels round a row by its position",
 }
 
 CASTING = ("fit", "partial_fit", "fit_transform", "transform", "score", "score_samples", "decision_function", "predict")
@@ -195,6 +196,40 @@ def test_estimator_check_in_float32(estimator, check):
 def test_transformer_check_in_float32(estimator, check):
     """The transformers' contract holds in float32 too."""
     run_transformer_check(estimator, check)
+
+
+def absolute_terms(estimator, X):
+    """Bound the sum of the absolute terms that a row's results add up, shape (n_samples,)."""
+    X, classifier = np.abs(X.astype(np.float64)), isinstance(estimator, ClassSpecificAEClassifier)
+    if classifier or isinstance(estimator, EnergyOutlierDetector):
+        offset = np.abs(estimator.class_log_constants_).sum() if classifier else abs(estimator.offset_)
+        models = np.atleast_1d(estimator.estimators_ if classifier else estimator.estimator_)
+        return offset + sum(absolute_terms(model, X) for model in models)
+    if isinstance(estimator, ContrastNormalizer):
+        return 1.0 + np.abs(estimator.transform(X)).max(axis=1) * (1.0 + X.max(axis=1))
+    components = np.abs(estimator.components_)
+    if isinstance(estimator, PCAWhitener):
+        components = components / np.sqrt(estimator.explained_variance_ + estimator.eps)[:, None]
+        return ((X + np.abs(estimator.mean_)) @ components.T).sum(axis=1) * (1.0 + np.abs(estimator.components_).sum())
+    # |h(u)| <= 1 + |u|; the energy adds up |h| |u| and |x - c|^2, a squared error |x - r|^2.
+    U = X @ components.T + np.abs(getattr(estimator, "intercept_hidden_", 0.0))
+    R = (1.0 + U) @ np.abs(estimator.decoder_components_) + np.abs(estimator.intercept_visible_)
+    return ((1.0 + U) ** 2).sum(axis=1) + ((X + R) ** 2).sum(axis=1)
+
+
+@pytest.mark.parametrize("estimator", FLOAT32_ESTIMATORS, ids=name_of)
+def test_rows_in_another_order_or_fewer_give_the_same_in_float32(estimator, rng):
+    """What the excluded invariance checks protect: results differ by no more than 4 eps of the terms summed."""
+    X = 1.0 + rng.standard_normal((300, 20)).astype(np.float32)
+    fitted = clone(estimator).fit(X, (X[:, 0] > 1.0).astype(int))
+    tolerance = 4.0 * np.finfo(np.float32).eps * absolute_terms(fitted, X)
+    for name in ("transform", "score_samples", "decision_function", "predict_proba"):
+        if hasattr(fitted, name) and (name == "transform" or not hasattr(fitted, "energy_classifier_")):
+            method = getattr(fitted, name)
+            whole = method(X)
+            for rows in (rng.permutation(300), np.arange(7), [0], [150], [299]):
+                difference = np.abs(method(X[rows]) - whole[rows]).reshape(len(rows), -1).max(axis=1)
+                assert (difference <= tolerance[rows]).all(), name
 
 
 @pytest.mark.parametrize("estimator", FLOAT32_ESTIMATORS, ids=name_of)

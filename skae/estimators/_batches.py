@@ -255,7 +255,8 @@ class Batches:
         direction = np.random.default_rng(0).standard_normal(X.shape[1])
         scaled = np.subtract(X, X.min(axis=0), dtype=np.float64)
         scaled /= scaled.max(axis=0, initial=np.finfo(np.float64).tiny)
-        key = np.einsum("ij,j->i", scaled, direction)
+        scaled *= direction
+        key = scaled.sum(axis=1)  # no product of a BLAS, which may round equal rows differently
         _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
         distinct = self._corrupt(X[first], rng, np.empty((len(first), X.shape[1]), dtype=X.dtype))
         return np.take(distinct, inverse, axis=0, out=out, mode="clip")
