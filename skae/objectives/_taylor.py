@@ -66,7 +66,7 @@ class _Taylor(Reconstruction):
         gW += ops.matmul(dU.T, clean)
         gV += ops.matmul(H.T, R)
         ops.column_sums(R, out=blocks["c"])
-        self._pull_back_bias(self.layout.views(theta), blocks, dU)
+        self._pull_back_bias(theta, blocks, dU)
         return value, out
 
     def value(
