@@ -203,7 +203,8 @@ def test_results_agree(name, dtype):
         return
     P, logarithm = classifier.predict_proba(X), classifier.predict_log_proba(X)
     if classifier.method != "energies":
-        assert_allclose(P, softmax(calibrated / classifier.temperature_, axis=1), atol=tolerance / classifier.temperature_)
+        T = classifier.temperature_
+        assert_allclose(P, softmax(calibrated / T, axis=1), atol=tolerance / T)
     assert_allclose(decision, logarithm, atol=1e-6)
     assert_allclose(P.sum(axis=1), 1.0, rtol=1e-5 if dtype == np.float32 else 1e-13)
     assert_allclose(np.exp(logarithm), P, atol=1e-6)
