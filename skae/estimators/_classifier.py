@@ -581,6 +581,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
         E = self._energies(rows.X)
         C, n_iter, self._information = log_constants(E, rows.labels, rows.supervised)
         self.class_log_constants_, self.n_iter_, self.loss_curve_ = C, max(n_iter, 1), None
+        self.temperature_ = 1.0  # for the callbacks of fine-tuning, after which it is fitted
         self.loss_ = self._mean_loss(E + C, rows.labels, rows.supervised)
         return E
 
