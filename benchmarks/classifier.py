@@ -109,14 +109,15 @@ def classifier(data, autoencoder=None, **parameters):
     chosen = dict(CHOSEN[data])
     own = {name: chosen.pop(name) for name in ("n_components", "alpha")}
     autoencoder = contractive(**own) if autoencoder is None else autoencoder
-    settings = {"tol": 0, "l2": 0.0, "n_jobs": 2, **chosen, **parameters}
+    settings = {"tol": 0, "l2": 0.0, "n_jobs": 2, "temperature": 1.0, **chosen, **parameters}
     return lambda seed: ClassSpecificAEClassifier(autoencoder, random_state=seed, **settings)
 
 
 def short(autoencoder=None, **parameters):
     """Return a classifier of 100 units trained for 20 epochs, for comparisons."""
     autoencoder = contractive() if autoencoder is None else autoencoder
-    settings = {"tol": 0, "l2": 0.0, "n_jobs": 2, "max_iter": 20, "noise": "gaussian", "noise_level": 0.4, **parameters}
+    settings = {"tol": 0, "l2": 0.0, "n_jobs": 2, "max_iter": 20, "noise": "gaussian", "noise_level": 0.4}
+    settings |= {"temperature": 1.0, **parameters}
     if settings.get("method", "finetune") == "energies":
         settings["l2"] = 1e-4
     return lambda seed: ClassSpecificAEClassifier(autoencoder, random_state=seed, **settings)

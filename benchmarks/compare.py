@@ -54,7 +54,7 @@ WORKLOADS = {
     "classifier": (
         "import skae; X = data(2000, 100); y = (X[:, :5] > X[:, 5:10]) @ [1, 1, 1, 1, 1]; "
         "auto = skae.ContractiveAutoencoder(30, max_iter=10); "
-        "model = skae.ClassSpecificAEClassifier(auto, max_iter=10, random_state=0)",
+        "model = skae.ClassSpecificAEClassifier(auto, loss='hinge', max_iter=10, random_state=0)",
         "model.fit(X, y).predict(X)",
     ),
     "whitener": ("import skae; X = data(20000, 400)", "skae.PCAWhitener().fit(X).transform(X)"),

@@ -168,7 +168,12 @@ def classify(X_train, X_test, y_train, y_test, options):
     for method in ("normalize", "finetune"):
         autoencoder = ContractiveAutoencoder(100, visible="bernoulli", init="data")
         classifier = ClassSpecificAEClassifier(
-            autoencoder, method=method, max_iter=100, n_jobs=options.jobs, random_state=options.seed
+            autoencoder,
+            method=method,
+            temperature=1.0,  # which no figure here depends on
+            max_iter=100,
+            n_jobs=options.jobs,
+            random_state=options.seed,
         )
         accuracy = classifier.fit(X_train, y_train).score(X_test, y_test)
         classifier.fit(X_train[known], y_train[known])

@@ -1,14 +1,16 @@
-"""The normalising constants: optimality, saturation, weights, priors."""
+"""The normalising constants and the temperature: optimality, saturation, weights, priors, and the rows they see."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from scipy.optimize import minimize
 from scipy.special import logsumexp, softmax
 
-from skae.estimators._calibration import log_constants
+from skae.estimators._calibration import fit_temperature, log_constants
+from skae.estimators._class_trials import LabelledRows, trials
 
 
 def problem(seed=0, n_classes=4, n_rows=200, scale=1.0, separation=1.0):
@@ -31,7 +33,7 @@ def value(E, C, labels):
     return (logsumexp(scores, axis=1) - scores[np.arange(len(E)), labels]).mean()
 
 
-@settings(deadline=None)
+@settings(deadline=None)  # a busy machine is no failure
 @given(
     st.integers(0, 10**6),
     st.integers(2, 8),
@@ -109,3 +111,143 @@ def test_prior_carries_what_earlier_rows_have_told():
     assert np.abs(both - whole).max() < 0.5 * np.abs(C - whole).max()
     few = slice(2000, 2003)
     assert_allclose(log_constants(E[few], labels[few], start=C, precision=precision)[0], C, atol=0.1)
+
+
+# The temperature
+
+
+def temperature_gradient(scores, labels, T, weight=None):
+    """Return the derivative of the mean log-likelihood in 1/T."""
+    weight = np.ones(len(scores)) if weight is None else weight
+    own = scores[np.arange(len(scores)), labels]
+    return np.average((softmax(scores / T, axis=1) * scores).sum(axis=1) - own, weights=weight)
+
+
+@settings(deadline=None)  # a busy machine is no failure
+@given(
+    st.integers(0, 10**6),
+    st.integers(2, 8),
+    st.integers(1, 80),
+    st.sampled_from([1e-3, 0.1, 1.0, 1e3, 1e8, 1e300]),
+    st.sampled_from([-10.0, 0.0, 1.0, 10.0]),
+)
+def test_temperature_is_finite_at_any_scale(seed, n_classes, n_rows, scale, separation):
+    """Also where all rows are right or all wrong: it is positive, and scales with the scores."""
+    scores, labels = problem(seed, n_classes, n_rows, 1.0, separation)
+    T = fit_temperature(scores, labels)
+    assert 0.0 < T < np.inf
+    assert fit_temperature(scale * scores, labels) == pytest.approx(scale * T, rel=1e-6)
+
+
+def test_temperature_is_the_optimum_of_many_rows():
+    """The prior is a third of a row: of thousands, the likelihood alone decides."""
+    scores, labels = problem(n_rows=5000, scale=7.0)
+    T = fit_temperature(scores, labels)
+    slopes = [temperature_gradient(scores, labels, factor * T) for factor in (0.99, 1.01)]
+    assert slopes[0] > 0.0 > slopes[1]
+
+
+def test_temperature_finds_the_scale_of_labels_that_were_drawn():
+    """Of probabilities that are right, it is 1; of their logarithms times 5, 5."""
+    rng = np.random.default_rng(0)
+    scores = 2.0 * rng.standard_normal((4000, 3))
+    labels = (softmax(scores, axis=1).cumsum(axis=1) < rng.random((4000, 1))).sum(axis=1)
+    assert fit_temperature(scores, labels) == pytest.approx(1.0, abs=0.1)
+    assert fit_temperature(5.0 * scores, labels) == pytest.approx(5.0, abs=0.5)
+
+
+def test_temperature_does_not_depend_on_a_shift_of_each_row():
+    scores, labels = problem(scale=3.0)
+    shift = 100.0 * np.random.default_rng(0).standard_normal((len(scores), 1))
+    assert fit_temperature(scores + shift, labels) == pytest.approx(fit_temperature(scores, labels), rel=1e-9)
+
+
+def test_temperature_takes_weights_of_any_scale():
+    """Twice the weight of all rows says nothing about how many they are."""
+    scores, labels = problem()
+    weight = np.linspace(0.1, 2.0, len(scores))
+    weighted = fit_temperature(scores, labels, weight)
+    assert weighted == pytest.approx(fit_temperature(scores, labels, 1e6 * weight), rel=1e-9)
+    assert weighted != pytest.approx(fit_temperature(scores, labels), rel=1e-3)
+
+
+def test_temperature_of_scores_that_are_all_equal():
+    """There is nothing to scale."""
+    assert fit_temperature(np.ones((3, 2)), np.array([0, 1, 1])) == 1.0
+
+
+# The rows that are held out
+
+
+def held_out(X, labels, weight=None):
+    """Return (train, test) of all trials, as rows of X in a fixed order."""
+    rows = LabelledRows(X, labels, weight, weight)
+    return [(np.unique(X[train], axis=0), np.unique(test.X, axis=0)) for train, test in trials(rows)]
+
+
+def assert_same_rows(first, second):
+    for a, b in zip(first, second, strict=True):
+        assert_array_equal(a[0], b[0])
+        assert_array_equal(a[1], b[1])
+
+
+def test_each_row_is_held_out_once(rng):
+    """A fifth of each class in turn; no row that is held out has an equal one among those to train on."""
+    X, labels = rng.standard_normal((60, 3)), np.arange(60) % 4
+    splits = list(trials(LabelledRows(X, labels, None, None)))
+    assert len(splits) == 5
+    for train, test in splits:
+        assert_array_equal(np.bincount(test.labels), 3)
+        assert len(train) == 48
+        assert not (X[train][:, None] == test.X).all(axis=2).any()
+    assert_array_equal(np.unique(np.concatenate([test.X for _, test in splits]), axis=0), np.unique(X, axis=0))
+
+
+def test_enough_rows_are_enough(rng):
+    """Of 3000 rows a fifth are enough."""
+    ((train, test),) = trials(LabelledRows(rng.standard_normal((3000, 2)), np.arange(3000) % 3, None, None))
+    assert len(train) == 2400
+    assert len(test.labels) == 600
+
+
+def test_trials_know_neither_order_nor_names_nor_storage(rng):
+    """The same rows are held out, whatever the rows' order, the classes' numbers, or the matrix."""
+    X, labels = rng.standard_normal((40, 3)), rng.integers(0, 3, 40)
+    order = rng.permutation(40)
+    expected = held_out(X, labels)
+    assert_same_rows(held_out(X[order], labels[order]), expected)
+    assert_same_rows(held_out(X, 2 - labels), expected)
+    assert_same_rows(held_out(np.asfortranarray(X), labels), expected)
+    for (train, test), (train_csr, test_csr) in zip(
+        trials(LabelledRows(X, labels, None, None)),
+        trials(LabelledRows(sparse.csr_array(X), labels, None, None)),
+        strict=True,
+    ):
+        assert_array_equal(train, train_csr)
+        assert_array_equal(test.X, test_csr.X.toarray())
+
+
+def test_trials_take_weights_as_repetitions(rng):
+    """Copies of a row are held out together, as one row with the sum of their weights."""
+    X, labels = rng.standard_normal((30, 3)), np.arange(30) % 3
+    copies = rng.integers(1, 4, 30)
+    repeated = np.repeat(X, copies, axis=0), np.repeat(labels, copies)
+    assert_same_rows(held_out(*repeated), held_out(X, labels))
+    for (_, test), (_, weighted) in zip(
+        trials(LabelledRows(*repeated, None, None)),
+        trials(LabelledRows(X, labels, None, copies.astype(float))),
+        strict=True,
+    ):
+        assert_array_equal(test.X, weighted.X)
+        assert_array_equal(test.supervised, weighted.supervised)
+
+
+def test_a_class_of_equal_rows_is_not_held_out(rng):
+    """There would be none left to train on; rows without weight are not tested."""
+    X = np.r_[rng.standard_normal((10, 2)), np.zeros((3, 2))]
+    labels = np.r_[np.zeros(10, dtype=int), np.ones(3, dtype=int)]
+    for train, test in trials(LabelledRows(X, labels, None, np.r_[0.0, np.ones(12)])):
+        assert (labels[train] == 1).sum() == 3
+        assert (test.labels == 0).all()
+        assert not (X[0] == test.X).all(axis=1).any()
+    assert not list(trials(LabelledRows(np.zeros((3, 2)), np.array([0, 1, 1]), None, None)))

@@ -312,7 +312,7 @@ def test_classifier_tells_of_its_classes_and_epochs():
     for number, fitted in enumerate(recorder.fitted, 1):
         assert fitted.n_iter_ == number
         assert fitted.predict_proba(THREE).shape == (150, 3)
-    assert_array_equal(recorder.fitted[-1].decision_function(THREE), alone.decision_function(THREE))
+    assert_array_equal(recorder.fitted[-1].score_samples(THREE), alone.score_samples(THREE))
     assert not np.array_equal(recorder.fitted[0].class_log_constants_, alone.class_log_constants_)
 
 

@@ -12,13 +12,15 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from helpers import DTYPES, name_of
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from scipy.special import logsumexp, softmax
 from sklearn import pipeline
 from sklearn.base import clone
-from sklearn.datasets import load_digits, load_iris, load_wine
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.metrics import hinge_loss, log_loss
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -39,6 +41,7 @@ from skae._sklearn_compat import InvalidParameterError
 from skae.activations import ACTIVATIONS, Activation
 from skae.corruption import Corruption
 from skae.estimators import _class_continuation, _classifier
+from skae.estimators._calibration import fit_temperature
 from skae.metrics import activation_fraction
 from skae.objectives import Classification, FactoredReconstruction, Reconstruction
 
@@ -102,6 +105,8 @@ MODELS = {
     "sgd": {"solver": "sgd", "learning_rate_init": 0.01},
     "noise": {"noise_level": 0.2},
     "balanced": {"class_weight": "balanced"},
+    "tempered": {"temperature": "auto"},
+    "tempered normalize": {"method": "normalize", "temperature": "auto"},
     "factored": {"n_factors": 4},
     "factored hinge": {"n_factors": 4, "loss": "hinge"},
     "factored normalize": {"n_factors": 4, "method": "normalize"},
@@ -112,8 +117,8 @@ WITH_STEPS = [name for name in MODELS if name not in ("energies", "early stoppin
 
 
 def make(name="finetune", **parameters):
-    """Return one of the MODELS, unfitted."""
-    defaults = {"max_iter": 5, "random_state": 0, **MODELS[name], **parameters}
+    """Return one of the MODELS, unfitted; without trial fits but where the temperature is the point."""
+    defaults = {"max_iter": 5, "random_state": 0, "temperature": 1.0, **MODELS[name], **parameters}
     estimator = denoising() if defaults.get("n_factors") else contractive()
     return ClassSpecificAEClassifier(**{"estimator": estimator, **defaults})
 
@@ -193,15 +198,17 @@ def test_results_agree(name, dtype):
     assert_array_equal(classifier.predict(X), classifier.classes_[decision.argmax(axis=1)])
     assert classifier.score(X, y) == (classifier.predict(X) == y).mean() > 0.5
     assert C.sum() == pytest.approx(0.0, abs=1e-4 if dtype == np.float32 else 1e-9)
-    if classifier.method != "energies":
-        difference = decision - calibrated
-        assert_allclose(difference, difference[:, :1] + np.zeros(4), atol=1e-3 if dtype == np.float32 else 1e-9)
     if classifier.loss == "hinge":
         assert not hasattr(classifier, "predict_proba")
         assert not hasattr(classifier, "predict_log_proba")
+        centred = calibrated - calibrated.mean(axis=1, keepdims=True)
+        assert_allclose(decision, centred, atol=1e-3 if dtype == np.float32 else 1e-9)
         return
     P, logarithm = classifier.predict_proba(X), classifier.predict_log_proba(X)
-    assert_allclose(P, softmax(decision if classifier.method == "energies" else calibrated, axis=1), atol=tolerance)
+    if classifier.method != "energies":
+        T = classifier.temperature_
+        assert_allclose(P, softmax(calibrated / T, axis=1), atol=tolerance / T)
+    assert_allclose(decision, logarithm, atol=1e-6)
     assert_allclose(P.sum(axis=1), 1.0, rtol=1e-5 if dtype == np.float32 else 1e-13)
     assert_allclose(np.exp(logarithm), P, atol=1e-6)
     assert (logarithm <= 0.0).all()
@@ -832,6 +839,181 @@ def test_held_out_rows_are_checked(monkeypatch):
     X[held_out[0], 5] = 3.0
     with unchanged(classifier), pytest.raises(ValueError, match=r"takes values in \[0, 1\]"):
         classifier.fit(X, y)
+
+
+HAS_TEMPERATURE = tuple(map(int, sklearn.__version__.split(".")[:2])) >= (1, 8)
+
+# The temperature, and what a calibration of others makes of decision_function
+
+
+@pytest.mark.parametrize("name", ["tempered", "tempered normalize", "early stopping", "factored"])
+def test_temperature_changes_no_parameter_and_no_prediction(name):
+    """It divides the scores: the trial fits take nothing from the random stream, and the largest stays the largest."""
+    X, y = digits()
+    plain, tempered = (make(name, temperature=value).fit(X, y) for value in (1.0, "auto"))
+    assert plain.temperature_ == 1.0
+    assert tempered.temperature_ > 0.0
+    assert tempered.temperature_ != 1.0
+    assert parameters_of(tempered) == parameters_of(plain)
+    assert_array_equal(tempered.class_log_constants_, plain.class_log_constants_)
+    for method in ("predict", "transform", "score_samples"):
+        assert_array_equal(getattr(tempered, method)(X), getattr(plain, method)(X))
+    scaled = plain.predict_log_proba(X) / tempered.temperature_
+    expected = scaled - logsumexp(scaled, axis=1, keepdims=True)
+    assert_allclose(tempered.predict_log_proba(X), expected, atol=1e-7 / tempered.temperature_)
+
+
+@pytest.mark.parametrize(("method", "size"), [("normalize", (30, 50)), ("finetune", (20, 20))])
+def test_probabilities_are_calibrated_on_other_rows(method, size):
+    """The log loss there is near that of the best temperature, which that of the training rows is not.
+
+    A third of the labels are wrong: the autoencoders know their own rows, those that are mislabelled too.
+    """
+    X, y = digits(700)
+    rng = np.random.default_rng(0)
+    wrong = rng.random(len(y)) < 0.3
+    y = np.where(wrong, rng.integers(0, 4, len(y)), y)
+    estimator = contractive(n_components=size[0], max_iter=size[1])
+    classifier = make(method=method, estimator=estimator, temperature="auto", max_iter=60, learning_rate_init=0.005)
+    classifier.fit(X[:100], y[:100])
+
+    def loss(T):
+        classifier.temperature_ = T
+        return log_loss(y[100:], classifier.predict_proba(X[100:]))
+
+    fitted = classifier.temperature_
+    best = min(loss(T) for T in np.geomspace(0.01, 100.0, 41) * fitted)
+    of_training_rows = fit_temperature(classifier.transform(X[:100]) + classifier.class_log_constants_, y[:100])
+    assert loss(fitted) < 1.05 * best
+    assert loss(of_training_rows) > 1.1 * best
+
+
+def test_temperature_with_early_stopping_is_of_the_rows_that_it_holds_out(monkeypatch):
+    """They are there already: no trial fits."""
+    X, y = digits()
+    classifier = make("early stopping", temperature="auto")
+    monkeypatch.setattr(_classifier, "trials", None)
+    _, rows = held_out_rows(classifier, X, y, monkeypatch)
+    scores = classifier.transform(X[rows]) + classifier.class_log_constants_
+    assert classifier.temperature_ == pytest.approx(fit_temperature(scores, y[rows]), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["hinge", "energies", "factored energies"])
+def test_methods_without_temperature(name):
+    """The hinge loss gives no probabilities, and the logistic regression has a scale of its own: no trial fits."""
+    X, y = digits(80)
+    for value in ("auto", 7.0):
+        assert make(name, temperature=value).fit(X, y).temperature_ == 1.0
+
+
+def test_temperature_of_few_rows():
+    """Classes of one, two and three rows; and none of which a row could be held out."""
+    X, y = digits(100)
+    rows = np.r_[np.flatnonzero(y == 0)[:1], np.flatnonzero(y == 1)[:2], np.flatnonzero(y == 2)[:3]]
+    for method in ("normalize", "finetune"):
+        for chosen in (rows, rows[[0, 1, 3]]):
+            classifier = make(method=method, temperature="auto").fit(X[chosen], y[chosen])
+            assert 0.0 < classifier.temperature_ < np.inf
+            assert np.isfinite(classifier.predict_log_proba(X)).all()
+
+
+def test_temperature_weighs_as_the_supervised_phase_does():
+    """Repeated rows are weights, zero weights are absent rows, and class_weight counts."""
+    X, y = digits(60)
+    weight = np.arange(60) % 3
+    weight[:8] = 1
+    fit = make("normalize", temperature="auto").fit
+    weighted = fit(X, y, weight).temperature_
+    assert fit(np.repeat(X, weight, axis=0), np.repeat(y, weight)).temperature_ == pytest.approx(weighted, rel=1e-6)
+    assert fit(X, y).temperature_ != pytest.approx(weighted, rel=1e-3)
+    uneven = make("normalize", temperature="auto", class_weight={0: 100.0}).fit(X, y)
+    assert uneven.temperature_ != pytest.approx(fit(X, y).temperature_, rel=1e-3)
+    assert np.isfinite(make(temperature="auto", class_weight={0: 1e7, 1: 0.0}).fit(X, y).predict_log_proba(X)).all()
+
+
+def test_temperature_is_kept_by_what_continues():
+    """add_class and partial_fit have no rows that were held out; without a fit it is 1, or that given."""
+    X, y, new, labels = split_off([2])
+    classifier = make("tempered normalize").fit(X, y)
+    fitted = classifier.temperature_
+    assert classifier.add_class(new, labels).temperature_ == fitted
+    assert classifier.partial_fit(X, y).temperature_ == fitted
+    for value, expected in (("auto", 1.0), (2.5, 2.5)):
+        parts = make(temperature=value).partial_fit(X, y, classes=[0, 1, 3])
+        assert parts.temperature_ == expected
+        assert parts.add_class(new, labels).temperature_ == expected
+
+
+def test_replaced_temperature_is_used():
+    """By probabilities and decision_function; predictions, energies and score_samples know none."""
+    X, y = digits(100)
+    classifier = make().fit(X, y)
+    before = results(classifier, X)
+    for T in (1e-300, 1e-6, 2.0, 1e300):
+        classifier.temperature_ = T
+        with no_warning():
+            after = results(classifier, X)
+        for method in ("score_samples", "transform"):
+            assert_array_equal(after[method], before[method])
+        assert_allclose(after["predict_proba"].sum(axis=1), 1.0)
+        assert (after["predict_proba"] != before["predict_proba"]).any()
+        if T < 1e300:
+            assert_array_equal(after["predict"], before["predict"])
+
+
+def test_trial_fits_are_silent(capsys):
+    """What they print or warn of is what the fit itself has said."""
+    X, y = digits(80)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        classifier = make("tempered", verbose=1, learning_rate_init=100.0, max_iter=1).fit(X, y)
+    assert len(capsys.readouterr().out.splitlines()) == classifier.n_iter_
+    assert len([each for each in caught if "fine-tuning has raised" in str(each.message)]) == 1
+
+
+@every_dtype
+@every_model
+def test_decision_function_is_what_predict_goes_by(name, dtype):
+    """To the last tie: also where probabilities are 0 and 1, and where two classes are one."""
+    X, y = digits(100)
+    X = X.astype(dtype)
+    classifier = make(name).fit(X, y)
+    if name != "factored" and classifier.factors_ is None:
+        classifier.estimators_[1] = classifier.estimators_[0]
+    classifier.temperature_ *= 1e-3
+    assert_array_equal(classifier.predict(X), classifier.classes_[classifier.decision_function(X).argmax(axis=1)])
+
+
+@every_dtype
+def test_difference_of_two_classes_does_not_saturate(dtype):
+    """It grows on where the probabilities round to 0 and 1, with the precision of X's dtype."""
+    X, y = wine()
+    X = X.astype(dtype)
+    classifier = make("normalize").fit(X, y)
+    plain = classifier.decision_function(X)
+    classifier.temperature_ = 1e-4
+    P = classifier.predict_proba(X)
+    assert ((P == 0.0) | (P == 1.0)).mean() > 0.9
+    assert_allclose(classifier.decision_function(X), 1e4 * plain.astype(np.float64), rtol=4 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("name", ["normalize", "finetune", "hinge"])
+@pytest.mark.parametrize(
+    ("load", "units", "epochs", "max_iter"),
+    [(load_digits, 10, 10, 10), (load_breast_cancer, 20, 30, 20)],
+    ids=["digits", "breast cancer"],
+)
+def test_calibration_by_others_keeps_the_accuracy(load, units, epochs, max_iter, name):
+    """CalibratedClassifierCV looks at one column of decision_function, which an offset of each row would spoil."""
+    X, y = bundled(load)
+    X = X / 16.0 if load is load_digits else StandardScaler().fit_transform(X)
+    train, test = slice(None, None, 2), slice(1, None, 2)
+    classifier = make(name, estimator=contractive(n_components=units, max_iter=epochs), max_iter=max_iter)
+    plain = clone(classifier).fit(X[train], y[train]).score(X[test], y[test])
+    others = ["isotonic", *HAS_TEMPERATURE * ["temperature"]]
+    for method in ["sigmoid", *(others if name != "hinge" else [])]:
+        calibrated = CalibratedClassifierCV(classifier, method=method, ensemble=False, cv=3).fit(X[train], y[train])
+        assert calibrated.score(X[test], y[test]) >= plain - 0.01, method
 
 
 # A linear classifier of the energies
@@ -1934,6 +2116,8 @@ def test_bernoulli_takes_values_in_the_unit_interval():
         ({"l2": -1.0}, "'l2' parameter"),
         ({"n_factors": 0}, "'n_factors' parameter"),
         ({"n_factors": 1.5}, "'n_factors' parameter"),
+        ({"temperature": 0.0}, "'temperature' parameter"),
+        ({"temperature": "none"}, "'temperature' parameter"),
         ({"noise": "nonesuch"}, "nonesuch"),
         ({"noise_level": -0.1}, "'noise_level' parameter"),
         ({"noise": "masking", "noise_level": 1.5}, "1.5"),
@@ -1975,6 +2159,7 @@ STEPS = {
     "fine-tuning": (Classification, "value_and_grad"),
     "the constants": (None, "log_constants"),
     "the medians": (None, "class_medians"),
+    "the temperature": (None, "fit_temperature"),
     "the factors": (FactoredReconstruction, "value_and_grad"),
     "the linear classifier": (pipeline, "make_pipeline"),
 }
@@ -1983,6 +2168,7 @@ INTERRUPTIONS = [
     *(("add_class", "finetune", step) for step in ("an autoencoder", "the constants", "the medians")),
     *((call, "factored", "the factors") for call in ("fit", "add_class")),
     ("fit", "factored", "fine-tuning"),
+    ("fit", "tempered", "the temperature"),
     ("fit", "energies", "the linear classifier"),
     ("add_class", "energies", "the linear classifier"),
 ]

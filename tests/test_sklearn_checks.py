@@ -53,7 +53,11 @@ ESTIMATORS = [
     DenoisingAutoencoder(approximation="first_order", l2=0.1, **SMALL),
     DenoisingAutoencoder(approximation="second_order", weight_constraint="unit", **SMALL),
     MarginalizedDenoisingAutoencoder(**SMALL),
+    MarginalizedDenoisingAutoencoder(solver="sgd", **SMALL),
+    MarginalizedDenoisingAutoencoder(solver="lbfgs", **SMALL),
     SparseAutoencoder(**SMALL),
+    SparseAutoencoder(solver="sgd", **SMALL),
+    SparseAutoencoder(solver="lbfgs", **SMALL),
     SparseAutoencoder(activation="relu", **SMALL),
     SaturatingAutoencoder(**SMALL),
     SaturatingAutoencoder(activation="relu", solver="lbfgs", **SMALL),
@@ -69,6 +73,8 @@ ESTIMATORS = [
     EnergyOutlierDetector(),
     EnergyOutlierDetector(ContractiveAutoencoder(**SMALL)),
     ClassSpecificAEClassifier(),
+    ClassSpecificAEClassifier(ContractiveAutoencoder(**SMALL), solver="sgd", temperature=1.0, random_state=0),
+    ClassSpecificAEClassifier(ContractiveAutoencoder(**SMALL), solver="lbfgs", temperature=1.0, random_state=0),
     ClassSpecificAEClassifier(ContractiveAutoencoder(**SMALL), method="normalize", random_state=0),
     ClassSpecificAEClassifier(ContractiveAutoencoder(**SMALL), method="energies", random_state=0),
     ClassSpecificAEClassifier(ContractiveAutoencoder(**SMALL), loss="hinge", solver="sgd", random_state=0),
@@ -165,7 +171,7 @@ def run_transformer_check(estimator, check):
         without = isinstance(estimator, ContrastNormalizer | MixtureAutoencoder | EnergyOutlierDetector)
         steps = not without and getattr(estimator, "solver", None) != "lbfgs"
         if isinstance(estimator, ClassSpecificAEClassifier):
-            steps = estimator.method != "energies" and estimator.n_factors is None
+            steps = estimator.method != "energies" and estimator.n_factors is None and estimator.solver != "lbfgs"
         assert hasattr(estimator, "partial_fit") == steps
         if not hasattr(estimator, "partial_fit"):
             return

@@ -36,8 +36,9 @@ autoencoders = {
 # "none of these".
 figure, axes = plt.subplots(2, len(autoencoders), figsize=(13, 6), layout="constrained")
 for (name, autoencoder), (above, below) in zip(autoencoders.items(), axes.T, strict=True):
-    classifier = ClassSpecificAEClassifier(autoencoder, method="normalize", random_state=0).fit(X_train, y_train)
-    energies = -classifier.decision_function(X_test)
+    classifier = ClassSpecificAEClassifier(autoencoder, method="normalize", temperature=1.0, random_state=0)
+    classifier.fit(X_train, y_train)
+    energies = (classifier.transform(X_test) + classifier.class_log_constants_) @ [1.0, -1.0]
     errors = np.subtract(*(each.reconstruction_error(X_test) for each in classifier.estimators_[::-1]))
     for panel, values in ((above, energies), (below, errors)):
         ScoreHistogramDisplay(values, groups=y_test, offset=0.0).plot(panel)

@@ -53,6 +53,24 @@ def feature_range(X, chosen=None):
     return low, high
 
 
+def row_keys(X):
+    """Return a number for each row of X (dense or CSR), the same for equal rows, in float64.
+
+    It is the row's product with a fixed direction, all columns scaled to [0, 1]: none hides how the rows differ in
+    another.
+    """
+    direction = np.random.default_rng(0).standard_normal(X.shape[1])
+    low, high = feature_range(X)
+    width = np.maximum(np.subtract(high, low, dtype=np.float64), np.finfo(np.float64).tiny)
+    keys = np.empty(X.shape[0])
+    for rows, block in row_blocks(X):
+        scaled = np.subtract(block, low, dtype=np.float64, order="C")
+        scaled /= width
+        scaled *= direction
+        keys[rows] = scaled.sum(axis=1)  # no product of a BLAS, which may round equal rows differently
+    return keys
+
+
 def corruption_range(corruption, X, chosen=None, before=None):
     """Return the `low` and `high` of each feature, in X's dtype, that a corruption is to be given; none it ignores.
 
@@ -250,14 +268,7 @@ class Batches:
         out = self._noisy[: len(X)]
         if len(self) > 1:
             return self._corrupt(X, rng, out)
-        # Rows are told apart, and put into an order of their own, by their product with a fixed direction, all columns
-        # scaled to [0, 1]: none hides how the rows differ in another.
-        direction = np.random.default_rng(0).standard_normal(X.shape[1])
-        scaled = np.subtract(X, X.min(axis=0), dtype=np.float64)
-        scaled /= scaled.max(axis=0, initial=np.finfo(np.float64).tiny)
-        scaled *= direction
-        key = scaled.sum(axis=1)  # no product of a BLAS, which may round equal rows differently
-        _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+        _, first, inverse = np.unique(row_keys(X), return_index=True, return_inverse=True)
         distinct = self._corrupt(X[first], rng, np.empty((len(first), X.shape[1]), dtype=X.dtype))
         return np.take(distinct, inverse, axis=0, out=out, mode="clip")
 

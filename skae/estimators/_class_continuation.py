@@ -202,10 +202,6 @@ class ClassContinuation(ClassPrediction, Trainable):
         self.loss_curve_, self.validation_loss_curve_ = np.append(curve, result.loss_curve), None
         self.n_iter_ = len(self.loss_curve_)
 
-    def _seen(self):
-        """The classes that have had rows."""
-        return np.flatnonzero(np.isfinite(self.class_log_constants_))
-
     def _labels_of(self, y):
         """Return the labels from 0; refuse unknown ones."""
         labels = np.searchsorted(self.classes_, y)
@@ -227,6 +223,7 @@ class ClassContinuation(ClassPrediction, Trainable):
             self.class_median_energies_ = np.full(n_classes, np.nan)
             self._information = np.zeros((n_classes, n_classes))
             self.loss_, self.loss_curve_, self.validation_loss_curve_ = math.nan, None, None
+            self.temperature_ = 1.0 if self.temperature == "auto" else float(self.temperature)
             start = clone(template)
             start._fit(*rows_of(X, np.ones(len(labels), dtype=bool), weight), train=False)
             self.estimators_ = [start] * n_classes

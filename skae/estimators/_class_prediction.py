@@ -19,7 +19,7 @@ from skae.objectives import Classification, FactoredClassification
 from skae.parameters import Layout
 
 
-def _has_probabilities(classifier):
+def has_probabilities(classifier):
     """Whether the scores are log-odds."""
     return classifier.loss == "log_loss" or classifier.method != "finetune"
 
@@ -30,6 +30,7 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
     classes_: Array
     estimators_: list[BaseAutoencoder]
     class_log_constants_: FloatArray
+    temperature_: float
     class_median_energies_: FloatArray
     factors_: FloatArray | None
     factor_hidden_weights_: FloatArray | None
@@ -93,10 +94,35 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
         return np.stack([np.zeros_like(scores), scores], axis=1) if scores.ndim == 1 else scores
 
     def _scores(self, X):
-        """The class with the largest score is predicted, shape (n, K), float64."""
+        """E_j(x) + C_j less what is the same for all classes, or the linear classifier's scores; (n, K), float64."""
         if hasattr(self, "energy_classifier_"):
             return self._linear_scores(self._energies(X).astype(np.float64))
-        return self._energies(X, relative=True) + self.class_log_constants_
+        return self._energies(X, relative=True).astype(np.float64) + self.class_log_constants_
+
+    def _log_probabilities(self, X):
+        """The logarithms of the probabilities, shape (n, K), float64."""
+        scores = self._scores(X)
+        scores -= scores.max(axis=1, keepdims=True)  # the largest is 0: no other overflows by the division
+        with np.errstate(over="ignore"):
+            scores /= self.temperature_
+        return scores - logsumexp(scores, axis=1, keepdims=True)
+
+    def _decisions(self, X):
+        """What `decision_function` returns and `predict` goes by, so that the two agree in X's dtype too."""
+        if has_probabilities(self):
+            result = self._log_probabilities(X)
+        else:
+            result = self._scores(X)
+            # An offset that differs from row to row would spoil what is fitted to one column, such as a calibration.
+            result -= result[:, self._seen()].mean(axis=1, keepdims=True)
+        if result.shape[1] == 2:
+            result = result[:, 1] - result[:, 0]
+        with np.errstate(over="ignore"):
+            return result.astype(X.dtype)
+
+    def _seen(self):
+        """The classes that have had rows."""
+        return np.flatnonzero(np.isfinite(self.class_log_constants_))
 
     # -- prediction
 
@@ -121,8 +147,8 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
         ndarray of shape (n_samples,)
             Labels, of `classes_`.
         """
-        X = self._validate_prediction(X)
-        return self.classes_[self._scores(X).argmax(axis=1)]
+        decisions = self._decisions(self._validate_prediction(X))
+        return self.classes_[decisions.argmax(axis=1) if decisions.ndim == 2 else (decisions > 0.0).astype(np.intp)]
 
     def decision_function(self, X: MatrixLike) -> FloatArray:
         """Return what the prediction goes by: the class with the largest wins.
@@ -135,16 +161,14 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
         Returns
         -------
         ndarray of shape (n_samples, n_classes) or (n_samples,)
-            E_j(x) + C_j, less what is the same for all classes; for ``method="energies"`` the linear classifier's
-            scores. Of two classes, the second's less the first's.
+            Log-probabilities; after training by the hinge loss, which gives none, E_j(x) + C_j less the mean of the
+            row. With two classes, the second's less the first's.
         """
-        X = self._validate_prediction(X)
-        scores = self._scores(X).astype(X.dtype)
-        return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
+        return self._decisions(self._validate_prediction(X))
 
-    @available_if(_has_probabilities)
+    @available_if(has_probabilities)
     def predict_proba(self, X: MatrixLike) -> FloatArray:
-        """Return the probability of each class (ENERGY eq. 45); absent after training by the hinge loss.
+        """Return the probability of each class (ENERGY eq. 45 at `temperature_`); absent after the hinge loss.
 
         Parameters
         ----------
@@ -157,9 +181,9 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
             Probabilities, which sum to 1, in X's dtype.
         """
         X = self._validate_prediction(X)
-        return np.exp(_log_softmax(self._scores(X))).astype(X.dtype)
+        return np.exp(self._log_probabilities(X)).astype(X.dtype)
 
-    @available_if(_has_probabilities)
+    @available_if(has_probabilities)
     def predict_log_proba(self, X: MatrixLike) -> FloatArray:
         """Return the logarithm of the probability of each class; absent after training by the hinge loss.
 
@@ -174,7 +198,7 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
             Log-probabilities, in X's dtype.
         """
         X = self._validate_prediction(X)
-        result = _log_softmax(self._scores(X))
+        result = self._log_probabilities(X)
         # Where the probability is 1 in X's dtype, so that the two agree.
         result[np.exp(result).astype(X.dtype) == 1.0] = 0.0
         return result.astype(X.dtype)
@@ -238,8 +262,3 @@ def _finite(result, X):
     if not np.isfinite(result.sum()) and not np.isfinite(result).all():
         raise ValueError(AutoencoderPrediction._overflow(X))
     return result
-
-
-def _log_softmax(scores):
-    """Log-probabilities."""
-    return scores - logsumexp(scores, axis=1, keepdims=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping
 from numbers import Integral, Real
@@ -29,7 +30,7 @@ from skae._typing import MatrixLike, RandomState, Schedule, Solver
 from skae.corruption import Corruption, as_corruption
 from skae.estimators._base import BaseAutoencoder
 from skae.estimators._batches import Batches, block_rows, checked_weight, corrupting, corruption_range
-from skae.estimators._calibration import class_medians, log_constants
+from skae.estimators._calibration import class_medians, fit_temperature, log_constants
 from skae.estimators._callbacks import NO_TASK, Epochs, begun_fit
 from skae.estimators._class_continuation import ClassContinuation
 from skae.estimators._class_models import (
@@ -42,13 +43,15 @@ from skae.estimators._class_models import (
     warn_of,
     with_parameters,
 )
+from skae.estimators._class_prediction import has_probabilities
+from skae.estimators._class_trials import LabelledRows, trials
 from skae.estimators._contractive import ContractiveAutoencoder
 from skae.estimators._denoising import DenoisingAutoencoder
 from skae.estimators._docs import DocumentationLink
 from skae.estimators._prediction import DTYPES
 from skae.estimators._threads import blas_threads
 from skae.estimators._trainable import Trainable
-from skae.estimators._training import active_share, final_loss, mean_value, seed_of, unchanged_on_error, warn
+from skae.estimators._training import active_share, final_loss, mean_value, seed_of, unchanged_on_error
 from skae.objectives import Reconstruction
 from skae.objectives._classification import LOSSES
 
@@ -61,10 +64,11 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
 
     ::
 
-        P(y_j | x) = exp(E_j(x) + C_j) / sum_i exp(E_i(x) + C_i)                             (ENERGY eq. 45)
+        P(y_j | x) = exp((E_j(x) + C_j) / T) / sum_i exp((E_i(x) + C_i) / T)                 (ENERGY eq. 45)
 
     E_j is the energy of an autoencoder trained on the rows of class j alone (its `score_samples`), and C_j stands for
-    its unknown normalising constant. That gives a classifier which can say "none of these" (`score_samples`), take a
+    its unknown normalising constant. The temperature T, which the paper does not have, makes the probabilities as sure
+    as they are right on other rows. That gives a classifier which can say "none of these" (`score_samples`), take a
     new class without training the others again (`add_class`), and be as accurate as a discriminative one, by
     fine-tuning.
 
@@ -106,6 +110,14 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
 
     noise_level : float, default=0.3
         Level of the noise: the standard deviation, or the share of inputs that are masked.
+
+    temperature : float or "auto", default="auto"
+        T of ``P(y_j | x) = softmax_j((E_j + C_j) / T)``; it changes no prediction, but how sure the probabilities are.
+        "auto" fits it to rows that were not trained on: those that `early_stopping` holds out, else fifths of each
+        class that are held out of trial fits, until there are 500 such rows. With 2500 rows or more that is one more
+        fit, of four fifths of the rows; with 500 or fewer it is five. A number is T itself, without trial fits: 1 is
+        eq. 45 as it stands. "energies" and the hinge loss have none (it is 1): the logistic regression finds the scale
+        itself, and the hinge loss gives no probabilities.
 
     solver : {"adam", "sgd", "lbfgs"}, default="adam"
         Solver of the fine-tuning, with the parameters below, as in the autoencoders. That of the pretraining, and its
@@ -173,6 +185,10 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
     class_log_constants_ : ndarray of shape (n_classes,)
         C, which `fit` makes sum to 0.
 
+    temperature_ : float
+        T. `partial_fit` and `add_class` do not change it; without a `fit` it is 1, or `temperature` where that is a
+        number.
+
     class_median_energies_ : ndarray of shape (n_classes,)
         Lower median of E_j + C_j over the training rows of class j (after `partial_fit` or `add_class`, over the last
         rows that there were of it).
@@ -188,8 +204,8 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
         Epochs of fine-tuning, or iterations of the constants (the last ones) or of the logistic regression.
 
     loss_ : float
-        The loss of the training rows (after `partial_fit`, the last ones) at the fitted parameters, for "finetune" with
-        the weight decay. `add_class` leaves it, and what is below, as it was.
+        The loss of the training rows (after `partial_fit`, the last ones) at the fitted parameters and a temperature
+        of 1, for "finetune" with the weight decay. `add_class` leaves it, and what is below, as it was.
 
     loss_curve_ : ndarray of shape (n_iter_,) or None
         Mean loss over the batches of each epoch of fine-tuning, each before its own update.
@@ -252,6 +268,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
         "n_factors": [Interval(Integral, 1, None, closed="left"), None],
         "noise": [str, Corruption, None],
         "noise_level": [Interval(Real, 0, None, closed="left")],
+        "temperature": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         **Trainable._parameter_constraints,
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "n_jobs": [Integral, None],
@@ -268,6 +285,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
         n_factors: int | None = None,
         noise: str | Corruption | None = None,
         noise_level: float = 0.3,
+        temperature: float | Literal["auto"] = "auto",
         solver: Solver = "adam",
         batch_size: int | Literal["auto"] = "auto",
         learning_rate: Schedule = "linear",
@@ -293,6 +311,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
         self.n_factors = n_factors
         self.noise = noise
         self.noise_level = noise_level
+        self.temperature = temperature
         self.solver = solver
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -371,32 +390,62 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
         train, held_out = self._split(labels, rng)
         self._check_supervised(supervised, train, held_out)
         template = self._template(X, rng)
-        finetune = self.method == "finetune"
-        task = begun_fit(self, X, y, sample_weight, max_subtasks=int(self.pretrain) + int(finetune))
-        self._fit_autoencoders(template, X[train], labels[train], part_of(weight, train), rng, task)
-        E = self._calibrate(X[train], labels[train], part_of(supervised, train))
-        self._set_medians(E, labels[train], part_of(weight, train))
+        task = begun_fit(self, X, y, sample_weight, max_subtasks=int(self.pretrain) + int(self.method == "finetune"))
+        rows = LabelledRows(X, labels, weight, supervised)
+        (trial_rng,) = rng.spawn(1)  # whether there are trials does not change what is fitted
+        for problems in self._train(template, rows, train, held_out, rng, task):
+            warn_of(problems)
+        self.temperature_ = self._fitted_temperature(template, rows, held_out, trial_rng)
+        task.end(dict)
+
+    def _train(self, template, rows, train, held_out, rng, task):
+        """Set what the rows `train` (all if None) teach; return what is wrong with each phase, for `warn_of`."""
+        part = rows if train is None else rows.part(train)
+        problems = self._fit_autoencoders(template, part, rng, task)
+        E = self._calibrate(part)
         self.validation_loss_curve_ = None
         vars(self).pop("energy_classifier_", None)
         self._optimizer_state = self._random_stream = None
-        if finetune:
-            self._finetune(X, labels, supervised, None if held_out is None else train, held_out, rng, task)
-            self._set_medians(self._energies(X[train]), labels[train], part_of(weight, train))
+        if self.method == "finetune":
+            problems.append(self._finetune(rows, train, held_out, rng, task))
+            E = self._energies(part.X)
         elif self.method == "energies":
-            self._fit_linear(E, labels, supervised)
-        task.end(dict)
+            self._fit_linear(E, part.labels, part.supervised)
+        self.class_median_energies_ = class_medians(E + self.class_log_constants_, part.labels, part.weight)
+        return problems
+
+    def _fitted_temperature(self, template, rows, held_out, rng):
+        """Return the temperature: that of rows which were not trained on, unless it is given."""
+        if self.method == "energies" or not has_probabilities(self):
+            return 1.0
+        if self.temperature != "auto":
+            return float(self.temperature)
+        if held_out is not None:
+            tested = [(self, rows.part(held_out))]
+        else:
+            tested = [(self._trial(template, rows, train, rng), test) for train, test in trials(rows)]
+        if not tested:
+            tested = [(self, rows)]  # no class has two rows that differ: the prior is all that there is
+        scores = np.concatenate([each._scores(test.X) for each, test in tested])
+        labels = np.concatenate([test.labels for _, test in tested])
+        if tested[0][1].supervised is None:
+            return fit_temperature(scores, labels)
+        return fit_temperature(scores, labels, np.concatenate([test.supervised for _, test in tested]))
+
+    def _trial(self, template, rows, train, rng):
+        """Return a classifier like this one, of the rows `train`."""
+        trial = copy.copy(self)
+        trial.verbose = 0
+        trial._train(template, rows, train, None, rng, NO_TASK)
+        return trial
 
     def _check_supervised(self, weight, train, held_out):
         """Refuse weights of the supervised phase that leave no row."""
         for rows, purpose in ((train, "train on"), (held_out, "hold out")):
-            if weight is not None and rows is not None and not weight[rows].any():
+            if weight is not None and not part_of(weight, rows).any():
                 raise ValueError(
                     f"class_weight must be positive for some class with rows to {purpose}, got {self.class_weight}"
                 )
-
-    def _set_medians(self, E, labels, weight):
-        """Set the medians of the calibrated energies of the classes, all of which have rows."""
-        self.class_median_energies_ = class_medians(E + self.class_log_constants_, labels, weight)
 
     def _check_classes(self):
         """Refuse fewer than two classes."""
@@ -483,7 +532,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
     def _split(self, labels, rng):
         """Return the rows to train on and, where an epoch is to be chosen, those to choose it by (else None)."""
         if not (self.early_stopping and self.method == "finetune"):
-            return slice(None), None
+            return None, None
         order = rng.permutation(len(labels))
         held_out = []
         for j in range(labels.max() + 1):
@@ -497,8 +546,9 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
             )
         return np.setdiff1d(np.arange(len(labels)), held_out), held_out
 
-    def _fit_autoencoders(self, template, X, labels, weight, rng, task):
-        """Train, or start, the autoencoders of all classes."""
+    def _fit_autoencoders(self, template, rows, rng, task):
+        """Train, or start, the autoencoders of all classes; return what is wrong with them, each for `warn_of`."""
+        X, labels, weight = rows.X, rows.labels, rows.weight
         names = [repr(each) for each in self.classes_.tolist()]
         self.factors_ = self.factor_hidden_weights_ = self.class_factor_weights_ = None
         factored = self.n_factors is not None
@@ -512,9 +562,10 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
         else:
             self.estimators_, problems = fit_each(template, X, labels, weight, names, self.pretrain, self.n_jobs, phase)
         phase.end()
-        warn_of(problems)
+        few = []
         if self.pretrain and not factored:
-            warn_of(classes_with_few_rows(template.n_components, labels, weight, names))
+            few = classes_with_few_rows(template.n_components, labels, weight, names)
+        return [problems, few]
 
     def _supervised_weight(self, labels, weight):
         """Weights of the rows in the supervised phase, or None."""
@@ -537,16 +588,18 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
             of_class = np.array([float(self.class_weight.get(each, 1.0)) for each in classes])
         return of_class[labels] if weight is None else of_class[labels] * weight
 
-    def _calibrate(self, X, labels, weight):
+    def _calibrate(self, rows):
         """Set the constants by maximum likelihood (ENERGY eq. 45); return the energies."""
-        E = self._energies(X)
-        C, n_iter, self._information = log_constants(E, labels, weight)
+        E = self._energies(rows.X)
+        C, n_iter, self._information = log_constants(E, rows.labels, rows.supervised)
         self.class_log_constants_, self.n_iter_, self.loss_curve_ = C, max(n_iter, 1), None
-        self.loss_ = self._mean_loss(E + C, labels, weight)
+        self.temperature_ = 1.0  # for the callbacks of fine-tuning, after which it is fitted
+        self.loss_ = self._mean_loss(E + C, rows.labels, rows.supervised)
         return E
 
-    def _finetune(self, X, labels, weight, train, held_out, rng, task):
-        """Minimise the loss of the scores in all parameters."""
+    def _finetune(self, rows, train, held_out, rng, task):
+        """Minimise the loss of the scores in all parameters; return what is wrong with that, for `warn_of`."""
+        X, labels, weight = rows.X, rows.labels, rows.supervised
         objective, theta = self._model(X.dtype, self.class_log_constants_, train=True)
         block, watch = _rows_per_block(objective, X), None
         if held_out is not None:
@@ -574,13 +627,14 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
         self.validation_loss_curve_ = None if watch is None else np.array(watch.curve)
         vars(self).update(self._fitted_parameters(objective, theta))
         task.end()
-        if self.loss_ > start:
-            warn(
-                f"{type(self).__name__}: fine-tuning has raised the loss, from {start:.4g} to {self.loss_:.4g}; bring "
-                "the features to a common scale near 1 (StandardScaler, PCAWhitener), use a lower learning_rate_init "
-                "or noise_level, or train longer",
-                ConvergenceWarning,
-            )
+        if self.loss_ <= start:
+            return []
+        text = (
+            f"{type(self).__name__}: fine-tuning has raised the loss, from {start:.4g} to {self.loss_:.4g}; bring the "
+            "features to a common scale near 1 (StandardScaler, PCAWhitener), use a lower learning_rate_init or "
+            "noise_level, or train longer"
+        )
+        return [(text, ConvergenceWarning)]
 
     def _automatic_rate(self, schedule):
         """The autoencoders have been trained: the steps of fine-tuning are smaller than theirs."""
