@@ -74,6 +74,7 @@ def measures(model, data, encodings):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", choices=("photographs", "textures"))
+    parser.add_argument("--shares", type=float, nargs="+", default=SHARES, help="of the variance kept")
     options = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
     X_train, y_train, X_test, y_test = load(options.data)
@@ -81,7 +82,7 @@ def main():
     print(f"Python {platform.python_version()}, {platform.machine()}, {time.strftime('%Y-%m-%d')}")
     print(f"{options.data}: {len(X_train)} training rows, {len(np.unique(y_train))} classes\n")
     print("| whitener | autoencoder | accuracy | kurtosis | chosen by score | accuracy | kurtosis |\n|" + 7 * "---|")
-    for share in SHARES:
+    for share in options.shares:
         steps = make_pipeline(ContrastNormalizer(), PCAWhitener(share)).fit(X_train)
         data = steps.transform(X_train), y_train, steps.transform(X_test), y_test
         whitener = f"`PCAWhitener({share})`, {data[0].shape[1]}"
