@@ -131,14 +131,14 @@ def whitener_row(whitener, X_train, y_train, X_test, y_test, options, seed):
     held_out = np.random.default_rng(seed).permutation(len(A)) < len(A) // 5
     parameters = {"n_components": options.units, "max_iter": options.epochs, "tol": 0, "random_state": seed}
     fits = [ContractiveAutoencoder(alpha=alpha, **parameters).fit(A[~held_out]) for alpha in ALPHAS]
-    contractive = max(fits, key=lambda fitted: fitted.score(A[held_out]))
+    best = max(fits, key=lambda fitted: fitted.score(A[held_out]))
     zero_bias, random = ZeroBiasAutoencoder(**parameters).fit(A), RandomFilters(options.units, seed).fit(A)
     codes = [(zero_bias.transform(A), zero_bias.transform(B))]
     for encoding in "rectified", "natural":
-        contractive.set_params(encoding=encoding)
-        codes.append((contractive.transform(A), contractive.transform(B)))
+        best.set_params(encoding=encoding)
+        codes.append((best.transform(A), best.transform(B)))
     codes += [(random.transform(A), random.transform(B)), (A, B)]
-    return [ridge_accuracy(Z_train, y_train, Z_test, y_test) for Z_train, Z_test in codes], contractive.alpha
+    return [ridge_accuracy(Z_train, y_train, Z_test, y_test) for Z_train, Z_test in codes], best.alpha
 
 
 def compare_whiteners(options):
