@@ -13,7 +13,8 @@ Examples
 >>> from skae import PCAWhitener, ZeroBiasAutoencoder
 >>> from skae.persistence import TRUSTED_TYPES
 >>> X = load_digits().data / 16
->>> features = make_pipeline(PCAWhitener(), ZeroBiasAutoencoder(32, max_iter=5, tol=0, random_state=0)).fit(X)
+>>> autoencoder = ZeroBiasAutoencoder(32, max_iter=5, tol=0, random_state=0)
+>>> features = make_pipeline(PCAWhitener(whiten=None), autoencoder).fit(X)
 >>> file = skops.io.dumps(features)
 >>> loaded = skops.io.loads(file, trusted=TRUSTED_TYPES)
 >>> bool((loaded.transform(X) == features.transform(X)).all())

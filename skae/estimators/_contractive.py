@@ -44,7 +44,8 @@ class ContractiveAutoencoder(BaseAutoencoder):
 
     alpha : float, default=0.1
         Strength of the penalty, >= 0, relative to the squared error, so it goes with the square of X's scale:
-        the default suits features of variance near 1; pixels in [0, 1] want about 0.03.
+        the default suits features of variance near 1; pixels in [0, 1] want about 0.03; patches of images behind
+        ``PCAWhitener(0.9)`` want about 1, with ``learning_rate_init=0.1``.
 
     {l2}
 

@@ -56,8 +56,8 @@ class PCAWhitener(CallbackSupportMixin, DocumentationLink, TransformerMixin, Bas
     ----------
     n_components : int, float or None, default=None
         Number of components to keep; a float in (0, 1] is the fraction of variance to keep; None keeps all. Never
-        more than the rank of the data. The last components of images are noise, which whitening would raise to
-        unit variance: keep a fraction such as 0.99 there, or use `eps`.
+        more than the rank of the data. The last components of images are noise, which whitening raises to unit
+        variance: keep a fraction such as 0.9 there, or 0.99 with ``whiten=None``, before features.
 
     whiten : {"pca", "zca"} or None, default="pca"
         "pca": each component has unit variance. "zca": the same, rotated back to the features, so that the
@@ -65,7 +65,9 @@ class PCAWhitener(CallbackSupportMixin, DocumentationLink, TransformerMixin, Bas
         variance of the components 1 (ZAE's PCA without whitening).
 
     eps : float, default=0.0
-        Added to the variances before the root, in squared units of X: damps directions of small variance.
+        Added to the variances before the root, in squared units of X: damps directions whose variance is smaller.
+        0 whitens exactly; features of images ask for as much as ``explained_variance_.mean()``, or for
+        ``whiten=None``.
 
     Attributes
     ----------
