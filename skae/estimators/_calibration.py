@@ -11,8 +11,8 @@ _TOLERANCE, _MAX_STEPS = 1e-10, 1000
 _PRIOR_ROWS = 0.3
 
 
-def log_constants(E, labels, weight=None, *, start=None, free=None, precision=None):
-    """Return the constants C that maximise the mean of log P(y_n | x_n), where P_j = softmax_j(E_j + C_j).
+def log_constants(E, labels, weight=None, *, temperature=1.0, start=None, free=None, precision=None):
+    """Return the constants C that maximise the mean of log P(y_n | x_n), where P_j = softmax_j((E_j + C_j) / T).
 
     The problem is convex; where each class has a row, its solution is unique up to a common shift. Where the energies
     differ by hundreds, all probabilities are 0 or 1 and no Newton step leads anywhere: so the softmax's temperature
@@ -26,6 +26,8 @@ def log_constants(E, labels, weight=None, *, start=None, free=None, precision=No
         Classes of the rows, from 0.
     weight : ndarray of shape (n,), optional
         Non-negative weights of the rows, not all zero.
+    temperature : float, default=1.0
+        T: where the energies differ by far more than it, the constants are those of the few rows that are wrong.
     start : ndarray of shape (K,), optional
         Where to start, and the mean of the prior; 0 if not given.
     free : ndarray of bool of shape (K,), optional
@@ -42,7 +44,8 @@ def log_constants(E, labels, weight=None, *, start=None, free=None, precision=No
     information : ndarray of shape (K, K)
         Fisher information of all rows about C.
     """
-    E = E.astype(np.float64)
+    T = float(temperature)
+    E = E.astype(np.float64) / T
     n_rows, n_classes = E.shape
     weight = np.ones(n_rows) if weight is None else weight.astype(np.float64)
     mass = weight.sum()
@@ -50,8 +53,8 @@ def log_constants(E, labels, weight=None, *, start=None, free=None, precision=No
         E,
         labels,
         weight / mass,
-        np.zeros(n_classes) if start is None else np.asarray(start, dtype=np.float64),
-        np.zeros((n_classes, n_classes)) if precision is None else precision / mass,
+        np.zeros(n_classes) if start is None else np.asarray(start, dtype=np.float64) / T,
+        np.zeros((n_classes, n_classes)) if precision is None else precision * (T**2 / mass),
     )
     C, n_iter = problem.start.copy(), 0
     temperature = max(1.0, float(np.abs(E - E.mean(axis=1, keepdims=True)).max()))
@@ -60,7 +63,7 @@ def log_constants(E, labels, weight=None, *, start=None, free=None, precision=No
         n_iter += steps
         if temperature == 1.0:
             information = mass * (problem(C, 1.0)[2] - problem.precision)
-            return C, n_iter, information
+            return T * C, n_iter, information / T**2
         temperature = max(1.0, temperature / 4.0)
 
 

@@ -177,6 +177,7 @@ class ClassContinuation(ClassPrediction, Trainable):
                 E[:, seen],
                 np.searchsorted(seen, labels),
                 supervised,
+                temperature=self.temperature_,
                 start=constants[seen],
                 free=None if complete else new[seen],
             )
@@ -250,12 +251,18 @@ class ClassContinuation(ClassPrediction, Trainable):
         if weight is None or weight.any():
             precision = information[within]
             if len(np.unique(labels)) < len(seen):
-                precision = precision + _LEAST_INFORMATION * (np.eye(len(seen)) - 1.0 / len(seen))
+                least = _LEAST_INFORMATION / self.temperature_**2
+                precision = precision + least * (np.eye(len(seen)) - 1.0 / len(seen))
             constants[seen], n_iter, information[within] = log_constants(
-                E[:, seen], labels_seen, weight, start=constants[seen], precision=precision
+                E[:, seen],
+                labels_seen,
+                weight,
+                temperature=self.temperature_,
+                start=constants[seen],
+                precision=precision,
             )
             information[within] += precision
-            self.loss_ = self._mean_loss((E + constants)[:, seen], labels_seen, weight)
+            self.loss_ = self._mean_loss((E + constants)[:, seen] / self.temperature_, labels_seen, weight)
         constants[seen] -= constants[seen].mean()
         self._move_constants(constants)
         self._information, self.n_iter_ = information, max(n_iter, 1)

@@ -393,51 +393,60 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
         task = begun_fit(self, X, y, sample_weight, max_subtasks=int(self.pretrain) + int(self.method == "finetune"))
         rows = LabelledRows(X, labels, weight, supervised)
         (trial_rng,) = rng.spawn(1)  # whether there are trials does not change what is fitted
-        for problems in self._train(template, rows, train, held_out, rng, task):
-            warn_of(problems)
-        self.temperature_ = self._fitted_temperature(template, rows, held_out, trial_rng)
+        has_temperature = self.method != "energies" and has_probabilities(self)
+        automatic = has_temperature and self.temperature == "auto"
+        self.temperature_ = float(self.temperature) if has_temperature and not automatic else 1.0
+        tests, starts, ends = [], [], []
+        if automatic and held_out is None:
+            for chosen, test in trials(rows):
+                start, end = self._trial(template, rows, chosen, test, trial_rng)
+                tests, starts, ends = [*tests, test], [*starts, start], [*ends, end]
+            self.temperature_ = _temperature_of(starts, tests) if tests else 1.0
+        # Where no class has two rows that differ, all rows are trained on.
+        own_test = None if tests or not automatic else rows if held_out is None else rows.part(held_out)
+        problems, _ = self._train(template, rows, train, held_out, rng, task, own_test)
+        for each in problems:
+            warn_of(each)
+        if tests and self.method == "finetune":
+            self.temperature_ = _temperature_of(ends, tests)
         task.end(dict)
 
-    def _train(self, template, rows, train, held_out, rng, task):
-        """Set what the rows `train` (all if None) teach; return what is wrong with each phase, for `warn_of`."""
+    def _train(self, template, rows, train, held_out, rng, task, test=None):
+        """Set what the rows `train` (all if None) teach, from the constants at `temperature_` on.
+
+        Where there are rows to `test` on, the temperature is fitted to them, before fine-tuning and after it. Returned
+        are what is wrong with each phase, for `warn_of`, and the scores of these rows at a temperature of 1 (or None).
+        """
         part = rows if train is None else rows.part(train)
-        problems = self._fit_autoencoders(template, part, rng, task)
-        E = self._calibrate(part)
+        problems, start = self._fit_autoencoders(template, part, rng, task), None
+        E = self._energies(part.X)
+        self._calibrate(E, part)
         self.validation_loss_curve_ = None
         vars(self).pop("energy_classifier_", None)
         self._optimizer_state = self._random_stream = None
+        if test is not None:
+            start = self._scores(test.X)
+            self.temperature_ = _temperature_of([start], [test])
+            self._calibrate(E, part)
         if self.method == "finetune":
             problems.append(self._finetune(rows, train, held_out, rng, task))
             E = self._energies(part.X)
+            if test is not None:
+                self.temperature_ = _temperature_of([self._scores(test.X)], [test])
         elif self.method == "energies":
             self._fit_linear(E, part.labels, part.supervised)
         self.class_median_energies_ = class_medians(E + self.class_log_constants_, part.labels, part.weight)
-        return problems
+        return problems, start
 
-    def _fitted_temperature(self, template, rows, held_out, rng):
-        """Return the temperature: that of rows which were not trained on, unless it is given."""
-        if self.method == "energies" or not has_probabilities(self):
-            return 1.0
-        if self.temperature != "auto":
-            return float(self.temperature)
-        if held_out is not None:
-            tested = [(self, rows.part(held_out))]
-        else:
-            tested = [(self._trial(template, rows, train, rng), test) for train, test in trials(rows)]
-        if not tested:
-            tested = [(self, rows)]  # no class has two rows that differ: the prior is all that there is
-        scores = np.concatenate([each._scores(test.X) for each, test in tested])
-        labels = np.concatenate([test.labels for _, test in tested])
-        if tested[0][1].supervised is None:
-            return fit_temperature(scores, labels)
-        return fit_temperature(scores, labels, np.concatenate([test.supervised for _, test in tested]))
+    def _trial(self, template, rows, train, test, rng):
+        """Train a classifier like this one on some rows; return its scores of others, before fine-tuning and after.
 
-    def _trial(self, template, rows, train, rng):
-        """Return a classifier like this one, of the rows `train`."""
+        Those before are with the constants of a temperature of 1.
+        """
         trial = copy.copy(self)
-        trial.verbose = 0
-        trial._train(template, rows, train, None, rng, NO_TASK)
-        return trial
+        trial.verbose, trial.temperature_ = 0, 1.0
+        _, start = trial._train(template, rows, train, None, rng, NO_TASK, test)
+        return start, trial._scores(test.X)
 
     def _check_supervised(self, weight, train, held_out):
         """Refuse weights of the supervised phase that leave no row."""
@@ -588,14 +597,12 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
             of_class = np.array([float(self.class_weight.get(each, 1.0)) for each in classes])
         return of_class[labels] if weight is None else of_class[labels] * weight
 
-    def _calibrate(self, rows):
-        """Set the constants by maximum likelihood (ENERGY eq. 45); return the energies."""
-        E = self._energies(rows.X)
-        C, n_iter, self._information = log_constants(E, rows.labels, rows.supervised)
+    def _calibrate(self, E, rows):
+        """Set the constants of the rows' energies by maximum likelihood (ENERGY eq. 45)."""
+        T = self.temperature_
+        C, n_iter, self._information = log_constants(E, rows.labels, rows.supervised, temperature=T)
         self.class_log_constants_, self.n_iter_, self.loss_curve_ = C, max(n_iter, 1), None
-        self.temperature_ = 1.0  # for the callbacks of fine-tuning, after which it is fitted
-        self.loss_ = self._mean_loss(E + C, rows.labels, rows.supervised)
-        return E
+        self.loss_ = self._mean_loss((E + C) / T, rows.labels, rows.supervised)
 
     def _finetune(self, rows, train, held_out, rng, task):
         """Minimise the loss of the scores in all parameters; return what is wrong with that, for `warn_of`."""
@@ -689,6 +696,13 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _temperature_of(scores, tests):
+    """Return the temperature of scores, those of several sets of rows that were not trained on."""
+    labels = np.concatenate([rows.labels for rows in tests])
+    weights = None if tests[0].supervised is None else np.concatenate([rows.supervised for rows in tests])
+    return fit_temperature(np.concatenate(scores), labels, weights)
 
 
 def _factor_attributes(blocks):
