@@ -170,7 +170,7 @@ def classify(X_train, X_test, y_train, y_test, options):
         classifier = ClassSpecificAEClassifier(
             autoencoder,
             method=method,
-            temperature=1.0,  # which no figure here depends on
+            temperature=1.0,  # no trial fits: probabilities are not shown
             max_iter=100,
             n_jobs=options.jobs,
             random_state=options.seed,

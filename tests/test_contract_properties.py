@@ -63,7 +63,7 @@ def autoencoders(draw, activations=tuple(ACTIVATIONS), visible="gaussian", solve
         "threshold": draw(st.sampled_from([0.0, 0.5])),
         "alpha": draw(st.sampled_from([0.0, 0.1])) if activation in ELEMENTWISE else 0.0,
         "l2": draw(st.sampled_from([0.0, 0.01])),
-        "tied_weights": draw(st.booleans()),
+        "tied_weights": activation == "max" or draw(st.booleans()),
         "weight_constraint": draw(st.sampled_from(["auto", None, "unit", "max"])),
         "init": draw(st.sampled_from(["glorot", "data", "pca"])),
         "solver": draw(st.sampled_from(solvers)),

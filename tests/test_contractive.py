@@ -921,6 +921,7 @@ def overfitting(**parameters):
             "alpha": 0,
             "activation": "tanh",
             "early_stopping": True,
+            "n_iter_no_change": 10,
             "validation_fraction": 0.4,
             "learning_rate": "constant",
             "learning_rate_init": "auto" if parameters["solver"] == "sgd" else 0.05,

@@ -886,7 +886,7 @@ def test_contributions_are_integrated_gradients(name, rng):
         for j, shift in enumerate(step * np.eye(4)):
             slope = (detector.score_samples(path + shift) - detector.score_samples(path - shift)) / (2.0 * step)
             expected[i, j] = way[i, j] * slope.mean()
-    assert_allclose(contributions, expected, atol=1e-5 * np.abs(expected).max())
+    assert_allclose(contributions, expected, atol=1e-5 * np.abs(expected).max() + 2e-7)  # the integral's own: 1e-7
 
 
 @pytest.mark.parametrize("data", ["correlated", "skewed", "clusters"])

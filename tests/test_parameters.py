@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from helpers import name_of, numerical_gradient
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import ndtri
 
 from skae.activations import Activation, ReLU, SatLinear, Shrink, Sigmoid, TLin, TRec
 from skae.objectives import Reconstruction
@@ -183,11 +184,18 @@ def glorot_limit(k, d):
     return math.sqrt(6.0 / (k + d))
 
 
+def longest(k, d):
+    """The length of the longest of k random rows, over the root mean square of all."""
+    deviation = min(max(0.5 * math.log(k / d), 0.0), 1.0)
+    lengths = np.exp(deviation * ndtri((np.arange(k) + 0.5) / k))
+    return lengths.max() / np.sqrt(np.mean(lengths**2))
+
+
 def test_glorot_is_uniform_within_its_bounds(rng):
-    """Weights fill (-limit, limit), limit = sqrt(6/(k + d))."""
-    limit = glorot_limit(300, 6)
-    W = initial_weights("glorot", 300, make_sample(rng), rng)
-    assert W.shape == (300, 6)
+    """Weights fill (-limit, limit), limit = sqrt(6/(k + d)), where there are no more units than features."""
+    limit = glorot_limit(300, 300)
+    W = initial_weights("glorot", 300, Sample(np.ones((2, 300)), np.ones(2), np.ones(300)), rng)
+    assert W.shape == (300, 300)
     assert W.dtype == np.float64
     assert np.abs(W).max() <= limit
     deciles = np.quantile(W, np.linspace(0.1, 0.9, 9)) / limit
@@ -253,7 +261,7 @@ def test_constant_data_start_at_random(init, value, n, rng):
     """Where all rows are alike there is no direction to learn from, not even that of the mean's rounding error."""
     X = np.full((n, 4), value)
     W = initial_weights(init, 5, Sample(X, np.ones(n), np.ones(n) @ X / n), rng)
-    assert np.abs(W).max() <= glorot_limit(5, 4)
+    assert np.abs(W).max() <= longest(5, 4) * glorot_limit(5, 4)
     assert len(np.unique(np.abs(W))) == W.size  # no two weights alike: all are drawn by glorot
 
 

@@ -376,7 +376,10 @@ def test_on_epoch_sees_every_epoch_and_can_stop(solver, quadratic, rows, rng):
 
 @pytest.mark.parametrize(
     "solver",
-    [Stochastic(SGD(momentum=0.0), tol=1e-6, learning_rate=0.1), LBFGS(tol=1e-6, n_iter_no_change=2)],
+    [
+        Stochastic(SGD(momentum=0.0), tol=1e-6, n_iter_no_change=10, learning_rate=0.1),
+        LBFGS(tol=1e-6, n_iter_no_change=2),
+    ],
     ids=["sgd", "lbfgs"],
 )
 def test_stops_on_a_plateau(solver, quadratic, rows, rng):

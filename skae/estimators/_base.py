@@ -375,7 +375,10 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, Trainable, Autoen
         if rate is None:
             return None
         reach = float(np.sqrt(self.var_).sum()) / self._unit
-        return rate * min(max(_REACH / max(reach, 1e-300), 1.0), _LARGEST_RATE_FACTOR)
+        if not reach > 0.0:
+            return rate
+        # In a few digits: the moments' last ones hang on the order of summation.
+        return float(f"{rate * min(max(_REACH / reach, 1.0), _LARGEST_RATE_FACTOR):.3g}")
 
     def _constraint(self, tied, penalty):
         """The constraint on the decoder rows (the encoder's when tied), or None."""

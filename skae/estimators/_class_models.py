@@ -229,6 +229,8 @@ def classes_with_few_rows(n_units, labels, weight, names):
     problems = []
     for j, name in enumerate(names):
         chosen = labels == j
+        if chosen.sum() == 1:  # of which nothing can be learnt but its place
+            continue
         text = too_many_units(n_units, effective_rows(chosen.sum(), part_of(weight, chosen)))
         if text is not None:
             problems.append((f"class {name}: {text}; use fewer units, or more rows", UserWarning))

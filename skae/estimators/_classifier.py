@@ -112,10 +112,11 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
         Level of the noise: the standard deviation, or the share of inputs that are masked.
 
     temperature : float or "auto", default="auto"
-        T of ``P(y_j | x) = softmax_j((E_j + C_j) / T)``; it changes no prediction, but how sure the probabilities are.
-        "auto" fits it to rows that were not trained on: those that `early_stopping` holds out, else fifths of each
-        class that are held out of trial fits, until there are 500 such rows. With 2500 rows or more that is one more
-        fit, of four fifths of the rows; with 500 or fewer it is five. A number is T itself, without trial fits: 1 is
+        T of ``P(y_j | x) = softmax_j((E_j + C_j) / T)``: how sure the probabilities are. The constants C are fitted at
+        T too, or before fine-tuning at that of its start: at too low a T they follow the few rows that are wrong.
+        "auto" fits T to rows that were not trained on: those that `early_stopping` holds out, else fifths of each
+        class that are held out of trial fits, until there are 250 such rows. With 1250 rows or more that is one more
+        fit, of four fifths of the rows; with 250 or fewer it is five. A number is T itself, without trial fits: 1 is
         eq. 45 as it stands. "energies" and the hinge loss have none (it is 1): the logistic regression finds the scale
         itself, and the hinge loss gives no probabilities.
 
@@ -183,7 +184,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
         pretraining. With `n_factors`, prediction uses the factors, and their `components_` are the products.
 
     class_log_constants_ : ndarray of shape (n_classes,)
-        C, which `fit` makes sum to 0.
+        C, which `fit` makes sum to 0: fitted at `temperature_`, and by fine-tuning.
 
     temperature_ : float
         T. `partial_fit` and `add_class` do not change it; without a `fit` it is 1, or `temperature` where that is a
@@ -204,8 +205,8 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
         Epochs of fine-tuning, or iterations of the constants (the last ones) or of the logistic regression.
 
     loss_ : float
-        The loss of the training rows (after `partial_fit`, the last ones) at the fitted parameters and a temperature
-        of 1, for "finetune" with the weight decay. `add_class` leaves it, and what is below, as it was.
+        The loss of the training rows (after `partial_fit`, the last ones) at the fitted parameters; for "finetune" at
+        a temperature of 1 and with the weight decay. `add_class` does not change it, nor what is below.
 
     loss_curve_ : ndarray of shape (n_iter_,) or None
         Mean loss over the batches of each epoch of fine-tuning, each before its own update.

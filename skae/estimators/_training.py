@@ -19,6 +19,9 @@ FEW_ROWS = 50
 # What a fit has come to is judged on so many rows, and on no more elements than that if it can.
 _SAMPLE_ROWS, _SAMPLE_ELEMENTS = 2000, 2**22
 
+# Whether the loss still falls is told from so many of the last epochs, and as many before them.
+_COMPARED_EPOCHS = 5
+
 # Whether it is a plateau: iterations of L-BFGS that try, and how many of them are compared with the first as many.
 _TRIAL_ITERATIONS, _TRIAL_STRIDE = 50, 10
 
@@ -318,7 +321,12 @@ def _still_falling(estimator, result):
     curve = result.loss_curve
     if result.reason != "max_iter" or not estimator.tol > 0.0:
         return None
-    fall = 1.0 if len(curve) == 1 else (curve[-2] - curve[-1]) / (abs(curve[-2]) or 1.0)
+    # Means of a few epochs: batches and noise let the loss of one differ from that of the next.
+    n_epochs = min(_COMPARED_EPOCHS, len(curve) // 2)
+    fall = 1.0
+    if n_epochs:
+        before = curve[-2 * n_epochs : -n_epochs].mean()
+        fall = (before - curve[-n_epochs:].mean()) / n_epochs / (abs(before) or 1.0)
     # A schedule that has run its course has settled the loss, but for little.
     annealed = estimator.solver != "lbfgs" and estimator.learning_rate == "linear"
     if fall <= estimator.tol * (10.0 if annealed else 1.0):
