@@ -26,6 +26,7 @@ from sklearn.metrics import hinge_loss, log_loss
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.utils.estimator_checks import check_class_weight_classifiers
 
 from skae import (
     ClassSpecificAEClassifier,
@@ -150,8 +151,8 @@ def assert_same_bits(first, second, X):
 
 
 def calibration_gradient(classifier, X, y, weight=None):
-    """Return the gradient of the mean log-likelihood of the classes in the constants."""
-    P = softmax(classifier.transform(X) + classifier.class_log_constants_, axis=1)
+    """Return the gradient of the mean log-likelihood of the classes in the constants, times the temperature."""
+    P = softmax((classifier.transform(X) + classifier.class_log_constants_) / classifier.temperature_, axis=1)
     residual = P - (np.asarray(y)[:, None] == classifier.classes_)
     return np.average(residual, axis=0, weights=weight)
 
@@ -847,20 +848,38 @@ HAS_TEMPERATURE = tuple(map(int, sklearn.__version__.split(".")[:2])) >= (1, 8)
 
 
 @pytest.mark.parametrize("name", ["tempered", "tempered normalize", "early stopping", "factored"])
-def test_temperature_changes_no_parameter_and_no_prediction(name):
-    """It divides the scores: the trial fits take nothing from the random stream, and the largest stays the largest."""
+def test_temperature_divides_the_scores(name):
+    """Probabilities are the softmax of (E + C) / T, and the largest score is predicted."""
     X, y = digits()
     plain, tempered = (make(name, temperature=value).fit(X, y) for value in (1.0, "auto"))
     assert plain.temperature_ == 1.0
     assert tempered.temperature_ > 0.0
     assert tempered.temperature_ != 1.0
+    for classifier in (plain, tempered):
+        scores = (classifier.transform(X) + classifier.class_log_constants_) / classifier.temperature_
+        expected = scores - logsumexp(scores, axis=1, keepdims=True)
+        eps = np.finfo(X.dtype).eps * np.abs(classifier.transform(X)).max() / classifier.temperature_
+        assert_allclose(classifier.predict_log_proba(X), expected, atol=16.0 * eps)
+        assert_array_equal(classifier.predict(X), classifier.classes_[scores.argmax(axis=1)])
+
+
+@pytest.mark.parametrize("temperature", ["auto", 0.3, 40.0])
+def test_constants_are_fitted_at_the_temperature(temperature):
+    """The autoencoders are the same to the bit; the constants are optimal for probabilities at T."""
+    X, y = digits()
+    plain, tempered = (make("tempered normalize", temperature=value).fit(X, y) for value in (1.0, temperature))
     assert parameters_of(tempered) == parameters_of(plain)
-    assert_array_equal(tempered.class_log_constants_, plain.class_log_constants_)
-    for method in ("predict", "transform", "score_samples"):
-        assert_array_equal(getattr(tempered, method)(X), getattr(plain, method)(X))
-    scaled = plain.predict_log_proba(X) / tempered.temperature_
-    expected = scaled - logsumexp(scaled, axis=1, keepdims=True)
-    assert_allclose(tempered.predict_log_proba(X), expected, atol=1e-7 / tempered.temperature_)
+    assert_array_equal(tempered.transform(X), plain.transform(X))
+    assert np.linalg.norm(calibration_gradient(tempered, X, y)) < 1e-6
+    assert tempered.loss_ == pytest.approx(log_loss(y, tempered.predict_proba(X)), rel=1e-6)
+
+
+@pytest.mark.parametrize(("method", "solver"), [("normalize", "adam"), ("finetune", "sgd"), ("finetune", "lbfgs")])
+def test_class_weights_count_where_training_rows_are_never_wrong(solver, method):
+    """100 units fit the training rows of overlapping classes: at T = 1 no constant would follow their weights."""
+    check_class_weight_classifiers(
+        "classifier", ClassSpecificAEClassifier(solver=solver, method=method, random_state=0)
+    )
 
 
 @pytest.mark.parametrize(("method", "size"), [("normalize", (30, 50)), ("finetune", (20, 20))])
