@@ -283,7 +283,7 @@ def _few_features_fitted(estimator, errors):
         return None
     error = errors()
     kept = 1.0 - error[estimator.var_ > _rounding(estimator)] / deviation**2
-    share, limit = float(np.mean(np.maximum(kept, 0.0))), 0.5
+    share, limit = float(np.mean(np.maximum(kept, 0.0))), 0.7
     if not off_scale:
         limit *= 1.0 - error.sum() / estimator.var_.sum()
     if share >= limit:
@@ -318,7 +318,11 @@ def _still_falling(estimator, result):
     curve = result.loss_curve
     if result.reason != "max_iter" or not estimator.tol > 0.0:
         return None
-    fall = 1.0 if len(curve) == 1 else (curve[-2] - curve[-1]) / (abs(curve[-2]) or 1.0)
+    # Sampled noise makes a loss go up and down from one epoch to the next: the last twentieth of the fit is compared
+    # with the twentieth before it.
+    window = max(len(curve) // 20, 1)
+    before, last = curve[-2 * window : -window].mean() if len(curve) > 1 else 0.0, curve[-window:].mean()
+    fall = 1.0 if len(curve) == 1 else (before - last) / (window * (abs(before) or 1.0))
     # A schedule that has run its course has settled the loss, but for little.
     annealed = estimator.solver != "lbfgs" and estimator.learning_rate == "linear"
     if fall <= estimator.tol * (10.0 if annealed else 1.0):
