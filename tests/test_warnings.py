@@ -174,6 +174,14 @@ def test_zero_bias_features_need_no_scale(unit):
     assert warnings_of(lambda: ZeroBiasAutoencoder(4, max_iter=30, random_state=0).fit(X)) == []
 
 
+def test_a_model_that_keeps_nothing_warns():
+    """Where the penalty leaves no more than the mean, the loss is the mean's and no more: a sentence says so."""
+    X = 0.1 * StandardScaler().fit_transform(load_wine().data[:, :1])
+    with pytest.warns(ConvergenceWarning, match="hardly below that of predicting the mean"):
+        autoencoder = ContractiveAutoencoder(8, random_state=0).fit(X)
+    assert autoencoder.loss_ <= 1.001 * X.var() / 2.0
+
+
 # -- the loss at the last epoch
 
 

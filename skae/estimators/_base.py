@@ -374,8 +374,11 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, Trainable, Autoen
         rate = super()._automatic_rate(schedule)
         if rate is None:
             return None
-        reach = float(np.sqrt(self.var_).sum()) / self._unit
-        return rate * min(max(_REACH / max(reach, 1e-300), 1.0), _LARGEST_RATE_FACTOR)
+        varies = self.var_ > (8.0 * np.finfo(np.float64).eps * self.mean_) ** 2  # by more than the mean's rounding
+        if not varies.any():
+            return rate
+        reach = float(np.sqrt(self.var_[varies]).sum()) / self._unit
+        return rate * min(max(_REACH / reach, 1.0), _LARGEST_RATE_FACTOR)
 
     def _constraint(self, tied, penalty):
         """The constraint on the decoder rows (the encoder's when tied), or None."""

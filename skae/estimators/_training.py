@@ -257,7 +257,7 @@ def _no_better_than_mean(estimator, data_loss):
     largest = float(deviation.max())
     offset = float((np.abs(estimator.mean_) / np.maximum(deviation, 1e-3 * largest)).max()) if largest else 0.0
     badly_scaled = not 0.05 <= largest <= 20.0 or offset > 20.0
-    limit, loss = (0.9 if badly_scaled else 1.001) * baseline + _negligible(estimator), estimator.loss_
+    limit, loss = (0.9 if badly_scaled else 0.999) * baseline + _negligible(estimator), estimator.loss_
     if loss > limit and data_loss is not None:  # a penalty may be large and do no harm
         limit, loss = min(limit, 0.99 * baseline), data_loss()
     if loss <= limit:
