@@ -131,6 +131,7 @@ def test_adams_rate_grows_where_features_are_few_or_small(rng):
         [rate(X), rate(X[:, :14]), rate(X[:, :7]), rate(0.25 * X), rate(X[:, :1]), rate(1e-100 * X)],
         [0.01, 0.01, 0.02, 0.02, 0.1, 0.1],
     )
+    assert rate(np.full((500, 3), 0.1)) == 0.01  # nothing varies but by rounding: no reason for large steps
     assert rate(X[:, :7], learning_rate_init=0.003) == 0.003
     assert rate(X[:, :7], learning_rate="constant") is None  # Adam's own, as in `partial_fit`
     assert rate(X[:, :7], solver="sgd") is None

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_breast_cancer, load_digits
+from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
@@ -91,6 +91,12 @@ def test_columns_off_scale_warn_with_every_solver(solver):
         ContractiveAutoencoder(solver=solver, max_iter=30, random_state=0).fit(X)
 
 
+def test_images_of_large_values_warn_at_the_default_width():
+    """Pixels up to 255 that are fitted by half say so with 256 units too."""
+    with pytest.warns(ConvergenceWarning, match="of the variance of a feature"):
+        ContractiveAutoencoder(max_iter=100, random_state=0).fit(255.0 * digits())
+
+
 def test_what_is_kept_of_the_features_is_said():
     """The sentence has the kept share of the variance and the range of the deviations."""
     X = lognormal()
@@ -168,6 +174,27 @@ def test_zero_bias_features_need_no_scale(unit):
     """The sentence is about how features differ, where a model is the same for all units of the data."""
     X = unit * (digits() - digits().mean(axis=0))
     assert warnings_of(lambda: ZeroBiasAutoencoder(4, max_iter=30, random_state=0).fit(X)) == []
+
+
+def test_a_model_that_keeps_nothing_warns():
+    """Where the penalty leaves no more than the mean, the loss is the mean's and no more: a sentence says so."""
+    X = 0.1 * StandardScaler().fit_transform(load_wine().data[:, :1])
+    with pytest.warns(ConvergenceWarning, match="hardly below that of predicting the mean"):
+        autoencoder = ContractiveAutoencoder(8, random_state=0).fit(X)
+    assert autoencoder.loss_ <= 1.001 * X.var() / 2.0
+
+
+# -- the loss at the last epoch
+
+
+@pytest.mark.parametrize("noise", ["gaussian", "masking"])
+def test_sampled_noise_is_no_fall_of_the_loss(noise):
+    """A loss that goes up and down with the noise of each epoch, and no longer falls on average, is not falling."""
+    X = StandardScaler().fit_transform(load_wine().data)
+    for seed in range(5):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            DenoisingAutoencoder(32, noise=noise, random_state=seed).fit(X)
 
 
 # -- whitened directions

@@ -374,9 +374,11 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, Trainable, Autoen
         rate = super()._automatic_rate(schedule)
         if rate is None:
             return None
-        reach = float(np.sqrt(self.var_).sum()) / self._unit
-        if not reach > 0.0:
+        varies = self.var_ > (8.0 * np.finfo(np.float64).eps * self.mean_) ** 2  # by more than the mean's rounding
+        if not varies.any():
             return rate
+        # An offset counts too: a step of W moves all rows by it.
+        reach = max(float(np.sqrt(self.var_[varies]).sum()), 0.1 * float(np.abs(self.mean_[varies]).sum())) / self._unit
         # In a few digits: the moments' last ones hang on the order of summation.
         return float(f"{rate * min(max(_REACH / reach, 1.0), _LARGEST_RATE_FACTOR):.3g}")
 

@@ -170,9 +170,10 @@ def _weighted_mean(batches, rng, function):
 
 
 def on_plateau(objective, theta, batches, tol):
-    """Return whether training has ended on a plateau: L-BFGS goes on, first slowly and then fast, to a lower loss.
+    """Return whether training has ended on a plateau: L-BFGS goes on from there to a far lower loss.
 
-    At a minimum, and in the noise that small steps leave around one, its first iterations lower the loss the most.
+    At a minimum, and in the noise that small steps leave around one, it finds little, and its first iterations find the
+    most; from a plateau it falls slowly at first, and then fast.
 
     Parameters
     ----------
@@ -184,17 +185,21 @@ def on_plateau(objective, theta, batches, tol):
     Returns
     -------
     bool
-        Whether the loss falls by ten times `tol`, and three times as fast after some iterations as in the first.
+        Whether the loss falls by a sixth, or by ten times `tol` and three times as fast after some iterations as in the
+        first. It is that of other rows where there are many, and of other noise where there is some.
     """
-    rng = np.random.default_rng(0)
-    rows = batches.fixed(max(min(_SAMPLE_ROWS, _SAMPLE_ELEMENTS // batches.X.shape[1]), 1), rng)
+    n_rows = max(min(_SAMPLE_ROWS, _SAMPLE_ELEMENTS // batches.X.shape[1]), 1)
+    (rng, rows), (judge, others) = ((each, batches.fixed(n_rows, each)) for each in map(np.random.default_rng, (0, 1)))
     start = mean_value(objective, theta, rows, rng)
     try:
-        curve = LBFGS(max_iter=_TRIAL_ITERATIONS, tol=0.0).minimize(objective, theta, rows, rng).loss_curve
+        result = LBFGS(max_iter=_TRIAL_ITERATIONS, tol=0.0).minimize(objective, theta, rows, rng)
     except DivergenceError:
         return False
-    falls = -np.diff([start, *curve[_TRIAL_STRIDE - 1 :: _TRIAL_STRIDE]])
-    return len(falls) > 1 and start - curve[-1] > 10.0 * tol * abs(start) and falls.max() > 3.0 * falls[0]
+    falls = -np.diff([start, *result.loss_curve[_TRIAL_STRIDE - 1 :: _TRIAL_STRIDE]])
+    speeds_up = len(falls) > 1 and falls.max() > 3.0 * falls[0]
+    before, after = (mean_value(objective, each, others, judge) for each in (theta, result.theta))
+    fall = (before - after) / (abs(before) or 1.0)
+    return fall > 1.0 / 6.0 or (speeds_up and fall > 10.0 * tol)
 
 
 def convergence_problem(estimator, result, continued, errors, plateau, data_loss=None):
@@ -260,7 +265,7 @@ def _no_better_than_mean(estimator, data_loss):
     largest = float(deviation.max())
     offset = float((np.abs(estimator.mean_) / np.maximum(deviation, 1e-3 * largest)).max()) if largest else 0.0
     badly_scaled = not 0.05 <= largest <= 20.0 or offset > 20.0
-    limit, loss = (0.9 if badly_scaled else 1.001) * baseline + _negligible(estimator), estimator.loss_
+    limit, loss = (0.9 if badly_scaled else 0.999) * baseline + _negligible(estimator), estimator.loss_
     if loss > limit and data_loss is not None:  # a penalty may be large and do no harm
         limit, loss = min(limit, 0.99 * baseline), data_loss()
     if loss <= limit:
@@ -286,7 +291,7 @@ def _few_features_fitted(estimator, errors):
         return None
     error = errors()
     kept = 1.0 - error[estimator.var_ > _rounding(estimator)] / deviation**2
-    share, limit = float(np.mean(np.maximum(kept, 0.0))), 0.5
+    share, limit = float(np.mean(np.maximum(kept, 0.0))), 0.7
     if not off_scale:
         limit *= 1.0 - error.sum() / estimator.var_.sum()
     if share >= limit:
@@ -321,12 +326,13 @@ def _still_falling(estimator, result):
     curve = result.loss_curve
     if result.reason != "max_iter" or not estimator.tol > 0.0:
         return None
-    # Means of a few epochs: batches and noise let the loss of one differ from that of the next.
-    n_epochs = min(_COMPARED_EPOCHS, len(curve) // 2)
+    # Batches and sampled noise make a loss go up and down from one epoch to the next: the last twentieth of the fit, or
+    # five epochs, is compared with as many before.
+    window = max(len(curve) // 20, min(_COMPARED_EPOCHS, len(curve) // 2))
     fall = 1.0
-    if n_epochs:
-        before = curve[-2 * n_epochs : -n_epochs].mean()
-        fall = (before - curve[-n_epochs:].mean()) / n_epochs / (abs(before) or 1.0)
+    if window:
+        before = curve[-2 * window : -window].mean()
+        fall = (before - curve[-window:].mean()) / window / (abs(before) or 1.0)
     # A schedule that has run its course has settled the loss, but for little.
     annealed = estimator.solver != "lbfgs" and estimator.learning_rate == "linear"
     if fall <= estimator.tol * (10.0 if annealed else 1.0):
