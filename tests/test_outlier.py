@@ -424,7 +424,9 @@ def test_odd_data(data, rng):
         far = np.asarray(X) + 100.0 * np.ptp(np.asarray(X, dtype=float), axis=0) + 1.0
         assert np.isfinite(scores).all()
         assert np.abs(scores).max() < 1e6
-        assert (detector.predict(X) == -1).mean() <= 0.34
+        # By more than rounding: scores that are alike differ in their last digit on some BLAS kernels.
+        rounding = 64.0 * np.finfo(np.float64).eps * max(1.0, np.abs(scores).max()) * np.shape(X)[1]
+        assert (detector.decision_function(X) < -rounding).mean() <= 0.34
         assert np.isfinite(detector.explain(X[:3])).all()
         assert detector.score_samples(far).max() < scores.min() - 1.0
 
