@@ -393,7 +393,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
         template = self._template(X, rng)
         task = begun_fit(self, X, y, sample_weight, max_subtasks=int(self.pretrain) + int(self.method == "finetune"))
         rows = LabelledRows(X, labels, weight, supervised)
-        (trial_rng,) = rng.spawn(1)  # whether there are trials does not change what is fitted
+        (trial_rng,) = rng.spawn(1)  # trials take nothing from the stream of the fit
         has_temperature = self.method != "energies" and has_probabilities(self)
         automatic = has_temperature and self.temperature == "auto"
         self.temperature_ = float(self.temperature) if has_temperature and not automatic else 1.0
