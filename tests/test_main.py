@@ -8,6 +8,7 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
+from sklearn.utils import Bunch
 
 import skae
 from skae import __main__ as demonstration
@@ -15,8 +16,11 @@ from skae import __main__ as demonstration
 
 @pytest.fixture
 def small(monkeypatch):
-    """Fewer units and one strength, so that it takes seconds."""
-    monkeypatch.setattr(demonstration, "N_UNITS", 100)
+    """Fewer rows and units and one strength, so that it takes seconds."""
+    data = load_digits()
+    few = Bunch(data=data.data[:500], target=data.target[:500])
+    monkeypatch.setattr(demonstration, "load_digits", lambda: few)
+    monkeypatch.setattr(demonstration, "N_UNITS", 40)
     monkeypatch.setattr(demonstration, "ALPHAS", (0.03,))
 
 

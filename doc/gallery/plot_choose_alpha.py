@@ -23,7 +23,7 @@ from skae.metrics import denoising_r2, reconstruction_r2
 X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X / 16, y, test_size=0.5, stratify=y, random_state=0)
 alphas = [0.003, 0.01, 0.03, 0.1, 0.3, 1.0]
-autoencoder = ContractiveAutoencoder(100, random_state=0)
+autoencoder = ContractiveAutoencoder(100, max_iter=50, random_state=0)
 scoring = {"denoising R^2": denoising_r2, "reconstruction R^2": reconstruction_r2}
 search = GridSearchCV(autoencoder, {"alpha": alphas}, scoring=scoring, refit="denoising R^2", cv=3).fit(X_train)
 print(f"chosen: alpha={search.best_params_['alpha']}")

@@ -17,9 +17,9 @@ from skae.datasets import natural_patches
 from skae.metrics import activation_fraction, denoising_r2, reconstruction_r2
 from skae.plotting import PathDisplay
 
-X = ContrastNormalizer().fit_transform(natural_patches(3000, 8, random_state=0))
+X = ContrastNormalizer().fit_transform(natural_patches(2000, 8, random_state=0))
 X_valid = ContrastNormalizer().fit_transform(natural_patches(2000, 8, random_state=1))
-autoencoder = SaturatingAutoencoder(64, max_iter=100, random_state=0)
+autoencoder = SaturatingAutoencoder(64, max_iter=60, random_state=0)
 alphas = [0.0, 0.1, 0.3, 1.0, 3.0]
 fits = list(regularization_path(autoencoder, X, alphas=alphas))
 
