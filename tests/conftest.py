@@ -19,7 +19,9 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    """Perturb the products before anything imports skae."""
+    """Give each worker of xdist one BLAS thread; perturb the products before anything imports skae."""
+    if getattr(config.option, "numprocesses", None):
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # workers, not started yet, inherit it
     seed = config.getoption("--perturb-products")
     if seed is not None:
         import perturbation

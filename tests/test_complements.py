@@ -143,7 +143,7 @@ def test_equation_1_is_the_distance_to_the_flat_region(name, threshold):
 @pytest.mark.parametrize("activation", BY_EQUATION_3, ids=name_of)
 def test_equation_3_is_its_quadrature(activation, scale, rng):
     """The table agrees with direct quadrature of M+ and M-, in float32 to rounding."""
-    u = some_u(activation, rng)
+    u = some_u(activation, rng)[::3]
     expected = np.minimum(*(one_sided(activation, u, scale, direction) for direction in (1, -1)))
     assert_allclose(complement(activation, u, scale)[0], expected, rtol=1e-9, atol=1e-7)
     single = complement(activation, u.astype(np.float32), scale)[0]

@@ -1155,12 +1155,11 @@ def test_partial_fit_weighs_chunk_by_chunk(chunk):
     X = np.tile([[0.0], [10.0]], (500, 1))
     weight = np.where(X[:, 0] > 5.0, 9.0, 1.0)
     order = np.argsort(X[:, 0], kind="stable").reshape(2, -1, min(chunk, 100)).transpose(1, 0, 2).reshape(-1)
-    sgd = {"solver": "sgd", "learning_rate_init": 0.003 * min(chunk, 30), "momentum": 0.0}
+    sgd = {"solver": "sgd", "learning_rate_init": 0.01 * min(chunk, 10), "momentum": 0.0}
     autoencoder = make(n_components=1, activation="max", alpha=0.0, **sgd)
-    for _ in range(4):
-        for start in range(0, 1000, chunk):
-            rows = order[start : start + chunk]
-            autoencoder.partial_fit(X[rows], sample_weight=weight[rows])
+    for start in range(0, 1000, chunk):
+        rows = order[start : start + chunk]
+        autoencoder.partial_fit(X[rows], sample_weight=weight[rows])
     assert autoencoder.mean_[0] == pytest.approx(9.0)
     assert autoencoder.reconstruct([[1.0]])[0, 0] == pytest.approx(9.0, abs=1.0)
 
@@ -1215,9 +1214,9 @@ def test_weights_of_zero_do_not_copy_the_data(tmp_path):
 
 def test_wide_sparse_rows_are_not_densified_together():
     """The start and each block see a bounded number of elements."""
-    X = sparse.random(3000, 20_000, density=1e-3, format="csr", dtype=np.float32, random_state=0)
+    X = sparse.random(1500, 20_000, density=1e-3, format="csr", dtype=np.float32, random_state=0)
     tracemalloc.start()
     make(max_iter=1, batch_size=50).fit(X)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 150e6  # 240 MB if all rows were dense
+    assert peak < 100e6  # 120 MB if all rows were dense

@@ -84,9 +84,10 @@ def methods_of(name):
 # Code blocks
 
 
+@pytest.mark.filterwarnings("error::UserWarning")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_code_blocks_run(page, tmp_path):
-    """The Python blocks of a page run in order, and print what the page says."""
+    """The Python blocks of a page run in order, without a warning, and print what the page says."""
     if not snippets.blocks_of(page.read_text()):
         pytest.skip("no Python block")
     pytest.importorskip("matplotlib")

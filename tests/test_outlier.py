@@ -389,7 +389,7 @@ def with_values(X, value, rows=slice(0, 1)):
 ODD_DATA = {
     "one column": lambda rng: make_X(rng, d=1),
     "two columns": lambda rng: make_X(rng, d=2),
-    "500 columns of 50 rows": lambda rng: make_X(rng, n=50, d=500),
+    "200 columns of 50 rows": lambda rng: make_X(rng, n=50, d=200),
     "fewer rows than columns": lambda rng: make_X(rng, n=10, d=40),
     "two rows": lambda rng: make_X(rng, n=2, d=7),
     "three rows": lambda rng: make_X(rng, n=3),

@@ -21,7 +21,7 @@ from skae.plotting import SparsityDisplay
 
 X = ContrastNormalizer().fit_transform(natural_patches(2000, 8, random_state=0))
 alphas = np.array([0.01, 0.03, 0.1, 0.3])
-relu = {"activation": "relu", "weight_constraint": "unit", "max_iter": 60, "tol": 0, "random_state": 0}
+relu = {"activation": "relu", "weight_constraint": "unit", "max_iter": 40, "tol": 0, "random_state": 0}
 models = {
     "ContractiveAutoencoder": [ContractiveAutoencoder(100, alpha=alpha, **relu) for alpha in alphas],
     "SparseAutoencoder": [SparseAutoencoder(100, alpha=alpha, **relu) for alpha in alphas],
