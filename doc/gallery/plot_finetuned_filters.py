@@ -20,7 +20,9 @@ X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X / 16, y, test_size=0.5, stratify=y, random_state=0)
 autoencoder = ContractiveAutoencoder(50, visible="bernoulli", init="data")
 before, after = (
-    ClassSpecificAEClassifier(autoencoder, method=method, max_iter=100, temperature=1, random_state=0).fit(X_train, y_train)
+    ClassSpecificAEClassifier(autoencoder, method=method, max_iter=100, temperature=1, random_state=0).fit(
+        X_train, y_train
+    )
     for method in ("normalize", "finetune")
 )
 
