@@ -55,11 +55,10 @@ from skae import (
     ZeroBiasAutoencoder,
 )
 from skae.corruption import CORRUPTIONS, as_corruption
-from skae.estimators._batches import Batches, block_rows
-from skae.estimators._threads import blas_threads
 from skae.objectives import Classification
 from skae.parameters import Layout
 from skae.solvers import LBFGS, SGD, Adam
+from skae.training import Batches, blas_threads, block_rows
 
 SIZES = [(64, 500, 20), (64, 256, 200), (784, 500, 100), (784, 1000, 256), (619, 4000, 500), (3072, 1000, 500)]
 QUICK_SIZES = [(64, 500, 20), (784, 500, 100), (784, 1000, 256)]

@@ -5,19 +5,18 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-from skae.estimators import (
-    ClassSpecificAEClassifier,
+from skae.autoencoders import (
     ContractiveAutoencoder,
-    ContrastNormalizer,
     DenoisingAutoencoder,
-    EnergyOutlierDetector,
     MarginalizedDenoisingAutoencoder,
-    PCAWhitener,
     SaturatingAutoencoder,
     SparseAutoencoder,
     ZeroBiasAutoencoder,
     regularization_path,
 )
+from skae.classifier import ClassSpecificAEClassifier
+from skae.outlier import EnergyOutlierDetector
+from skae.preprocessing import ContrastNormalizer, PCAWhitener
 
 __version__ = "0.1.0"
 

@@ -16,6 +16,9 @@ from sklearn.utils._param_validation import HasMethods, Interval, InvalidParamet
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import _check_feature_names_in, _check_sample_weight
 
+#: What the estimators work in; other data become float64.
+DTYPES = [np.float64, np.float32]
+
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 if TYPE_CHECKING:
@@ -44,6 +47,7 @@ else:
 
 
 __all__ = [
+    "DTYPES",
     "CallbackSupportMixin",
     "HasMethods",
     "Interval",

@@ -21,17 +21,16 @@ Examples
 True
 """
 
-import skae.estimators
+import skae
 from skae.activations import ACTIVATIONS
 from skae.corruption import CORRUPTIONS
-from skae.estimators._mixture import MixtureAutoencoder
-from skae.estimators._tabular import FeatureScaler
+from skae.outlier import FeatureScaler, MixtureAutoencoder
 from skae.penalties import PENALTIES
 
 __all__ = ["TRUSTED_TYPES"]
 
 _TYPES = [
-    *(each for each in vars(skae.estimators).values() if isinstance(each, type)),
+    *(each for each in map(vars(skae).get, skae.__all__) if isinstance(each, type)),
     MixtureAutoencoder,
     FeatureScaler,
     *ACTIVATIONS.values(),

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
-from skae.estimators._batches import Batches, checked_weight, dense, merge_moments, moments, row_blocks, value_range
+from skae.training._batches import Batches, dense, row_blocks, value_range
+from skae.training._moments import checked_weight, merge_moments, moments
 
 quickly = settings(deadline=None, max_examples=30)
 every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=name_of)

@@ -40,9 +40,10 @@ from skae import (
 )
 from skae._sklearn_compat import InvalidParameterError
 from skae.activations import ACTIVATIONS, Activation
+from skae.classifier import _classifier
+from skae.classifier import _incremental as _class_continuation
+from skae.classifier._calibration import fit_temperature
 from skae.corruption import Corruption
-from skae.estimators import _class_continuation, _classifier
-from skae.estimators._calibration import fit_temperature
 from skae.metrics import activation_fraction
 from skae.objectives import Classification, FactoredReconstruction, Reconstruction
 

@@ -19,7 +19,7 @@ from skae.corruption import (
     as_corruption,
     register_corruption,
 )
-from skae.estimators._batches import Batches, feature_range
+from skae.training._batches import Batches, feature_range
 
 ALL_CORRUPTIONS = [cls(level=0.3) for cls in CORRUPTIONS.values()]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import skae
-from skae.estimators._docs import URL
+from skae._documentation import URL
 
 ROOT = Path(__file__).parents[1]
 DOC = ROOT / "doc"

@@ -54,7 +54,7 @@ def test_core_loads_neither_scikit_learn_nor_scipy():
         "skae.activations", "skae.visible", "skae.penalties", "skae.parameters", "skae.objectives", "skae.energy"
     )
     assert "skae.objectives._reconstruction" in loaded
-    assert loaded.isdisjoint({"sklearn", "scipy", "joblib", "skae.estimators", "skae.solvers"})
+    assert loaded.isdisjoint({"sklearn", "scipy", "joblib", "skae.autoencoders", "skae.training", "skae.solvers"})
 
 
 def test_solvers_stand_alone():

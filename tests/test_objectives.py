@@ -21,12 +21,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit
 
 from skae.activations import Activation, ReLU, Sigmoid, Softmax, Tanh, TRec, as_activation
-from skae.estimators._batches import Batches
-from skae.estimators._training import mean_value
 from skae.objectives import Reconstruction
 from skae.parameters import Layout, MaxNorm, UnitNorm
 from skae.penalties import L2, Contractive, Laplacian, Penalty
 from skae.solvers._lbfgs import _whole
+from skae.training._batches import Batches
+from skae.training._evaluation import mean_value
 
 PENALTY_SETS = [(), *((penalty,) for penalty in ALL_PENALTIES), (Contractive(0.3), L2(0.2))]
 COMBINATIONS = list(itertools.product(ALL_ACTIVATIONS, PENALTY_SETS, VISIBLE, (True, False)))

@@ -33,11 +33,12 @@ from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, PowerTransformer,
 
 from skae import ContractiveAutoencoder, EnergyOutlierDetector, PCAWhitener, ZeroBiasAutoencoder
 from skae._sklearn_compat import InvalidParameterError
-from skae.estimators import _outlier, _references
-from skae.estimators._mixture import MixtureAutoencoder
-from skae.estimators._prediction import AutoencoderPrediction
-from skae.estimators._references import cluster_centers
-from skae.estimators._tabular import FeatureScaler
+from skae.autoencoders._prediction import AutoencoderPrediction
+from skae.outlier import _detector as _outlier
+from skae.outlier import _references
+from skae.outlier._feature_scaler import FeatureScaler
+from skae.outlier._mixture import MixtureAutoencoder
+from skae.outlier._references import cluster_centers
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -699,7 +700,7 @@ def by_skops(detector):
     """Through skops, which must find nothing but classes of skae to ask about."""
     dumped = skops.io.dumps(detector)
     unknown = skops.io.get_untrusted_types(data=dumped)
-    assert all(name.startswith("skae.estimators.") for name in unknown)
+    assert all(name.startswith("skae.") for name in unknown)
     return skops.io.loads(dumped, trusted=unknown)
 
 

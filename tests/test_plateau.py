@@ -10,9 +10,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skae import ClassSpecificAEClassifier, ContractiveAutoencoder, DenoisingAutoencoder
 from skae.datasets import make_circle
-from skae.estimators._batches import Batches
 from skae.parameters import Sample, initial_weights
 from skae.solvers import LBFGS, SGD, Adam, Stochastic
+from skae.training._batches import Batches
 
 CIRCLE = make_circle(1000, random_state=0)[0]
 

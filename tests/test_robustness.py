@@ -624,7 +624,7 @@ def test_warning_names_what_to_raise(rng):
 @pytest.fixture
 def always_threaded(monkeypatch):
     """Let small products use all the threads that there are."""
-    monkeypatch.setattr("skae.estimators._threads._WORTH_THREADS", 0.0)
+    monkeypatch.setattr("skae.training._threads._WORTH_THREADS", 0.0)
 
 
 def fit_on_threads(threads, X, **parameters):
@@ -697,7 +697,7 @@ def test_fits_in_threads_restore_the_number_of_threads(rng):
 OVERLAP = """
 import threading
 import threadpoolctl
-from skae.estimators._threads import blas_threads
+from skae.training._threads import blas_threads
 
 def counts():
     return [each["num_threads"] for each in threadpoolctl.threadpool_info() if each["user_api"] == "blas"]

@@ -26,7 +26,7 @@ from skae import (
     SparseAutoencoder,
     ZeroBiasAutoencoder,
 )
-from skae.estimators._mixture import MixtureAutoencoder
+from skae.outlier._mixture import MixtureAutoencoder
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),

@@ -371,7 +371,7 @@ def test_copies_go_on(n_components, rng):
     """Pickle, skops and deepcopy transform to the same bits, and so do further chunks; clone is unfitted."""
     X = make_X(rng)
     whitener = PCAWhitener(n_components).partial_fit(X[:30])
-    trusted = ["skae.estimators._whitening.PCAWhitener"]
+    trusted = ["skae.preprocessing._whitening.PCAWhitener"]
     twins = [
         pickle.loads(pickle.dumps(whitener)),
         copy.deepcopy(whitener),
@@ -670,7 +670,7 @@ def test_an_interrupted_fit_changes_nothing(rng, monkeypatch):
 
     X = make_X(rng)
     whitener = PCAWhitener().partial_fit(X)
-    monkeypatch.setattr("skae.estimators._whitening.principal_components", interrupt)
+    monkeypatch.setattr("skae.preprocessing._whitening.principal_components", interrupt)
     for method in ("fit", "partial_fit"):
         with unchanged(whitener), pytest.raises(KeyboardInterrupt):
             getattr(whitener, method)(X)

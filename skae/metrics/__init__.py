@@ -5,6 +5,7 @@ transformed data, the measure is in their space. `denoising_r2`, `reconstruction
 the signature of a scorer: ``GridSearchCV(..., scoring=reconstruction_r2)``. Sums are in float64, over blocks of rows.
 """
 
+from skae.metrics._codes import activation_counts as activation_counts
 from skae.metrics._codes import (
     activation_fraction,
     active_set_spectrum,

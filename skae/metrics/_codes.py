@@ -8,9 +8,9 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skae._typing import FloatArray, MatrixLike
+from skae.autoencoders import autoencoder_and_input, autoencoder_of
 from skae.energy import codes
-from skae.estimators._batches import row_blocks
-from skae.estimators._steps import autoencoder_and_input, autoencoder_of
+from skae.training import row_blocks
 
 
 def activation_fraction(estimator: Any, X: MatrixLike, *, threshold: float = 0.0) -> float:

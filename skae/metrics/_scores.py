@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from skae._typing import FloatArray, MatrixLike
-from skae.estimators._batches import row_blocks
-from skae.estimators._steps import autoencoder_and_input
+from skae.autoencoders import autoencoder_and_input
+from skae.training import row_blocks
 
 # Below this share of the variance the residual counts as none: no temperature is finite there.
 _NO_RESIDUAL = 1e-6

@@ -4,6 +4,7 @@ An objective has ``value_and_grad``, ``value``, ``mean_code``, ``project``, ``pr
 unconstrained solvers, ``parametrize``, ``pull_back`` and ``free``; see `Reconstruction`.
 """
 
+from skae.objectives._classification import LOSSES as LOSSES
 from skae.objectives._classification import Classification
 from skae.objectives._factored import FactoredClassification, FactoredReconstruction
 from skae.objectives._reconstruction import Batch, Gradient, Reconstruction

@@ -11,8 +11,8 @@ from sklearn.base import BaseEstimator
 
 from skae._typing import Array, FloatArray, MatrixLike
 from skae.activations import ACTIVATIONS, Activation, as_activation
+from skae.autoencoders import autoencoder_and_input, autoencoder_of
 from skae.complements import complement, flattens
-from skae.estimators._steps import autoencoder_and_input, autoencoder_of
 from skae.plotting._display import Display, check_count, dense, pyplot, sliceable
 
 if TYPE_CHECKING:

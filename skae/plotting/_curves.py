@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from skae.estimators._steps import last_step
+from skae.autoencoders import last_step
 from skae.plotting._display import Display
 
 if TYPE_CHECKING:

@@ -12,8 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skae._typing import MatrixLike
-from skae.estimators._prediction import AutoencoderPrediction
-from skae.estimators._steps import last_step
+from skae.autoencoders import AutoencoderPrediction, last_step
 from skae.plotting._display import Display, check_count, check_option, dense, like_frame
 from skae.plotting._pipeline import is_invertible, reconstruct
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from skae.estimators._steps import autoencoder_of, steps_before
+from skae.autoencoders import autoencoder_of, steps_before
 from skae.plotting._display import Display, check_count, check_option
 from skae.plotting._images import (
     checked_image_shape,

@@ -10,8 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 
 from skae._typing import FloatArray, MatrixLike
-from skae.estimators import regularization_path
-from skae.estimators._steps import autoencoder_of, steps_before
+from skae.autoencoders import autoencoder_of, regularization_path, steps_before
 from skae.plotting._display import Display, check_count
 from skae.plotting._filters import input_filters
 from skae.plotting._images import (

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 from sklearn.preprocessing import FunctionTransformer
 
-from skae.estimators._steps import autoencoder_of, steps_before
+from skae.autoencoders import autoencoder_of, steps_before
 from skae.plotting._display import dense
 
 # A step is affine where it takes so many mixtures of rows to the mixtures of their images.

@@ -13,8 +13,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skae._typing import MatrixLike, RandomState
+from skae.autoencoders import autoencoder_of
 from skae.corruption import Corruption, as_corruption
-from skae.estimators._steps import autoencoder_of
 from skae.plotting._display import Display, check_count, check_option, dense, like_frame, sliceable
 from skae.plotting._images import (
     checked_image_shape,

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, is_outlier_detector
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
 from skae._typing import FloatArray, MatrixLike
-from skae.estimators._steps import last_step
+from skae.autoencoders import last_step
 from skae.plotting._display import Display, check_count, next_color
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from skae._typing import IntArray, MatrixLike
-from skae.estimators._steps import autoencoder_of
-from skae.estimators._training import active_above
-from skae.metrics._codes import activation_counts
+from skae.autoencoders import autoencoder_of
+from skae.metrics import activation_counts
 from skae.plotting._display import Display, next_color
+from skae.training import active_above
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

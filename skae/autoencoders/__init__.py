@@ -1,0 +1,28 @@
+"""Autoencoders, as scikit-learn estimators."""
+
+from skae.autoencoders._base import BaseAutoencoder
+from skae.autoencoders._contractive import ContractiveAutoencoder
+from skae.autoencoders._denoising import DenoisingAutoencoder
+from skae.autoencoders._marginalized import MarginalizedDenoisingAutoencoder
+from skae.autoencoders._pipeline import autoencoder_and_input, autoencoder_of, last_step, steps_before
+from skae.autoencoders._prediction import AutoencoderPrediction
+from skae.autoencoders._regularization_path import regularization_path
+from skae.autoencoders._saturating import SaturatingAutoencoder
+from skae.autoencoders._sparse import SparseAutoencoder
+from skae.autoencoders._zero_bias import ZeroBiasAutoencoder
+
+__all__ = [
+    "AutoencoderPrediction",
+    "BaseAutoencoder",
+    "ContractiveAutoencoder",
+    "DenoisingAutoencoder",
+    "MarginalizedDenoisingAutoencoder",
+    "SaturatingAutoencoder",
+    "SparseAutoencoder",
+    "ZeroBiasAutoencoder",
+    "autoencoder_and_input",
+    "autoencoder_of",
+    "last_step",
+    "regularization_path",
+    "steps_before",
+]

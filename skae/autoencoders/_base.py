@@ -1,0 +1,453 @@
+"""What all autoencoders share in training: parameters, a fit that is a page, partial_fit."""
+
+from __future__ import annotations
+
+import functools
+import math
+from numbers import Integral, Real
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+
+from skae._documentation import DocumentationLink
+from skae._sklearn_compat import (
+    DTYPES,
+    CallbackSupportMixin,
+    Interval,
+    InvalidParameterError,
+    StrOptions,
+    _fit_context,
+    available_if,
+    validate_data,
+    with_callbacks,
+)
+from skae._typing import Init, MatrixLike, WeightConstraint
+from skae.activations import Activation
+from skae.autoencoders._prediction import AutoencoderPrediction
+from skae.objectives import Reconstruction
+from skae.parameters import INITIALIZATIONS, Layout, MaxNorm, Sample, UnitNorm, initial_parameters
+from skae.penalties import L2
+from skae.training import (
+    NO_CALLBACKS,
+    Batches,
+    Epochs,
+    SolverParameters,
+    active_share,
+    begin_fit_task,
+    blas_threads,
+    block_rows,
+    checked_weight,
+    convergence_problem,
+    corrupting,
+    corruption_range,
+    dead_units,
+    feature_errors,
+    final_loss,
+    merge_moments,
+    moments,
+    on_plateau,
+    seed_of,
+    unchanged_on_error,
+    value_range,
+    warn,
+)
+from skae.visible import VISIBLE
+
+# Adam's automatic rate grows where the features' standard deviations sum to less than this, tenfold at most.
+_REACH, _LARGEST_RATE_FACTOR = 14.0, 10.0
+
+# The start looks at so many rows, and at no more elements than that if it can.
+_SAMPLE_ROWS = 2000
+_SAMPLE_ELEMENTS = 2**22
+
+
+def _can_continue(estimator):
+    """Whether the solver has steps that `partial_fit` can continue."""
+    return estimator.solver != "lbfgs"
+
+
+class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters, AutoencoderPrediction, BaseEstimator):
+    """Base class of the autoencoders; see `skae.objectives.Reconstruction` for the model and its letters.
+
+    A subclass has an ``__init__`` with its parameters, and says what differs by overriding `_penalty`,
+    `_penalties`, `_tied`, `_training_activation`, `_corruption`, `_objective_class`, `_data_unit` and `_diagnose`.
+    """
+
+    n_components: int
+    l2: float
+    tied_weights: bool | Literal["auto"]
+    weight_constraint: WeightConstraint | None
+    max_norm: float
+    init: Init
+    warm_start: bool
+    n_samples_seen_: float
+
+    _parameter_constraints: dict = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "activation": [str, Activation],
+        "threshold": [Interval(Real, 0, None, closed="left")],
+        "hidden_bias": ["boolean"],
+        "l2": [Interval(Real, 0, None, closed="left")],
+        "tied_weights": ["boolean"],
+        "weight_constraint": [StrOptions({"auto", "unit", "max"}), None],
+        "max_norm": [Interval(Real, 0, None, closed="neither")],
+        "visible": [StrOptions(set(VISIBLE))],
+        "encoding": [StrOptions({"natural", "rectified", "rectified_bias", "linear"})],
+        "init": [StrOptions({"auto", *INITIALIZATIONS})],
+        **SolverParameters._parameter_constraints,
+        "warm_start": ["boolean"],
+    }
+
+    # -- what the subclasses say
+
+    def _penalty(self):
+        """The class's own penalty, or None."""
+        return
+
+    def _penalties(self):
+        """The penalties of the stages of a fit, each of which starts where the one before has ended."""
+        return [self._penalty()]
+
+    def _tied(self):
+        """Whether decoder and encoder share their weights."""
+        return bool(self.tied_weights)
+
+    def _corruption(self):
+        """What is done to the input in training: a `skae.corruption.Corruption`, or None."""
+        return
+
+    def _objective_class(self):
+        """What is minimised: a callable with the signature of `Reconstruction`, but for `visible`."""
+        return functools.partial(Reconstruction, visible=self.visible)
+
+    def _training_activation(self):
+        """The hidden units that are trained, on data in units of `_data_unit`."""
+        return self._activation()
+
+    def _data_unit(self):
+        """What the data are divided by in training; the model must not change but for c, which has X's unit."""
+        return 1.0
+
+    def _diagnose(self, objective, theta, batches, rng, partial=False):
+        """Set what a class has to say of the fit beyond the parameters; return what to warn of, or None.
+
+        What is returned are arguments of `warn`; after `partial_fit`, it is of few rows.
+        """
+        if partial or not objective.activation.derived_bias:
+            return None
+        n_dead = int(dead_units(objective, theta, batches, rng).sum())
+        if not n_dead:
+            return None
+        return (
+            f"{type(self).__name__}: {n_dead} of {self.n_components} units win no training row; use fewer units, "
+            "init='data', or features of a common scale near 1",
+            UserWarning,
+        )
+
+    # -- fitting
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: MatrixLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit the autoencoder.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Training data, at least two rows. float32 and float64 keep their type; sparse rows are densified
+            a batch at a time.
+        y : Ignored
+            Present for API consistency; passed on to callbacks.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights; a zero weight is an absent row.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X or the parameters are not usable, or training diverges; the estimator is then as before.
+        """
+        with unchanged_on_error(self):
+            for problem in self._fit(X, sample_weight, y):
+                warn(*problem)
+        return self
+
+    @with_callbacks
+    def _fit(self, X, sample_weight, y=None, train=True):
+        """Fit, or only start where `train` is false; return what is wrong with the fit, each as arguments of `warn`."""
+        X, sample_weight, rows = self._validate_training(X, sample_weight, reset=True, ensure_min_samples=2)
+        objectives = [self._objective(X.shape[1], penalty) for penalty in self._penalties()]
+        self.n_samples_seen_, self.mean_, self.var_ = moments(X, sample_weight, rows)
+        self._unit = self._data_unit()
+        self._range = corruption_range(self._corruption(), X, rows)
+        rng = np.random.default_rng(seed_of(self.random_state))
+        batches, validation = self._split(X, sample_weight, rows, rng)
+        theta = self._start(objectives[-1], batches, X.dtype, rng, continued=self.warm_start)
+        self._optimizer_state = self._random_stream = None
+        self._n_rows_seen = X.shape[0] if rows is None else len(rows)
+        task = begin_fit_task(self, X, y, sample_weight, max_subtasks=self.max_iter) if train else NO_CALLBACKS
+        with blas_threads(batches.rows_per_batch * X.shape[1] * self.n_components):
+            if train:
+                theta, results = self._minimize(objectives, theta, batches, validation, rng, task)
+        self._set_parameters(objectives[-1], theta)
+        self.loss_ = self._unit**2 * final_loss(objectives[-1], theta, batches, rng)
+        problem = self._diagnose(objectives[-1], theta, batches, rng)
+        problems = [] if problem is None else [problem]
+        if not train:
+            self.n_iter_, self.loss_curve_, self.validation_loss_curve_ = 0, np.empty(0), None
+            return problems
+        task.end(dict)
+        continued = self.warm_start or len(results) > 1
+        data_loss = functools.partial(self._data_loss, objectives[-1], theta, batches, rng)
+        errors = functools.partial(feature_errors, self, batches)
+        plateau = functools.partial(on_plateau, objectives[-1], theta, batches, self.tol)
+        text = convergence_problem(self, results[-1], continued, errors, plateau, data_loss)
+        return problems if text is None else [*problems, (text, ConvergenceWarning)]
+
+    def _minimize(self, objectives, theta, train, validation, rng, task):
+        """Minimise one objective after the other and set the curves; return the parameters and the solver's results.
+
+        The last stage has half of `max_iter`, the others share the rest.
+        """
+        results, validated, n_stages = [], [], len(objectives)
+        brief = max(self.max_iter // (2 * n_stages - 2), 1) if n_stages > 1 else 0
+        epochs = Epochs(task, self.max_iter)
+        for stage, objective in enumerate(objectives, 1):
+            watch = self._watch(objective, validation, rng, len(train))
+            if watch is not None:
+                watch.consider(theta)
+            max_iter = brief if stage < n_stages else self.max_iter - brief * (n_stages - 1)
+            active = active_share(objective, train, theta.dtype) if self.verbose else None
+            on_epoch = self._on_epoch(watch, f" stage {stage} of {n_stages}," if n_stages > 1 else "", active)
+            attributes = functools.partial(self._attributes_after, objective)
+            on_epoch = epochs.telling(on_epoch, attributes)
+            results.append(self._solver(max_iter).minimize(objective, theta, train, rng, on_epoch=on_epoch))
+            theta = results[-1].theta if watch is None else watch.best_theta
+            validated += [] if watch is None else watch.curve
+            if epochs.stopped:
+                break
+        epochs.end()
+        self.n_iter_ = sum(result.n_iter for result in results)
+        self.loss_curve_ = self._unit**2 * np.concatenate([result.loss_curve for result in results])
+        self.validation_loss_curve_ = None if validation is None else self._unit**2 * np.array(validated)
+        return theta, results
+
+    @available_if(_can_continue)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: MatrixLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Continue with one pass over X, in batches, at a constant learning rate.
+
+        The optimiser's state and the random stream are carried from call to call; the first call starts
+        from X as `fit` does.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Some rows.
+        y : Ignored
+            Present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights; a zero weight is an absent row.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+        """
+        self._validate_params()  # which scikit-learn leaves out where there is a fit already
+        if self.early_stopping:
+            raise ValueError("partial_fit sees no validation set: early_stopping must be False, got True")
+        with unchanged_on_error(self):
+            first = not hasattr(self, "components_")
+            unit_unknown = first or not self.var_.any()
+            X, sample_weight, rows = self._validate_training(X, sample_weight, reset=first)
+            objective = self._objective(X.shape[1], self._penalty())
+            fresh = moments(X, sample_weight, rows)
+            seen = fresh if first else merge_moments((self.n_samples_seen_, self.mean_, self.var_), fresh)
+            self.n_samples_seen_, self.mean_, self.var_ = seen
+            self._unit = self._data_unit() if unit_unknown else self._unit
+            self._range = corruption_range(self._corruption(), X, rows, None if first else self._range)
+            self._n_rows_seen = (0 if first else self._n_rows_seen) + (X.shape[0] if rows is None else len(rows))
+            seed, n_updates = getattr(self, "_random_stream", None) or (seed_of(self.random_state), 0)
+            rng = np.random.default_rng([seed, n_updates])
+            unit_weight = self.n_samples_seen_ / self._n_rows_seen
+            batches = self._batches(X, sample_weight, rows, self._batch_size(), self.shuffle, unit_weight)
+            theta = self._start(objective, batches, X.dtype, rng, continued=not first)
+            with blas_threads(batches.rows_per_batch * X.shape[1] * self.n_components):
+                result = self._solver(max_iter=1, schedule="constant").minimize(
+                    objective, theta, batches, rng, state=getattr(self, "_optimizer_state", None)
+                )
+            self._set_parameters(objective, result.theta)
+            self.n_iter_ = 1 if first else self.n_iter_ + 1
+            curve = self._unit**2 * result.loss_curve
+            self.loss_curve_ = curve if first else np.append(self.loss_curve_, curve)
+            self.validation_loss_curve_ = None
+            self.loss_ = self._unit**2 * final_loss(objective, result.theta, batches, rng)
+            problem = self._diagnose(objective, result.theta, batches, rng, partial=True)
+            if problem is not None:
+                warn(*problem)
+            self._optimizer_state, self._random_stream = result.state, (seed, n_updates + len(batches))
+        return self
+
+    def _validate_training(self, X, sample_weight, reset, ensure_min_samples=1):
+        """Return X, the weights and the rows of positive weight (None where all are); refuse what cannot be held."""
+        dtype = DTYPES if reset else np.result_type(self.components_, np.float32)
+        X = validate_data(self, X, reset=reset, accept_sparse="csr", dtype=dtype, ensure_min_samples=ensure_min_samples)
+        sample_weight, rows = checked_weight(X, sample_weight)
+        if rows is not None and len(rows) < ensure_min_samples:
+            raise ValueError(f"sample_weight leaves 1 sample, while fit needs at least {ensure_min_samples}")
+        self._check_values(X, rows)
+        return X, sample_weight, rows
+
+    def _check_values(self, X, rows=None):
+        """Refuse what the visible units or the dtype cannot hold."""
+        low, high = value_range(X, rows)
+        self._check_range(low, high)
+        largest = max(high, -low)
+        if largest > math.sqrt(np.finfo(X.dtype).max / (4.0 * X.shape[1])):
+            raise ValueError(
+                f"X holds values up to {largest:.3g}, whose squares {X.dtype} cannot hold; "
+                "bring the features to a common scale near 1, or pass float64"
+            )
+
+    def _batches(self, X, sample_weight, rows, batch_size, shuffle, unit_weight=None, noise_seed=None):
+        """The batches to train or to validate on."""
+        corruption = corrupting(self._corruption(), self._range)
+        return Batches(X, sample_weight, rows, batch_size, shuffle, unit_weight, self._unit, corruption, noise_seed)
+
+    def _split(self, X, sample_weight, rows, rng):
+        """Return the batches to train on and, with early stopping, those to validate on (else None)."""
+        block = block_rows(max(X.shape[1], self.n_components))
+        lbfgs = self.solver == "lbfgs"
+        batch_size, shuffle = (block, False) if lbfgs else (self._batch_size(), self.shuffle)
+        # lbfgs needs the same objective in every iteration, and validation losses are compared.
+        seeds = rng.integers(2**63, size=2) if self._corruption() is not None else (None, None)
+        train_seed = seeds[0] if lbfgs else None
+        if not self.early_stopping:
+            return self._batches(X, sample_weight, rows, batch_size, shuffle, noise_seed=train_seed), None
+        order = rng.permutation(X.shape[0] if rows is None else rows)
+        n_validation = math.ceil(self.validation_fraction * len(order))
+        if n_validation >= len(order):
+            raise ValueError(f"validation_fraction={self.validation_fraction} of {len(order)} rows leaves none to fit")
+        return (
+            self._batches(X, sample_weight, np.sort(order[n_validation:]), batch_size, shuffle, noise_seed=train_seed),
+            self._batches(X, sample_weight, np.sort(order[:n_validation]), block, False, noise_seed=seeds[1]),
+        )
+
+    def _objective(self, n_features, penalty):
+        """Build the objective from the parameters."""
+        activation, tied = self._training_activation(), self._tied()
+        penalties = [] if penalty is None else [penalty]
+        if self.l2 > 0.0:
+            penalties.append(L2(alpha=self.l2))
+        shapes = {"W": (self.n_components, n_features)}
+        if not tied:
+            shapes["V"] = shapes["W"]
+        if self.hidden_bias and not activation.derived_bias:
+            shapes["b"] = (self.n_components,)
+        if activation.derived_bias and not self.hidden_bias:
+            raise InvalidParameterError(
+                f"{type(self).__name__}: the activation {activation.name!r} derives its hidden bias from the weights "
+                "and does not work without: it needs hidden_bias=True"
+            )
+        objective = functools.partial(
+            self._objective_class(),
+            Layout(**shapes, c=(n_features,)),
+            activation,
+            penalties=penalties,
+            constraint=self._constraint(tied, penalty),
+        )
+        return self._named(objective)
+
+    def _data_loss(self, objective, theta, batches, rng):
+        """The loss at some parameters without the penalties."""
+        plain = self._objective_class()(objective.layout, objective.activation)
+        return self._unit**2 * final_loss(plain, theta, batches, rng)
+
+    def _automatic_rate(self, schedule):
+        """Adam's, larger where the features are few or small: weights that are to matter there are large."""
+        rate = super()._automatic_rate(schedule)
+        if rate is None:
+            return None
+        varies = self.var_ > (8.0 * np.finfo(np.float64).eps * self.mean_) ** 2  # by more than the mean's rounding
+        if not varies.any():
+            return rate
+        # An offset counts too: a step of W moves all rows by it.
+        reach = max(float(np.sqrt(self.var_[varies]).sum()), 0.1 * float(np.abs(self.mean_[varies]).sum())) / self._unit
+        # In a few digits: the moments' last ones hang on the order of summation.
+        return float(f"{rate * min(max(_REACH / reach, 1.0), _LARGEST_RATE_FACTOR):.3g}")
+
+    def _constraint(self, tied, penalty):
+        """The constraint on the decoder rows (the encoder's when tied), or None."""
+        kind = self.weight_constraint
+        if kind == "auto":
+            kind = "unit" if not tied and penalty is not None and penalty.scale_free_encoder else None
+        block = "W" if tied else "V"
+        if kind is None:
+            return None
+        return UnitNorm(block) if kind == "unit" else MaxNorm(block, float(self.max_norm))
+
+    def _start(self, objective, batches, dtype, rng, continued):
+        """The starting vector: the fitted parameters, or fresh ones."""
+        layout = objective.layout
+        if not (continued and hasattr(self, "components_")):
+            n_rows = min(_SAMPLE_ROWS, max(_SAMPLE_ELEMENTS // layout.shapes["W"][1], 1))
+            init = self.init
+            if init == "auto":
+                init = "data" if objective.activation.derived_bias else "glorot"
+            X, weight = batches.sample(n_rows if init == "glorot" else max(n_rows, self.n_components), rng)
+            return initial_parameters(
+                layout,
+                init,
+                Sample(X, weight, self.mean_ / self._unit),
+                objective.activation,
+                self.visible,
+                rng,
+                dtype,
+                objective.constraint,
+            )
+        blocks = {"W": self.components_, "V": self.decoder_components_, "c": self.intercept_visible_ / self._unit}
+        blocks["b"] = getattr(self, "intercept_hidden_", 0.0)
+        if self.components_.shape != layout.shapes["W"]:
+            raise ValueError(
+                f"the fitted components_ have shape {self.components_.shape}, but n_components and X ask for "
+                f"{layout.shapes['W']}; keep them, or fit with warm_start=False"
+            )
+        theta = layout.pack(dtype, **{name: blocks[name] for name in layout.shapes})
+        objective.project(theta)
+        return theta
+
+    def _set_parameters(self, objective, theta):
+        """Set the fitted parameters; a hidden bias of an earlier fit goes where there is none now."""
+        vars(self).pop("intercept_hidden_", None)
+        vars(self).update(self._fitted_parameters(objective, theta))
+
+    def _fitted_parameters(self, objective, theta):
+        """The fitted parameters by the names of their attributes, as arrays of their own."""
+        blocks = {name: view.copy() for name, view in objective.layout.views(theta).items()}
+        b = objective.hidden_bias(blocks)
+        hidden = {} if b is None else {"intercept_hidden_": b}
+        return {
+            "components_": blocks["W"],
+            "_untied_decoder": blocks.get("V"),
+            **hidden,
+            "intercept_visible_": blocks["c"] * self._unit,
+        }
+
+    def _attributes_after(self, objective, epoch, losses):
+        """The fitted attributes after an epoch of a fit, with the losses of all epochs so far."""
+        curve = self._unit**2 * np.array(losses)
+        progress = {"n_iter_": len(curve), "loss_": float(curve[-1]), "loss_curve_": curve}
+        return {**self._fitted_parameters(objective, epoch.theta), **progress, "validation_loss_curve_": None}
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

@@ -1,0 +1,209 @@
+"""DenoisingAutoencoder and MarginalizedDenoisingAutoencoder."""
+
+from __future__ import annotations
+
+import functools
+from numbers import Real
+from typing import Literal
+
+from sklearn.exceptions import ConvergenceWarning
+
+from skae._sklearn_compat import Interval, InvalidParameterError, StrOptions
+from skae._typing import Encoding, Init, RandomState, Schedule, Solver, VisibleName, WeightConstraint
+from skae.activations import Activation
+from skae.autoencoders._base import BaseAutoencoder
+from skae.autoencoders._docstrings import fill_parameters
+from skae.corruption import Corruption, Gaussian, as_corruption
+from skae.objectives import FirstOrder, SecondOrder
+
+
+@fill_parameters
+class DenoisingAutoencoder(BaseAutoencoder):
+    """Autoencoder that reconstructs clean samples from corrupted ones (Vincent et al. 2008; SPARSE eq. 6).
+
+    Minimises, over the mean of the samples x and of their corrupted versions x~::
+
+        |x - r(x~)|^2/2                                                                 approximation="sampled"
+        |x - r(x)|^2/2 + (r(x) - x).J(x) (x~ - x)                                       "first_order" (SPARSE 3.1.1)
+        |x - r(x)|^2/2 + s/2 [ sum_jk h'_j h'_k (w_j.w_k)(v_j.v_k)
+                               + (r(x) - x).sum_k v_k h''_k |w_k|^2 ]                   "second_order" (SPARSE eq. 7)
+
+    with J the Jacobian of r and s = `noise_level` squared. The first draws new noise in every epoch. Where losses are
+    compared, one corruption is frozen for the whole fit: under ``solver="lbfgs"``, which with few rows can learn that
+    noise by heart ("adam" and "sgd" cannot), and in the validation loss. Equal rows of a single batch get equal noise,
+    so that weights act as repetitions. The other two are Taylor expansions in Gaussian noise: the first-order term
+    alone, with sampled noise, and the expectation to second order, without noise. SPARSE has no 1/2.
+
+    Parameters
+    ----------
+    {n_components}
+
+    {activation}
+
+    {threshold}
+
+    {hidden_bias}
+
+    noise : {"gaussian", "masking", "salt_and_pepper"} or Corruption, default="gaussian"
+        The corruption; see `skae.corruption`. Another one is an instance of `skae.corruption.Corruption`, whose own
+        level `noise_level` replaces.
+
+    noise_level : float, default=0.3
+        Standard deviation of gaussian noise, in X's unit; the probability that a feature is corrupted by the others.
+        0 is the plain autoencoder.
+
+    approximation : {"sampled", "first_order", "second_order"}, default="sampled"
+        What is minimised. The expansions need gaussian noise, gaussian visible units, an activation with second
+        (and third) derivatives and, as they have no lower bound otherwise, `l2` or a weight constraint;
+        "first_order" does not go with lbfgs. Only the constraint, with tied weights, bounds "second_order" for certain:
+        with untied weights or with `l2` alone much noise can drive it below zero and on, which is warned of.
+
+    {l2}
+
+    {tied_weights}
+
+    {weight_constraint}
+
+    {max_norm}
+
+    {visible}
+
+    {encoding}
+
+    {init}
+
+    {training}
+
+    Attributes
+    ----------
+    {attributes}
+
+    See Also
+    --------
+    MarginalizedDenoisingAutoencoder : Its second-order expectation without the terms that couple units.
+    ContractiveAutoencoder : The same with unit weight lengths.
+
+    References
+    ----------
+    .. [1] Vincent P., Larochelle H., Bengio Y., Manzagol P.-A., "Extracting and composing robust features with
+       denoising autoencoders", ICML 2008.
+    .. [2] Arpit D., Zhou Y., Ngo H., Govindaraju V., "Why regularized auto-encoders learn sparse
+       representation?", ICML 2016 (SPARSE).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import DenoisingAutoencoder
+    >>> X = load_digits().data / 16
+    >>> autoencoder = DenoisingAutoencoder(64, noise="masking", max_iter=50, random_state=0).fit(X)
+    >>> autoencoder.transform(X).shape
+    (1797, 64)
+    """
+
+    _parameter_constraints: dict = {
+        **BaseAutoencoder._parameter_constraints,
+        "noise": [str, Corruption],
+        "noise_level": [Interval(Real, 0, None, closed="left")],
+        "approximation": [StrOptions({"sampled", "first_order", "second_order"})],
+    }
+
+    def __init__(
+        self,
+        n_components: int = 256,
+        *,
+        activation: str | Activation = "sigmoid",
+        threshold: float = 1.0,
+        hidden_bias: bool = True,
+        noise: str | Corruption = "gaussian",
+        noise_level: float = 0.3,
+        approximation: Literal["sampled", "first_order", "second_order"] = "sampled",
+        l2: float = 0.0,
+        tied_weights: bool = True,
+        weight_constraint: WeightConstraint | None = "auto",
+        max_norm: float = 1.0,
+        visible: VisibleName = "gaussian",
+        encoding: Encoding = "natural",
+        init: Init = "auto",
+        solver: Solver = "adam",
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: Schedule = "linear",
+        learning_rate_init: float | Literal["auto"] = "auto",
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        max_iter: int = 200,
+        tol: float = 1e-3,
+        n_iter_no_change: int | Literal["auto"] = "auto",
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        shuffle: bool = True,
+        warm_start: bool = False,
+        verbose: int = 0,
+        random_state: RandomState = None,
+    ) -> None:
+        self.n_components = n_components
+        self.activation = activation
+        self.threshold = threshold
+        self.hidden_bias = hidden_bias
+        self.noise = noise
+        self.noise_level = noise_level
+        self.approximation = approximation
+        self.l2 = l2
+        self.tied_weights = tied_weights
+        self.weight_constraint = weight_constraint
+        self.max_norm = max_norm
+        self.visible = visible
+        self.encoding = encoding
+        self.init = init
+        self.solver = solver
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.max_iter = max_iter
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.shuffle = shuffle
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def _corruption(self):
+        """What is done to the input, or None."""
+        corruption = self._named(as_corruption, self.noise, self.noise_level)
+        return None if corruption.level == 0.0 or self.approximation == "second_order" else corruption
+
+    def _objective_class(self):
+        """The loss of corrupted input, or one of its expansions."""
+        corruption = self._named(as_corruption, self.noise, self.noise_level)
+        if self.approximation == "sampled" or corruption.level == 0.0:
+            return super()._objective_class()
+        activation, second = self._training_activation(), self.approximation == "second_order"
+        bounded = self.l2 > 0.0 or self.weight_constraint in ("unit", "max")
+        derivatives = ("second_derivative", "third_derivative") if second else ("second_derivative",)
+        for holds, what in (
+            (type(corruption) is Gaussian, f"noise='gaussian', got {self.noise!r}"),
+            (self.visible == "gaussian", f"visible='gaussian', got {self.visible!r}"),
+            (bounded, "weight_constraint='unit' or 'max', or l2 > 0: it has no lower bound otherwise"),
+            (second or self.solver != "lbfgs", "solver='adam' or 'sgd': it lives of new noise, got 'lbfgs'"),
+            (
+                all(hasattr(activation, name) for name in derivatives),
+                f"an activation with {' and '.join(derivatives)}, which {activation.name!r} has not",
+            ),
+        ):
+            if not holds:
+                raise InvalidParameterError(f"{type(self).__name__}: approximation={self.approximation!r} needs {what}")
+        return functools.partial(SecondOrder, noise_variance=corruption.level**2) if second else FirstOrder
+
+    def _diagnose(self, objective, theta, batches, rng, partial=False):
+        """Say where the second-order expansion has left what it expands, a loss that cannot be negative."""
+        if self.approximation == "second_order" and self.loss_ < 0.0:
+            return (
+                f"{type(self).__name__}: the second-order expansion has fallen to {self.loss_:.4g}, while no denoising "
+                "loss is negative; use a lower noise_level, approximation='sampled' or, against weights that run away, "
+                "tied weights with a weight constraint",
+                ConvergenceWarning,
+            )
+        return super()._diagnose(objective, theta, batches, rng, partial)

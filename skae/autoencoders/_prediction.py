@@ -1,0 +1,418 @@
+"""What a fitted autoencoder computes; it reads the public fitted attributes only, so a user may replace them."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_scalar
+from sklearn.utils.validation import check_is_fitted
+
+from skae import energy
+from skae._sklearn_compat import DTYPES, InvalidParameterError, available_if, check_array, validate_data
+from skae._typing import Array, BoolArray, Encoding, FloatArray, IntArray, MatrixLike, VisibleName
+from skae.activations import Activation, as_activation
+from skae.autoencoders._denoising_score import NOISE_SCALE, denoising_r2
+from skae.training import row_blocks, value_range
+from skae.visible import VISIBLE
+
+# Scalers to [0, 1] miss it by the rounding of their own arithmetic.
+_ROUNDING = 1e-6
+
+
+def _can_invert(estimator):
+    """Whether the code keeps all that the reconstruction needs."""
+    if estimator.encoding in ("natural", "linear"):
+        return True
+    bias_kept = estimator.encoding == "rectified_bias" or not estimator.hidden_bias
+    return bias_kept and estimator._activation().flat_below_zero
+
+
+class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
+    """Codes, reconstructions and scores of a fitted autoencoder, a block of rows at a time."""
+
+    activation: str | Activation
+    threshold: float
+    hidden_bias: bool
+    visible: VisibleName
+    encoding: Encoding
+    components_: FloatArray
+    intercept_hidden_: FloatArray  # absent where the hidden units have no bias
+    intercept_visible_: FloatArray
+    mean_: FloatArray
+    var_: FloatArray
+    n_features_in_: int
+    feature_names_in_: Array  # absent where X had no names
+
+    _untied_decoder: FloatArray | None
+
+    @property
+    def decoder_components_(self) -> FloatArray:
+        """Decoder weights, shape (n_components, n_features): `components_` itself when tied."""
+        untied = getattr(self, "_untied_decoder", None)
+        return self.components_ if untied is None else untied
+
+    @decoder_components_.setter
+    def decoder_components_(self, value: FloatArray) -> None:
+        if self._untied_decoder is None:
+            raise AttributeError("the weights are tied: set components_, which is the decoder too")
+        self._untied_decoder = value
+
+    @property
+    def _n_features_out(self):
+        return self.components_.shape[0]
+
+    def _activation(self):
+        """The hidden units."""
+        return self._named(as_activation, self.activation, self.threshold)
+
+    def _named(self, function, *arguments):
+        """Call a function of the core that may refuse a parameter, and say so as scikit-learn does."""
+        try:
+            return function(*arguments)
+        except ValueError as error:
+            raise InvalidParameterError(f"{type(self).__name__}: {error}") from None
+
+    def transform(self, X: MatrixLike) -> FloatArray:
+        """Return the hidden code, of the kind that `encoding` names.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_components)
+            The code, in X's dtype.
+        """
+        X, p = self._validate_prediction(X)
+        activation = self._activation()
+        out = np.empty((X.shape[0], p["W"].shape[0]), dtype=X.dtype)
+        return self._by_blocks(
+            lambda block, rows: energy.codes(block, p["W"], p["b"], activation, self.encoding, out=out[rows]), X, out
+        )
+
+    @available_if(_can_invert)
+    def inverse_transform(self, X: ArrayLike) -> FloatArray:
+        """Return the reconstruction from the code: ``inverse_transform(transform(X))`` is ``reconstruct(X)``.
+
+        Absent where the code has lost what that needs: "rectified_bias" codes are enough for units that are
+        constant below zero (relu, trec), "rectified" ones also need a model without hidden bias.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components)
+            Codes, as `transform` returns them.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Reconstructions.
+        """
+        check_is_fitted(self)
+        Z = check_array(X, dtype=DTYPES, input_name="X")
+        p = self._parameters(Z.dtype)
+        if Z.shape[1] != p["W"].shape[0]:
+            raise ValueError(
+                f"inverse_transform takes codes with {p['W'].shape[0]} components, got {Z.shape[1]} columns"
+            )
+        activation = self._activation()
+        bias = p["b"] if self.encoding == "linear" and p["b"] is not None else 0.0
+
+        def decode(block, rows):
+            H = block if self.encoding == "natural" else activation.value(block + bias)
+            return energy.reconstruction(H, p["V"], p["c"], self.visible)
+
+        return self._by_blocks(decode, Z, np.empty((Z.shape[0], p["W"].shape[1]), dtype=Z.dtype))
+
+    def reconstruct(self, X: MatrixLike) -> FloatArray:
+        """Return the reconstruction r(x).
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Reconstructions, in X's dtype.
+        """
+        X, p = self._validate_prediction(X)
+        return self._by_blocks(lambda block, rows: self._reconstruct(block, p), X, np.empty(X.shape, dtype=X.dtype))
+
+    def vector_field(self, X: MatrixLike) -> FloatArray:
+        """Return r(x) - x, where one step of reconstruction moves each sample (ENERGY 2.1).
+
+        With tied weights and gaussian visible units it is the gradient of `score_samples`.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            The field, in X's dtype.
+        """
+        X, p = self._validate_prediction(X)
+        return self._by_blocks(lambda block, rows: self._field(block, p), X, np.empty(X.shape, dtype=X.dtype))
+
+    def laplacian(self, X: MatrixLike) -> FloatArray:
+        """Return the divergence of the vector field at each sample: negative where the dynamics contract.
+
+        ::
+
+            sum_k h'(u_k) w_k.v_k - n_features                            gaussian (ENERGY eq. 38 where tied)
+            sum_i r_i (1 - r_i) sum_k h'(u_k) w_ki v_ki - n_features      bernoulli
+
+        With tied weights and gaussian visible units it is the Laplacian of `score_samples`. For bernoulli units
+        it is not: that one is infinite at 0 and 1.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Divergences, in X's dtype.
+        """
+        X, p = self._validate_prediction(X)
+        return self._by_blocks(lambda block, rows: self._laplacian(block, p), X, np.empty(X.shape[0], dtype=X.dtype))
+
+    def is_absorbing(self, X: MatrixLike) -> BoolArray:
+        """Return where the model is absorbing, that is where `laplacian` is negative (ENERGY eq. 39).
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of bool of shape (n_samples,)
+            True where the flow contracts volume: at every sink, but at other points too, and far from the data as a
+            rule. It is no test of novelty; `score_samples` is.
+        """
+        return self.laplacian(X) < 0.0
+
+    def relax(
+        self, X: MatrixLike, *, step_size: float = 1.0, max_iter: int = 1000, tol: float = 1e-4
+    ) -> tuple[FloatArray, IntArray, BoolArray]:
+        """Follow the vector field from each sample to a fixed point: x <- x + step_size (r(x) - x) (ENERGY 2.1).
+
+        With tied weights no step lowers the energy: for a non-decreasing activation, one of size s raises it by at
+        least (s - s^2/2) |r - x|^2, while "square", "modulus" and other activations that are not monotone halve a
+        sample's step until its energy rises. Untied weights have no energy, and their dynamics may run in circles.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Where to start.
+        step_size : float, default=1.0
+            In (0, 2], for bernoulli visible units in (0, 1].
+        max_iter : int, default=1000
+            Largest number of steps.
+        tol : float, default=1e-4
+            A sample has arrived where no entry of r(x) - x is larger than `tol` root mean variances of the
+            training data.
+
+        Returns
+        -------
+        points : ndarray of shape (n_samples, n_features)
+            Where the samples have come to, in X's dtype; always finite.
+        n_iter : ndarray of int of shape (n_samples,)
+            Steps taken.
+        converged : ndarray of bool of shape (n_samples,)
+            Whether the sample has arrived. It has not after `max_iter` steps, nor where it was leaving every bound
+            and was stopped.
+        """
+        X, p = self._validate_prediction(X)
+        longest = VISIBLE[self.visible].longest_step
+        check_scalar(step_size, "step_size", Real, min_val=0.0, max_val=longest, include_boundaries="right")
+        check_scalar(max_iter, "max_iter", Integral, min_val=0)
+        check_scalar(tol, "tol", Real, min_val=0.0)
+        for name, value in (("step_size", step_size), ("tol", tol)):
+            if np.isnan(value):
+                raise ValueError(f"{name} == {value}, must be a number")
+        unit = float(np.sqrt(np.mean(self.var_))) or 1.0
+        points = np.empty(X.shape, dtype=X.dtype)
+        n_iter, converged = np.empty(len(points), dtype=int), np.empty(len(points), dtype=bool)
+        for rows, block in row_blocks(X, len(p["W"])):
+            points[rows], n_iter[rows], converged[rows] = energy.relax(
+                block, *self._model(p), step_size=float(step_size), max_iter=max_iter, tol=tol * unit
+            )
+        return points, n_iter, converged
+
+    def score_samples(self, X: MatrixLike) -> FloatArray:
+        """Return the energy score of each sample: the higher, the better the model fits.
+
+        With tied weights it is the potential of the vector field, up to a constant (ENERGY eq. 11 and 28)::
+
+            E(x) = sum_k Phi(u_k) - |x - c|^2/2          gaussian:  grad E = r(x) - x
+            E(x) = sum_k Phi(u_k) + c.x + entropy(x)     bernoulli: grad E = logit r(x) - logit x
+
+        with Phi the antiderivative of the activation. Untied weights have no potential: there it is
+        -|x - r(x)|^2/2 (bernoulli: minus the cross-entropy). E is a difference of larger terms: float32 keeps it to
+        1e-5 of them, but for data whose mean is a thousand deviations off zero; centre these, or pass float64.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Scores, in X's dtype.
+        """
+        X, p = self._validate_prediction(X)
+        activation = self._activation()
+        if p["V"] is p["W"] and not hasattr(activation, "potential"):
+            raise ValueError(
+                f"score_samples of tied weights needs an activation with a potential, which {activation.name!r} has "
+                "not; define it, or use tied_weights=False"
+            )
+        return self._by_blocks(
+            lambda block, rows: energy.energy(block, *self._model(p)), X, np.empty(X.shape[0], dtype=X.dtype)
+        )
+
+    def reconstruction_error(self, X: MatrixLike, per_feature: bool = False) -> FloatArray:
+        """Return the squared reconstruction error.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Data.
+        per_feature : bool, default=False
+            Whether to return it feature by feature, or summed over the features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_features)
+            (x - r(x))^2, or its sum over the features.
+        """
+        X, p = self._validate_prediction(X)
+
+        def error(block, rows):
+            residual = self._reconstruct(block, p) - block
+            residual *= residual
+            return residual if per_feature else residual.sum(axis=1)
+
+        return self._by_blocks(error, X, np.empty(X.shape if per_feature else X.shape[:1], dtype=X.dtype))
+
+    def score(self, X: MatrixLike, y: Any = None) -> float:
+        """Return the denoising R^2, which needs no labels and can be compared across hyper-parameters.
+
+        ::
+
+            1 - sum |r(x + noise) - x|^2 / sum |x - mean|^2
+
+        with Gaussian noise of half the training data's standard deviation in each feature (fixed seeds). On
+        data like the training data the mean scores 0, the identity map 0.75, and the best linear denoiser
+        of isotropic data 0.80. It does not choose the threshold of "trec" and "tlin" (it prefers 0), nor
+        compare models behind different whiteners: use a downstream score there.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Data.
+        y : Ignored
+            Present for API consistency.
+
+        Returns
+        -------
+        float
+            At most 1, the higher the better.
+        """
+        return self._denoising_r2(X, NOISE_SCALE)
+
+    def _denoising_r2(self, X, noise_scale):
+        """The denoising R^2 at a level of noise."""
+        X, p = self._validate_prediction(X)
+        with np.errstate(over="ignore", invalid="ignore"):
+            score = denoising_r2(
+                lambda block: self._reconstruct(block, p), X, self.mean_, self.var_, len(p["W"]), noise_scale
+            )
+        if not np.isfinite(score):
+            raise ValueError(self._overflow(X))
+        return score
+
+    def _model(self, p):
+        """What the functions of `skae.energy` take after X."""
+        decoder = None if p["V"] is p["W"] else p["V"]
+        return p["W"], p["b"], p["c"], self._activation(), self.visible, decoder
+
+    def _field(self, X, p):
+        """r(x) - x of one block."""
+        return energy.vector_field(X, *self._model(p))
+
+    def _laplacian(self, X, p):
+        """The divergence of the field at one block."""
+        activation = self._activation()
+        if not hasattr(activation, "derivative") and not hasattr(activation, "divergence"):
+            raise ValueError(
+                f"laplacian needs an activation with a derivative or a divergence, which {activation.name!r} has not; "
+                "define one"
+            )
+        return energy.laplacian(X, *self._model(p))
+
+    def _reconstruct(self, X, p):
+        """r(x) of one block."""
+        H = energy.codes(X, p["W"], p["b"], self._activation())
+        return energy.reconstruction(H, p["V"], p["c"], self.visible)
+
+    def _parameters(self, dtype):
+        """The fitted parameters in the dtype of the data; V is W when tied."""
+        W = np.asarray(self.components_, dtype=dtype)
+        V = self._untied_decoder
+        b = getattr(self, "intercept_hidden_", None) if self.hidden_bias else None
+        return {
+            "W": W,
+            "V": W if V is None else np.asarray(V, dtype=dtype),
+            "b": None if b is None else np.asarray(b, dtype=dtype),
+            "c": np.asarray(self.intercept_visible_, dtype=dtype),
+        }
+
+    def _validate_prediction(self, X):
+        """Return X, checked, and the parameters in its dtype."""
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=DTYPES)
+        if self.visible == "bernoulli":
+            self._check_range(*value_range(X))
+        return X, self._parameters(X.dtype)
+
+    def _check_range(self, low, high):
+        """Refuse values outside [0, 1], but for rounding, where the visible units are Bernoulli."""
+        if self.visible == "bernoulli" and not (low >= -_ROUNDING and high <= 1.0 + _ROUNDING):
+            raise ValueError(
+                f"visible='bernoulli' takes values in [0, 1], got values from {low:.4g} to {high:.4g}; scale X "
+                "(MinMaxScaler(clip=True)), or use visible='gaussian'"
+            )
+
+    def _by_blocks(self, function, X, out):
+        """Fill `out` with function(block, rows) of each block of rows; refuse a result that overflowed."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            for rows, block in row_blocks(X, max(self.components_.shape)):
+                result = function(block, rows)
+                if not np.isfinite(result.sum()) and not np.isfinite(result).all():
+                    raise ValueError(self._overflow(block))
+                if not np.may_share_memory(result, out):
+                    out[rows] = result
+        return out
+
+    @staticmethod
+    def _overflow(X):
+        """What to say where a result is not finite."""
+        low, high = value_range(X)
+        return (
+            f"the result overflows {X.dtype} for X with values from {low:.3g} to {high:.3g}; bring the features to "
+            "the training data's scale, or pass float64"
+        )

@@ -1,0 +1,93 @@
+"""Fits along a range of regularization strengths."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import clone
+
+from skae._typing import FloatArray, MatrixLike
+from skae.autoencoders._base import BaseAutoencoder
+
+AutoencoderT = TypeVar("AutoencoderT", bound=BaseAutoencoder)
+
+
+def regularization_path(
+    estimator: AutoencoderT,
+    X: MatrixLike,
+    *,
+    alphas: Sequence[float] | FloatArray | Iterator[float],
+    sample_weight: ArrayLike | None = None,
+) -> Iterator[AutoencoderT]:
+    """Fit an autoencoder at one strength after the other, each from where the last has ended (SAT section 4, figure 5).
+
+    Parameters
+    ----------
+    estimator : autoencoder with the parameter `alpha`
+        Not changed.
+    X : {array-like, CSR matrix} of shape (n_samples, n_features)
+        Training data.
+    alphas : sequence or iterator of float
+        The strengths, in the order in which they are fitted; rising ones from a small one, as a rule.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights.
+
+    Yields
+    ------
+    estimator
+        A fitted clone for each alpha, with the parameters of `estimator` but for `alpha`. The first is fitted from the
+        start, as `fit` does. With untied weights and ``weight_constraint="auto"``, all keep the lengths that the
+        largest alpha asks for, so that a path can begin at 0.
+
+    Raises
+    ------
+    ValueError
+        If the estimator has no `alpha`, or `alphas` is empty or no sequence.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import ContractiveAutoencoder, regularization_path
+    >>> X = load_digits().data / 16
+    >>> autoencoder = ContractiveAutoencoder(16, max_iter=20, tol=0, random_state=0)
+    >>> for fitted in regularization_path(autoencoder, X, alphas=[0.01, 0.1, 1.0]):
+    ...     print(fitted.alpha, fitted.components_.shape)
+    0.01 (16, 64)
+    0.1 (16, 64)
+    1.0 (16, 64)
+    """
+    parameters = estimator.get_params(deep=False)
+    for name in ("alpha", "warm_start", "weight_constraint"):
+        if name not in parameters:
+            raise ValueError(
+                f"regularization_path needs an estimator with {name!r}, which {type(estimator).__name__} has not"
+            )
+    if not isinstance(alphas, Iterator) and np.ndim(alphas) != 1:
+        raise ValueError(f"regularization_path needs a sequence of alphas, got {alphas!r}")
+    alphas = list(alphas)
+    if not alphas:
+        raise ValueError("regularization_path needs at least one alpha, got none")
+    return _fits(estimator, X, alphas, sample_weight)
+
+
+def _fits(estimator, X, alphas, sample_weight):
+    """The generator: fits when asked for the next."""
+    shared = {"warm_start": True, "weight_constraint": _weight_constraint(estimator, X, sample_weight, max(alphas))}
+    own = {name: estimator.get_params(deep=False)[name] for name in shared}
+    fitted = clone(estimator)
+    for alpha in alphas:
+        fitted.set_params(alpha=alpha, **shared).fit(X, sample_weight=sample_weight)
+        yield copy.deepcopy(fitted).set_params(**own)
+
+
+def _weight_constraint(estimator, X, sample_weight, alpha):
+    """What `weight_constraint` comes to at an alpha."""
+    strongest = clone(estimator).set_params(alpha=alpha)
+    # Sets n_features_in_, and refuses bad data in the words of `fit`.
+    strongest._validate_training(X, sample_weight, reset=True, ensure_min_samples=2)
+    constraint = strongest._constraint(strongest._tied(), strongest._penalty())
+    return None if constraint is None else constraint.name

@@ -1,0 +1,5 @@
+"""One autoencoder per class: generative classification."""
+
+from skae.classifier._classifier import ClassSpecificAEClassifier
+
+__all__ = ["ClassSpecificAEClassifier"]

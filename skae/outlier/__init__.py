@@ -1,0 +1,7 @@
+"""Novelty and outlier detection by energy."""
+
+from skae.outlier._detector import EnergyOutlierDetector
+from skae.outlier._feature_scaler import FeatureScaler
+from skae.outlier._mixture import MixtureAutoencoder
+
+__all__ = ["EnergyOutlierDetector", "FeatureScaler", "MixtureAutoencoder"]

@@ -1,0 +1,157 @@
+"""A softmax autoencoder trained by maximum likelihood: the one of the family whose energy is a normalised density."""
+
+import warnings
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+
+from skae._sklearn_compat import DTYPES, validate_data
+from skae.autoencoders import AutoencoderPrediction
+from skae.training import moments, one_openmp_thread, seed_of, unchanged_on_error
+
+# Rows that the centres are found from; more change them little.
+_SAMPLE_ROWS = 4096
+
+# Centres that the rows of a detector are given, at most, and rows for each of them, at least.
+MAX_UNITS, _ROWS_PER_UNIT = 256, 4
+
+
+class MixtureAutoencoder(AutoencoderPrediction, BaseEstimator):
+    """Autoencoder of softmax units with tied weights, trained as a mixture of Gaussians of unit variance.
+
+    With softmax units the energy is the log-density of a mixture, up to a constant (ENERGY eq. 11, K-means 3.2 as its
+    hard limit)::
+
+        E(x) = log sum_k exp(w_k.x + b_k) - |x|^2/2 = log sum_k p_k exp(-|x - w_k|^2/2) + const
+        b_k = log p_k - |w_k|^2/2
+
+    and the reconstruction is the mean of the centres w_k under their posterior, so that the field r(x) - x is the
+    gradient of the log-density. Its normaliser is known, so the likelihood is maximised directly: expectation
+    maximisation from the centres of K-means. `EnergyOutlierDetector` uses it.
+
+    Parameters
+    ----------
+    n_components : int, default=256
+        Largest number of units; there are fewer where K-means finds fewer distinct centres.
+
+    max_iter : int, default=2
+        Iterations of expectation maximisation.
+
+    centers : ndarray of shape (n_centers, n_features), default=None
+        Where to start; K-means is run if None.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of K-means and of the rows that it sees.
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (n_components_, n_features)
+        Centres w_k.
+
+    intercept_hidden_ : ndarray of shape (n_components_,)
+        Biases b_k.
+
+    intercept_visible_ : ndarray of shape (n_features,)
+        Zeros.
+
+    mean_, var_ : ndarray of shape (n_features,)
+        Mean and variance of the training data.
+
+    loss_ : float
+        Minus the mean log-likelihood.
+
+    loss_curve_ : ndarray of shape (max_iter + 1,)
+        The same before each iteration and after the last.
+
+    n_samples_seen_, n_features_in_, n_iter_ : int
+        Rows, features, iterations.
+    """
+
+    activation, visible, encoding, threshold, hidden_bias = "softmax", "gaussian", "natural", 1.0, True
+    _untied_decoder = None
+
+    def __init__(self, n_components=256, *, max_iter=2, centers=None, random_state=None):
+        self.n_components = n_components
+        self.max_iter = max_iter
+        self.centers = centers
+        self.random_state = random_state
+
+    def fit(self, X, y=None):
+        """Maximise the likelihood of (a sample of) the rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training data, in units of the standard deviation of a component.
+        y : Ignored
+            Present for API consistency.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        with unchanged_on_error(self):
+            X = validate_data(self, X, dtype=DTYPES)
+            self.n_samples_seen_, self.mean_, self.var_ = moments(X)
+            rng = np.random.default_rng(seed_of(self.random_state))
+            rows = sample_rows(X, rng).astype(np.float64)
+            W = self.centers
+            if W is None:
+                W = cluster(rows, self.n_components, int(rng.integers(2**31)))[0]
+            W, log_p = np.asarray(W, dtype=np.float64), np.full(len(W), -np.log(len(W)))
+            squares = np.einsum("ij,ij->i", rows, rows)
+            constant, curve = 0.5 * (float(squares.mean()) + X.shape[1] * np.log(2.0 * np.pi)), []
+            for iteration in range(self.max_iter + 1):
+                b = log_p - 0.5 * np.einsum("ij,ij->i", W, W)
+                P = rows @ W.T + b
+                top = P.max(axis=1, keepdims=True)
+                P -= top
+                np.exp(P, out=P)
+                total = P.sum(axis=1, keepdims=True)
+                curve.append(float(constant - np.mean(top + np.log(total))))
+                if iteration == self.max_iter:
+                    break
+                P /= total
+                mass = P.sum(axis=0)
+                alive = mass > 1e-6  # a unit that no row needs would only be carried along
+                P, mass = P[:, alive], mass[alive]
+                W, log_p = (P.T @ rows) / mass[:, None], np.log(mass / mass.sum())
+            self.components_, self.intercept_hidden_ = W.astype(X.dtype), b.astype(X.dtype)
+            self.intercept_visible_ = np.zeros(X.shape[1], dtype=X.dtype)
+            self.loss_curve_, self.loss_, self.n_iter_ = np.array(curve), curve[-1], self.max_iter
+        return self
+
+
+def most_units(n_rows):
+    """Return how many centres so many rows are given."""
+    return max(1, min(MAX_UNITS, n_rows // _ROWS_PER_UNIT))
+
+
+def sample_rows(X, rng, n_rows=_SAMPLE_ROWS):
+    """Return the rows of X, or a sample of at most 4096 or `n_rows` of them where there are more."""
+    n_rows = min(n_rows, _SAMPLE_ROWS)
+    if X.shape[0] <= n_rows:
+        return X
+    return X[np.sort(rng.permutation(X.shape[0])[:n_rows])]
+
+
+def cluster(X, n_clusters, seed):
+    """Return the distinct centres of K-means, and the variance of a feature within a cluster.
+
+    It starts from distinct rows: where there are more clusters than these, the relocation of empty clusters in
+    scikit-learn 1.9.1 can throw centres out of the data.
+    """
+    from sklearn.cluster import KMeans
+
+    distinct = {}
+    for i in np.random.default_rng(seed).permutation(len(X)):
+        distinct.setdefault(X[i].tobytes(), i)
+    start = X[list(distinct.values())[:n_clusters]]
+    with warnings.catch_warnings(), one_openmp_thread():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        kmeans = KMeans(len(start), init=start, n_init=1, max_iter=10).fit(X)
+    centers = kmeans.cluster_centers_[np.unique(kmeans.labels_)]
+    freedom = max(len(X) - len(centers), 1) * X.shape[1]
+    return centers, float(kmeans.inertia_) / freedom

@@ -1,0 +1,71 @@
+"""What a sample is compared with by `EnergyOutlierDetector.explain`: the mean of the rows nearest to it."""
+
+import numpy as np
+
+from skae.outlier._feature_scaler import on_grid
+from skae.outlier._mixture import cluster, most_units, sample_rows
+from skae.training import dense
+
+# A reference is the mean of so many rows. Alone, the nearest row brings its own noise; many are no longer near.
+_NEAREST = 3
+
+# Centres are found from at most so many numbers: sparse rows become dense there.
+_SAMPLE_ELEMENTS = 2**24
+
+# Differences count no more standard deviations than this: the sums stay finite.
+_FARTHEST = 1e60
+
+
+def cluster_centers(X, mean, scale, rng):
+    """Return the K-means centres of (a sample of) the standardised rows, in the units of X.
+
+    Parameters
+    ----------
+    X : {ndarray, CSR matrix} of shape (n, d)
+        Rows.
+    mean, scale : ndarray of shape (d,)
+        Mean and standard deviation of the features.
+    rng : numpy.random.Generator
+        Draws the rows, and the centres to start from.
+
+    Returns
+    -------
+    ndarray of shape (n_centers, d)
+        float64.
+    """
+    rows = dense(sample_rows(X, rng, max(1, _SAMPLE_ELEMENTS // X.shape[1]))).astype(np.float64)
+    centers, _ = cluster(on_grid((rows - mean) / scale), most_units(len(rows)), int(rng.integers(2**31)))
+    return mean + scale * centers
+
+
+def nearest_mean(X, rows, scale):
+    """Return the mean of the three `rows` nearest to each row of X, of all where there are fewer.
+
+    The distance is the sum over the features of |x_i - row_i| / scale_i. Squares would let the features that are odd
+    choose what they are compared with.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        Samples.
+    rows : ndarray of shape (n_rows, d)
+        What to choose from.
+    scale : ndarray of shape (d,)
+        Standard deviations of the features.
+
+    Returns
+    -------
+    ndarray of shape (n, d)
+        float64.
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    def scaled(A):
+        with np.errstate(over="ignore"):
+            return np.clip(A / scale, -_FARTHEST, _FARTHEST)
+
+    # Shifted to the middle of the rows, a large mean costs no digits.
+    middle = rows.mean(axis=0)
+    neighbors = NearestNeighbors(n_neighbors=min(_NEAREST, len(rows)), metric="manhattan").fit(scaled(rows - middle))
+    chosen = neighbors.kneighbors(scaled(X - middle), return_distance=False)
+    return rows[chosen].mean(axis=1)

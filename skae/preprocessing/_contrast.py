@@ -1,0 +1,110 @@
+"""ContrastNormalizer."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+
+from skae._documentation import DocumentationLink
+from skae._sklearn_compat import DTYPES, CallbackSupportMixin, Interval, _fit_context, validate_data, with_callbacks
+from skae._typing import Array, FloatArray
+from skae.training import fit_task, unchanged_on_error
+
+
+class ContrastNormalizer(
+    CallbackSupportMixin, DocumentationLink, OneToOneFeatureMixin, TransformerMixin, BaseEstimator
+):
+    """Subtract each sample's own mean and divide by its own standard deviation + eps.
+
+    Stateless: `fit` only checks its input.
+
+    Parameters
+    ----------
+    eps : float, default=1e-8
+        Added to the standard deviation, in units of X. On pixels from 0 to 255 a value near 10 keeps noise in
+        flat patches down. A sample of zero deviation becomes zero.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of features seen in `fit`.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X had names that are all strings.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae import ContrastNormalizer
+    >>> ContrastNormalizer().fit_transform(np.array([[1.0, 3.0], [5.0, 5.0]])).round(3)
+    array([[-1.,  1.],
+           [ 0.,  0.]])
+    """
+
+    n_features_in_: int
+    feature_names_in_: Array  # absent where X had no names
+
+    _parameter_constraints: dict = {"eps": [Interval(Real, 0, None, closed="left")]}
+
+    def __init__(self, eps: float = 1e-8) -> None:
+        self.eps = eps
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    @with_callbacks
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+        """Check X and remember its width.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+        y : Ignored
+            Present for API consistency.
+
+        Returns
+        -------
+        self : object
+            The transformer.
+        """
+        with fit_task(self, X, y), unchanged_on_error(self):
+            validate_data(self, X, dtype=DTYPES)
+        return self
+
+    def transform(self, X: ArrayLike) -> FloatArray:
+        """Return X with each row normalised.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Rows of mean 0 and standard deviation (almost) 1, in X's dtype.
+        """
+        rows = validate_data(self, X, reset=False, dtype=DTYPES)
+        # In units of a power of two near the largest value, so that no square is lost; the mean is taken off twice
+        # for its rounding.
+        largest = np.abs(rows).max(axis=1, keepdims=True)
+        unit = np.where(largest > 0.0, np.ldexp(np.ones_like(largest), np.frexp(largest)[1] - 1), 1.0).astype(
+            rows.dtype
+        )
+        out = rows / unit
+        out -= out.mean(axis=1, keepdims=True)
+        out -= out.mean(axis=1, keepdims=True)
+        deviation = np.sqrt(np.mean(out * out, axis=1, keepdims=True))
+        constant = rows.min(axis=1, keepdims=True) == rows.max(axis=1, keepdims=True)
+        deviation += (float(self.eps) / unit.astype(np.float64)).astype(rows.dtype)
+        out[constant[:, 0]] = 0.0
+        return np.divide(out, deviation, out=out, where=deviation > 0.0)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

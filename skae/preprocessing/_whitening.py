@@ -1,0 +1,400 @@
+"""PCAWhitener."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from skae._documentation import DocumentationLink
+from skae._sklearn_compat import (
+    DTYPES,
+    CallbackSupportMixin,
+    Interval,
+    RealNotInt,
+    StrOptions,
+    _check_feature_names_in,
+    _fit_context,
+    check_array,
+    validate_data,
+    with_callbacks,
+)
+from skae._typing import Array, FloatArray, MatrixLike
+from skae.preprocessing._pca import Factor, principal_components
+from skae.training import (
+    checked_weight,
+    effective_rows,
+    fit_task,
+    merge_moments,
+    moments,
+    row_blocks,
+    unchanged_on_error,
+    value_range,
+    warn,
+)
+
+# Whitening takes this many rows for each direction: with fewer, the variance of new rows along some direction is more
+# than four times that of the training rows (Marchenko and Pastur 1967: by 1/(1 - sqrt(directions/rows))^2).
+_ROWS_PER_DIRECTION = 4
+
+# The scale of smaller data, or their squares, cannot be held.
+_SMALLEST = {np.dtype(np.float64): 1e-140, np.dtype(np.float32): 1e-34}
+
+
+class PCAWhitener(CallbackSupportMixin, DocumentationLink, TransformerMixin, BaseEstimator):
+    """Rotate the data to their principal components and give these unit variance.
+
+    ::
+
+        z = S V (x - mean),        s_i = 1/sqrt(variance_i + eps)       whiten="pca"
+        z = V^T S V (x - mean),    the same s                           whiten="zca"
+        z = s V (x - mean),        s = 1/sqrt(mean variance + eps)      whiten=None
+
+    with the leading principal components as rows of V and S = diag(s). Directions without variance are always
+    dropped.
+
+    An autoencoder behind a whitener that drops components is blind off the kept subspace: its energy does not
+    see how far a sample lies from it. Keep all components (``n_components=None``), or score that distance apart.
+
+    Parameters
+    ----------
+    n_components : int, float or None, default=None
+        Number of components to keep; a float in (0, 1] is the fraction of variance to keep; None keeps all. Never
+        more than the rank of the data. The last components of images are noise, which whitening raises to unit
+        variance: keep a fraction such as 0.9 there, or 0.99 with ``whiten=None``, before features.
+
+    whiten : {"pca", "zca"} or None, default="pca"
+        "pca": each component has unit variance. "zca": the same, rotated back to the features, so that the
+        result has n_features columns and looks like the input. None: one common scale, which makes the mean
+        variance of the components 1 (ZAE's PCA without whitening).
+
+    eps : float, default=0.0
+        Added to the variances before the root, in squared units of X: damps directions whose variance is smaller.
+        0 whitens exactly; features of images ask for as much as ``explained_variance_.mean()``, or for
+        ``whiten=None``.
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (n_components_, n_features)
+        Principal components, of decreasing variance.
+
+    explained_variance_ : ndarray of shape (n_components_,)
+        Their variances (with n - 1 in the denominator, as in `sklearn.decomposition.PCA`).
+
+    explained_variance_ratio_ : ndarray of shape (n_components_,)
+        Their shares of the total variance.
+
+    mean_ : ndarray of shape (n_features,)
+        Mean of the training data.
+
+    var_ : ndarray of shape (n_features,)
+        Variance of the training data (with n in the denominator).
+
+    n_components_ : int
+        Number of components kept.
+
+    n_samples_seen_ : int or float
+        Number of rows, or the sum of their weights.
+
+    n_features_in_ : int
+        Number of features seen in training.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X had names that are all strings.
+
+    See Also
+    --------
+    sklearn.decomposition.PCA : Without "zca", sample weights, and an exact `partial_fit`.
+
+    Notes
+    -----
+    `fit` warns where it has fewer than four rows for each whitened direction: the variances of the last ones are then
+    those of the sample, and new rows vary quite differently along them. A direction that `eps` damps counts in part;
+    weighted rows count as rows of equal weight.
+
+    Products are in X's type and sums over blocks of rows in float64, so float32 data stay float32; where that
+    is not exact enough for the smallest variance that is kept, they are repeated in float64, and once more on the
+    rotated data, which takes several times as long. After `partial_fit`, n_features x n_features numbers stay
+    with the estimator, for its next call. In float32 a direction whose standard deviation is below 1e-5 of the
+    largest counts as having none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import PCAWhitener
+    >>> Z = PCAWhitener(0.99).fit_transform(load_digits().data)
+    >>> Z.shape
+    (1797, 41)
+    >>> bool(np.allclose(np.cov(Z.T), np.eye(41)))
+    True
+    """
+
+    components_: FloatArray
+    explained_variance_: FloatArray
+    explained_variance_ratio_: FloatArray
+    mean_: FloatArray
+    var_: FloatArray
+    n_components_: int
+    n_samples_seen_: float
+    n_features_in_: int
+    feature_names_in_: Array  # absent where X had no names
+
+    _parameter_constraints: dict = {
+        "n_components": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(RealNotInt, 0, 1, closed="right"),
+            None,
+        ],
+        "whiten": [StrOptions({"pca", "zca"}), None],
+        "eps": [Interval(Real, 0, None, closed="left")],
+    }
+
+    def __init__(
+        self, n_components: int | float | None = None, *, whiten: Literal["pca", "zca"] | None = "pca", eps: float = 0.0
+    ) -> None:
+        self.n_components = n_components
+        self.whiten = whiten
+        self.eps = eps
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    @with_callbacks
+    def fit(self, X: MatrixLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Find the principal components.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Training data, at least two rows; sparse rows are densified a block at a time.
+        y : Ignored
+            Present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights, as numbers of repetitions; a zero weight is an absent row.
+
+        Returns
+        -------
+        self : object
+            The fitted whitener.
+        """
+        with fit_task(self, X, y), unchanged_on_error(self):
+            X, sample_weight, fresh = self._validate(X, sample_weight, reset=True, ensure_min_samples=2)
+            self.n_samples_seen_, self.mean_, self.var_ = fresh
+            self._set_components(X, sample_weight, self.mean_, X.dtype)
+            self._factor = None
+            self._warn_of_few_rows(effective_rows(X.shape[0], sample_weight))
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: MatrixLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Take in more rows: chunk by chunk, the result is that of one `fit` to all of them.
+
+        After a `fit` that has dropped components, their variance is unknown; a warning says so.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Some rows.
+        y : Ignored
+            Present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights, as numbers of repetitions; a zero weight is an absent row.
+
+        Returns
+        -------
+        self : object
+            The whitener.
+        """
+        with unchanged_on_error(self):
+            first = not hasattr(self, "components_")
+            X, sample_weight, fresh = self._validate(X, sample_weight, reset=first, ensure_min_samples=1)
+            seen = (0.0, np.zeros(X.shape[1]), np.zeros(X.shape[1]))
+            factor = Factor(np.empty((0, X.shape[1])))
+            if not first:
+                seen, factor = (self.n_samples_seen_, self.mean_, self.var_), self._current_factor()
+            factor = factor.with_rows(X, sample_weight, fresh[1]).with_shift(seen, fresh)
+            self.n_samples_seen_, self.mean_, self.var_ = merge_moments(seen, fresh)
+            dtype = X.dtype if first else self.components_.dtype
+            self._set_components(factor.R, None, np.zeros(X.shape[1]), dtype)
+            self._factor = factor.compressed(X.shape[1]).R
+        return self
+
+    def _validate(self, X, sample_weight, reset, ensure_min_samples):
+        """Return X, the weights, and the moments of the rows of positive weight."""
+        X = validate_data(
+            self, X, reset=reset, accept_sparse="csr", dtype=DTYPES, ensure_min_samples=ensure_min_samples
+        )
+        sample_weight, rows = checked_weight(X, sample_weight)
+        if rows is not None and len(rows) < ensure_min_samples:
+            raise ValueError(f"sample_weight leaves 1 sample, while fit needs at least {ensure_min_samples}")
+        with np.errstate(over="ignore", invalid="ignore"):
+            fresh = moments(X, sample_weight, rows)
+            mean_square = float(np.max(fresh[1] ** 2 + fresh[2]))
+        limit = np.finfo(np.float64).max / (4.0 * X.shape[1] * X.shape[0])
+        # The largest square is between the largest mean square and as many times that as there are rows.
+        if not _SMALLEST[X.dtype] ** 2 <= mean_square <= limit / X.shape[0]:
+            low, high = value_range(X, rows)
+            largest = max(high, -low)
+            if largest > np.sqrt(limit):
+                raise ValueError(f"X holds values up to {largest:.3g}, whose squares float64 cannot hold; scale them")
+            if 0.0 < largest < _SMALLEST[X.dtype]:
+                raise ValueError(
+                    f"X holds values up to {largest:.3g} only, too small for {X.dtype} to whiten; scale them"
+                )
+        return X, sample_weight, fresh
+
+    def _current_factor(self):
+        """The rows seen so far, as a `Factor`."""
+        if self._factor is not None:
+            return Factor(self._factor)
+        squares = self.explained_variance_ * self._denominator()
+        if self._has_cut:
+            warn(
+                f"PCAWhitener: the fit that partial_fit continues kept {self.n_components_} components only; what "
+                "it dropped counts as zero. Use partial_fit from the first rows on for an exact result",
+            )
+        return Factor(np.sqrt(squares)[:, None] * self.components_.astype(np.float64))
+
+    def _denominator(self):
+        """N - 1, or n where there is no second row (weights that sum to 1 are shares, not numbers of rows)."""
+        n = float(self.n_samples_seen_)
+        return n - 1.0 if n >= 2.0 else n
+
+    def _set_components(self, X, sample_weight, mean, dtype):
+        """Set the components and variances from the rows of X about `mean`."""
+        total = float(self.var_.sum()) * float(self.n_samples_seen_)
+        rounding = 4.0 * float(np.finfo(dtype).eps) * np.abs(self.mean_)
+        available = []
+
+        def keep(squares):
+            available.append(len(squares))
+            return self._n_kept(squares, total)
+
+        squares, components = principal_components(
+            X,
+            sample_weight,
+            mean,
+            keep,
+            np.dtype(dtype),
+            noise=rounding**2 * float(self.n_samples_seen_),
+        )
+        self.components_ = components.astype(dtype)
+        self.explained_variance_ = squares / self._denominator()
+        self.explained_variance_ratio_ = squares / total if total > 0.0 else np.ones_like(squares)
+        self.n_components_ = len(squares)
+        self._has_cut = len(squares) < available[-1]
+
+    def _n_kept(self, squares, total):
+        """How many of the sums of squares to keep."""
+        if isinstance(self.n_components, Integral):
+            return min(self.n_components, len(squares))
+        if self.n_components is None or self.n_components == 1.0:  # rounding may hide the smallest in the sum
+            return len(squares)
+        # The first at which the share is reached; rounding must not ask for one more than there are.
+        return min(int(np.searchsorted(np.cumsum(squares), self.n_components * total)) + 1, len(squares))
+
+    def _warn_of_few_rows(self, n_rows):
+        """Warn where the rows are too few to tell the variances by which the components are divided."""
+        if self.whiten is None:
+            return
+        # A component that eps damps counts in part, as in the degrees of freedom of ridge regression.
+        n_whitened = float(np.sum(self.explained_variance_ * self._scale() ** 2))
+        if n_rows < _ROWS_PER_DIRECTION * n_whitened:
+            warn(
+                f"PCAWhitener: {n_whitened:.0f} components are whitened by the variances of {n_rows:.0f} rows, while "
+                f"{_ROWS_PER_DIRECTION} rows are needed for each: new rows will vary quite differently along the last "
+                "ones; keep fewer (n_components=0.9), damp them (eps), use whiten=None, or fit more rows"
+            )
+
+    def _scale(self):
+        """What the components are multiplied by, shape (n_components_,)."""
+        variances = self.explained_variance_
+        if self.whiten is None:
+            variances = np.full_like(variances, variances.mean())
+        variances = variances + self.eps
+        return np.divide(1.0, np.sqrt(variances), out=np.zeros_like(variances), where=variances > 0.0)
+
+    def transform(self, X: MatrixLike) -> FloatArray:
+        """Return the whitened data.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_components_), or (n_samples, n_features) with whiten="zca"
+            Whitened data, in X's dtype.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=DTYPES)
+        mean, components = self.mean_.astype(X.dtype), self.components_.astype(X.dtype)
+        scale = self._scale().astype(X.dtype)
+        # What the mean loses in X's type.
+        shift = ((mean - self.mean_) @ self.components_.T * self._scale()).astype(X.dtype)
+        out = np.empty((X.shape[0], self._n_features_out), dtype=X.dtype)
+        for rows, block in row_blocks(X, len(components)):
+            Z = (block - mean) @ components.T
+            Z *= scale
+            Z += shift
+            out[rows] = Z @ components if self.whiten == "zca" else Z
+        return out
+
+    def inverse_transform(self, X: ArrayLike) -> FloatArray:
+        """Return the data that `transform` maps to X: exact on the kept subspace.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components_), or (n_samples, n_features) with whiten="zca"
+            Whitened data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Data, in X's dtype.
+        """
+        check_is_fitted(self)
+        Z = check_array(X, dtype=DTYPES, input_name="X")
+        if Z.shape[1] != self._n_features_out:
+            raise ValueError(f"inverse_transform takes {self._n_features_out} columns, got {Z.shape[1]}")
+        components, scale = self.components_.astype(Z.dtype), self._scale()
+        inverse = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0.0).astype(Z.dtype)
+        if self.whiten == "zca":
+            Z = Z @ components.T
+        out: FloatArray = (Z * inverse) @ components
+        out += self.mean_.astype(Z.dtype)
+        return out
+
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> Array:
+        """Return the names of the columns of `transform`.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names of the features; with whiten="zca" those of the result.
+
+        Returns
+        -------
+        ndarray of str
+            pcawhitener0, pcawhitener1, ..., or with whiten="zca" the names of the input.
+        """
+        check_is_fitted(self)
+        names = _check_feature_names_in(self, input_features)
+        if self.whiten == "zca":
+            return names
+        prefix = type(self).__name__.lower()
+        return np.asarray([f"{prefix}{i}" for i in range(self.n_components_)], dtype=object)
+
+    @property
+    def _n_features_out(self):
+        return self.components_.shape[1 if self.whiten == "zca" else 0]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

@@ -1,0 +1,58 @@
+"""Training: one way from rows and an objective to parameters."""
+
+from skae.training._batches import (
+    Batches,
+    block_rows,
+    corrupting,
+    corruption_range,
+    dense,
+    row_blocks,
+    row_keys,
+    value_range,
+)
+from skae.training._callbacks import NO_CALLBACKS, Epochs, begin_fit_task, fit_task
+from skae.training._convergence import convergence_problem, feature_errors, on_plateau
+from skae.training._evaluation import constant_units, dead_units, final_loss, mean_value
+from skae.training._moments import checked_weight, effective_rows, merge_moments, moments
+from skae.training._monitor import active_above, active_share
+from skae.training._rollback import unchanged_on_error
+from skae.training._seeds import seed_of
+from skae.training._solver_parameters import SolverParameters
+from skae.training._threads import blas_threads, one_openmp_thread
+from skae.training._warnings import FEW_ROWS, too_many_units, warn
+
+__all__ = [
+    "FEW_ROWS",
+    "NO_CALLBACKS",
+    "Batches",
+    "Epochs",
+    "SolverParameters",
+    "active_above",
+    "active_share",
+    "begin_fit_task",
+    "blas_threads",
+    "block_rows",
+    "checked_weight",
+    "constant_units",
+    "convergence_problem",
+    "corrupting",
+    "corruption_range",
+    "dead_units",
+    "dense",
+    "effective_rows",
+    "feature_errors",
+    "final_loss",
+    "fit_task",
+    "mean_value",
+    "merge_moments",
+    "moments",
+    "on_plateau",
+    "one_openmp_thread",
+    "row_blocks",
+    "row_keys",
+    "seed_of",
+    "too_many_units",
+    "unchanged_on_error",
+    "value_range",
+    "warn",
+]

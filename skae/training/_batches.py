@@ -1,0 +1,221 @@
+"""Rows of the training data, a batch at a time: shuffling, densifying, moments."""
+
+import copy
+import functools
+import itertools
+import math
+
+import numpy as np
+from scipy import sparse
+
+# A block of this many elements stays in cache and keeps the products efficient.
+_BLOCK_ELEMENTS = 2**19
+
+
+def row_blocks(X, columns=0, chosen=None, rows=None):
+    """Yield (index, dense block) over the rows of X (dense or CSR), in blocks of bounded size.
+
+    `columns` is the width of what is made of each row, where that is wider than X; `chosen` are the rows to take,
+    all if None; `rows` is the size of a block, if it is not to be that of `block_rows`.
+    """
+    n_rows = rows or block_rows(max(X.shape[1], columns))
+    for start in range(0, X.shape[0] if chosen is None else len(chosen), n_rows):
+        index = slice(start, start + n_rows) if chosen is None else chosen[start : start + n_rows]
+        yield index, dense(X[index])
+
+
+def block_rows(columns):
+    """How many rows of so many columns make a block."""
+    return min(max(_BLOCK_ELEMENTS // max(columns, 1), 64), 4096)
+
+
+def dense(X):
+    """Return X as an ndarray: a copy where it was sparse, a view where it was not."""
+    return X.toarray() if sparse.issparse(X) else np.asarray(X)
+
+
+def value_range(X, chosen=None):
+    """Return the smallest and the largest value of some rows of X (dense or CSR; all rows if `chosen` is None)."""
+    low, high = np.inf, -np.inf
+    for _, block in row_blocks(X, chosen=chosen):
+        low, high = min(low, float(block.min())), max(high, float(block.max()))
+    return low, high
+
+
+def feature_range(X, chosen=None):
+    """Return the smallest and the largest value of each feature, each of shape (n_features,), as `value_range`."""
+    low, high = np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)
+    for _, block in row_blocks(X, chosen=chosen):
+        low, high = np.minimum(low, block.min(axis=0)), np.maximum(high, block.max(axis=0))
+    return low, high
+
+
+def row_keys(X):
+    """Return a number for each row of X (dense or CSR), the same for equal rows, in float64.
+
+    It is the row's product with a fixed direction, all columns scaled to [0, 1]: none hides how the rows differ in
+    another.
+    """
+    direction = np.random.default_rng(0).standard_normal(X.shape[1])
+    low, high = feature_range(X)
+    width = np.maximum(np.subtract(high, low, dtype=np.float64), np.finfo(np.float64).tiny)
+    keys = np.empty(X.shape[0])
+    for rows, block in row_blocks(X):
+        scaled = np.subtract(block, low, dtype=np.float64, order="C")
+        scaled /= width
+        scaled *= direction
+        keys[rows] = scaled.sum(axis=1)  # no product of a BLAS, which may round equal rows differently
+    return keys
+
+
+def corruption_range(corruption, X, chosen=None, before=None):
+    """Return the `low` and `high` of each feature, in X's dtype, that a corruption is to be given; none it ignores.
+
+    `before` is the range of earlier rows, which counts too.
+    """
+    if corruption is None or not corruption.uses_range:
+        return {}
+    low, high = feature_range(X, chosen)
+    if before:
+        low, high = np.minimum(low, before["low"]), np.maximum(high, before["high"])
+    return {"low": low.astype(X.dtype), "high": high.astype(X.dtype)}
+
+
+def corrupting(corruption, limits):
+    """Return the function that `Batches` applies: that of a corruption, given a range (None for None)."""
+    return None if corruption is None else functools.partial(corruption.apply, **limits)
+
+
+class Batches:
+    """The ``batches`` of a solver: calling it with a generator yields one epoch of (X, target, sample_weight).
+
+    Batches of one epoch differ in size by one row at most. The arrays yielded may be overwritten by the next.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n_samples, n_features)
+        Of the dtype to train in; a memmap is read a batch at a time.
+    sample_weight : ndarray of shape (n_samples,) or None
+        Weights, float64, positive where they are used.
+    rows : ndarray of int or None
+        The rows to use; all if None.
+    batch_size : int
+        Largest number of rows in a batch.
+    shuffle : bool
+        Whether each epoch draws its own order. A single batch keeps its order.
+    unit_weight : float, optional
+        The weight that counts as one row; the mean weight if not given.
+    unit : float, default=1.0
+        The rows are divided by it.
+    corruption : callable, optional
+        ``corruption(X, rng, out)`` writes corrupted rows to `out`: these are yielded as X then, the clean ones as
+        target.
+    noise_seed : int, optional
+        Seed of the corruption, where it is to be the same in every epoch.
+    labels : ndarray of int of shape (n_samples,), optional
+        Classes of the rows: yielded as target then, or as (clean rows, labels) with `paired`.
+    paired : bool, default=False
+        See `labels`.
+    """
+
+    def __init__(
+        self,
+        X,
+        sample_weight,
+        rows,
+        batch_size,
+        shuffle,
+        unit_weight=None,
+        unit=1.0,
+        corruption=None,
+        noise_seed=None,
+        labels=None,
+        paired=False,
+    ):
+        self.corruption, self.noise_seed = corruption, noise_seed
+        self.labels, self.paired = labels, paired
+        self.X = X if sparse.issparse(X) else np.asarray(X)
+        self.rows, self.shuffle, self.sample_weight, self.factor = rows, shuffle, None, 1.0 / unit
+        if sample_weight is not None:
+            if unit_weight is None:
+                unit_weight = (sample_weight if rows is None else sample_weight[rows]).mean()
+            # None underflows to 0.
+            self.sample_weight = np.maximum(sample_weight / unit_weight, np.finfo(X.dtype).tiny).astype(X.dtype)
+        self.n_samples = X.shape[0] if rows is None else len(rows)
+        self._length = max(1, math.ceil(self.n_samples / batch_size))
+        self._buffer = self._noisy = None
+        self.rows_per_batch = self.n_samples / len(self)
+        #: The weight of a batch of mean weight: a row of mean weight counts 1.
+        self.mean_weight = self.rows_per_batch
+
+    def __len__(self):
+        return self._length
+
+    def __call__(self, rng):
+        order = rng.permutation(self.n_samples) if self.shuffle and len(self) > 1 else None
+        noise = rng if self.noise_seed is None else np.random.default_rng(self.noise_seed)
+        edges = [self.n_samples * i // len(self) for i in range(len(self) + 1)]
+        for start, stop in itertools.pairwise(edges):
+            chosen = slice(start, stop) if order is None else order[start:stop]
+            clean, weight = self._take(chosen)
+            X, target = clean, None
+            if self.corruption is not None:
+                X, target = self._corrupted(clean, noise), clean
+            if self.labels is not None:
+                labels = self.labels[chosen if self.rows is None else self.rows[chosen]]
+                target = (clean, labels) if self.paired else labels
+            yield X, target, weight
+
+    def sample(self, n_rows, rng):
+        """Return at most `n_rows` rows (all, in order, if there are no more) and their weights, in float64."""
+        chosen = slice(None)
+        if self.n_samples > n_rows:
+            chosen = np.sort(rng.permutation(self.n_samples)[:n_rows])
+        X, weight = self._take(chosen)
+        weight = np.ones(len(X)) if weight is None else weight.astype(np.float64)
+        return X.astype(np.float64), weight
+
+    def fixed(self, n_rows, rng):
+        """Return one batch of at most `n_rows` rows that is the same in every epoch, its corruption too."""
+        result, chosen = copy.copy(self), np.arange(self.n_samples)
+        if self.n_samples > n_rows:
+            chosen = np.sort(rng.permutation(self.n_samples)[:n_rows])
+        result.rows = chosen if self.rows is None else self.rows[chosen]
+        result.noise_seed, result.shuffle, result._length = int(rng.integers(2**63)), False, 1
+        result._buffer = result._noisy = None
+        result.n_samples = result.rows_per_batch = result.mean_weight = len(chosen)
+        return result
+
+    def _take(self, chosen):
+        """Return X and weights of some of `rows`."""
+        if self.rows is not None:
+            chosen = self.rows[chosen]
+        weight = None if self.sample_weight is None else self.sample_weight[chosen]
+        if sparse.issparse(self.X):
+            X = self.X[chosen].toarray()
+        elif isinstance(chosen, slice):
+            X = self.X[chosen]
+        else:
+            if self._buffer is None or len(self._buffer) < len(chosen):
+                self._buffer = np.empty((len(chosen), self.X.shape[1]), dtype=self.X.dtype)
+            X = np.take(self.X, chosen, axis=0, out=self._buffer[: len(chosen)], mode="clip")
+        if self.factor != 1.0:
+            X = np.multiply(X, self.factor, out=None if isinstance(chosen, slice) else X)
+        return X, weight
+
+    def _corrupted(self, X, rng):
+        """Return corrupted rows; in a single batch equal rows get equal noise, so that weights act as repetitions."""
+        if self._noisy is None or len(self._noisy) < len(X):
+            self._noisy = np.empty(X.shape, dtype=X.dtype)
+        out = self._noisy[: len(X)]
+        if len(self) > 1:
+            return self._corrupt(X, rng, out)
+        _, first, inverse = np.unique(row_keys(X), return_index=True, return_inverse=True)
+        distinct = self._corrupt(X[first], rng, np.empty((len(first), X.shape[1]), dtype=X.dtype))
+        return np.take(distinct, inverse, axis=0, out=out, mode="clip")
+
+    def _corrupt(self, X, rng, out):
+        """Write corrupted rows of X to `out` and return it."""
+        if self.corruption(X, rng, out) is not out:
+            raise TypeError("apply of a corruption must write the corrupted rows to `out` and return it")
+        return out

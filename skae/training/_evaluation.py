@@ -1,0 +1,51 @@
+"""An objective, and codes, over all rows of some batches."""
+
+import numpy as np
+
+from skae.solvers import check_finite, total_weight
+
+
+def mean_value(objective, theta, batches, rng):
+    """Return the objective over all batches together."""
+    mean_code = None
+    if getattr(objective, "uses_mean_code", False):
+        mean_code = _weighted_mean(batches, rng, lambda X, target, weight: objective.mean_code(theta, X, weight))
+
+    def value(X, target, sample_weight):
+        return objective.value(theta, X, target, sample_weight, mean_code=mean_code)
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(_weighted_mean(batches, rng, value))
+
+
+def final_loss(objective, theta, batches, rng):
+    """Return the objective at the parameters that a fit returns; refuse one that is not finite."""
+    loss = mean_value(objective, theta, batches, rng)
+    check_finite(loss, "at the end", theta, "; use a lower learning_rate_init, or bring the features to a common scale")
+    return loss
+
+
+def dead_units(objective, theta, batches, rng):
+    """Return which units have a code of zero on all rows, shape (k,)."""
+    alive = False
+    for X, _, _ in batches(rng):
+        alive = alive | objective.code(theta, X).any(axis=0)
+    return ~alive
+
+
+def constant_units(objective, theta, batches, rng):
+    """Return which units have the same code on all rows (to a millionth), shape (k,)."""
+    low, high = np.inf, -np.inf
+    for X, _, _ in batches(rng):
+        H = objective.code(theta, X)
+        low, high = np.minimum(low, H.min(axis=0)), np.maximum(high, H.max(axis=0))
+    return high - low <= 1e-6 * np.maximum(np.abs(low), 1.0)
+
+
+def _weighted_mean(batches, rng, function):
+    """Mean of function(X, target, sample_weight) over batches, weighted by their rows' weights."""
+    total = mass = 0.0
+    for X, target, sample_weight in batches(rng):
+        m = total_weight(X, sample_weight)
+        total, mass = total + m * function(X, target, sample_weight), mass + m
+    return total / mass

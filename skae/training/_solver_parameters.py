@@ -1,0 +1,104 @@
+"""The parameters of training that all estimators share, and what they stand for."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Literal
+
+from skae._sklearn_compat import Interval, StrOptions
+from skae._typing import Array, FloatArray, RandomState, Schedule, Solver
+from skae.solvers import LBFGS, SCHEDULES, SGD, UPDATE_RULES, Stochastic
+from skae.training._monitor import Printer, ValidationMonitor
+
+_AUTO_BATCH_SIZE = 100
+
+
+class SolverParameters:
+    """An estimator with a solver, its schedule, and when it stops."""
+
+    solver: Solver
+    batch_size: int | Literal["auto"]
+    learning_rate: Schedule
+    learning_rate_init: float | Literal["auto"]
+    momentum: float
+    nesterovs_momentum: bool
+    max_iter: int
+    tol: float
+    n_iter_no_change: int | Literal["auto"]
+    early_stopping: bool
+    validation_fraction: float
+    shuffle: bool
+    verbose: int
+    random_state: RandomState
+    n_iter_: int
+    loss_: float
+    loss_curve_: FloatArray
+    validation_loss_curve_: FloatArray | None
+
+    _optimizer_state: dict[str, Array] | None
+    _random_stream: tuple[int, int] | None
+
+    _parameter_constraints: dict = {
+        "solver": [StrOptions({*UPDATE_RULES, "lbfgs"})],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [StrOptions(set(SCHEDULES))],
+        "learning_rate_init": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
+        "momentum": [Interval(Real, 0, 1, closed="left")],
+        "nesterovs_momentum": ["boolean"],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "n_iter_no_change": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "shuffle": ["boolean"],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+    }
+
+    def _batch_size(self):
+        """Largest number of rows in a batch."""
+        return _AUTO_BATCH_SIZE if self.batch_size == "auto" else self.batch_size
+
+    def _solver(self, max_iter=None, schedule=None):
+        """The solver that the parameters describe."""
+        options = {
+            "max_iter": self.max_iter if max_iter is None else max_iter,
+            "tol": 0.0 if self.early_stopping else float(self.tol),
+            "n_iter_no_change": None if self.n_iter_no_change == "auto" else self.n_iter_no_change,
+        }
+        if self.solver == "lbfgs":
+            return LBFGS(**options)
+        rule = (
+            SGD(momentum=float(self.momentum), nesterov=bool(self.nesterovs_momentum))
+            if self.solver == "sgd"
+            else UPDATE_RULES[self.solver]()
+        )
+        schedule = schedule or self.learning_rate
+        automatic = self.learning_rate_init == "auto"
+        rate = self._automatic_rate(schedule) if automatic else float(self.learning_rate_init)
+        return Stochastic(rule, schedule=schedule, learning_rate=rate, **options)
+
+    def _automatic_rate(self, schedule):
+        """What ``learning_rate_init="auto"`` is, or None where it is the update rule's own affair."""
+        return 1e-2 if (self.solver, schedule) == ("adam", "linear") else None
+
+    def _watch(self, objective, validation, rng, n_batches):
+        """What follows the validation loss in epochs of so many batches, or None."""
+        if validation is None:
+            return None
+        return ValidationMonitor(objective, validation, rng, float(self.tol), self._solver().patience(n_batches))
+
+    def _on_epoch(self, watch, stage, active=None):
+        """What is called after each epoch; its answer says whether to stop.
+
+        `active` returns the share of active codes, which the line has that `verbose` prints.
+        """
+        printer = Printer(f"[{type(self).__name__}]{stage}", watch, active) if self.verbose else None
+
+        def on_epoch(epoch):
+            stop = watch is not None and watch(epoch)
+            if printer is not None:
+                printer(epoch)
+            return stop
+
+        return on_epoch

@@ -1,0 +1,27 @@
+"""Warnings at the user's line, and what a fit is warned of before it is judged."""
+
+import sys
+import warnings
+
+# With fewer rows than this, `partial_fit` does not warn of dead units: a unit that is active on 5 % of all rows is
+# silent on 10 rows with probability 0.6.
+FEW_ROWS = 50
+
+
+def too_many_units(n_units, n_rows):
+    """Say that the energies of training rows and of new rows will differ, or return None.
+
+    From two units a row on, every detector of benchmarks/wide.py flags at least twice as many new normal rows as it
+    should. Reconstructions of new rows seldom suffer: this is for what compares energies.
+    """
+    if n_units <= 2 * n_rows:
+        return None
+    return f"{n_units} units were fitted to {n_rows:.0f} rows, whose energies say little about those of new rows"
+
+
+def warn(text, category=UserWarning):
+    """Warn at the line of the user's that has led here: the last one outside skae, scikit-learn and joblib."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(("skae.", "sklearn.", "joblib.")):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(text, category, stacklevel=level)
