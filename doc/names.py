@@ -1,9 +1,9 @@
 """Sphinx extension: code that is the name of something public links to its API page.
 
 In docstrings it is what stands in single backticks (the role `name`, which is the default role), in Markdown the code
-spans. Names may be as they are written in code: ``skae.energy.relax``, ``ContractiveAutoencoder``, ``EnergyDisplay``,
+spans. Names may be as they are written in code: ``skae.dynamics.relax``, ``ContractiveAutoencoder``, ``EnergyDisplay``,
 or ``score_samples`` on the page of a class that has it. What is no public name stays code. In Markdown,
-``skae/energy.py`` leads to the source.
+``skae/model.py`` leads to the source.
 """
 
 import re

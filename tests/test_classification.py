@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 from sklearn.metrics import hinge_loss, log_loss
 
 from skae.activations import Max, Sigmoid, TRec
-from skae.energy import energy
+from skae.model import Model
 from skae.objectives import Classification, FactoredClassification, FactoredReconstruction, Reconstruction
 from skae.objectives._classification import LOSSES
 from skae.parameters import Layout, UnitNorm
@@ -84,7 +84,7 @@ def test_scores_are_the_energies(activation, visible):
     blocks = objective.layout.views(theta)
     expected = np.stack(
         [
-            energy(X, blocks["W"][j], blocks["b"][j], blocks["c"][j], activation, visible) + blocks["C"][j]
+            Model(blocks["W"][j], blocks["b"][j], blocks["c"][j], activation, visible).energy(X) + blocks["C"][j]
             for j in range(CLASSES)
         ],
         axis=1,

@@ -20,8 +20,10 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.neural_network import BernoulliRBM
 
-from skae import ContractiveAutoencoder, ZeroBiasAutoencoder, energy
+from skae import ContractiveAutoencoder, ZeroBiasAutoencoder
 from skae.activations import ACTIVATIONS, Activation, as_activation
+from skae.dynamics import relax
+from skae.model import Model
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -121,7 +123,7 @@ def scale_of_energy(model, X):
     """What rounding is compared with: sum_k |Phi_k| + |x - c|^2/2 (bernoulli: + |c.x| + entropy; untied: the loss)."""
     activation, visible, V = model[3:]
     if V is not None:
-        return np.abs(energy.energy(X, *model)) + 1.0
+        return np.abs(Model(*model).energy(X)) + 1.0
     U = pre_activations(model, X)
     phi = np.abs(activation.potential(U[..., None])).sum(axis=1) if is_elementwise(activation) else abs(U).max(axis=1)
     if visible == "gaussian":
@@ -145,19 +147,11 @@ def rounding_of_energy(model, X, dtype):
 
 
 class Arrays:
-    """The functions of `skae.energy` under the names of the estimators' methods."""
+    """A `Model` under the names of the estimators' methods."""
 
     def __init__(self, model):
-        self.model = model
-
-    def score_samples(self, X):
-        return energy.energy(X, *self.model)
-
-    def vector_field(self, X):
-        return energy.vector_field(X, *self.model)
-
-    def laplacian(self, X):
-        return energy.laplacian(X, *self.model)
+        model = Model(*model)
+        self.score_samples, self.vector_field, self.laplacian = model.energy, model.vector_field, model.laplacian
 
 
 through = pytest.mark.parametrize("through", [Arrays, estimator_of], ids=["arrays", "estimator"])
@@ -321,7 +315,7 @@ def test_energy_of_a_bernoulli_rbm():
     model = W, b, c, as_activation("sigmoid"), "bernoulli", None
     for landscape in (Arrays(model), estimator_of(model)):
         assert_allclose(landscape.score_samples(X), -rbm._free_energy(X), rtol=0, atol=1e-10)
-    assert_allclose(energy.codes(X, W, b, model[3]), rbm.transform(X), atol=1e-12)
+    assert_allclose(Model(*model).code(X), rbm.transform(X), atol=1e-12)
 
 
 def test_energy_of_a_bernoulli_rbm_by_enumeration(rng):
@@ -426,7 +420,7 @@ def test_float32_energy_agrees_with_float64(activation, visible):
     """To 1e-5 of sum_k |Phi_k| + |x - c|^2/2, for |u| up to 1e4."""
     for X, model in models_with_large_pre_activations(activation, visible, True, np.float32):
         X64, model64 = X.astype(float), in_dtype(model, float)
-        error = np.abs(energy.energy(X, *model) - energy.energy(X64, *model64))
+        error = np.abs(Model(*model).energy(X) - Model(*model64).energy(X64))
         assert (error <= 1e-5 * scale_of_energy(model64, X64)).all()
 
 
@@ -438,7 +432,7 @@ def test_float32_energy_of_data_off_the_origin(activation, offset):
     X, b, c = X + offset, b - offset * W.sum(axis=1), c + offset
     X, model = X.astype(np.float32), in_dtype((W, b, c, *rest), np.float32)
     X64, model64 = X.astype(float), in_dtype(model, float)
-    error = np.abs(energy.energy(X, *model) - energy.energy(X64, *model64))
+    error = np.abs(Model(*model).energy(X) - Model(*model64).energy(X64))
     assert (error <= rounding_of_energy(model64, X64, np.float32)).all()
 
 
@@ -482,10 +476,10 @@ def test_memory_is_bounded(activation, tied, rng):
 
 def gain_of_a_step(X, model, step_size):
     """Return by how much one step raises the energy, what theory promises, and the scale of the rounding."""
-    points, n_iter, _ = energy.relax(X, *model, step_size=step_size, max_iter=1, tol=0.0)
+    points, n_iter, _ = relax(Model(*model), X, step_size=step_size, max_iter=1, tol=0.0)
     assert n_iter.max() <= 1
-    before, after = energy.energy(X, *model), energy.energy(points, *model)
-    squared = (energy.vector_field(X, *model) ** 2).sum(axis=1)
+    before, after = Model(*model).energy(X), Model(*model).energy(points)
+    squared = (Model(*model).vector_field(X) ** 2).sum(axis=1)
     rounding = np.maximum(scale_of_energy(model, X), scale_of_energy(model, points))
     return after - before, (step_size - 0.5 * step_size**2) * squared, rounding
 
@@ -520,8 +514,8 @@ def test_monotone_units_are_not_slowed_down(rng):
     for activation, visible in itertools.product(MONOTONE, VISIBLE):
         X, model = make_model(activation, visible)
         for size in (0.3, LONGEST[visible]):
-            points, _, _ = energy.relax(X, *model, step_size=size, max_iter=1, tol=0.0)
-            assert_allclose(points, X + size * energy.vector_field(X, *model), rtol=1e-12, atol=1e-14)
+            points, _, _ = relax(Model(*model), X, step_size=size, max_iter=1, tol=0.0)
+            assert_allclose(points, X + size * Model(*model).vector_field(X), rtol=1e-12, atol=1e-14)
 
 
 @settings(deadline=None, max_examples=100)
@@ -543,15 +537,15 @@ def test_a_step_never_lowers_the_energy_of_other_units(activation, visible, shar
 def test_square_and_modulus_halve_the_step_where_they_must(activation):
     """Where the whole step lowers the energy, the step taken is that one halved until the energy rises."""
     X, model = make_model(activation, shape=(200, 4, 3), scale=1.5)
-    field = energy.vector_field(X, *model)
-    points, _, _ = energy.relax(X, *model, step_size=2.0, max_iter=1, tol=0.0)
-    lower = energy.energy(X + 2.0 * field, *model) < energy.energy(X, *model)
+    field = Model(*model).vector_field(X)
+    points, _, _ = relax(Model(*model), X, step_size=2.0, max_iter=1, tol=0.0)
+    lower = Model(*model).energy(X + 2.0 * field) < Model(*model).energy(X)
     assert 0 < lower.sum() < 200
     assert_allclose(points[~lower], (X + 2.0 * field)[~lower], rtol=1e-12)
     taken = ((points - X) * field).sum(axis=1) / (field**2).sum(axis=1)
     assert (taken[lower] < 1.5).all()
     assert_allclose(np.log2(taken), np.round(np.log2(taken)), atol=1e-9)
-    assert (energy.energy(X + 2.0 * taken[:, None] * field, *model) < energy.energy(X, *model))[lower].all()
+    assert (Model(*model).energy(X + 2.0 * taken[:, None] * field) < Model(*model).energy(X))[lower].all()
 
 
 def test_modulus_needs_no_halving_up_to_its_bound(rng):
@@ -559,8 +553,8 @@ def test_modulus_needs_no_halving_up_to_its_bound(rng):
     for seed in range(5):
         X, model = make_model(as_activation("modulus"), shape=(40, 4, 6), scale=1.0, seed=seed)
         size = min(2.0, 2.0 / (1.0 + np.linalg.norm(model[0], 2) ** 2))
-        points, _, _ = energy.relax(X, *model, step_size=size, max_iter=1, tol=0.0)
-        assert_allclose(points, X + size * energy.vector_field(X, *model), rtol=1e-12, atol=1e-14)
+        points, _, _ = relax(Model(*model), X, step_size=size, max_iter=1, tol=0.0)
+        assert_allclose(points, X + size * Model(*model).vector_field(X), rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("share", [0.3, 0.5, 1.0])
@@ -573,11 +567,11 @@ def test_no_step_of_a_trajectory_lowers_the_energy(activation, visible, scale, s
     size = share * LONGEST[visible]
     points, taken = X, 0
     for _ in range(9):
-        new, n_iter, converged = energy.relax(points, *model, step_size=size, max_iter=1, tol=1e-7)
+        new, n_iter, converged = relax(Model(*model), points, step_size=size, max_iter=1, tol=1e-7)
         rounding = scale_of_energy(model, new) + scale_of_energy(model, points)
-        assert (energy.energy(new, *model) >= energy.energy(points, *model) - 1e-12 * rounding).all()
+        assert (Model(*model).energy(new) >= Model(*model).energy(points) - 1e-12 * rounding).all()
         points, taken = new, taken + n_iter
-    whole, n_iter, at_once = energy.relax(X, *model, step_size=size, max_iter=9, tol=1e-7)
+    whole, n_iter, at_once = relax(Model(*model), X, step_size=size, max_iter=9, tol=1e-7)
     near = np.abs(points).max(axis=1) < 1e5
     assert near.any() or scale == 1.0
     assert_allclose(whole[near], points[near], rtol=1e-7, atol=1e-9)
@@ -620,7 +614,7 @@ def test_converged_points_are_fixed_points(activation, visible, tied, dtype):
 def test_bernoulli_rows_arrive(activation, scale, dtype):
     """Within the cube, where the energy is bounded, all rows come to rest, in float32 as in float64."""
     X, model = make_model(activation, "bernoulli", shape=(60, 6, 5), scale=scale)
-    _, _, converged = energy.relax(X.astype(dtype), *in_dtype(model, dtype))
+    _, _, converged = relax(Model(*in_dtype(model, dtype)), X.astype(dtype))
     assert converged.all()
 
 
@@ -637,12 +631,12 @@ def test_iterations_are_counted(visible, step_size):
     distance, expected = np.abs(X - target).max(axis=1), []
     for far in distance:
         expected.append(next(n for n in itertools.count() if far * abs(1.0 - step_size) ** n <= tol))
-    points, n_iter, converged = energy.relax(X, *model, step_size=step_size, tol=tol)
+    points, n_iter, converged = relax(Model(*model), X, step_size=step_size, tol=tol)
     assert n_iter.tolist() == expected
     assert converged.all()
     assert_allclose(points, target + (X - target) * (1.0 - step_size) ** np.array(expected)[:, None], atol=1e-12)
     for max_iter in (0, 1, max(expected) - 1, max(expected)):
-        _, n_iter, converged = energy.relax(X, *model, step_size=step_size, tol=tol, max_iter=max_iter)
+        _, n_iter, converged = relax(Model(*model), X, step_size=step_size, tol=tol, max_iter=max_iter)
         assert n_iter.tolist() == [min(max_iter, n) for n in expected]
         assert converged.tolist() == [n <= max_iter for n in expected]
 
@@ -687,7 +681,7 @@ def test_diverging_trajectories_are_flagged(name, step_size, dtype):
     autoencoder = estimator_of(model)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        results = energy.relax(X, *model, step_size=step_size), autoencoder.relax(X, step_size=step_size)
+        results = relax(Model(*model), X, step_size=step_size), autoencoder.relax(X, step_size=step_size)
     for points, n_iter, converged in results:
         assert np.isfinite(points).all()
         assert not converged.any()
@@ -705,9 +699,9 @@ def test_relax_from_the_ends_of_the_floating_range(activation, dtype):
         X = (size * float(np.finfo(dtype).max) * rows).astype(dtype)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            points, _, converged = energy.relax(X, *model, max_iter=20)
+            points, _, converged = relax(Model(*model), X, max_iter=20)
         assert np.isfinite(points).all()
-        assert np.isfinite(energy.vector_field(points[converged], *model)).all()
+        assert np.isfinite(Model(*model).vector_field(points[converged])).all()
 
 
 @every_activation
@@ -726,7 +720,7 @@ def test_rows_do_not_depend_on_their_batch(activation):
 def test_a_sink_and_an_escape_in_one_batch():
     """Square units: rows near the origin come to rest while rows far out leave."""
     model = np.array([[1.0, 0.0]]), np.zeros(1), np.zeros(2), as_activation("square"), "gaussian", None
-    points, n_iter, converged = energy.relax(np.array([[0.5, 3.0], [40.0, 0.0], [-0.5, -1.0]]), *model)
+    points, n_iter, converged = relax(Model(*model), np.array([[0.5, 3.0], [40.0, 0.0], [-0.5, -1.0]]))
     assert converged.tolist() == [True, False, True]
     assert_allclose(points[[0, 2]], 0.0, atol=1e-3)
     assert np.isfinite(points).all()
@@ -809,7 +803,7 @@ def test_inputs_are_left_alone(visible, activation):
     state = dict(vars(autoencoder))
     for name in EVERYTHING:
         getattr(autoencoder, name)(X)
-    energy.relax(X, *model)
+    relax(Model(*model), X)
     for array, copy in zip(arrays, before, strict=True):
         assert_array_equal(array, copy)
     assert vars(autoencoder) == state

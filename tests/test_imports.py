@@ -51,7 +51,7 @@ def test_import_contracts_are_kept():
 def test_core_loads_neither_scikit_learn_nor_scipy():
     """Arrays in, arrays out: numpy is all that the core and the objectives need."""
     loaded = modules_loaded_by(
-        "skae.activations", "skae.visible", "skae.penalties", "skae.parameters", "skae.objectives", "skae.energy"
+        "skae.activations", "skae.visible", "skae.penalties", "skae.parameters", "skae.objectives", "skae.dynamics"
     )
     assert "skae.objectives._reconstruction" in loaded
     assert loaded.isdisjoint({"sklearn", "scipy", "joblib", "skae.autoencoders", "skae.training", "skae.solvers"})

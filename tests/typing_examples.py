@@ -33,8 +33,9 @@ from skae.activations import ACTIVATIONS, Activation, as_activation, register_ac
 from skae.complements import complement
 from skae.corruption import Corruption, as_corruption
 from skae.datasets import make_circle, natural_patches
-from skae.energy import energy, relax
+from skae.dynamics import relax
 from skae.metrics import activation_fraction, bias_statistics, lifetime_sparsity, reconstruction_r2
+from skae.model import Model
 from skae.objectives import Batch, Gradient, Reconstruction
 from skae.parameters import Layout
 from skae.penalties import Penalty, as_penalty, check_compatible, register_penalty
@@ -189,8 +190,10 @@ def core(X: Floats, W: Floats, b: Floats, c: Floats) -> Result:
     assert_type(ACTIVATIONS["trec"], type[Activation])
     assert_type(Leaky(slope=0.2).slope, float)
     assert_type(complement(sigmoid, X, scale=2), tuple[Floats, Floats])
-    assert_type(energy(X, W, None, c, sigmoid, "bernoulli"), Floats)
-    assert_type(relax(X, W, b, c, sigmoid)[2], NDArray[np.bool_])
+    model = Model(W, None, c, sigmoid, "bernoulli")
+    assert_type(model.energy(X), Floats)
+    assert_type(model.astype(np.float32), Model)
+    assert_type(relax(model, X)[2], NDArray[np.bool_])
     check_compatible(as_penalty("contractive", 1), sigmoid, "gaussian", tied=True)
     layout = Layout(W=W.shape, b=b.shape, c=c.shape)
     theta = layout.pack(np.float32, W=W, b=b, c=c)

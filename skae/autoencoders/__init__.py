@@ -4,7 +4,14 @@ from skae.autoencoders._base import BaseAutoencoder
 from skae.autoencoders._contractive import ContractiveAutoencoder
 from skae.autoencoders._denoising import DenoisingAutoencoder
 from skae.autoencoders._marginalized import MarginalizedDenoisingAutoencoder
-from skae.autoencoders._pipeline import autoencoder_and_input, autoencoder_of, last_step, steps_before
+from skae.autoencoders._pipeline import (
+    activation_of,
+    autoencoder_and_input,
+    autoencoder_of,
+    last_step,
+    model_and_input,
+    steps_before,
+)
 from skae.autoencoders._prediction import AutoencoderPrediction
 from skae.autoencoders._regularization_path import regularization_path
 from skae.autoencoders._saturating import SaturatingAutoencoder
@@ -20,9 +27,11 @@ __all__ = [
     "SaturatingAutoencoder",
     "SparseAutoencoder",
     "ZeroBiasAutoencoder",
+    "activation_of",
     "autoencoder_and_input",
     "autoencoder_of",
     "last_step",
+    "model_and_input",
     "regularization_path",
     "steps_before",
 ]

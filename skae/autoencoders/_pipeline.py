@@ -29,6 +29,18 @@ def autoencoder_and_input(estimator, X):
     return autoencoder_of(estimator), X
 
 
+def model_and_input(estimator, X):
+    """Return the model of the autoencoder at the end of a Pipeline, and what it is given there, checked."""
+    autoencoder, X = autoencoder_and_input(estimator, X)
+    X, model = autoencoder._validate_prediction(X)
+    return model, X
+
+
+def activation_of(estimator):
+    """Return the hidden units of the autoencoder at the end of a Pipeline, fitted or not."""
+    return autoencoder_of(estimator)._activation()
+
+
 def autoencoder_of(estimator):
     """Return what a Pipeline ends in, and refuse what is no autoencoder."""
     model = last_step(estimator)

@@ -11,11 +11,12 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
-from skae import energy
 from skae._sklearn_compat import DTYPES, InvalidParameterError, available_if, check_array, validate_data
 from skae._typing import Array, BoolArray, Encoding, FloatArray, IntArray, MatrixLike, VisibleName
 from skae.activations import Activation, as_activation
 from skae.autoencoders._denoising_score import NOISE_SCALE, denoising_r2
+from skae.dynamics import relax
+from skae.model import Model
 from skae.training import row_blocks, value_range
 from skae.visible import VISIBLE
 
@@ -89,12 +90,9 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         ndarray of shape (n_samples, n_components)
             The code, in X's dtype.
         """
-        X, p = self._validate_prediction(X)
-        activation = self._activation()
-        out = np.empty((X.shape[0], p["W"].shape[0]), dtype=X.dtype)
-        return self._by_blocks(
-            lambda block, rows: energy.codes(block, p["W"], p["b"], activation, self.encoding, out=out[rows]), X, out
-        )
+        X, model = self._validate_prediction(X)
+        out = np.empty((X.shape[0], len(model.W)), dtype=X.dtype)
+        return self._by_blocks(lambda block, rows: model.code(block, self.encoding, out=out[rows]), X, out)
 
     @available_if(_can_invert)
     def inverse_transform(self, X: ArrayLike) -> FloatArray:
@@ -115,19 +113,16 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         """
         check_is_fitted(self)
         Z = check_array(X, dtype=DTYPES, input_name="X")
-        p = self._parameters(Z.dtype)
-        if Z.shape[1] != p["W"].shape[0]:
-            raise ValueError(
-                f"inverse_transform takes codes with {p['W'].shape[0]} components, got {Z.shape[1]} columns"
-            )
-        activation = self._activation()
-        bias = p["b"] if self.encoding == "linear" and p["b"] is not None else 0.0
+        model = self._model(Z.dtype)
+        n_components, n_features = model.W.shape
+        if Z.shape[1] != n_components:
+            raise ValueError(f"inverse_transform takes codes with {n_components} components, got {Z.shape[1]} columns")
+        bias = model.b if self.encoding == "linear" and model.b is not None else 0.0
 
         def decode(block, rows):
-            H = block if self.encoding == "natural" else activation.value(block + bias)
-            return energy.reconstruction(H, p["V"], p["c"], self.visible)
+            return model.decode(block if self.encoding == "natural" else model.activation.value(block + bias))
 
-        return self._by_blocks(decode, Z, np.empty((Z.shape[0], p["W"].shape[1]), dtype=Z.dtype))
+        return self._by_blocks(decode, Z, np.empty((Z.shape[0], n_features), dtype=Z.dtype))
 
     def reconstruct(self, X: MatrixLike) -> FloatArray:
         """Return the reconstruction r(x).
@@ -142,8 +137,8 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         ndarray of shape (n_samples, n_features)
             Reconstructions, in X's dtype.
         """
-        X, p = self._validate_prediction(X)
-        return self._by_blocks(lambda block, rows: self._reconstruct(block, p), X, np.empty(X.shape, dtype=X.dtype))
+        X, model = self._validate_prediction(X)
+        return self._by_blocks(lambda block, rows: model.reconstruct(block), X, np.empty(X.shape, dtype=X.dtype))
 
     def vector_field(self, X: MatrixLike) -> FloatArray:
         """Return r(x) - x, where one step of reconstruction moves each sample (ENERGY 2.1).
@@ -160,8 +155,8 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         ndarray of shape (n_samples, n_features)
             The field, in X's dtype.
         """
-        X, p = self._validate_prediction(X)
-        return self._by_blocks(lambda block, rows: self._field(block, p), X, np.empty(X.shape, dtype=X.dtype))
+        X, model = self._validate_prediction(X)
+        return self._by_blocks(lambda block, rows: model.vector_field(block), X, np.empty(X.shape, dtype=X.dtype))
 
     def laplacian(self, X: MatrixLike) -> FloatArray:
         """Return the divergence of the vector field at each sample: negative where the dynamics contract.
@@ -184,8 +179,8 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         ndarray of shape (n_samples,)
             Divergences, in X's dtype.
         """
-        X, p = self._validate_prediction(X)
-        return self._by_blocks(lambda block, rows: self._laplacian(block, p), X, np.empty(X.shape[0], dtype=X.dtype))
+        X, model = self._validate_prediction(X)
+        return self._by_blocks(lambda block, rows: model.laplacian(block), X, np.empty(X.shape[0], dtype=X.dtype))
 
     def is_absorbing(self, X: MatrixLike) -> BoolArray:
         """Return where the model is absorbing, that is where `laplacian` is negative (ENERGY eq. 39).
@@ -234,7 +229,7 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             Whether the sample has arrived. It has not after `max_iter` steps, nor where it was leaving every bound
             and was stopped.
         """
-        X, p = self._validate_prediction(X)
+        X, model = self._validate_prediction(X)
         longest = VISIBLE[self.visible].longest_step
         check_scalar(step_size, "step_size", Real, min_val=0.0, max_val=longest, include_boundaries="right")
         check_scalar(max_iter, "max_iter", Integral, min_val=0)
@@ -245,9 +240,9 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         unit = float(np.sqrt(np.mean(self.var_))) or 1.0
         points = np.empty(X.shape, dtype=X.dtype)
         n_iter, converged = np.empty(len(points), dtype=int), np.empty(len(points), dtype=bool)
-        for rows, block in row_blocks(X, len(p["W"])):
-            points[rows], n_iter[rows], converged[rows] = energy.relax(
-                block, *self._model(p), step_size=float(step_size), max_iter=max_iter, tol=tol * unit
+        for rows, block in row_blocks(X, len(model.W)):
+            points[rows], n_iter[rows], converged[rows] = relax(
+                model, block, step_size=float(step_size), max_iter=max_iter, tol=tol * unit
             )
         return points, n_iter, converged
 
@@ -273,16 +268,8 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         ndarray of shape (n_samples,)
             Scores, in X's dtype.
         """
-        X, p = self._validate_prediction(X)
-        activation = self._activation()
-        if p["V"] is p["W"] and not hasattr(activation, "potential"):
-            raise ValueError(
-                f"score_samples of tied weights needs an activation with a potential, which {activation.name!r} has "
-                "not; define it, or use tied_weights=False"
-            )
-        return self._by_blocks(
-            lambda block, rows: energy.energy(block, *self._model(p)), X, np.empty(X.shape[0], dtype=X.dtype)
-        )
+        X, model = self._validate_prediction(X)
+        return self._by_blocks(lambda block, rows: model.energy(block), X, np.empty(X.shape[0], dtype=X.dtype))
 
     def reconstruction_error(self, X: MatrixLike, per_feature: bool = False) -> FloatArray:
         """Return the squared reconstruction error.
@@ -299,10 +286,10 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         ndarray of shape (n_samples,) or (n_samples, n_features)
             (x - r(x))^2, or its sum over the features.
         """
-        X, p = self._validate_prediction(X)
+        X, model = self._validate_prediction(X)
 
         def error(block, rows):
-            residual = self._reconstruct(block, p) - block
+            residual = model.reconstruct(block) - block
             residual *= residual
             return residual if per_feature else residual.sum(axis=1)
 
@@ -336,58 +323,24 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
     def _denoising_r2(self, X, noise_scale):
         """The denoising R^2 at a level of noise."""
-        X, p = self._validate_prediction(X)
+        X, model = self._validate_prediction(X)
         with np.errstate(over="ignore", invalid="ignore"):
-            score = denoising_r2(
-                lambda block: self._reconstruct(block, p), X, self.mean_, self.var_, len(p["W"]), noise_scale
-            )
+            score = denoising_r2(model.reconstruct, X, self.mean_, self.var_, len(model.W), noise_scale)
         if not np.isfinite(score):
             raise ValueError(self._overflow(X))
         return score
 
-    def _model(self, p):
-        """What the functions of `skae.energy` take after X."""
-        decoder = None if p["V"] is p["W"] else p["V"]
-        return p["W"], p["b"], p["c"], self._activation(), self.visible, decoder
-
-    def _field(self, X, p):
-        """r(x) - x of one block."""
-        return energy.vector_field(X, *self._model(p))
-
-    def _laplacian(self, X, p):
-        """The divergence of the field at one block."""
-        activation = self._activation()
-        if not hasattr(activation, "derivative") and not hasattr(activation, "divergence"):
-            raise ValueError(
-                f"laplacian needs an activation with a derivative or a divergence, which {activation.name!r} has not; "
-                "define one"
-            )
-        return energy.laplacian(X, *self._model(p))
-
-    def _reconstruct(self, X, p):
-        """r(x) of one block."""
-        H = energy.codes(X, p["W"], p["b"], self._activation())
-        return energy.reconstruction(H, p["V"], p["c"], self.visible)
-
-    def _parameters(self, dtype):
-        """The fitted parameters in the dtype of the data; V is W when tied."""
-        W = np.asarray(self.components_, dtype=dtype)
-        V = self._untied_decoder
-        b = getattr(self, "intercept_hidden_", None) if self.hidden_bias else None
-        return {
-            "W": W,
-            "V": W if V is None else np.asarray(V, dtype=dtype),
-            "b": None if b is None else np.asarray(b, dtype=dtype),
-            "c": np.asarray(self.intercept_visible_, dtype=dtype),
-        }
+    def _model(self, dtype):
+        """The fitted model in the dtype of the data."""
+        return self._named(Model.from_estimator, self).astype(dtype)
 
     def _validate_prediction(self, X):
-        """Return X, checked, and the parameters in its dtype."""
+        """Return X, checked, and the model in its dtype."""
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=DTYPES)
         if self.visible == "bernoulli":
             self._check_range(*value_range(X))
-        return X, self._parameters(X.dtype)
+        return X, self._model(X.dtype)
 
     def _check_range(self, low, high):
         """Refuse values outside [0, 1], but for rounding, where the visible units are Bernoulli."""

@@ -8,8 +8,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skae._typing import FloatArray, MatrixLike
-from skae.autoencoders import autoencoder_and_input, autoencoder_of
-from skae.energy import codes
+from skae.autoencoders import autoencoder_of, model_and_input
 from skae.training import row_blocks
 
 
@@ -194,10 +193,9 @@ def bias_statistics(estimator: Any) -> dict[str, float]:
 
 def _hidden_units(estimator, X):
     """Yield h(u) of each block of rows, in float64."""
-    estimator, X = autoencoder_and_input(estimator, X)
-    X, p = estimator._validate_prediction(X)
-    for _, block in row_blocks(X, len(p["W"])):
-        yield codes(block, p["W"], p["b"], estimator._activation()).astype(np.float64)
+    model, X = model_and_input(estimator, X)
+    for _, block in row_blocks(X, len(model.W)):
+        yield model.code(block).astype(np.float64)
 
 
 def activation_counts(estimator, X, threshold):
@@ -372,25 +370,23 @@ def parseval_gap(estimator: Any, X: MatrixLike) -> float:
     >>> 0 < parseval_gap(autoencoder, X) < 0.5
     True
     """
-    estimator, X = autoencoder_and_input(estimator, X)
-    X, p = estimator._validate_prediction(X)
-    activation = estimator._activation()
-    biased = p["b"] is not None and p["b"].any()
-    if biased or p["V"] is not p["W"] or estimator.visible != "gaussian":
+    model, X = model_and_input(estimator, X)
+    biased = model.b is not None and model.b.any()
+    if biased or not model.tied or model.visible != "gaussian":
         raise ValueError(
             "parseval_gap needs tied weights, visible='gaussian' and no hidden bias (ZeroBiasAutoencoder), got "
-            f"{type(estimator).__name__} with tied_weights={p['V'] is p['W']}, visible={estimator.visible!r} and "
+            f"{type(autoencoder_of(estimator)).__name__} with tied_weights={model.tied}, visible={model.visible!r} and "
             f"{'a' if biased else 'no'} hidden bias"
         )
-    c = p["c"].astype(np.float64)
+    c = model.c.astype(np.float64)
     gap = total = 0.0
-    for _, block in row_blocks(X, len(p["W"])):
-        U = block @ p["W"].T
-        H = activation.value(U)
+    for _, block in row_blocks(X, len(model.W)):
+        U = block @ model.W.T
+        H = model.activation.value(U)
         if not np.array_equal(H, U * (H != 0.0)):
             raise ValueError(
                 "parseval_gap needs units that are linear where they are active (trec, tlin, relu, identity), got "
-                f"activation={activation.name!r}"
+                f"activation={model.activation.name!r}"
             )
         block = block.astype(np.float64)
         squares, products = np.einsum("ij,ij->i", H, U, dtype=np.float64), np.einsum("ij,ij->i", block, block - c)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from skae._typing import FloatArray, MatrixLike
-from skae.autoencoders import autoencoder_and_input
+from skae.autoencoders import autoencoder_and_input, model_and_input
 from skae.training import row_blocks
 
 # Below this share of the variance the residual counts as none: no temperature is finite there.
@@ -110,10 +110,9 @@ def per_feature_error(estimator: Any, X: MatrixLike) -> FloatArray:
     >>> per_feature_error(autoencoder, X).shape
     (64,)
     """
-    estimator, X = autoencoder_and_input(estimator, X)
-    X, p = estimator._validate_prediction(X)
+    model, X = model_and_input(estimator, X)
     total = sum(
-        (estimator._field(block, p).astype(np.float64) ** 2).sum(axis=0) for _, block in row_blocks(X, len(p["W"]))
+        (model.vector_field(block).astype(np.float64) ** 2).sum(axis=0) for _, block in row_blocks(X, len(model.W))
     )
     return total / X.shape[0]
 
@@ -214,18 +213,18 @@ def neg_score_matching_loss(estimator: Any, X: MatrixLike, y: Any = None) -> flo
 
 def _score_matching_means(estimator, X):
     """Return mean |r(x) - x|^2 and the mean Laplacian."""
-    X, p = estimator._validate_prediction(X)
-    activation = estimator._activation()
+    model, X = model_and_input(estimator, X)
+    activation = model.activation
     continuous = activation.continuous and hasattr(activation, "potential")
-    if not (continuous and p["V"] is p["W"] and estimator.visible == "gaussian"):
+    if not (continuous and model.tied and model.visible == "gaussian"):
         raise ValueError(
             "score matching needs tied weights, visible='gaussian' and a continuous activation with a potential, got "
-            f"tied_weights={p['V'] is p['W']}, visible={estimator.visible!r}, activation={activation.name!r}"
+            f"tied_weights={model.tied}, visible={model.visible!r}, activation={activation.name!r}"
         )
     residual = laplacian = 0.0
-    for _, block in row_blocks(X, len(p["W"])):
-        residual += float((estimator._field(block, p).astype(np.float64) ** 2).sum())
-        laplacian += float(estimator._laplacian(block, p).sum(dtype=np.float64))
+    for _, block in row_blocks(X, len(model.W)):
+        residual += float((model.vector_field(block).astype(np.float64) ** 2).sum())
+        laplacian += float(model.laplacian(block).sum(dtype=np.float64))
     residual, laplacian = residual / X.shape[0], laplacian / X.shape[0]
     variance = float(np.sum(estimator.var_))
     if residual <= _NO_RESIDUAL * variance:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skae import energy
+from skae.model import Model
 from skae.training import row_blocks
 
 # Gauss-Legendre nodes of a piece, pieces at first; a piece whose integral is not the difference of
@@ -29,7 +29,7 @@ def mean_field(autoencoder, start, way):
     -------
     ndarray of shape (n, m)
     """
-    model = autoencoder._model(autoencoder._parameters(np.float64))
+    model = Model.from_estimator(autoencoder).astype(np.float64)
     width = (len(_NODES) + 2) * max(autoencoder.components_.shape)
     out = np.empty(way.shape)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -42,7 +42,7 @@ def mean_field(autoencoder, start, way):
 
 def _path_means(model, start, way, width):
     """The means of `mean_field` for one block of rows; `width` numbers are needed for a piece."""
-    rise = energy.energy(start + way, *model) - energy.energy(start, *model)
+    rise = model.energy(start + way) - model.energy(start)
     tolerance = _PATH_TOLERANCE * (1.0 + np.abs(rise))
     out = np.zeros(way.shape)
     owner, low = np.divmod(np.arange(_FIRST_PIECES * len(way)), _FIRST_PIECES)
@@ -65,10 +65,10 @@ def _path_means(model, start, way, width):
 def _piece(model, start, way, low, size):
     """The mean field over t in [low, low + size], how far its integral is from the rise, and the rise's rounding."""
     t = low + 0.5 * size * (1.0 + _NODES)
-    field = energy.vector_field((start[:, None] + t[..., None] * way[:, None]).reshape(-1, way.shape[1]), *model)
+    field = model.vector_field((start[:, None] + t[..., None] * way[:, None]).reshape(-1, way.shape[1]))
     mean = 0.5 * np.einsum("j,pjm->pm", _SHARES, field.reshape(*t.shape, -1))
     first, final = start + low * way, start + (low + size) * way
-    E, F = energy.energy(first, *model), energy.energy(final, *model)
-    rounding = np.abs(E) + np.abs(F) + ((first - model[2]) ** 2).sum(axis=1) + ((final - model[2]) ** 2).sum(axis=1)
+    E, F = model.energy(first), model.energy(final)
+    rounding = np.abs(E) + np.abs(F) + ((first - model.c) ** 2).sum(axis=1) + ((final - model.c) ** 2).sum(axis=1)
     error = np.abs(size * np.einsum("pm,pm->p", mean, way) - (F - E))
     return mean, error, 32.0 * np.finfo(np.float64).eps * rounding

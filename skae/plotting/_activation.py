@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 
 from skae._typing import Array, FloatArray, MatrixLike
 from skae.activations import ACTIVATIONS, Activation, as_activation
-from skae.autoencoders import autoencoder_and_input, autoencoder_of
+from skae.autoencoders import activation_of, model_and_input
 from skae.complements import complement, flattens
 from skae.plotting._display import Display, check_count, dense, pyplot, sliceable
 
@@ -148,7 +148,7 @@ class ActivationDisplay(Display):
         ActivationDisplay
             The display, drawn.
         """
-        activation = autoencoder_of(estimator)._activation()
+        activation = activation_of(estimator)
         if X is None:
             return cls.from_activation(activation, limits=(-3.0, 3.0) if limits is None else limits, ax=ax)
         U = _pre_activations(estimator, X)
@@ -300,6 +300,5 @@ def _pre_activations(estimator, X):
     """Return u of some rows."""
     X = sliceable(X)
     n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
-    model, inputs = autoencoder_and_input(estimator, X[:: max(1, -(-n_samples // _MOST_SAMPLES))])
-    inputs, p = model._validate_prediction(inputs)
-    return dense(inputs) @ p["W"].T + (0.0 if p["b"] is None else p["b"])
+    model, inputs = model_and_input(estimator, X[:: max(1, -(-n_samples // _MOST_SAMPLES))])
+    return model.pre_activations(dense(inputs))

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.preprocessing import FunctionTransformer
 
 from skae.autoencoders import autoencoder_of, steps_before
+from skae.model import Model
 from skae.plotting._display import dense
 
 # A step is affine where it takes so many mixtures of rows to the mixtures of their images.
@@ -107,7 +108,7 @@ def reconstruct(estimator, X, noisy=False):
         Z = step.transform(Z)
     if noisy:
         Z = dense(Z).astype(np.float64)
-        R = model._reconstruct(Z, model._parameters(Z.dtype))
+        R = Model.from_estimator(model).astype(Z.dtype).reconstruct(Z)
     else:
         R = model.reconstruct(Z)
     for step in reversed(steps[start:]):

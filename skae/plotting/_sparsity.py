@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from skae._typing import IntArray, MatrixLike
-from skae.autoencoders import autoencoder_of
+from skae.autoencoders import activation_of
 from skae.metrics import activation_counts
 from skae.plotting._display import Display, next_color
 from skae.training import active_above
@@ -103,7 +103,7 @@ class SparsityDisplay(Display):
             The display, drawn.
         """
         if threshold is None:
-            threshold = active_above(autoencoder_of(estimator)._activation())
+            threshold = active_above(activation_of(estimator))
         counts, n_samples = activation_counts(estimator, X, threshold)
         return cls(counts / n_samples).plot(ax, name=name)
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skae.model import Model
 from skae.solvers import LBFGS, DivergenceError
 from skae.training._evaluation import mean_value
 from skae.visible import VISIBLE
@@ -84,7 +85,7 @@ def feature_errors(estimator, batches):
     X, weight = batches.sample(_SAMPLE_ROWS, np.random.default_rng(0))
     X = X * estimator._unit
     with np.errstate(over="ignore", invalid="ignore"):
-        residual = estimator._reconstruct(X, estimator._parameters(X.dtype)) - X
+        residual = Model.from_estimator(estimator).astype(X.dtype).reconstruct(X) - X
         return weight @ residual**2 / weight.sum()
 
 

@@ -1,0 +1,312 @@
+"""The fitted autoencoder as a value: arrays and units, without scikit-learn.
+
+A `Model` computes what its formulas say, on one block of rows: it does not validate X, nor cut it into blocks, so that
+a single row costs microseconds. The estimators' methods of the same names do both. `skae.dynamics` follows its field.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Self
+
+from skae import _ops as ops
+from skae._typing import Encoding, FloatArray, VisibleName
+from skae.activations import Activation, as_activation
+from skae.visible import VISIBLE
+
+__all__ = ["Model"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Model:
+    """Weights, biases and units of an autoencoder, and what they compute.
+
+    Parameters
+    ----------
+    W : ndarray of shape (k, d)
+        Encoder weights.
+    b : ndarray of shape (k,) or None
+        Hidden bias.
+    c : ndarray of shape (d,)
+        Visible bias.
+    activation : str or skae.activations.Activation
+        The hidden units h; a name stands for them with their default threshold.
+    visible : {"gaussian", "bernoulli"}, default="gaussian"
+        The visible units.
+    V : ndarray of shape (k, d), default=None
+        Decoder weights; None where they are W.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not go together, or the activation or the visible units do not exist.
+
+    See Also
+    --------
+    skae.dynamics.relax : Follow the field from each row to a fixed point.
+
+    Notes
+    -----
+    The arrays are not copied. X is (n, d), in the dtype of the arrays.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.model import Model
+    >>> model = Model(np.array([[1.0, 0.0], [0.0, 2.0]]), np.zeros(2), np.zeros(2), "sigmoid")
+    >>> X = np.array([[0.0, 0.0], [1.0, 1.0]])
+    >>> model.energy(X).round(3)
+    array([1.386, 2.44 ])
+    >>> model.vector_field(X).round(3)
+    array([[ 0.5  ,  1.   ],
+           [-0.269,  0.762]])
+
+    The model of a fitted estimator:
+
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import ContractiveAutoencoder
+    >>> X = load_digits().data / 16
+    >>> autoencoder = ContractiveAutoencoder(20, max_iter=5, tol=0, random_state=0).fit(X)
+    >>> model = Model.from_estimator(autoencoder)
+    >>> bool(np.allclose(model.energy(X), autoencoder.score_samples(X)))
+    True
+    """
+
+    W: FloatArray
+    b: FloatArray | None
+    c: FloatArray
+    activation: Activation
+    visible: VisibleName = "gaussian"
+    V: FloatArray | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "activation", as_activation(self.activation))
+        if self.visible not in VISIBLE:
+            raise ValueError(f"visible must be one of {sorted(VISIBLE)}, got {self.visible!r}")
+        k, d = self.W.shape
+        shapes = {"b": (k,), "c": (d,), "V": (k, d)}
+        for name, shape in shapes.items():
+            part = getattr(self, name)
+            if part is not None and part.shape != shape:
+                raise ValueError(f"with W of shape {(k, d)}, {name} must have shape {shape}, got {part.shape}")
+
+    @classmethod
+    def from_estimator(cls, estimator: Any) -> Self:
+        """Return the model of a fitted autoencoder, from its public attributes.
+
+        Parameters
+        ----------
+        estimator : autoencoder
+            Fitted. Of a Pipeline that ends in one, pass ``pipe[-1]``.
+
+        Returns
+        -------
+        Model
+            Its arrays are the estimator's.
+        """
+        try:
+            W, V, c = estimator.components_, estimator.decoder_components_, estimator.intercept_visible_
+            threshold = getattr(estimator, "threshold_", estimator.threshold)
+            activation, visible = as_activation(estimator.activation, threshold), estimator.visible
+        except AttributeError:
+            raise TypeError(
+                f"Model.from_estimator takes a fitted autoencoder of skae, got {type(estimator).__name__}"
+            ) from None
+        b = getattr(estimator, "intercept_hidden_", None) if estimator.hidden_bias else None
+        return cls(W, b, c, activation, visible, None if V is W else V)
+
+    def astype(self, dtype: Any) -> Self:
+        """Return the model with arrays of another dtype; itself where they have it.
+
+        Parameters
+        ----------
+        dtype : dtype
+            Of floats.
+
+        Returns
+        -------
+        Model
+            In that dtype.
+        """
+        parts = {name: getattr(self, name) for name in ("W", "b", "c", "V")}
+        cast = {name: ops.asarray(part, dtype=dtype) for name, part in parts.items() if part is not None}
+        if all(cast[name] is parts[name] for name in cast):
+            return self
+        return type(self)(cast["W"], cast.get("b"), cast["c"], self.activation, self.visible, cast.get("V"))
+
+    @property
+    def tied(self) -> bool:
+        """Whether the decoder is the encoder's transpose."""
+        return self.V is None
+
+    @property
+    def decoder(self) -> FloatArray:
+        """The decoder weights, (k, d): W where tied."""
+        return self.W if self.V is None else self.V
+
+    def pre_activations(self, X: FloatArray, out: FloatArray | None = None) -> FloatArray:
+        """Return U = X W^T + b, shape (n, k).
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, d)
+            Rows.
+        out : ndarray of shape (n, k), default=None
+            Where to write.
+
+        Returns
+        -------
+        ndarray of shape (n, k)
+            The pre-activations.
+        """
+        U = ops.matmul(X, self.W.T, out=out)
+        return U if self.b is None else ops.add(U, self.b, out=U)
+
+    def code(self, X: FloatArray, encoding: Encoding = "natural", out: FloatArray | None = None) -> FloatArray:
+        """Return the hidden code, shape (n, k).
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, d)
+            Rows.
+        encoding : {"natural", "rectified", "rectified_bias", "linear"}, default="natural"
+            h(W x + b), max(0, W x), max(0, W x + b) or W x (ZAE 4.3).
+        out : ndarray of shape (n, k), default=None
+            Where to write.
+
+        Returns
+        -------
+        ndarray of shape (n, k)
+            The code.
+        """
+        if encoding == "natural":
+            return self.activation.value(self.pre_activations(X), out=out)
+        biased = self.b is not None and encoding == "rectified_bias"
+        U = self.pre_activations(X, out=out) if biased else ops.matmul(X, self.W.T, out=out)
+        return U if encoding == "linear" else ops.rectify(U, out=U)
+
+    def decode(self, H: FloatArray) -> FloatArray:
+        """Return output(H V + c), shape (n, d): ENERGY eq. 2 (gaussian) or 4 (bernoulli).
+
+        Parameters
+        ----------
+        H : ndarray of shape (n, k)
+            Code, of h itself.
+
+        Returns
+        -------
+        ndarray of shape (n, d)
+            The reconstruction.
+        """
+        A = ops.matmul(H, self.decoder)
+        return VISIBLE[self.visible].output(ops.add(A, self.c, out=A))
+
+    def reconstruct(self, X: FloatArray) -> FloatArray:
+        """Return the reconstruction r(x) of each row, shape (n, d).
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, d)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n, d)
+            The reconstructions.
+        """
+        return self.decode(self.code(X))
+
+    def energy(self, X: FloatArray) -> FloatArray:
+        """Return the energy score of each row, shape (n,): high where the model fits.
+
+        Tied weights have a potential (ENERGY eq. 11 and 28)::
+
+            E(x) = sum_k Phi(u_k) - |x - c|^2/2          gaussian:  grad E = r(x) - x
+            E(x) = sum_k Phi(u_k) + c.x + entropy(x)     bernoulli: grad E = logit r(x) - logit x
+
+        with Phi the antiderivative of h. Untied weights have none: there it is minus the loss, -|x - r(x)|^2/2 or minus
+        the cross-entropy.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, d)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            The scores.
+
+        Raises
+        ------
+        ValueError
+            If the weights are tied and the activation has no potential.
+        """
+        units = VISIBLE[self.visible]
+        if not self.tied:
+            A = ops.matmul(self.code(X), self.decoder)
+            return -units.losses(ops.add(A, self.c, out=A), X)
+        if not hasattr(self.activation, "potential"):
+            raise ValueError(
+                f"the energy of tied weights needs an activation with a potential, which {self.activation.name!r} has "
+                "not; define it, or use tied_weights=False"
+            )
+        return self.activation.potential(self.pre_activations(X)) + units.potential(X, self.c)
+
+    def vector_field(self, X: FloatArray) -> FloatArray:
+        """Return r(x) - x of each row, shape (n, d) (ENERGY 2.1).
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, d)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n, d)
+            The field.
+        """
+        R = self.reconstruct(X)
+        return ops.subtract(R, X, out=R)
+
+    def laplacian(self, X: FloatArray) -> FloatArray:
+        """Return the divergence of the field r(x) - x at each row, shape (n,).
+
+        ::
+
+            sum_i s_i dA_i/dx_i - d,    A = h(U) V + c,    s = 1 (gaussian) or r (1 - r) (bernoulli)
+
+        which is sum_k h'(u_k) w_k.v_k - d for elementwise units and gaussian visible units; with tied weights it is
+        the Laplacian of the energy (ENERGY eq. 38). For bernoulli it is not that of eq. 28, which is infinite at
+        0 and 1.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, d)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            The divergence.
+
+        Raises
+        ------
+        ValueError
+            If the activation has neither a derivative nor a divergence.
+        """
+        units, activation, V = VISIBLE[self.visible], self.activation, self.decoder
+        if not hasattr(activation, "derivative") and not hasattr(activation, "divergence"):
+            raise ValueError(
+                f"laplacian needs an activation with a derivative or a divergence, which {activation.name!r} has not; "
+                "define one"
+            )
+        U = self.pre_activations(X)
+        H = activation.value(U)
+        slope = units.slope(ops.matmul(H, V) + self.c) if hasattr(units, "slope") else None
+        if not hasattr(activation, "derivative"):
+            return activation.divergence(H, self.W, V, slope) - X.shape[1]
+        D = activation.derivative(U, H)
+        if slope is None:
+            return ops.matmul(D, ops.row_dots(self.W, V)) - X.shape[1]
+        return ops.row_dots(slope, ops.matmul(D, self.W * V)) - X.shape[1]
