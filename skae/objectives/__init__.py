@@ -6,8 +6,9 @@ unconstrained solvers, ``parametrize``, ``pull_back`` and ``free``; see `Reconst
 
 from skae.objectives._classification import Classification
 from skae.objectives._factored import FactoredClassification, FactoredReconstruction
-from skae.objectives._reconstruction import Batch, Gradient, Reconstruction
+from skae.objectives._reconstruction import Reconstruction
 from skae.objectives._taylor import FirstOrder, SecondOrder
+from skae.penalties import Batch, Gradient
 
 __all__ = [
     "Batch",

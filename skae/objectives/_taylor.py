@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from skae import _ops as ops
 from skae._typing import FloatArray
 from skae.activations import Activation
-from skae.objectives._reconstruction import Gradient, Reconstruction
+from skae.objectives._reconstruction import Reconstruction
 from skae.parameters import Layout, MaxNorm, UnitNorm
-from skae.penalties import Penalty
+from skae.penalties import Gradient, Penalty
 
 
 class _Taylor(Reconstruction):
