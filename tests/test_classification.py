@@ -212,7 +212,7 @@ def test_frozen_blocks_stay():
     """Neither kind of solver moves them."""
     objective, theta, X, target = make_reconstruction(Sigmoid(), frozen=("P", "Q"))
     gradient = objective.value_and_grad(theta, X, target)[1]
-    for frozen in (objective.pull_back(theta, gradient), gradient):
+    for frozen in (objective.vjp(theta, gradient), gradient):
         if frozen is gradient:
             objective.project_gradient(theta, gradient)
         for name, block in objective.layout.views(frozen).items():

@@ -1,7 +1,7 @@
 """Objectives of training: value and gradient over the rows of a batch, in one flat parameter vector.
 
 An objective has ``value_and_grad``, ``value``, ``mean_code``, ``project``, ``project_gradient`` and, for
-unconstrained solvers, ``parametrize``, ``pull_back`` and ``free``; see `Reconstruction`.
+unconstrained solvers, ``constrain``, ``vjp`` and ``unconstrain``; see `Reconstruction`.
 """
 
 from skae.objectives._classification import Classification

@@ -170,7 +170,7 @@ class Reconstruction(Constrained):
             ops.matmul(codes[n:].T, inputs[n:], out=blocks["V"])
         grad.add_to(blocks["W"], blocks.get("V", blocks["W"]))
         ops.column_sums(inputs[n:], out=blocks["c"])
-        self._pull_back_bias(theta, blocks, dU)
+        self._set_bias_gradient(theta, blocks, dU)
         return value + penalties, out
 
     def value(
@@ -208,7 +208,7 @@ class Reconstruction(Constrained):
         """Return the hidden bias that the blocks of parameters amount to, shape (k,); None where there is none."""
         return self.visible.derived_bias(blocks["W"], blocks["c"]) if self._derives_bias else blocks.get("b")
 
-    def _pull_back_bias(self, theta, grads, dU):
+    def _set_bias_gradient(self, theta, grads, dU):
         """Set the gradient of the hidden bias or, where it is derived, add to those of W and c."""
         if "b" in grads:
             ops.column_sums(dU, out=grads["b"])

@@ -44,19 +44,19 @@ class UnitNorm:
         """Remove from `grad`, in place, what would change the rows' lengths."""
         ops.add_scaled_rows(grad, -ops.row_dots(rows, grad), rows)
 
-    def parametrize(self, free: FloatArray) -> FloatArray:
-        """Return w = v/|v| for the rows v of `free`."""
-        rows = free.copy()
+    def constrain(self, v: FloatArray) -> FloatArray:
+        """Return w = v/|v| for each row v."""
+        rows = v.copy()
         self.project(rows)
         return rows
 
-    def pull_back(self, free: FloatArray, grad: FloatArray) -> FloatArray:
+    def vjp(self, v: FloatArray, grad: FloatArray) -> FloatArray:
         """Return the gradient with respect to v, given the one with respect to w = v/|v|."""
-        norms = np.sqrt(ops.row_squared_norms(free))[:, None]
-        rows = free / norms
+        norms = np.sqrt(ops.row_squared_norms(v))[:, None]
+        rows = v / norms
         return (grad - ops.row_dots(rows, grad)[:, None] * rows) / norms
 
-    def free(self, rows: FloatArray) -> FloatArray:
+    def unconstrain(self, rows: FloatArray) -> FloatArray:
         """Return some v with w = v/|v|."""
         return rows.copy()
 
@@ -97,17 +97,17 @@ class MaxNorm:
     # w = v / sqrt(1 + |v|^2/c^2) maps all v onto |w| < c. The clipped v min(1, c/|v|) has zero gradient along
     # v outside the ball, hence false stationary points.
 
-    def parametrize(self, free: FloatArray) -> FloatArray:
-        """Return w = v / sqrt(1 + |v|^2/c^2) for the rows v of `free`."""
-        return free / np.sqrt(1.0 + ops.row_squared_norms(free) / self.max_norm**2)[:, None]
+    def constrain(self, v: FloatArray) -> FloatArray:
+        """Return w = v / sqrt(1 + |v|^2/c^2) for each row v."""
+        return v / np.sqrt(1.0 + ops.row_squared_norms(v) / self.max_norm**2)[:, None]
 
-    def pull_back(self, free: FloatArray, grad: FloatArray) -> FloatArray:
+    def vjp(self, v: FloatArray, grad: FloatArray) -> FloatArray:
         """Return the gradient with respect to v, given the one with respect to w."""
-        s = 1.0 / np.sqrt(1.0 + ops.row_squared_norms(free) / self.max_norm**2)
-        along = s**3 / self.max_norm**2 * ops.row_dots(free, grad)
-        return s[:, None] * grad - along[:, None] * free
+        s = 1.0 / np.sqrt(1.0 + ops.row_squared_norms(v) / self.max_norm**2)
+        along = s**3 / self.max_norm**2 * ops.row_dots(v, grad)
+        return s[:, None] * grad - along[:, None] * v
 
-    def free(self, rows: FloatArray) -> FloatArray:
+    def unconstrain(self, rows: FloatArray) -> FloatArray:
         """Return the v of w (of a slightly shorter w where |w| = c, whose v is at infinity)."""
         squares = np.minimum(ops.row_squared_norms(rows) / self.max_norm**2, 0.999)
         norms = np.sqrt(ops.row_squared_norms(rows))

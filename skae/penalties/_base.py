@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from skae._registry import Immutable, Registry
 from skae._typing import VisibleName
 from skae.activations import Activation
-from skae.complements import flattens
+from skae.complements import has_complement
 from skae.penalties._batch import Batch, Gradient
 
 #: What a penalty may require: a test of (activation, visible, tied), and what to say where it fails.
@@ -29,7 +29,7 @@ REQUIREMENTS = MappingProxyType(
             "an activation with a second derivative, which {activation!r} has not",
         ),
         "complement": (
-            lambda activation, visible, tied: flattens(activation),
+            lambda activation, visible, tied: has_complement(activation),
             "an activation that is flat somewhere (with a complement, SAT eq. 1) or soon becomes so (eq. 3, "
             "skae.complements), unlike {activation!r}",
         ),
