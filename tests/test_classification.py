@@ -8,8 +8,7 @@ from sklearn.metrics import hinge_loss, log_loss
 
 from skae.activations import Max, Sigmoid, TRec
 from skae.energy import energy
-from skae.objectives import Classification, FactoredClassification, FactoredReconstruction, Reconstruction
-from skae.objectives._classification import LOSSES
+from skae.objectives import LOSSES, Classification, FactoredClassification, FactoredReconstruction, Reconstruction
 from skae.parameters import Layout, UnitNorm
 
 N, CLASSES, HIDDEN, FEATURES, FACTORS = 9, 3, 4, 5, 6

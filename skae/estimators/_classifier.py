@@ -52,8 +52,7 @@ from skae.estimators._prediction import DTYPES
 from skae.estimators._threads import blas_threads
 from skae.estimators._trainable import Trainable
 from skae.estimators._training import active_share, final_loss, mean_value, seed_of, unchanged_on_error
-from skae.objectives import Reconstruction
-from skae.objectives._classification import LOSSES
+from skae.objectives import LOSSES, Reconstruction
 
 # Hidden units of each autoencoder of the default.
 _N_UNITS = 100

@@ -4,13 +4,14 @@ An objective has ``value_and_grad``, ``value``, ``mean_code``, ``project``, ``pr
 unconstrained solvers, ``constrain``, ``vjp`` and ``unconstrain``; see `Reconstruction`.
 """
 
-from skae.objectives._classification import Classification
+from skae.objectives._classification import LOSSES, Classification
 from skae.objectives._factored import FactoredClassification, FactoredReconstruction
 from skae.objectives._reconstruction import Reconstruction
 from skae.objectives._taylor import FirstOrder, SecondOrder
 from skae.penalties import Batch, Gradient
 
 __all__ = [
+    "LOSSES",
     "Batch",
     "Classification",
     "FactoredClassification",
