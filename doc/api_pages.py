@@ -81,12 +81,20 @@ def page(module):
     names = public_names(module)
     title = TITLES[module]
     lines = [title, "=" * len(title), "", f"``{module}``", "", f".. automodule:: {module}", "   :no-members:", ""]
-    lines += [f".. currentmodule:: {module}", "", ".. autosummary::", "   :toctree: generated/", ""]
-    lines += [f"   {name}" for name in names if callable(getattr(namespace, name))]
+    homes = {name: _home(module, name) for name in names if callable(getattr(namespace, name))}
+    for home in [*sorted(set(homes.values()) - {module}), module]:
+        lines += [f".. currentmodule:: {home}", "", ".. autosummary::", "   :toctree: generated/", ""]
+        lines += [*(f"   {name}" for name in homes if homes[name] == home), ""]
     for name in names:
         if not callable(getattr(namespace, name)):
             lines += ["", f".. autodata:: {name}", "   :no-value:"]
     return "\n".join(lines) + "\n"
+
+
+def _home(module, name):
+    """Return the public module that defines a public name, where its page is: most often the module itself."""
+    home = getattr(importlib.import_module(module), name).__module__.partition("._")[0]
+    return home if home in set(TITLES) - {"skae"} else module
 
 
 def write(folder):

@@ -6,11 +6,14 @@ or ``score_samples`` on the page of a class that has it. What is no public name 
 ``skae/model.py`` leads to the source.
 """
 
+import importlib
+import pkgutil
 import re
 
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.domains.python import PyXRefRole
+from sphinx.pycode import ModuleAnalyzer
 from sphinx.transforms import SphinxTransform
 
 #: Where scikit-learn's classes and functions are described; not fetched.
@@ -124,6 +127,16 @@ def names_of_sklearn(app, what, name, obj, options, lines):
     lines[:] = re.sub(r"^\s*\.\. version\w+::.*$", "", text, flags=re.MULTILINE).split("\n")
 
 
+def comments_on_data(app, what, name, obj, options, lines):
+    """Describe a constant by the comment where it is defined; autodoc looks where it is public, in the package."""
+    package, _, constant = name.rpartition(".")
+    if what != "data":
+        return
+    for part in pkgutil.iter_modules(getattr(importlib.import_module(package), "__path__", [])):
+        comments = ModuleAnalyzer.for_module(f"{package}.{part.name}").find_attr_docs()
+        lines[:] = comments.get(("", constant), lines)
+
+
 def skip(app, what, name, obj, skip, options):
     """Leave out what scikit-learn's metadata routing adds to every class."""
     routing = name.startswith("set_") and name.endswith("_request")
@@ -136,6 +149,7 @@ def setup(app):
     app.add_transform(LinkCode)
     app.connect("missing-reference", resolve)
     app.connect("doctree-resolved", link_sources)
+    app.connect("autodoc-process-docstring", comments_on_data, priority=50)
     app.connect("autodoc-process-docstring", names_of_sklearn, priority=100)
     app.connect("autodoc-process-docstring", plain_formulas, priority=900)
     app.connect("autodoc-skip-member", skip)

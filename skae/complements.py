@@ -16,7 +16,7 @@ from skae import _ops as ops
 from skae._typing import FloatArray
 from skae.activations import Activation
 
-__all__ = ["AverageVariation", "complement", "flattens"]
+__all__ = ["AverageVariation", "complement", "has_complement"]
 
 # Beyond the largest of these |h'| must have settled.
 _REACHES = (8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0)
@@ -62,7 +62,7 @@ def complement(activation: Activation, u: FloatArray, scale: float | None = None
     return _average_variation(activation, 1.0 if scale is None else float(scale))(u)
 
 
-def flattens(activation: Activation) -> bool:
+def has_complement(activation: Activation) -> bool:
     """Whether an activation has a complement, of its own (eq. 1) or by eq. 3.
 
     Parameters
@@ -78,8 +78,8 @@ def flattens(activation: Activation) -> bool:
     Examples
     --------
     >>> from skae.activations import as_activation
-    >>> from skae.complements import flattens
-    >>> [flattens(as_activation(name)) for name in ("relu", "sigmoid", "identity")]
+    >>> from skae.complements import has_complement
+    >>> [has_complement(as_activation(name)) for name in ("relu", "sigmoid", "identity")]
     [True, True, False]
     """
     if hasattr(activation, "complement"):

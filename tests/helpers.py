@@ -9,9 +9,9 @@ import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skae.activations import ACTIVATIONS, Activation
-from skae.objectives import Batch, Gradient, Reconstruction
+from skae.objectives import Reconstruction
 from skae.parameters import Layout
-from skae.penalties import PENALTIES, REQUIREMENTS
+from skae.penalties import PENALTIES, REQUIREMENTS, Batch, Gradient
 
 DERIVATIVES = ("value", "derivative", "second_derivative", "third_derivative")
 VISIBLE = ("gaussian", "bernoulli")

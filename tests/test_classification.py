@@ -8,8 +8,7 @@ from sklearn.metrics import hinge_loss, log_loss
 
 from skae.activations import Max, Sigmoid, TRec
 from skae.model import Model
-from skae.objectives import Classification, FactoredClassification, FactoredReconstruction, Reconstruction
-from skae.objectives._classification import LOSSES
+from skae.objectives import LOSSES, Classification, FactoredClassification, FactoredReconstruction, Reconstruction
 from skae.parameters import Layout, UnitNorm
 
 N, CLASSES, HIDDEN, FEATURES, FACTORS = 9, 3, 4, 5, 6
@@ -212,7 +211,7 @@ def test_frozen_blocks_stay():
     """Neither kind of solver moves them."""
     objective, theta, X, target = make_reconstruction(Sigmoid(), frozen=("P", "Q"))
     gradient = objective.value_and_grad(theta, X, target)[1]
-    for frozen in (objective.pull_back(theta, gradient), gradient):
+    for frozen in (objective.vjp(theta, gradient), gradient):
         if frozen is gradient:
             objective.project_gradient(theta, gradient)
         for name, block in objective.layout.views(frozen).items():

@@ -27,7 +27,7 @@ from skae.activations import (
     TRec,
     as_activation,
 )
-from skae.complements import complement, flattens
+from skae.complements import complement, has_complement
 
 SCALES = [0.01, 1.0, 10.0, 1000.0]
 
@@ -310,13 +310,13 @@ def test_refusals(activation, scale, words):
     assert "\n" not in str(caught.value)
 
 
-def test_flattens_tells_which_units_have_one():
+def test_has_complement_tells_which_units_have_one():
     """Written out by hand from DESIGN.md's table."""
     without = {"identity", "square", "modulus", "synchrony", "softmax", "max"}
     for activation in ALL_ACTIVATIONS:
-        assert flattens(activation) == (activation.name not in without), activation
-    assert flattens(Wave())
-    assert flattens(Ramp(-40.0, 2.0))
+        assert has_complement(activation) == (activation.name not in without), activation
+    assert has_complement(Wave())
+    assert has_complement(Ramp(-40.0, 2.0))
 
 
 def test_a_complement_needs_its_derivative():

@@ -311,28 +311,28 @@ def test_constraint_acts_on_its_block_alone(tied, block, constraint, rng):
 
 
 @pytest.mark.parametrize("constraint", [None, UnitNorm("V"), MaxNorm("V", 1.5)], ids=name_of)
-def test_pull_back_is_the_gradient_of_the_parametrised_objective(constraint, rng):
-    """L-BFGS minimises value(parametrize(free)): its gradient agrees with central differences."""
+def test_vjp_is_the_gradient_of_the_unconstrained_objective(constraint, rng):
+    """L-BFGS minimises value(constrain(v)): its gradient agrees with central differences."""
     layout = make_layout(tied=False)
     objective = Reconstruction(layout, Sigmoid(), penalties=(Contractive(0.3),), constraint=constraint)
     _, X, _ = make_problem(layout, Sigmoid())
-    free = rng.standard_normal(layout.size)
-    _, grad = objective.value_and_grad(objective.parametrize(free), X)
-    expected = numerical_gradient(lambda free: objective.value(objective.parametrize(free), X), free)
-    assert_allclose(objective.pull_back(free, grad), expected, rtol=1e-6, atol=1e-6)
+    v = rng.standard_normal(layout.size)
+    _, grad = objective.value_and_grad(objective.constrain(v), X)
+    expected = numerical_gradient(lambda v: objective.value(objective.constrain(v), X), v)
+    assert_allclose(objective.vjp(v, grad), expected, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("constraint", [None, UnitNorm("W"), MaxNorm("W", 20.0)], ids=name_of)
-def test_free_is_undone_by_parametrize(constraint, rng):
-    """`parametrize(free(theta))` is theta, for theta that meets the constraint; neither changes its argument."""
+def test_unconstrain_is_undone_by_constrain(constraint, rng):
+    """`constrain(unconstrain(theta))` is theta, for theta that meets the constraint; neither changes its argument."""
     layout = make_layout()
     objective = Reconstruction(layout, Sigmoid(), constraint=constraint)
     theta = rng.standard_normal(layout.size)
     objective.project(theta)
     before = theta.copy()
-    free = objective.free(theta)
-    assert not np.shares_memory(free, theta)
-    assert_allclose(objective.parametrize(free), theta, rtol=1e-13)
+    v = objective.unconstrain(theta)
+    assert not np.shares_memory(v, theta)
+    assert_allclose(objective.constrain(v), theta, rtol=1e-13)
     assert_array_equal(theta, before)
 
 

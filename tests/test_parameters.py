@@ -127,46 +127,46 @@ def test_tangent_removes_what_would_lengthen_the_rows(constraint, dtype, rng):
 
 
 @every_constraint
-def test_parametrize_gives_rows_that_meet_the_constraint(constraint, rng):
+def test_constrain_gives_rows_that_meet_the_constraint(constraint, rng):
     """Any v is allowed; w(v) meets the constraint and v is left as it was."""
-    free = 5.0 * rng.standard_normal((6, 4))
-    before = free.copy()
-    rows = constraint.parametrize(free)
-    assert_array_equal(free, before)
+    v = 5.0 * rng.standard_normal((6, 4))
+    before = v.copy()
+    rows = constraint.constrain(v)
+    assert_array_equal(v, before)
     projected = rows.copy()
     constraint.project(projected)
     assert_allclose(projected, rows, rtol=1e-14)
 
 
 @every_constraint
-def test_parametrize_undoes_free(constraint, rng):
+def test_constrain_undoes_unconstrain(constraint, rng):
     """w -> v -> w is the identity, up to 0.99 of the largest length and at zero."""
     rows = rng.standard_normal((6, 4))
     constraint.project(rows)
     if constraint.name == "max":
         rows *= np.array([0.98, 0.5, 0.1, 1e-8, 0.7, 0.0])[:, None]
-    assert_allclose(constraint.parametrize(constraint.free(rows)), rows, rtol=1e-13, atol=1e-20)
+    assert_allclose(constraint.constrain(constraint.unconstrain(rows)), rows, rtol=1e-13, atol=1e-20)
 
 
-def test_free_shortens_the_longest_rows_a_little():
+def test_unconstrain_shortens_the_longest_rows_a_little():
     """A row of the largest length has its v at infinity: it starts at 0.9995 of it, in the same direction."""
     constraint = MaxNorm("W", 1.5)
     rows = np.array([[1.5, 0.0], [0.9, 1.2]])
-    start = constraint.parametrize(constraint.free(rows))
+    start = constraint.constrain(constraint.unconstrain(rows))
     assert_allclose(start, math.sqrt(0.999) * rows, rtol=1e-13)
 
 
 @every_constraint
-def test_pull_back_is_the_chain_rule(constraint, rng):
+def test_vjp_is_the_chain_rule(constraint, rng):
     """The gradient in v of a function of w(v) agrees with central differences."""
-    free, A = rng.standard_normal((2, 5, 3))
+    v, A = rng.standard_normal((2, 5, 3))
 
     def function(rows):
         return float((A * rows).sum() + (rows**3).sum())
 
-    rows = constraint.parametrize(free)
-    expected = numerical_gradient(lambda free: function(constraint.parametrize(free)), free)
-    assert_allclose(constraint.pull_back(free, A + 3.0 * rows**2), expected, rtol=1e-6, atol=1e-7)
+    rows = constraint.constrain(v)
+    expected = numerical_gradient(lambda v: function(constraint.constrain(v)), v)
+    assert_allclose(constraint.vjp(v, A + 3.0 * rows**2), expected, rtol=1e-6, atol=1e-7)
 
 
 # The start

@@ -28,7 +28,7 @@ from sklearn.model_selection import GridSearchCV
 from skae import ContractiveAutoencoder, SaturatingAutoencoder
 from skae._sklearn_compat import InvalidParameterError
 from skae.activations import ReLU, SatLinear, Shrink, Tanh
-from skae.complements import complement, flattens
+from skae.complements import complement, has_complement
 from skae.datasets import make_curve
 from skae.objectives import Reconstruction
 from skae.penalties import Saturation, check_compatible
@@ -38,8 +38,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*units have the same code:UserWarning"),
 ]
 
-TAKEN = [activation for activation in ALL_ACTIVATIONS if flattens(activation)]
-REFUSED = [activation for activation in ALL_ACTIVATIONS if not flattens(activation)]
+TAKEN = [activation for activation in ALL_ACTIVATIONS if has_complement(activation)]
+REFUSED = [activation for activation in ALL_ACTIVATIONS if not has_complement(activation)]
 SCALED = ["sigmoid", "tanh", "softplus", "relu", "satlinear"]
 
 tying = pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
@@ -156,7 +156,7 @@ def test_value_objects():
 def test_activations_that_are_flat_nowhere_are_refused(activation):
     """In a sentence that names both sides; the others are taken tied or not, gaussian or bernoulli."""
     for visible, tied in itertools.product(VISIBLE, (True, False)):
-        if flattens(activation):
+        if has_complement(activation):
             check_compatible(Saturation(), activation, visible, tied)
         else:
             words = f"'saturation' requires an activation that is flat somewhere .*, unlike '{activation.name}'"

@@ -39,13 +39,13 @@ class Quadratic:
     def project_gradient(self, theta, grad):
         pass
 
-    def parametrize(self, free):
-        return free.copy()
+    def constrain(self, v):
+        return v.copy()
 
-    def pull_back(self, free, grad):
+    def vjp(self, v, grad):
         return grad.copy()
 
-    def free(self, theta):
+    def unconstrain(self, theta):
         return theta.copy()
 
 

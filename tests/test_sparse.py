@@ -43,8 +43,8 @@ from skae.activations import (
     as_activation,
 )
 from skae.metrics import activation_fraction, dead_unit_fraction
-from skae.objectives import Batch, Gradient, Reconstruction
-from skae.penalties import Sparse, check_compatible
+from skae.objectives import Reconstruction
+from skae.penalties import Batch, Gradient, Sparse, check_compatible
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -36,9 +36,9 @@ from skae.datasets import make_circle, natural_patches
 from skae.dynamics import relax
 from skae.metrics import activation_fraction, bias_statistics, lifetime_sparsity, reconstruction_r2
 from skae.model import Model
-from skae.objectives import Batch, Gradient, Reconstruction
+from skae.objectives import Reconstruction
 from skae.parameters import Layout
-from skae.penalties import Penalty, as_penalty, check_compatible, register_penalty
+from skae.penalties import Batch, Gradient, Penalty, as_penalty, check_compatible, register_penalty
 from skae.solvers import LBFGS, SGD, Adam, Epoch, Result, Stochastic, UpdateRule
 
 Floats = NDArray[np.floating]

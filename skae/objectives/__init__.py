@@ -1,16 +1,17 @@
 """Objectives of training: value and gradient over the rows of a batch, in one flat parameter vector.
 
 An objective has ``value_and_grad``, ``value``, ``mean_code``, ``project``, ``project_gradient`` and, for
-unconstrained solvers, ``parametrize``, ``pull_back`` and ``free``; see `Reconstruction`.
+unconstrained solvers, ``constrain``, ``vjp`` and ``unconstrain``; see `Reconstruction`.
 """
 
-from skae.objectives._classification import LOSSES as LOSSES
-from skae.objectives._classification import Classification
+from skae.objectives._classification import LOSSES, Classification
 from skae.objectives._factored import FactoredClassification, FactoredReconstruction
-from skae.objectives._reconstruction import Batch, Gradient, Reconstruction
+from skae.objectives._reconstruction import Reconstruction
 from skae.objectives._taylor import FirstOrder, SecondOrder
+from skae.penalties import Batch, Gradient
 
 __all__ = [
+    "LOSSES",
     "Batch",
     "Classification",
     "FactoredClassification",

@@ -140,8 +140,8 @@ class Classification(Constrained):
         G = scores  # the loss has turned them into its gradient
         dU = self._codes(U)
         ops.multiply(dU, G[:, :, None], out=dU)
-        grad_b = ops.column_sums(dU)  # before `_pull_back`, which may overwrite dU
-        self._pull_back(blocks, grads, X, context, dU)
+        grad_b = ops.column_sums(dU)  # before `_set_weight_gradients`, which may overwrite dU
+        self._set_weight_gradients(blocks, grads, X, context, dU)
         grads["c"][...] = self.visible.class_gradient(X, blocks["c"], G)
         if "b" in grads:
             grads["b"][...] = grad_b
@@ -189,13 +189,13 @@ class Classification(Constrained):
         return b
 
     def _biased(self, blocks, X):
-        """Pre-activations u_j (n, K, k), and what `_pull_back` needs beside."""
+        """Pre-activations u_j (n, K, k), and what `_set_weight_gradients` needs beside."""
         U, context = self._pre_activations(blocks, X)
         b = self.hidden_bias(blocks)
         return U if b is None else ops.add(U, b, out=U), context
 
     def _scores(self, blocks, X):
-        """Scores (n, K), pre-activations (n, K, k), and what `_pull_back` needs beside."""
+        """Scores (n, K), pre-activations (n, K, k), and what `_set_weight_gradients` needs beside."""
         U, context = self._biased(blocks, X)
         scores = self.visible.class_potential(X, blocks["c"])
         ops.add(scores, blocks["C"], out=scores)
@@ -206,7 +206,7 @@ class Classification(Constrained):
         n_classes, k, d = blocks["W"].shape
         return ops.matmul(X, blocks["W"].reshape(-1, d).T).reshape(len(X), n_classes, k), None
 
-    def _pull_back(self, blocks, grads, X, context, dU):
+    def _set_weight_gradients(self, blocks, grads, X, context, dU):
         """Set the gradients of the weights, given that of the pre-activations, which may be overwritten."""
         ops.matmul(dU.reshape(len(X), -1).T, X, out=grads["W"].reshape(-1, X.shape[1]))
 

@@ -30,26 +30,26 @@ class Constrained:
         if self.constraint is not None:
             self.constraint.tangent(self._constrained(theta), self._constrained(grad))
 
-    def parametrize(self, free: FloatArray) -> FloatArray:
-        """Return the `theta` that meets the constraint, for an unconstrained vector `free`."""
-        theta = free.copy()
+    def constrain(self, v: FloatArray) -> FloatArray:
+        """Return the `theta` that meets the constraint, for an unconstrained vector `v`."""
+        theta = v.copy()
         if self.constraint is not None:
-            self._constrained(theta)[...] = self.constraint.parametrize(self._constrained(free))
+            self._constrained(theta)[...] = self.constraint.constrain(self._constrained(v))
         return theta
 
-    def pull_back(self, free: FloatArray, grad: FloatArray) -> FloatArray:
-        """Return the gradient with respect to `free`, given the one with respect to `parametrize(free)`."""
+    def vjp(self, v: FloatArray, grad: FloatArray) -> FloatArray:
+        """Return the gradient with respect to `v`, given the one with respect to `constrain(v)`."""
         result = grad.copy()
         if self.constraint is not None:
-            self._constrained(result)[...] = self.constraint.pull_back(self._constrained(free), self._constrained(grad))
+            self._constrained(result)[...] = self.constraint.vjp(self._constrained(v), self._constrained(grad))
         return result
 
-    def free(self, theta: FloatArray) -> FloatArray:
-        """Return an unconstrained vector whose `parametrize` is `theta`."""
-        free = theta.copy()
+    def unconstrain(self, theta: FloatArray) -> FloatArray:
+        """Return an unconstrained vector `v` with ``constrain(v)`` equal to `theta`."""
+        v = theta.copy()
         if self.constraint is not None:
-            self._constrained(free)[...] = self.constraint.free(self._constrained(theta))
-        return free
+            self._constrained(v)[...] = self.constraint.unconstrain(self._constrained(theta))
+        return v
 
     def _constrained(self, theta):
         """The rows of the constrained block of a flat vector, as a view."""

@@ -40,7 +40,7 @@ class FactoredClassification(Classification):
         gated = Z[:, None, :] * blocks["f"]
         return ops.matmul(gated, blocks["Q"]), (Z, gated)
 
-    def _pull_back(self, blocks, grads, X, context, dU):
+    def _set_weight_gradients(self, blocks, grads, X, context, dU):
         """Set the gradients of P, Q and f."""
         Z, gated = context
         n_factors, k = blocks["Q"].shape
@@ -170,10 +170,10 @@ class FactoredReconstruction(Constrained):
         for name in self.frozen:
             grads[name].fill(0.0)
 
-    def pull_back(self, free: FloatArray, grad: FloatArray) -> FloatArray:
+    def vjp(self, v: FloatArray, grad: FloatArray) -> FloatArray:
         """Return the gradient, zero in the frozen blocks."""
         result = grad.copy()
-        self.project_gradient(free, result)
+        self.project_gradient(v, result)
         return result
 
     def _forward(self, blocks, X, target, sample_weight):

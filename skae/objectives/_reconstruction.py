@@ -12,7 +12,7 @@ from skae.activations import Activation
 from skae.objectives._constrained import Constrained
 from skae.objectives._hidden_bias import derives_bias
 from skae.parameters import Layout, MaxNorm, UnitNorm
-from skae.penalties import Penalty, check_compatible
+from skae.penalties import Batch, Gradient, Penalty, check_compatible
 from skae.visible import VISIBLE
 
 
@@ -27,86 +27,6 @@ class _Workspace:
         if array is None or array.shape[0] < shape[0] or array.shape[1:] != shape[1:] or array.dtype != dtype:
             array = self._arrays[name] = ops.empty(shape, dtype=dtype)
         return array[: shape[0]]
-
-
-class Batch:
-    """What a penalty sees of one batch.
-
-    Attributes
-    ----------
-    X : ndarray of shape (n, d)
-        The network's input.
-    U, H : ndarray of shape (n, k)
-        Pre-activations and code.
-    W, V : ndarray of shape (k, d)
-        Encoder and decoder weights, the same array when tied.
-    weight : float or ndarray of shape (n, 1)
-        The rows' weights; over the batch they sum to 1.
-    activation : skae.activations.Activation
-        The hidden units.
-    """
-
-    def __init__(
-        self,
-        X: FloatArray,
-        U: FloatArray,
-        H: FloatArray,
-        W: FloatArray,
-        V: FloatArray,
-        weight: float | FloatArray,
-        activation: Activation,
-        mean_code: FloatArray | None,
-        scratch: _Workspace,
-    ) -> None:
-        self.X, self.U, self.H, self.W, self.V, self.weight = X, U, H, W, V, weight
-        self.activation, self._mean_code, self._scratch = activation, mean_code, scratch
-
-    @functools.cached_property
-    def D(self) -> FloatArray:
-        """Derivative h'(U), shape (n, k)."""
-        if not hasattr(self.activation, "derivative"):
-            raise ValueError(
-                f"a penalty uses D, but the activation {self.activation.name!r} has no derivative: "
-                "add 'derivative' to what the penalty requires"
-            )
-        out = self._scratch("D", self.U.shape, self.U.dtype)
-        return ops.into(out, self.activation.derivative(self.U, self.H, out=out))
-
-    @functools.cached_property
-    def mean_code(self) -> FloatArray:
-        """Mean code over all rows that count: the batch's own, or the one that was given, shape (k,)."""
-        return self.column_means(self.H) if self._mean_code is None else self._mean_code
-
-    def weighted(self, v: FloatArray) -> FloatArray:
-        """Return v (k,) times the rows' weights: (n, k), or (k,) where the weights are one number."""
-        return v * self.weight
-
-    def column_means(self, A: FloatArray) -> FloatArray:
-        """Return the weighted mean over the rows of A (n, columns), shape (columns,)."""
-        return ops.weighted_column_sums(self.weight, A)
-
-    def column_mean_squares(self, A: FloatArray) -> FloatArray:
-        """Return the weighted mean square over the rows of A (n, columns), shape (columns,)."""
-        return ops.weighted_column_squares(self.weight, A)
-
-
-class Gradient:
-    """Where penalties add their gradients.
-
-    Attributes
-    ----------
-    U : ndarray of shape (n, k)
-        Of the pre-activations.
-    W, V : ndarray of shape (k, d)
-        Of encoder and decoder, the same array when tied.
-    """
-
-    def __init__(self, U: FloatArray, W: FloatArray, V: FloatArray) -> None:
-        self.U, self.W, self.V = U, W, V
-
-    def add_rows(self, name: Literal["W", "V"], scale: float | FloatArray, rows: FloatArray) -> None:
-        """Add scale[:, None] * rows to W or V, by name, now or later; `scale` (k,) may be one number."""
-        ops.add_scaled_rows(getattr(self, name), scale, rows)
 
 
 class _Deferred(Gradient):
@@ -250,7 +170,7 @@ class Reconstruction(Constrained):
             ops.matmul(codes[n:].T, inputs[n:], out=blocks["V"])
         grad.add_to(blocks["W"], blocks.get("V", blocks["W"]))
         ops.column_sums(inputs[n:], out=blocks["c"])
-        self._pull_back_bias(theta, blocks, dU)
+        self._set_bias_gradient(theta, blocks, dU)
         return value + penalties, out
 
     def value(
@@ -288,7 +208,7 @@ class Reconstruction(Constrained):
         """Return the hidden bias that the blocks of parameters amount to, shape (k,); None where there is none."""
         return self.visible.derived_bias(blocks["W"], blocks["c"]) if self._derives_bias else blocks.get("b")
 
-    def _pull_back_bias(self, theta, grads, dU):
+    def _set_bias_gradient(self, theta, grads, dU):
         """Set the gradient of the hidden bias or, where it is derived, add to those of W and c."""
         if "b" in grads:
             ops.column_sums(dU, out=grads["b"])

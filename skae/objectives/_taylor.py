@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from skae import _ops as ops
 from skae._typing import FloatArray
 from skae.activations import Activation
-from skae.objectives._reconstruction import Gradient, Reconstruction
+from skae.objectives._reconstruction import Reconstruction
 from skae.parameters import Layout, MaxNorm, UnitNorm
-from skae.penalties import Penalty
+from skae.penalties import Gradient, Penalty
 
 
 class _Taylor(Reconstruction):
@@ -53,10 +53,10 @@ class _Taylor(Reconstruction):
         gV.fill(0.0)
         slope = self.activation.second_derivative(batch.U, H)
         noise = X - clean
-        S, S_slope, pull_back = self._shift(batch, slope, noise)
+        S, S_slope, add_gradient = self._shift(batch, slope, noise)
         P = ops.matmul(E, V.T)  # of the weighted residuals
         value += ops.dot(P, S)
-        pull_back(P, gW)
+        add_gradient(P, gW)
         gV += ops.matmul(S.T, E)
         R = E + ops.multiply(ops.matmul(S, V), batch.weight)
         dU = ops.multiply(ops.matmul(R, V.T), batch.D)
@@ -66,7 +66,7 @@ class _Taylor(Reconstruction):
         gW += ops.matmul(dU.T, clean)
         gV += ops.matmul(H.T, R)
         ops.column_sums(R, out=blocks["c"])
-        self._pull_back_bias(theta, blocks, dU)
+        self._set_bias_gradient(theta, blocks, dU)
         return value, out
 
     def value(
@@ -106,10 +106,10 @@ class FirstOrder(_Taylor):
     def _shift(self, batch, slope, noise):
         moved = ops.matmul(noise, batch.W.T)
 
-        def pull_back(P, gW):
+        def add_gradient(P, gW):
             gW += ops.matmul((P * batch.D).T, noise)
 
-        return batch.D * moved, slope * moved, pull_back
+        return batch.D * moved, slope * moved, add_gradient
 
 
 class SecondOrder(_Taylor):
@@ -143,10 +143,10 @@ class SecondOrder(_Taylor):
         half = 0.5 * self.noise_variance
         norms = half * ops.row_squared_norms(batch.W)
 
-        def pull_back(P, gW):
+        def add_gradient(P, gW):
             ops.add_scaled_rows(gW, 2.0 * half * ops.column_sums(P * slope), batch.W)
 
-        return slope * norms, self.activation.third_derivative(batch.U, batch.H) * norms, pull_back
+        return slope * norms, self.activation.third_derivative(batch.U, batch.H) * norms, add_gradient
 
     def _curvature(self, batch, slope, dU, gW, gV):
         half, D = 0.5 * self.noise_variance, batch.D

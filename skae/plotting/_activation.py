@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from skae._typing import Array, FloatArray, MatrixLike
 from skae.activations import ACTIVATIONS, Activation, as_activation
 from skae.autoencoders import activation_of, model_and_input
-from skae.complements import complement, flattens
+from skae.complements import complement, has_complement
 from skae.plotting._display import Display, check_count, dense, pyplot, sliceable
 
 if TYPE_CHECKING:
@@ -281,7 +281,7 @@ def _curves(activation, limits):
     curves = {"value": h[:, 0], "derivative": activation.backward(units, h, first)[:, 0]}
     if hasattr(activation, "potential"):
         curves["potential"] = activation.potential(units)
-    if flattens(activation):
+    if has_complement(activation):
         curves["complement"] = complement(activation, u)[0]
     return u, {key: _with_gaps(u, values, kinks) for key, values in curves.items()}
 

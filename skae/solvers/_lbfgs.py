@@ -22,7 +22,7 @@ _ADVICE = "; bring the features to a common scale near 1 (StandardScaler, PCAWhi
 class LBFGS:
     """scipy's L-BFGS-B on the exact objective; the iterate is float64, the objective sees theta's dtype.
 
-    A weight constraint is met by reparametrising (`objective.parametrize`). ``batches(rng)`` must yield the
+    A weight constraint is met by a change of variables (`objective.constrain`). ``batches(rng)`` must yield the
     same rows each time; the order may differ.
 
     Parameters
@@ -89,19 +89,19 @@ class LBFGS:
         dtype, curve, reason = theta.dtype, [], None
         plateau = Plateau(self.tol, self.patience(len(batches)))
 
-        def evaluate(free):
-            value, grad = _whole(objective, objective.parametrize(free).astype(dtype), batches, rng)
-            return value, objective.pull_back(free, grad)
+        def evaluate(v):
+            value, grad = _whole(objective, objective.constrain(v).astype(dtype), batches, rng)
+            return value, objective.vjp(v, grad)
 
-        free = objective.free(theta.astype(np.float64))
+        v = objective.unconstrain(theta.astype(np.float64))
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            start = evaluate(free)[0]
+            start = evaluate(v)[0]
             check_finite(start, "at the start", advice=_ADVICE)
             # scipy's tests are relative to max(1, |f|): divided by its start, f does not depend on the data's scale.
             scale = abs(start) or 1.0
 
-            def scaled(free):
-                value, grad = evaluate(free)
+            def scaled(v):
+                value, grad = evaluate(v)
                 if not math.isfinite(value):
                     # Above the start, which is 1: the line search then shortens its step. A far larger number
                     # would spoil its interpolation.
@@ -111,7 +111,7 @@ class LBFGS:
             def on_iteration(intermediate_result):
                 nonlocal reason
                 curve.append(float(intermediate_result.fun) * scale)
-                parameters = objective.parametrize(intermediate_result.x).astype(dtype)
+                parameters = objective.constrain(intermediate_result.x).astype(dtype)
                 if on_epoch is not None and on_epoch(Epoch(len(curve), curve[-1], parameters)):
                     reason = "stopped"
                 elif plateau.reached(curve[-1]):
@@ -126,11 +126,11 @@ class LBFGS:
                 "ftol": 0.0,
                 "gtol": 0.0,
             }
-            solution = minimize(scaled, free, jac=True, method="L-BFGS-B", callback=on_iteration, options=options)
+            solution = minimize(scaled, v, jac=True, method="L-BFGS-B", callback=on_iteration, options=options)
         if reason is None:
             # Status 1 is the limit on iterations or evaluations; else no step falls any further.
             reason = "max_iter" if solution.status == 1 else "converged"
-        theta = objective.parametrize(np.asarray(solution.x)).astype(dtype)
+        theta = objective.constrain(np.asarray(solution.x)).astype(dtype)
         curve = curve or [start]
         check_finite(curve[-1], "at the end", theta, _ADVICE)
         return Result(theta, len(curve), np.array(curve), reason, {})

@@ -1,179 +1,20 @@
-"""Parameters of an objective: one flat vector, its named blocks, the constraint on row lengths, the start."""
+"""The start of training: weights, biases, and the flat vector of both."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from statistics import NormalDist
-from typing import ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import DTypeLike
 
 from skae import _ops as ops
 from skae._typing import FloatArray, Init, VisibleName
 from skae.activations import Activation
+from skae.parameters._constraints import MaxNorm, UnitNorm
+from skae.parameters._layout import Layout
 from skae.visible import VISIBLE
-
-__all__ = [
-    "INITIALIZATIONS",
-    "Layout",
-    "MaxNorm",
-    "Sample",
-    "UnitNorm",
-    "initial_biases",
-    "initial_parameters",
-    "initial_weights",
-]
-
-
-class Layout:
-    """Names and shapes of the blocks of one flat parameter vector ``theta``.
-
-    Parameters
-    ----------
-    **shapes : tuple of int
-        Shape of each block, in order: ``Layout(W=(k, d), b=(k,), c=(d,))``.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skae.parameters import Layout
-    >>> layout = Layout(W=(2, 3), b=(2,))
-    >>> layout.size
-    8
-    >>> layout.views(np.arange(8.0))["b"]
-    array([6., 7.])
-    """
-
-    def __init__(self, **shapes: tuple[int, ...]) -> None:
-        self.shapes = {name: tuple(int(n) for n in shape) for name, shape in shapes.items()}
-        self._slices, start = {}, 0
-        for name, shape in self.shapes.items():
-            stop = start + math.prod(shape)
-            self._slices[name] = slice(start, stop)
-            start = stop
-        self.size = start
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.shapes
-
-    def __repr__(self) -> str:
-        return f"Layout({', '.join(f'{name}={shape}' for name, shape in self.shapes.items())})"
-
-    def views(self, theta: FloatArray) -> dict[str, FloatArray]:
-        """Return the blocks of `theta` by name, as views: writing to them writes to `theta`."""
-        return {name: theta[self._slices[name]].reshape(shape) for name, shape in self.shapes.items()}
-
-    def pack(self, dtype: DTypeLike, **blocks: ArrayLike) -> FloatArray:
-        """Return a new flat vector that holds a copy of the given blocks, one for each name."""
-        theta = ops.empty(self.size, dtype=dtype)
-        for name, view in self.views(theta).items():
-            view[...] = blocks[name]
-        return theta
-
-
-def _row_norms(rows):
-    """Euclidean lengths of the rows; NaN where they overflow, so that the row does and training stops."""
-    norms = ops.sqrt(ops.row_squared_norms(rows))
-    norms[norms == np.inf] = np.nan
-    return norms
-
-
-@dataclasses.dataclass(frozen=True)
-class UnitNorm:
-    """Every row of one block has Euclidean length 1.
-
-    Parameters
-    ----------
-    block : str
-        The block of the `Layout` that is constrained.
-    """
-
-    block: str
-    name: ClassVar[str] = "unit"
-
-    def project(self, rows: FloatArray) -> None:
-        """Scale the rows to length 1 in place; a row of zeros becomes the constant row."""
-        norms = _row_norms(rows)
-        zero = norms == 0.0
-        if zero.any():
-            rows[zero], norms[zero] = 1.0, math.sqrt(rows.shape[1])
-        ops.divide(rows, norms[:, None], out=rows)
-
-    def tangent(self, rows: FloatArray, grad: FloatArray) -> None:
-        """Remove from `grad`, in place, what would change the rows' lengths."""
-        ops.add_scaled_rows(grad, -ops.row_dots(rows, grad), rows)
-
-    def parametrize(self, free: FloatArray) -> FloatArray:
-        """Return w = v/|v| for the rows v of `free`."""
-        rows = free.copy()
-        self.project(rows)
-        return rows
-
-    def pull_back(self, free: FloatArray, grad: FloatArray) -> FloatArray:
-        """Return the gradient with respect to v, given the one with respect to w = v/|v|."""
-        norms = np.sqrt(ops.row_squared_norms(free))[:, None]
-        rows = free / norms
-        return (grad - ops.row_dots(rows, grad)[:, None] * rows) / norms
-
-    def free(self, rows: FloatArray) -> FloatArray:
-        """Return some v with w = v/|v|."""
-        return rows.copy()
-
-
-@dataclasses.dataclass(frozen=True)
-class MaxNorm:
-    """Every row of one block has Euclidean length at most `max_norm`.
-
-    Parameters
-    ----------
-    block : str
-        The block of the `Layout` that is constrained.
-    max_norm : float, default=1.0
-        The largest length.
-    """
-
-    block: str
-    max_norm: float = 1.0
-    name: ClassVar[str] = "max"
-
-    def project(self, rows: FloatArray) -> None:
-        """Scale longer rows to length `max_norm`, in place."""
-        norms = _row_norms(rows)
-        if norms.max(initial=0.0) > self.max_norm:
-            scale = self.max_norm / ops.maximum(norms, self.max_norm)
-            ops.multiply(rows, scale[:, None], out=rows)
-
-    def tangent(self, rows: FloatArray, grad: FloatArray) -> None:
-        """Remove from `grad`, in place, the part along a longest row that would lengthen it further."""
-        squares = ops.row_squared_norms(rows)
-        dots = ops.row_dots(rows, grad)
-        outward = (squares >= self.max_norm**2 * (1.0 - 1e-5)) & (dots < 0.0)
-        if outward.any():
-            scale = np.zeros_like(dots)
-            np.divide(-dots, squares, out=scale, where=outward)
-            ops.add_scaled_rows(grad, scale, rows)
-
-    # w = v / sqrt(1 + |v|^2/c^2) maps all v onto |w| < c. The clipped v min(1, c/|v|) has zero gradient along
-    # v outside the ball, hence false stationary points.
-
-    def parametrize(self, free: FloatArray) -> FloatArray:
-        """Return w = v / sqrt(1 + |v|^2/c^2) for the rows v of `free`."""
-        return free / np.sqrt(1.0 + ops.row_squared_norms(free) / self.max_norm**2)[:, None]
-
-    def pull_back(self, free: FloatArray, grad: FloatArray) -> FloatArray:
-        """Return the gradient with respect to v, given the one with respect to w."""
-        s = 1.0 / np.sqrt(1.0 + ops.row_squared_norms(free) / self.max_norm**2)
-        along = s**3 / self.max_norm**2 * ops.row_dots(free, grad)
-        return s[:, None] * grad - along[:, None] * free
-
-    def free(self, rows: FloatArray) -> FloatArray:
-        """Return the v of w (of a slightly shorter w where |w| = c, whose v is at infinity)."""
-        squares = np.minimum(ops.row_squared_norms(rows) / self.max_norm**2, 0.999)
-        norms = np.sqrt(ops.row_squared_norms(rows))
-        short = np.divide(np.sqrt(squares) * self.max_norm, norms, out=np.ones_like(norms), where=norms > 0)
-        return rows * (short / np.sqrt(1.0 - squares))[:, None]
 
 
 def _centred(X, mean):
