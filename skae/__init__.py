@@ -21,7 +21,7 @@ from skae.estimators import (
 
 __version__ = "0.1.0"
 
-_TOOLS = ("datasets", "metrics", "persistence", "plotting")
+_TOOLS = ("datasets", "metrics", "persistence", "plotting", "testing")
 
 __all__ = [
     "ClassSpecificAEClassifier",

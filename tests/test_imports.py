@@ -57,6 +57,13 @@ def test_core_loads_neither_scikit_learn_nor_scipy():
     assert loaded.isdisjoint({"sklearn", "scipy", "joblib", "skae.estimators", "skae.solvers"})
 
 
+def test_checks_load_numpy_alone():
+    """Who checks an activation needs neither scikit-learn nor a test runner."""
+    loaded = modules_loaded_by("skae.testing")
+    assert "skae.testing._activation" in loaded
+    assert loaded.isdisjoint({"sklearn", "scipy", "joblib", "pytest", "skae.estimators", "skae.solvers"})
+
+
 def test_solvers_stand_alone():
     """They receive an objective and know none, nor scikit-learn."""
     loaded = modules_loaded_by("skae.solvers")
@@ -69,6 +76,6 @@ def test_tools_are_attributes():
     """`import skae` is enough, and loads none of them before it is asked for one."""
     outcome = run("import sys, skae; print('skae.metrics' in sys.modules, skae.metrics.denoising_r2.__name__)")
     assert outcome.stdout.split() == ["False", "denoising_r2"]
-    assert {"datasets", "metrics", "persistence", "plotting"} <= set(dir(skae))
+    assert {"datasets", "metrics", "persistence", "plotting", "testing"} <= set(dir(skae))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         skae.nothing  # noqa: B018
