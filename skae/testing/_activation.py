@@ -316,7 +316,7 @@ def _jumps(f, grid):
 
     jumps = change(grid[:-1], grid[1:]) >= 0.01
     a, b = grid[:-1][jumps], grid[1:][jumps]
-    for _ in range(10 if jumps.any() else 0):
+    for _ in range(20 if jumps.any() else 0):
         middle = 0.5 * (a + b)
         left = change(a, middle) >= change(middle, b)
         a, b = np.where(left, a, middle), np.where(left, middle, b)
