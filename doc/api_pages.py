@@ -20,6 +20,7 @@ TITLES = {
     "skae.complements": "Complements",
     "skae.corruption": "Corruptions",
     "skae.solvers": "Solvers",
+    "skae.testing": "Testing",
     "skae.objectives": "Objectives",
     "skae.parameters": "Parameters",
     "skae.visible": "Visible units",
@@ -54,7 +55,7 @@ under *Inside* is for those who add an activation, a penalty or an update rule.
 {inside}
 """
 
-_EXTEND = ("skae.activations", "skae.penalties", "skae.complements", "skae.corruption", "skae.solvers")
+_EXTEND = ("skae.activations", "skae.penalties", "skae.complements", "skae.corruption", "skae.solvers", "skae.testing")
 _INSIDE = ("skae.objectives", "skae.parameters", "skae.visible")
 
 

@@ -60,7 +60,7 @@ class NormalizedWithDivergence(Normalized):
     """The same, with its divergence."""
 
     def divergence(self, h, W, V, slope=None):
-        slope = np.ones((len(h), W.shape[1])) if slope is None else slope
+        slope = np.ones((len(h), W.shape[1]), h.dtype) if slope is None else slope
         trace = np.einsum("ni,ki,ki->n", slope, W, V)
         return (trace - np.einsum("ni,ni,ni->n", slope, h @ W, h @ V)) * np.sqrt(1.0 - (h * h).sum(axis=1))
 

@@ -57,11 +57,18 @@ def test_core_loads_neither_scikit_learn_nor_scipy():
     assert loaded.isdisjoint({"sklearn", "scipy", "joblib", "skae.autoencoders", "skae.training", "skae.solvers"})
 
 
+def test_checks_load_numpy_alone():
+    """Who checks an activation needs neither scikit-learn nor a test runner."""
+    loaded = modules_loaded_by("skae.testing")
+    assert "skae.testing._activation" in loaded
+    assert loaded.isdisjoint({"sklearn", "scipy", "joblib", "pytest", "skae.training", "skae.autoencoders"})
+
+
 def test_solvers_stand_alone():
     """They receive an objective and know none, nor scikit-learn."""
     loaded = modules_loaded_by("skae.solvers")
     assert "skae.solvers._lbfgs" in loaded
-    others = ("activations", "visible", "penalties", "parameters", "objectives", "energy", "estimators")
+    others = ("activations", "visible", "penalties", "parameters", "objectives", "model", "training", "autoencoders")
     assert loaded.isdisjoint({"sklearn", *(f"skae.{name}" for name in others)})
 
 
@@ -69,6 +76,6 @@ def test_tools_are_attributes():
     """`import skae` is enough, and loads none of them before it is asked for one."""
     outcome = run("import sys, skae; print('skae.metrics' in sys.modules, skae.metrics.denoising_r2.__name__)")
     assert outcome.stdout.split() == ["False", "denoising_r2"]
-    assert {"datasets", "metrics", "persistence", "plotting"} <= set(dir(skae))
+    assert {"datasets", "metrics", "persistence", "plotting", "testing"} <= set(dir(skae))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         skae.nothing  # noqa: B018

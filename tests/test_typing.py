@@ -23,6 +23,7 @@ MODULES = [
     "skae.penalties",
     "skae.plotting",
     "skae.solvers",
+    "skae.testing",
     "skae.visible",
 ]
 ESTIMATORS = [value for name in skae.__all__ if isinstance(value := getattr(skae, name), type)]
