@@ -20,7 +20,7 @@ from skae import DenoisingAutoencoder
 from skae.plotting import ReconstructionDisplay
 
 X_train, X_test = train_test_split(load_digits().data / 16, test_size=0.3, random_state=0)
-autoencoder = DenoisingAutoencoder(256, activation="softmax", noise_level=0.3, random_state=0).fit(X_train)
+autoencoder = DenoisingAutoencoder(256, activation="softmax", noise_level=0.3, max_iter=80, random_state=0).fit(X_train)
 noisy = X_test + 0.4 * np.random.default_rng(0).standard_normal(X_test.shape)
 
 

@@ -32,7 +32,9 @@ features = {
     "random weights": FunctionTransformer(lambda X: np.maximum(0, (X - X_train.mean(axis=0)) @ weights.T)),
     "BernoulliRBM": BernoulliRBM(256, learning_rate=0.05, n_iter=20, random_state=0),
     "ContractiveAutoencoder": ContractiveAutoencoder(256, random_state=0),
-    "ZeroBiasAutoencoder": make_pipeline(PCAWhitener(0.99, whiten=None), ZeroBiasAutoencoder(256, random_state=0)),
+    "ZeroBiasAutoencoder": make_pipeline(
+        PCAWhitener(0.99, whiten=None), ZeroBiasAutoencoder(256, max_iter=60, random_state=0)
+    ),
 }
 
 

@@ -24,7 +24,7 @@ X_held_out, X_test, y_held_out, y_test = train_test_split(
     X_rest, y_rest, test_size=0.5, stratify=y_rest, random_state=0
 )
 known, nine = y_train < 9, y_test == 9
-autoencoder = ContractiveAutoencoder(100, visible="bernoulli")
+autoencoder = ContractiveAutoencoder(100, visible="bernoulli", max_iter=100)
 classifier = ClassSpecificAEClassifier(autoencoder, method="normalize", random_state=0)
 classifier.fit(X_train[known], y_train[known])
 print(f"of the other test digits, {classifier.score(X_test[~nine], y_test[~nine]):.1%} are classified right")

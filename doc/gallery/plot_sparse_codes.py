@@ -20,7 +20,7 @@ from skae.metrics import activation_fraction, dead_unit_fraction
 from skae.plotting import SparsityDisplay
 
 X = ContrastNormalizer().fit_transform(natural_patches(2000, 8, random_state=0))
-alphas = np.array([0.01, 0.03, 0.1, 0.3])
+alphas = np.array([0.03, 0.1, 0.3])
 relu = {"activation": "relu", "weight_constraint": "unit", "max_iter": 40, "tol": 0, "random_state": 0}
 models = {
     "ContractiveAutoencoder": [ContractiveAutoencoder(100, alpha=alpha, **relu) for alpha in alphas],

@@ -19,8 +19,10 @@ from skae.datasets import natural_patches
 from skae.metrics import reconstruction_r2
 from skae.plotting import ActivationDisplay, FiltersDisplay
 
-X = natural_patches(5000, 8, color=True, random_state=0)
-pipeline = make_pipeline(ContrastNormalizer(), PCAWhitener(0.9), ZeroBiasAutoencoder(100, random_state=0)).fit(X)
+X = natural_patches(2500, 8, color=True, random_state=0)
+pipeline = make_pipeline(
+    ContrastNormalizer(), PCAWhitener(0.9), ZeroBiasAutoencoder(100, max_iter=100, random_state=0)
+).fit(X)
 whitener, autoencoder = pipeline[1:]
 print(f"{X.shape[1]} numbers a patch, {whitener.n_components_} after PCAWhitener, {autoencoder.n_components} units")
 
