@@ -167,7 +167,7 @@ def stepping(objective, theta, rule, batches, rng, multiplications):
 
 def minimised_by(estimator, d):
     """Return the objective that an autoencoder minimises on data of d columns, in the last stage of its fit."""
-    estimator._range, estimator._unit = {}, 1.0
+    estimator._range, estimator._scale = {}, 1.0
     return estimator._objective(d, estimator._penalties()[-1])
 
 

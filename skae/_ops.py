@@ -53,16 +53,17 @@ __all__ = [
     "asarray",
     "clip",
     "column_sums",
+    "copy_into",
     "divide",
     "dot",
-    "dots_last",
     "empty",
     "empty_like",
+    "eps",
     "errstate",
     "exp",
-    "filled_like",
+    "full_like",
     "greater",
-    "into",
+    "inner_last",
     "is_number",
     "less",
     "log",
@@ -75,7 +76,6 @@ __all__ = [
     "one_hot",
     "reciprocal",
     "rectify",
-    "rounding",
     "row_dots",
     "row_squared_norms",
     "row_weights",
@@ -86,7 +86,6 @@ __all__ = [
     "spacing",
     "sqrt",
     "subtract",
-    "sum_last",
     "sum_squares",
     "take",
     "tanh",
@@ -133,14 +132,14 @@ def rectify(u, out=None):
     return clip(u, 0.0, math.inf, out=out)
 
 
-def filled_like(A, number, out=None):
+def full_like(A, number, out=None):
     """An array of A's shape and dtype that holds one number."""
     out = empty_like(A) if out is None else out
     out.fill(number)
     return out
 
 
-def into(out, result):
+def copy_into(out, result):
     """Return `out` with the result in it, also where the function that was given `out` has ignored it."""
     if result is not out:
         out[...] = result
@@ -154,7 +153,7 @@ def one_hot(indices, out):
     return out
 
 
-def dots_last(A, B):
+def inner_last(A, B):
     """Inner products along the last axis, which is kept."""
     return np.einsum("...k,...k->...", A, B)[..., None]
 
@@ -164,7 +163,7 @@ def smallest_normal(dtype):
     return float(np.finfo(dtype).tiny)
 
 
-def rounding(dtype):
+def eps(dtype):
     """The distance from 1 to the next number of a dtype."""
     return float(np.finfo(dtype).eps)
 
@@ -182,11 +181,6 @@ def is_number(weight):
 def column_sums(A, out=None):
     """Sum over the rows."""
     return np.add.reduce(A, axis=0, out=out)
-
-
-def sum_last(A):
-    """Sum over the last axis."""
-    return A.sum(axis=-1)
 
 
 def row_dots(A, B):

@@ -42,7 +42,7 @@ class Max(Activation):
 
     def backward(self, u: FloatArray, h: FloatArray, grad_h: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return 0: the code is piecewise constant."""
-        return ops.filled_like(u, 0.0, out=out)
+        return ops.full_like(u, 0.0, out=out)
 
     def potential(self, u: FloatArray) -> FloatArray:
         """Return max_k u_k."""
@@ -80,14 +80,14 @@ class Softmax(Activation):
 
     def backward(self, u: FloatArray, h: FloatArray, grad_h: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return h (g - sum_j h_j g_j)."""
-        out = ops.subtract(grad_h, ops.dots_last(h, grad_h), out=out)
+        out = ops.subtract(grad_h, ops.inner_last(h, grad_h), out=out)
         return ops.multiply(out, h, out=out)
 
     def potential(self, u: FloatArray) -> FloatArray:
         """Return log sum_k exp(u_k)."""
         top = u.max(axis=-1, keepdims=True)
         shares = u - top
-        return top[..., 0] + ops.log(ops.sum_last(ops.exp(shares, out=shares)))
+        return top[..., 0] + ops.log(ops.exp(shares, out=shares).sum(axis=-1))
 
     def divergence(self, h: FloatArray, W: FloatArray, V: FloatArray, slope: FloatArray | None = None) -> FloatArray:
         """Return sum_k h_k (s w_k).v_k - (s sum_k h_k w_k).(sum_k h_k v_k), s the slope."""

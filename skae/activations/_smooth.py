@@ -32,17 +32,17 @@ class Identity(Activation):
 
     def derivative(self, u: FloatArray, h: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return h'(u) = 1."""
-        return ops.filled_like(u, 1.0, out=out)
+        return ops.full_like(u, 1.0, out=out)
 
     def second_derivative(self, u: FloatArray, h: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return 0."""
-        return ops.filled_like(u, 0.0, out=out)
+        return ops.full_like(u, 0.0, out=out)
 
     third_derivative = second_derivative
 
     def potential(self, u: FloatArray) -> FloatArray:
         """Return sum u^2/2 (ENERGY eq. 16)."""
-        return 0.5 * ops.sum_last(u * u)
+        return 0.5 * (u * u).sum(axis=-1)
 
 
 @register_activation
@@ -88,7 +88,7 @@ class Sigmoid(Activation):
 
     def potential(self, u: FloatArray) -> FloatArray:
         """Return sum log(1 + exp(u)) (ENERGY eq. 12)."""
-        return ops.sum_last(ops.softplus(u))
+        return ops.softplus(u).sum(axis=-1)
 
 
 @register_activation
@@ -135,7 +135,7 @@ class Tanh(Activation):
         ops.add(t, 1.0, out=t)
         ops.log(t, out=t)
         ops.add(t, a, out=t)
-        return ops.sum_last(ops.subtract(t, math.log(2.0), out=t))
+        return ops.subtract(t, math.log(2.0), out=t).sum(axis=-1)
 
 
 @register_activation
@@ -198,7 +198,7 @@ class Softplus(Activation):
             series *= y2
         below = y * (1.0 + 0.25 * y + series)  # -Li2(-exp(-|u|))
         above = math.pi**2 / 6 + 0.5 * u * u - below  # inversion formula, for u > 0
-        return ops.sum_last(ops.where(u > 0.0, above, below))
+        return ops.where(u > 0.0, above, below).sum(axis=-1)
 
 
 @register_activation
@@ -230,15 +230,15 @@ class Square(Activation):
 
     def second_derivative(self, u: FloatArray, h: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return 2."""
-        return ops.filled_like(u, 2.0, out=out)
+        return ops.full_like(u, 2.0, out=out)
 
     def third_derivative(self, u: FloatArray, h: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return 0."""
-        return ops.filled_like(u, 0.0, out=out)
+        return ops.full_like(u, 0.0, out=out)
 
     def potential(self, u: FloatArray) -> FloatArray:
         """Return sum u^3/3 (ENERGY eq. 18)."""
-        return ops.sum_last(u * u * u) / 3.0
+        return (u * u * u).sum(axis=-1) / 3.0
 
 
 @register_activation
@@ -289,4 +289,4 @@ class Synchrony(Activation):
 
     def potential(self, u: FloatArray) -> FloatArray:
         """Return sum log(1 + exp(u^2))/2 (half of ENERGY eq. 21, which goes with |x|^2 in place of |x|^2/2)."""
-        return 0.5 * ops.sum_last(ops.softplus(u * u))
+        return 0.5 * ops.softplus(u * u).sum(axis=-1)

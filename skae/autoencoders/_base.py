@@ -73,7 +73,7 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters,
     """Base class of the autoencoders; see `skae.objectives.Reconstruction` for the model and its letters.
 
     A subclass has an ``__init__`` with its parameters, and says what differs by overriding `_penalty`,
-    `_penalties`, `_tied`, `_training_activation`, `_corruption`, `_objective_class`, `_data_unit` and `_diagnose`.
+    `_penalties`, `_tied`, `_training_activation`, `_corruption`, `_objective_class`, `_data_scale` and `_diagnose`.
     """
 
     n_components: int
@@ -124,10 +124,10 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters,
         return functools.partial(Reconstruction, visible=self.visible)
 
     def _training_activation(self):
-        """The hidden units that are trained, on data in units of `_data_unit`."""
+        """The hidden units that are trained, on data in units of `_data_scale`."""
         return self._activation()
 
-    def _data_unit(self):
+    def _data_scale(self):
         """What the data are divided by in training; the model must not change but for c, which has X's unit."""
         return 1.0
 
@@ -184,7 +184,7 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters,
         X, sample_weight, rows = self._validate_training(X, sample_weight, reset=True, ensure_min_samples=2)
         objectives = [self._objective(X.shape[1], penalty) for penalty in self._penalties()]
         self.n_samples_seen_, self.mean_, self.var_ = moments(X, sample_weight, rows)
-        self._unit = self._data_unit()
+        self._scale = self._data_scale()
         self._range = corruption_range(self._corruption(), X, rows)
         rng = np.random.default_rng(seed_of(self.random_state))
         batches, validation = self._split(X, sample_weight, rows, rng)
@@ -196,7 +196,7 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters,
             if train:
                 theta, results = self._minimize(objectives, theta, batches, validation, rng, task)
         self._set_parameters(objectives[-1], theta)
-        self.loss_ = self._unit**2 * final_loss(objectives[-1], theta, batches, rng)
+        self.loss_ = self._scale**2 * final_loss(objectives[-1], theta, batches, rng)
         problem = self._diagnose(objectives[-1], theta, batches, rng)
         problems = [] if problem is None else [problem]
         if not train:
@@ -219,23 +219,23 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters,
         brief = max(self.max_iter // (2 * n_stages - 2), 1) if n_stages > 1 else 0
         epochs = Epochs(task, self.max_iter)
         for stage, objective in enumerate(objectives, 1):
-            watch = self._watch(objective, validation, rng, len(train))
-            if watch is not None:
-                watch.consider(theta)
+            monitor = self._monitor(objective, validation, rng, len(train))
+            if monitor is not None:
+                monitor.update(theta)
             max_iter = brief if stage < n_stages else self.max_iter - brief * (n_stages - 1)
             active = active_share(objective, train, theta.dtype) if self.verbose else None
-            on_epoch = self._on_epoch(watch, f" stage {stage} of {n_stages}," if n_stages > 1 else "", active)
+            on_epoch = self._on_epoch(monitor, f" stage {stage} of {n_stages}," if n_stages > 1 else "", active)
             attributes = functools.partial(self._attributes_after, objective)
-            on_epoch = epochs.telling(on_epoch, attributes)
+            on_epoch = epochs.with_hooks(on_epoch, attributes)
             results.append(self._solver(max_iter).minimize(objective, theta, train, rng, on_epoch=on_epoch))
-            theta = results[-1].theta if watch is None else watch.best_theta
-            validated += [] if watch is None else watch.curve
+            theta = results[-1].theta if monitor is None else monitor.best_theta
+            validated += [] if monitor is None else monitor.curve
             if epochs.stopped:
                 break
         epochs.end()
         self.n_iter_ = sum(result.n_iter for result in results)
-        self.loss_curve_ = self._unit**2 * np.concatenate([result.loss_curve for result in results])
-        self.validation_loss_curve_ = None if validation is None else self._unit**2 * np.array(validated)
+        self.loss_curve_ = self._scale**2 * np.concatenate([result.loss_curve for result in results])
+        self.validation_loss_curve_ = None if validation is None else self._scale**2 * np.array(validated)
         return theta, results
 
     @available_if(_can_continue)
@@ -265,13 +265,13 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters,
             raise ValueError("partial_fit sees no validation set: early_stopping must be False, got True")
         with unchanged_on_error(self):
             first = not hasattr(self, "components_")
-            unit_unknown = first or not self.var_.any()
+            scale_unknown = first or not self.var_.any()
             X, sample_weight, rows = self._validate_training(X, sample_weight, reset=first)
             objective = self._objective(X.shape[1], self._penalty())
             fresh = moments(X, sample_weight, rows)
             seen = fresh if first else merge_moments((self.n_samples_seen_, self.mean_, self.var_), fresh)
             self.n_samples_seen_, self.mean_, self.var_ = seen
-            self._unit = self._data_unit() if unit_unknown else self._unit
+            self._scale = self._data_scale() if scale_unknown else self._scale
             self._range = corruption_range(self._corruption(), X, rows, None if first else self._range)
             self._n_rows_seen = (0 if first else self._n_rows_seen) + (X.shape[0] if rows is None else len(rows))
             seed, n_updates = getattr(self, "_random_stream", None) or (seed_of(self.random_state), 0)
@@ -285,10 +285,10 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters,
                 )
             self._set_parameters(objective, result.theta)
             self.n_iter_ = 1 if first else self.n_iter_ + 1
-            curve = self._unit**2 * result.loss_curve
+            curve = self._scale**2 * result.loss_curve
             self.loss_curve_ = curve if first else np.append(self.loss_curve_, curve)
             self.validation_loss_curve_ = None
-            self.loss_ = self._unit**2 * final_loss(objective, result.theta, batches, rng)
+            self.loss_ = self._scale**2 * final_loss(objective, result.theta, batches, rng)
             problem = self._diagnose(objective, result.theta, batches, rng, partial=True)
             if problem is not None:
                 warn(*problem)
@@ -319,7 +319,7 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters,
     def _batches(self, X, sample_weight, rows, batch_size, shuffle, unit_weight=None, noise_seed=None):
         """The batches to train or to validate on."""
         corruption = corrupting(self._corruption(), self._range)
-        return Batches(X, sample_weight, rows, batch_size, shuffle, unit_weight, self._unit, corruption, noise_seed)
+        return Batches(X, sample_weight, rows, batch_size, shuffle, unit_weight, self._scale, corruption, noise_seed)
 
     def _split(self, X, sample_weight, rows, rng):
         """Return the batches to train on and, with early stopping, those to validate on (else None)."""
@@ -368,7 +368,7 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters,
     def _data_loss(self, objective, theta, batches, rng):
         """The loss at some parameters without the penalties."""
         plain = self._objective_class()(objective.layout, objective.activation)
-        return self._unit**2 * final_loss(plain, theta, batches, rng)
+        return self._scale**2 * final_loss(plain, theta, batches, rng)
 
     def _automatic_rate(self, schedule):
         """Adam's, larger where the features are few or small: weights that are to matter there are large."""
@@ -379,7 +379,9 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters,
         if not varies.any():
             return rate
         # An offset counts too: a step of W moves all rows by it.
-        reach = max(float(np.sqrt(self.var_[varies]).sum()), 0.1 * float(np.abs(self.mean_[varies]).sum())) / self._unit
+        reach = (
+            max(float(np.sqrt(self.var_[varies]).sum()), 0.1 * float(np.abs(self.mean_[varies]).sum())) / self._scale
+        )
         # In a few digits: the moments' last ones hang on the order of summation.
         return float(f"{rate * min(max(_REACH / reach, 1.0), _LARGEST_RATE_FACTOR):.3g}")
 
@@ -405,14 +407,14 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters,
             return initial_parameters(
                 layout,
                 init,
-                Sample(X, weight, self.mean_ / self._unit),
+                Sample(X, weight, self.mean_ / self._scale),
                 objective.activation,
                 self.visible,
                 rng,
                 dtype,
                 objective.constraint,
             )
-        blocks = {"W": self.components_, "V": self.decoder_components_, "c": self.intercept_visible_ / self._unit}
+        blocks = {"W": self.components_, "V": self.decoder_components_, "c": self.intercept_visible_ / self._scale}
         blocks["b"] = getattr(self, "intercept_hidden_", 0.0)
         if self.components_.shape != layout.shapes["W"]:
             raise ValueError(
@@ -437,12 +439,12 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters,
             "components_": blocks["W"],
             "_untied_decoder": blocks.get("V"),
             **hidden,
-            "intercept_visible_": blocks["c"] * self._unit,
+            "intercept_visible_": blocks["c"] * self._scale,
         }
 
     def _attributes_after(self, objective, epoch, losses):
         """The fitted attributes after an epoch of a fit, with the losses of all epochs so far."""
-        curve = self._unit**2 * np.array(losses)
+        curve = self._scale**2 * np.array(losses)
         progress = {"n_iter_": len(curve), "loss_": float(curve[-1]), "loss_curve_": curve}
         return {**self._fitted_parameters(objective, epoch.theta), **progress, "validation_loss_curve_": None}
 

@@ -170,13 +170,13 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
     def _training_activation(self):
         return as_activation(self.activation, self.threshold)
 
-    def _data_unit(self):
+    def _data_scale(self):
         """Root mean variance of the features: in this unit the threshold is what the parameter says."""
         rounding = 8.0 * np.finfo(np.float64).eps * np.abs(self.mean_)
         return float(np.sqrt(self.var_[self.var_ > rounding**2].sum() / len(self.var_))) or 1.0
 
     def _fitted_parameters(self, objective, theta):
-        threshold = float(self.threshold) * self._unit ** (2 if self.activation == "tlin" else 1)
+        threshold = float(self.threshold) * self._scale ** (2 if self.activation == "tlin" else 1)
         return {**super()._fitted_parameters(objective, theta), "threshold_": threshold}
 
     def _diagnose(self, objective, theta, batches, rng, partial=False):

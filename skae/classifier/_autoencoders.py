@@ -86,7 +86,7 @@ def fit_each(template, X, labels, weight, names, train, n_jobs, task=NO_CALLBACK
 def _fit_one(estimator, X, weight, name, train, several, task):
     """Fit one; return it and what is wrong with it. Where several are, each has one BLAS thread."""
     try:
-        with task.given_to(estimator), blas_threads(0.0) if several else contextlib.nullcontext():
+        with task.attached_to(estimator), blas_threads(0.0) if several else contextlib.nullcontext():
             return estimator, estimator._fit(X, weight, train=train)
     except ValueError as error:
         error.args = (f"class {name}: {error}",)

@@ -619,11 +619,11 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
         """Minimise the loss of the scores in all parameters; return what is wrong with that, for `warn_of`."""
         X, labels, weight = rows.X, rows.labels, rows.supervised
         objective, theta = self._model(X.dtype, self.class_log_constants_, train=True)
-        block, watch = _rows_per_block(objective, X), None
+        block, monitor = _rows_per_block(objective, X), None
         if held_out is not None:
             validation = Batches(X, weight, held_out, block, shuffle=False, labels=labels)
-            watch = self._watch(objective, validation, rng, math.ceil(len(train) / self._batch_size()))
-            watch.consider(theta)
+            monitor = self._monitor(objective, validation, rng, math.ceil(len(train) / self._batch_size()))
+            monitor.update(theta)
         start = mean_value(objective, theta, Batches(X, weight, train, block, shuffle=False, labels=labels), rng)
         active = None
         if self.verbose:
@@ -637,12 +637,12 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
 
         theta, result = self._minimize(
             *(objective, theta, self._solver(), X, labels, weight, train, rng),
-            watch,
-            on_epoch=epochs.telling(self._on_epoch(watch, "", active), attributes),
+            monitor,
+            on_epoch=epochs.with_hooks(self._on_epoch(monitor, "", active), attributes),
         )
         epochs.end()
         self.n_iter_, self.loss_curve_ = result.n_iter, result.loss_curve
-        self.validation_loss_curve_ = None if watch is None else np.array(watch.curve)
+        self.validation_loss_curve_ = None if monitor is None else np.array(monitor.curve)
         vars(self).update(self._fitted_parameters(objective, theta))
         task.end()
         if self.loss_ <= start:
@@ -658,7 +658,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
         """The autoencoders have been trained: the steps of fine-tuning are smaller than theirs."""
         return {"adam": 5e-4, "sgd": 1e-2}.get(self.solver)
 
-    def _minimize(self, objective, theta, solver, X, labels, weight, rows, rng, watch=None, **options):
+    def _minimize(self, objective, theta, solver, X, labels, weight, rows, rng, monitor=None, **options):
         """Return the parameters that the solver, or what watches it, ends with, and its result; set `loss_`."""
         block, lbfgs = _rows_per_block(objective, X), self.solver == "lbfgs"
         batches = Batches(
@@ -673,7 +673,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
         )
         with blas_threads(batches.rows_per_batch * objective.layout.size):
             result = solver.minimize(objective, theta, batches, rng, **options)
-        theta = result.theta if watch is None else watch.best_theta
+        theta = result.theta if monitor is None else monitor.best_theta
         self.loss_ = final_loss(objective, theta, Batches(X, weight, rows, block, shuffle=False, labels=labels), rng)
         return theta, result
 

@@ -87,7 +87,7 @@ def train_factored(template, factors, X, labels, weight, names, train, rng, froz
     pooled, curve, problems = _pooled(estimators), np.empty(0), []
     if train:
         epochs = Epochs(task, template.max_iter)
-        on_epoch = epochs.telling(template._on_epoch(None, ""))
+        on_epoch = epochs.with_hooks(template._on_epoch(None, ""))
         with blas_threads(batches.rows_per_batch * X.shape[1] * len(factors["P"])):
             result = pooled._solver().minimize(objective, theta, batches, rng, on_epoch=on_epoch)
         epochs.end()

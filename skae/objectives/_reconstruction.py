@@ -160,7 +160,7 @@ class Reconstruction(Constrained):
         if self._needs_derivative:
             ops.multiply(dU, batch.D, out=dU)
         else:
-            ops.into(dU, self.activation.backward(batch.U, batch.H, dU, out=dU))
+            ops.copy_into(dU, self.activation.backward(batch.U, batch.H, dU, out=dU))
 
         penalties, grad = self._penalize(batch, dU)
         if self.tied:
@@ -195,7 +195,7 @@ class Reconstruction(Constrained):
     def code(self, theta: FloatArray, X: FloatArray) -> FloatArray:
         """Return the code of the rows of X, shape (n, k), in memory that the next call overwrites."""
         H = self._scratch("codes", (2 * X.shape[0], self.layout.shapes["W"][0]), theta.dtype)[: X.shape[0]]
-        return ops.into(H, self.activation.value(self._pre_activations(self.layout.views(theta), X), out=H))
+        return ops.copy_into(H, self.activation.value(self._pre_activations(self.layout.views(theta), X), out=H))
 
     def mean_code(self, theta: FloatArray, X: FloatArray, sample_weight: FloatArray | None = None) -> FloatArray:
         """Return the weighted mean of the code over the rows of X, shape (k,)."""
@@ -230,7 +230,7 @@ class Reconstruction(Constrained):
         W, V = blocks["W"], blocks.get("V", blocks["W"])
         weight = ops.row_weights(X.shape[0], sample_weight)
         U = self._pre_activations(blocks, X)
-        ops.into(H, self.activation.value(U, out=H))
+        ops.copy_into(H, self.activation.value(U, out=H))
         ops.matmul(H, V, out=E)
         ops.add(E, blocks["c"], out=E)
         loss = self.visible.loss_and_residual(E, X if target is None else target, weight)

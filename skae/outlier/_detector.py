@@ -213,7 +213,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, DocumentationLink, OutlierMixi
         self.estimator_ = clone(self.estimator)
         if self.random_state is not None:
             set_random_states(self.estimator_, self.random_state)
-        with task.subtask("estimator").given_to(self.estimator_):
+        with task.subtask("estimator").attached_to(self.estimator_):
             self.estimator_.fit(X)
         self.scalers_ = self.weights_ = self.mean_ = self.scale_ = self.centers_ = None
         for name in ("n_features_in_", "feature_names_in_"):

@@ -69,7 +69,7 @@ class Batch:
                 "add 'derivative' to what the penalty requires"
             )
         out = self._scratch("D", self.U.shape, self.U.dtype)
-        return ops.into(out, self.activation.derivative(self.U, self.H, out=out))
+        return ops.copy_into(out, self.activation.derivative(self.U, self.H, out=out))
 
     @functools.cached_property
     def mean_code(self) -> FloatArray:

@@ -108,7 +108,7 @@ class Sparse(Penalty):
         # Small, with slopes that float32 can hold.
         margin = 1e-37 * max(1.0, self.alpha) if batch.activation.at_most_one else 1e-4
         # A tangent from the far side of rho would lead away from it, and down without bound.
-        low, high = min(margin, 0.5 * rho or margin), min(max(margin, ops.rounding(dtype)), 0.5 * (1.0 - rho))
+        low, high = min(margin, 0.5 * rho or margin), min(max(margin, ops.eps(dtype)), 0.5 * (1.0 - rho))
         inside = ops.clip(mean, low, 1.0 - high)
         slope = (1.0 - rho) / (1.0 - inside) - rho / inside
         value = (rho - 1.0) * ops.log(1.0 - inside) - rho * ops.log(inside) + slope * (mean - inside)

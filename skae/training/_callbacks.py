@@ -17,7 +17,7 @@ class Task:
     context : sklearn.callback.CallbackContext or None
         None where there is nobody to tell.
     data : dict
-        The X, y and metadata that the callbacks see; see `seen`.
+        The X, y and metadata that the callbacks see; see `callback_data`.
     """
 
     def __init__(self, estimator, context, data):
@@ -45,7 +45,7 @@ class Task:
         return Task(self._estimator, context, self._data if data is None else data)
 
     @contextlib.contextmanager
-    def given_to(self, estimator):
+    def attached_to(self, estimator):
         """The body is this task, and fits another estimator, whose callbacks and these are told of its tasks."""
         if self._context is None:
             yield
@@ -75,13 +75,13 @@ class Epochs:
         #: Whether a callback has asked to stop.
         self.stopped = False
 
-    def telling(self, on_epoch, attributes=None):
+    def with_hooks(self, on_epoch, attributes=None):
         """Return what a solver calls after each epoch: `on_epoch`, and the callbacks, each of which may stop it.
 
         `attributes` returns the fitted attributes from an epoch (a `skae.solvers.Epoch`) and the losses of all so far.
         """
 
-        def on_epoch_and_tell(epoch):
+        def on_epoch_and_hooks(epoch):
             stop = on_epoch(epoch)
             self._losses.append(epoch.loss)
             self.stopped |= self._epoch.end(attributes and (lambda: attributes(epoch, self._losses)))
@@ -89,7 +89,7 @@ class Epochs:
             self._epoch = self._task.subtask("epoch").begin() if more else None
             return self.stopped or stop
 
-        return on_epoch_and_tell
+        return on_epoch_and_hooks
 
     def end(self):
         """No epoch follows."""
@@ -101,7 +101,7 @@ class Epochs:
 NO_CALLBACKS = Task(None, None, {})
 
 
-def seen(X, y=None, sample_weight=None):
+def callback_data(X, y=None, sample_weight=None):
     """Return what callbacks see: X, y (X itself where there is none) and the weights."""
     metadata = None if sample_weight is None else {"sample_weight": sample_weight}
     return {"X": X, "y": X if y is None else y, "metadata": metadata}
@@ -112,7 +112,7 @@ def begin_fit_task(estimator, X, y=None, sample_weight=None, **options):
     if not getattr(estimator, "_skl_callbacks", None):
         return NO_CALLBACKS
     context = estimator._init_callback_context(**options)
-    return Task(estimator, context, seen(X, y, sample_weight)).begin()
+    return Task(estimator, context, callback_data(X, y, sample_weight)).begin()
 
 
 @contextlib.contextmanager

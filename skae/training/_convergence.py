@@ -83,7 +83,7 @@ def convergence_problem(estimator, result, continued, errors, plateau, data_loss
 def feature_errors(estimator, batches):
     """Return the mean squared error of the reconstruction of each feature, on up to 2000 training rows, shape (d,)."""
     X, weight = batches.sample(_SAMPLE_ROWS, np.random.default_rng(0))
-    X = X * estimator._unit
+    X = X * estimator._scale
     with np.errstate(over="ignore", invalid="ignore"):
         residual = Model.from_estimator(estimator).astype(X.dtype).reconstruct(X) - X
         return weight @ residual**2 / weight.sum()
@@ -114,7 +114,7 @@ def _few_features_fitted(estimator, errors):
     if not len(deviation):
         return None
     smallest, largest, typical = deviation.min(), deviation.max(), np.sqrt(np.mean(estimator.var_))
-    unit = estimator._unit
+    unit = estimator._scale
     off_scale = largest < 0.05 * unit or typical > 5.0 * unit
     # Principal components on one common scale differ by design: `PCAWhitener(whiten=None)` makes their mean variance 1.
     uneven = typical > 5.0
@@ -136,7 +136,7 @@ def _few_features_fitted(estimator, errors):
 
 def _not_falling(estimator, result, continued):
     """The loss has risen, or hardly fallen, over the fit."""
-    curve, negligible = estimator._unit**2 * result.loss_curve, _negligible(estimator)
+    curve, negligible = estimator._scale**2 * result.loss_curve, _negligible(estimator)
     stuck = len(curve) == 1 and result.reason == "converged"
     if not (len(curve) > 1 or stuck) or max(curve[0], curve[-1]) <= negligible:
         return None

@@ -30,10 +30,10 @@ class ValidationMonitor:
 
     def __call__(self, epoch):
         """Evaluate; return whether to stop."""
-        self.curve.append(self.consider(epoch.theta))
+        self.curve.append(self.update(epoch.theta))
         return self.plateau.reached(self.curve[-1])
 
-    def consider(self, theta):
+    def update(self, theta):
         """Return the loss at theta, and keep theta if it is the best."""
         loss = mean_value(self.objective, theta, self.batches, self.rng)
         if self.best_theta is None or loss < self.best_loss:

@@ -82,21 +82,21 @@ class SolverParameters:
         """What ``learning_rate_init="auto"`` is, or None where it is the update rule's own affair."""
         return 1e-2 if (self.solver, schedule) == ("adam", "linear") else None
 
-    def _watch(self, objective, validation, rng, n_batches):
+    def _monitor(self, objective, validation, rng, n_batches):
         """What follows the validation loss in epochs of so many batches, or None."""
         if validation is None:
             return None
         return ValidationMonitor(objective, validation, rng, float(self.tol), self._solver().patience(n_batches))
 
-    def _on_epoch(self, watch, stage, active=None):
+    def _on_epoch(self, monitor, stage, active=None):
         """What is called after each epoch; its answer says whether to stop.
 
         `active` returns the share of active codes, which the line has that `verbose` prints.
         """
-        printer = Printer(f"[{type(self).__name__}]{stage}", watch, active) if self.verbose else None
+        printer = Printer(f"[{type(self).__name__}]{stage}", monitor, active) if self.verbose else None
 
         def on_epoch(epoch):
-            stop = watch is not None and watch(epoch)
+            stop = monitor is not None and monitor(epoch)
             if printer is not None:
                 printer(epoch)
             return stop
