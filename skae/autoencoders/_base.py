@@ -31,13 +31,11 @@ from skae.objectives import Reconstruction
 from skae.parameters import INITIALIZATIONS, Layout, MaxNorm, Sample, UnitNorm, initial_parameters
 from skae.penalties import L2
 from skae.training import (
-    NO_CALLBACKS,
     Batches,
-    Epochs,
     SolverParameters,
+    Stage,
     active_share,
     begin_fit_task,
-    blas_threads,
     block_rows,
     checked_weight,
     convergence_problem,
@@ -50,6 +48,7 @@ from skae.training import (
     moments,
     on_plateau,
     seed_of,
+    train,
     unchanged_on_error,
     value_range,
     warn,
@@ -179,8 +178,8 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters,
         return self
 
     @with_callbacks
-    def _fit(self, X, sample_weight, y=None, train=True):
-        """Fit, or only start where `train` is false; return what is wrong with the fit, each as arguments of `warn`."""
+    def _fit(self, X, sample_weight, y=None, started_only=False):
+        """Fit, or only start where `started_only`; return what is wrong with the fit, each as arguments of `warn`."""
         X, sample_weight, rows = self._validate_training(X, sample_weight, reset=True, ensure_min_samples=2)
         objectives = [self._objective(X.shape[1], penalty) for penalty in self._penalties()]
         self.n_samples_seen_, self.mean_, self.var_ = moments(X, sample_weight, rows)
@@ -191,17 +190,32 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters,
         theta = self._start(objectives[-1], batches, X.dtype, rng, continued=self.warm_start)
         self._optimizer_state = self._random_stream = None
         self._n_rows_seen = X.shape[0] if rows is None else len(rows)
-        task = begin_fit_task(self, X, y, sample_weight, max_subtasks=self.max_iter) if train else NO_CALLBACKS
-        with blas_threads(batches.rows_per_batch * X.shape[1] * self.n_components):
-            if train:
-                theta, results = self._minimize(objectives, theta, batches, validation, rng, task)
+        if started_only:
+            loss = final_loss(objectives[-1], theta, batches, rng)
+        else:
+            task = begin_fit_task(self, X, y, sample_weight, max_subtasks=self.max_iter)
+            trained = train(
+                self._stages(objectives, batches, validation, rng),
+                theta,
+                batches,
+                rng,
+                multiplications=batches.rows_per_batch * X.shape[1] * self.n_components,
+                task=task,
+                max_iter=self.max_iter,
+            )
+            theta, loss = trained.theta, trained.loss
         self._set_parameters(objectives[-1], theta)
-        self.loss_ = self._scale**2 * final_loss(objectives[-1], theta, batches, rng)
+        self.loss_ = self._scale**2 * loss
         problem = self._diagnose(objectives[-1], theta, batches, rng)
         problems = [] if problem is None else [problem]
-        if not train:
+        if started_only:
             self.n_iter_, self.loss_curve_, self.validation_loss_curve_ = 0, np.empty(0), None
             return problems
+        results = trained.results
+        self.n_iter_ = sum(result.n_iter for result in results)
+        self.loss_curve_ = self._scale**2 * np.concatenate([result.loss_curve for result in results])
+        validated = np.array(trained.validation_losses)
+        self.validation_loss_curve_ = None if validation is None else self._scale**2 * validated
         task.end(dict)
         continued = self.warm_start or len(results) > 1
         data_loss = functools.partial(self._data_loss, objectives[-1], theta, batches, rng)
@@ -210,33 +224,18 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters,
         text = convergence_problem(self, results[-1], continued, errors, plateau, data_loss)
         return problems if text is None else [*problems, (text, ConvergenceWarning)]
 
-    def _minimize(self, objectives, theta, train, validation, rng, task):
-        """Minimise one objective after the other and set the curves; return the parameters and the solver's results.
-
-        The last stage has half of `max_iter`, the others share the rest.
-        """
-        results, validated, n_stages = [], [], len(objectives)
+    def _stages(self, objectives, batches, validation, rng):
+        """The stages of training, one an objective. The last one has half of `max_iter`, the others share the rest."""
+        stages, n_stages = [], len(objectives)
         brief = max(self.max_iter // (2 * n_stages - 2), 1) if n_stages > 1 else 0
-        epochs = Epochs(task, self.max_iter)
-        for stage, objective in enumerate(objectives, 1):
-            monitor = self._monitor(objective, validation, rng, len(train))
-            if monitor is not None:
-                monitor.update(theta)
-            max_iter = brief if stage < n_stages else self.max_iter - brief * (n_stages - 1)
-            active = active_share(objective, train, theta.dtype) if self.verbose else None
-            on_epoch = self._on_epoch(monitor, f" stage {stage} of {n_stages}," if n_stages > 1 else "", active)
+        for number, objective in enumerate(objectives, 1):
+            max_iter = brief if number < n_stages else self.max_iter - brief * (n_stages - 1)
+            monitor = self._monitor(objective, validation, rng, len(batches))
+            active = active_share(objective, batches, batches.X.dtype) if self.verbose else None
+            on_epoch = self._on_epoch(monitor, f" stage {number} of {n_stages}," if n_stages > 1 else "", active)
             attributes = functools.partial(self._attributes_after, objective)
-            on_epoch = epochs.with_hooks(on_epoch, attributes)
-            results.append(self._solver(max_iter).minimize(objective, theta, train, rng, on_epoch=on_epoch))
-            theta = results[-1].theta if monitor is None else monitor.best_theta
-            validated += [] if monitor is None else monitor.curve
-            if epochs.stopped:
-                break
-        epochs.end()
-        self.n_iter_ = sum(result.n_iter for result in results)
-        self.loss_curve_ = self._scale**2 * np.concatenate([result.loss_curve for result in results])
-        self.validation_loss_curve_ = None if validation is None else self._scale**2 * np.array(validated)
-        return theta, results
+            stages.append(Stage(objective, self._solver(max_iter), monitor, on_epoch, attributes))
+        return stages
 
     @available_if(_can_continue)
     @_fit_context(prefer_skip_nested_validation=True)
@@ -279,17 +278,22 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters,
             unit_weight = self.n_samples_seen_ / self._n_rows_seen
             batches = self._batches(X, sample_weight, rows, self._batch_size(), self.shuffle, unit_weight)
             theta = self._start(objective, batches, X.dtype, rng, continued=not first)
-            with blas_threads(batches.rows_per_batch * X.shape[1] * self.n_components):
-                result = self._solver(max_iter=1, schedule="constant").minimize(
-                    objective, theta, batches, rng, state=getattr(self, "_optimizer_state", None)
-                )
-            self._set_parameters(objective, result.theta)
+            trained = train(
+                [Stage(objective, self._solver(max_iter=1, schedule="constant"))],
+                theta,
+                batches,
+                rng,
+                multiplications=batches.rows_per_batch * X.shape[1] * self.n_components,
+                state=getattr(self, "_optimizer_state", None),
+            )
+            (result,) = trained.results
+            self._set_parameters(objective, trained.theta)
             self.n_iter_ = 1 if first else self.n_iter_ + 1
             curve = self._scale**2 * result.loss_curve
             self.loss_curve_ = curve if first else np.append(self.loss_curve_, curve)
             self.validation_loss_curve_ = None
-            self.loss_ = self._scale**2 * final_loss(objective, result.theta, batches, rng)
-            problem = self._diagnose(objective, result.theta, batches, rng, partial=True)
+            self.loss_ = self._scale**2 * trained.loss
+            problem = self._diagnose(objective, trained.theta, batches, rng, partial=True)
             if problem is not None:
                 warn(*problem)
             self._optimizer_state, self._random_stream = result.state, (seed, n_updates + len(batches))

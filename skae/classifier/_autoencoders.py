@@ -37,7 +37,7 @@ def shallow_copy(estimator):
     return copied
 
 
-def fit_each(template, X, labels, weight, names, train, n_jobs, task=NO_CALLBACKS):
+def fit_each(template, X, labels, weight, names, pretrain, n_jobs, task=NO_CALLBACKS):
     """Fit a clone of an autoencoder to each class, in parallel.
 
     Parameters
@@ -52,7 +52,7 @@ def fit_each(template, X, labels, weight, names, train, n_jobs, task=NO_CALLBACK
         Their weights.
     names : sequence of str
         Names of the classes, for messages.
-    train : bool
+    pretrain : bool
         Whether to train, or to start only.
     n_jobs : int or None
         As in joblib.
@@ -69,9 +69,9 @@ def fit_each(template, X, labels, weight, names, train, n_jobs, task=NO_CALLBACK
     parallel = Parallel(n_jobs=n_jobs)
     several = parallel.n_jobs not in (None, 1)
     # All before the first goes to a process: scikit-learn's contexts cannot be made while one of them is pickled.
-    tasks = [task.subtask("class", data={}, task_id=j) if train else NO_CALLBACKS for j in range(len(names))]
+    tasks = [task.subtask("class", data={}, task_id=j) if pretrain else NO_CALLBACKS for j in range(len(names))]
     results = parallel(
-        delayed(_fit_one)(clone(template), *rows_of(X, labels == j, weight), name, train, several, tasks[j])
+        delayed(_fit_one)(clone(template), *rows_of(X, labels == j, weight), name, pretrain, several, tasks[j])
         for j, name in enumerate(names)
     )
     problems = [
@@ -83,11 +83,11 @@ def fit_each(template, X, labels, weight, names, train, n_jobs, task=NO_CALLBACK
     return [estimator for estimator, _ in results], problems
 
 
-def _fit_one(estimator, X, weight, name, train, several, task):
+def _fit_one(estimator, X, weight, name, pretrain, several, task):
     """Fit one; return it and what is wrong with it. Where several are, each has one BLAS thread."""
     try:
         with task.attached_to(estimator), blas_threads(0.0) if several else contextlib.nullcontext():
-            return estimator, estimator._fit(X, weight, train=train)
+            return estimator, estimator._fit(X, weight, started_only=not pretrain)
     except ValueError as error:
         error.args = (f"class {name}: {error}",)
         raise

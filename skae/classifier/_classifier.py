@@ -48,18 +48,17 @@ from skae.objectives import LOSSES, Reconstruction
 from skae.training import (
     NO_CALLBACKS,
     Batches,
-    Epochs,
     SolverParameters,
+    Stage,
     active_share,
     begin_fit_task,
-    blas_threads,
     block_rows,
     checked_weight,
     corrupting,
     corruption_range,
-    final_loss,
     mean_value,
     seed_of,
+    train,
     unchanged_on_error,
 )
 
@@ -623,24 +622,18 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
         if held_out is not None:
             validation = Batches(X, weight, held_out, block, shuffle=False, labels=labels)
             monitor = self._monitor(objective, validation, rng, math.ceil(len(train) / self._batch_size()))
-            monitor.update(theta)
         start = mean_value(objective, theta, Batches(X, weight, train, block, shuffle=False, labels=labels), rng)
         active = None
         if self.verbose:
             active = active_share(objective, Batches(X, weight, train, block, shuffle=False, labels=labels), X.dtype)
         task = task.subtask("fine-tuning", max_subtasks=self.max_iter).begin()
-        epochs = Epochs(task, self.max_iter)
 
         def attributes(epoch, losses):
             progress = {"n_iter_": len(losses), "loss_": epoch.loss, "loss_curve_": np.array(losses)}
             return {**self._fitted_parameters(objective, epoch.theta), **progress}
 
-        theta, result = self._minimize(
-            *(objective, theta, self._solver(), X, labels, weight, train, rng),
-            monitor,
-            on_epoch=epochs.with_hooks(self._on_epoch(monitor, "", active), attributes),
-        )
-        epochs.end()
+        stage = Stage(objective, self._solver(), monitor, self._on_epoch(monitor, "", active), attributes)
+        theta, result = self._minimize(stage, theta, X, labels, weight, train, rng, task=task, max_iter=self.max_iter)
         self.n_iter_, self.loss_curve_ = result.n_iter, result.loss_curve
         self.validation_loss_curve_ = None if monitor is None else np.array(monitor.curve)
         vars(self).update(self._fitted_parameters(objective, theta))
@@ -658,9 +651,10 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
         """The autoencoders have been trained: the steps of fine-tuning are smaller than theirs."""
         return {"adam": 5e-4, "sgd": 1e-2}.get(self.solver)
 
-    def _minimize(self, objective, theta, solver, X, labels, weight, rows, rng, monitor=None, **options):
-        """Return the parameters that the solver, or what watches it, ends with, and its result; set `loss_`."""
-        block, lbfgs = _rows_per_block(objective, X), self.solver == "lbfgs"
+    def _minimize(self, stage, theta, X, labels, weight, rows, rng, **options):
+        """Return the parameters that a stage of training ends with, and its result; set `loss_`."""
+        objective, lbfgs = stage.objective, self.solver == "lbfgs"
+        block = _rows_per_block(objective, X)
         batches = Batches(
             X,
             weight,
@@ -671,11 +665,11 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
             noise_seed=int(rng.integers(2**63)) if lbfgs else None,
             labels=labels,
         )
-        with blas_threads(batches.rows_per_batch * objective.layout.size):
-            result = solver.minimize(objective, theta, batches, rng, **options)
-        theta = result.theta if monitor is None else monitor.best_theta
-        self.loss_ = final_loss(objective, theta, Batches(X, weight, rows, block, shuffle=False, labels=labels), rng)
-        return theta, result
+        judged_on = Batches(X, weight, rows, block, shuffle=False, labels=labels)
+        size = batches.rows_per_batch * objective.layout.size
+        trained = train([stage], theta, batches, rng, multiplications=size, judged_on=judged_on, **options)
+        self.loss_ = trained.loss
+        return trained.theta, trained.results[0]
 
     def _corruption(self, X):
         """What is done to the input in fine-tuning, or None."""

@@ -12,8 +12,7 @@ from skae.parameters import INITIALIZATIONS, Layout, Sample, initial_biases
 from skae.training import (
     NO_CALLBACKS,
     Batches,
-    Epochs,
-    blas_threads,
+    Stage,
     block_rows,
     convergence_problem,
     corrupting,
@@ -21,18 +20,19 @@ from skae.training import (
     feature_errors,
     final_loss,
     on_plateau,
+    train,
 )
 
 # The start of the factored model looks at so many rows of a class.
 _SAMPLE_ROWS = 500
 
 
-def fit_factored(template, n_factors, X, labels, weight, names, train, rng, task=NO_CALLBACKS):
+def fit_factored(template, n_factors, X, labels, weight, names, pretrain, rng, task=NO_CALLBACKS):
     """Fit autoencoders that share their factors, to all classes at once (ENERGY 4.1).
 
     Parameters
     ----------
-    template, X, labels, weight, names, train
+    template, X, labels, weight, names, pretrain
         As in `fit_each`.
     n_factors : int
         Number of factors F.
@@ -51,18 +51,18 @@ def fit_factored(template, n_factors, X, labels, weight, names, train, rng, task
         What is wrong with the convergence, each as arguments of `warn`.
     """
     pooled = clone(template).set_params(n_components=n_factors)
-    pooled._fit(X, weight, train=False)
+    pooled._fit(X, weight, started_only=True)
     factors = {
         "P": pooled.components_,
         "Q": INITIALIZATIONS["glorot"](n_factors, template.n_components, None, rng),
         "f": np.ones((len(names), n_factors)),
     }
-    return train_factored(template, factors, X, labels, weight, names, train, rng, task=task)
+    return train_factored(template, factors, X, labels, weight, names, pretrain, rng, task=task)
 
 
-def train_factored(template, factors, X, labels, weight, names, train, rng, frozen=(), task=NO_CALLBACKS):
+def train_factored(template, factors, X, labels, weight, names, pretrain, rng, frozen=(), task=NO_CALLBACKS):
     """Train from given factors, some of which may be frozen; see `fit_factored`."""
-    estimators, _ = fit_each(template, X, labels, weight, names, train=False, n_jobs=None)
+    estimators, _ = fit_each(template, X, labels, weight, names, pretrain=False, n_jobs=None)
     W, activation = products(factors), template._training_activation()
     starts = []
     for j, each in enumerate(estimators):
@@ -85,20 +85,20 @@ def train_factored(template, factors, X, labels, weight, names, train, rng, froz
         paired=True,
     )
     pooled, curve, problems = _pooled(estimators), np.empty(0), []
-    if train:
-        epochs = Epochs(task, template.max_iter)
-        on_epoch = epochs.with_hooks(template._on_epoch(None, ""))
-        with blas_threads(batches.rows_per_batch * X.shape[1] * len(factors["P"])):
-            result = pooled._solver().minimize(objective, theta, batches, rng, on_epoch=on_epoch)
-        epochs.end()
-        theta, curve = result.theta, result.loss_curve
+    if pretrain:
+        size = batches.rows_per_batch * X.shape[1] * len(factors["P"])
+        stage = Stage(objective, pooled._solver(), on_epoch=template._on_epoch(None, ""))
+        trained = train([stage], theta, batches, rng, multiplications=size, task=task, max_iter=template.max_iter)
+        theta, loss, (result,) = trained.theta, trained.loss, trained.results
+        curve = result.loss_curve
+    else:
+        loss = final_loss(objective, theta, batches, rng)
     blocks = {name: view.copy() for name, view in layout.views(theta).items()}
     blocks["W"] = products(blocks)
     estimators = [with_parameters(each, blocks, j) for j, each in enumerate(estimators)]
-    loss = final_loss(objective, theta, batches, rng)
     for each in (*estimators, pooled):
         each.loss_, each.loss_curve_, each.n_iter_ = loss, curve, len(curve)
-    if train:
+    if pretrain:
         plateau = functools.partial(on_plateau, objective, theta, batches, template.tol)
         errors = functools.partial(_feature_errors, estimators, X, labels, weight)
         text = convergence_problem(pooled, result, continued=False, errors=errors, plateau=plateau)

@@ -25,7 +25,7 @@ from skae.classifier._autoencoders import (
 from skae.classifier._calibration import class_medians, log_constants
 from skae.classifier._factored import train_factored
 from skae.classifier._prediction import ClassPrediction
-from skae.training import SolverParameters, seed_of, unchanged_on_error
+from skae.training import SolverParameters, Stage, seed_of, unchanged_on_error
 
 # What a call of `partial_fit` keeps of the information of those before: the autoencoders change under it.
 _MEMORY = 0.9
@@ -195,8 +195,8 @@ class ClassContinuation(ClassPrediction, SolverParameters):
         seen, curve = self._seen(), [] if self.loss_curve_ is None else self.loss_curve_
         labels, solver = np.searchsorted(seen, labels), self._solver(max_iter=1, schedule="constant")
         objective, theta = self._model(X.dtype, self.class_log_constants_[seen], seen, train=True)
-        state = {"state": getattr(self, "_optimizer_state", None)}
-        theta, result = self._minimize(objective, theta, solver, X, labels, weight, None, rng, **state)
+        state = getattr(self, "_optimizer_state", None)
+        theta, result = self._minimize(Stage(objective, solver), theta, X, labels, weight, None, rng, state=state)
         vars(self).update(self._fitted_parameters(objective, theta, seen))
         self._optimizer_state = result.state
         self.loss_curve_, self.validation_loss_curve_ = np.append(curve, result.loss_curve), None
@@ -225,7 +225,7 @@ class ClassContinuation(ClassPrediction, SolverParameters):
             self.loss_, self.loss_curve_, self.validation_loss_curve_ = math.nan, None, None
             self.temperature_ = 1.0 if self.temperature == "auto" else float(self.temperature)
             start = clone(template)
-            start._fit(*rows_of(X, np.ones(len(labels), dtype=bool), weight), train=False)
+            start._fit(*rows_of(X, np.ones(len(labels), dtype=bool), weight), started_only=True)
             self.estimators_ = [start] * n_classes
         self._check_alike(template)
         estimators = list(self.estimators_)
@@ -238,7 +238,7 @@ class ClassContinuation(ClassPrediction, SolverParameters):
                 estimators[j] = clone(template).partial_fit(rows[0], sample_weight=rows[1])
             else:
                 estimators[j] = clone(template)
-                estimators[j]._fit(*rows, train=False)
+                estimators[j]._fit(*rows, started_only=True)
         self.estimators_ = estimators
 
     def _continue_constants(self, E, labels, weight):

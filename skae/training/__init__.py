@@ -19,6 +19,7 @@ from skae.training._rollback import unchanged_on_error
 from skae.training._seeds import seed_of
 from skae.training._solver_parameters import SolverParameters
 from skae.training._threads import blas_threads, one_openmp_thread
+from skae.training._train import Stage, train
 from skae.training._warnings import FEW_ROWS, too_many_units, warn
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Batches",
     "Epochs",
     "SolverParameters",
+    "Stage",
     "active_above",
     "active_share",
     "begin_fit_task",
@@ -52,6 +54,7 @@ __all__ = [
     "row_keys",
     "seed_of",
     "too_many_units",
+    "train",
     "unchanged_on_error",
     "value_range",
     "warn",

@@ -76,13 +76,13 @@ class Epochs:
         self.stopped = False
 
     def with_hooks(self, on_epoch, attributes=None):
-        """Return what a solver calls after each epoch: `on_epoch`, and the callbacks, each of which may stop it.
+        """Return what a solver calls after each epoch: `on_epoch` (or None), and the callbacks; each may stop it.
 
         `attributes` returns the fitted attributes from an epoch (a `skae.solvers.Epoch`) and the losses of all so far.
         """
 
         def on_epoch_and_hooks(epoch):
-            stop = on_epoch(epoch)
+            stop = on_epoch is not None and on_epoch(epoch)
             self._losses.append(epoch.loss)
             self.stopped |= self._epoch.end(attributes and (lambda: attributes(epoch, self._losses)))
             more = not self.stopped and len(self._losses) < self._max_iter
