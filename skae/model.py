@@ -83,6 +83,8 @@ class Model:
         object.__setattr__(self, "activation", as_activation(self.activation))
         if self.visible not in VISIBLE:
             raise ValueError(f"visible must be one of {sorted(VISIBLE)}, got {self.visible!r}")
+        if self.W.ndim != 2:
+            raise ValueError(f"W must have shape (k, d), got {self.W.shape}")
         k, d = self.W.shape
         shapes = {"b": (k,), "c": (d,), "V": (k, d)}
         for name, shape in shapes.items():

@@ -1,0 +1,138 @@
+"""Model: the fitted autoencoder as a value."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.datasets import load_digits
+from sklearn.pipeline import make_pipeline
+
+from skae import (
+    ContractiveAutoencoder,
+    DenoisingAutoencoder,
+    EnergyOutlierDetector,
+    PCAWhitener,
+    SaturatingAutoencoder,
+    ZeroBiasAutoencoder,
+)
+from skae.activations import TRec
+from skae.dynamics import relax
+from skae.model import Model
+
+SMALL = {"max_iter": 5, "tol": 0, "random_state": 0}
+ESTIMATORS = [
+    ContractiveAutoencoder(6, **SMALL),
+    ContractiveAutoencoder(6, hidden_bias=False, activation="relu", **SMALL),
+    ContractiveAutoencoder(6, visible="bernoulli", **SMALL),
+    DenoisingAutoencoder(6, tied_weights=False, **SMALL),
+    SaturatingAutoencoder(6, **SMALL),
+    ZeroBiasAutoencoder(6, threshold=0.3, **SMALL),
+    ZeroBiasAutoencoder(6, activation="tlin", **SMALL),
+]
+
+
+@pytest.fixture(scope="module")
+def X():
+    return load_digits().data[:100] / 16.0
+
+
+def arrays(k=3, d=4):
+    """Return W, b and c."""
+    rng = np.random.default_rng(0)
+    return rng.standard_normal((k, d)), rng.standard_normal(k), rng.standard_normal(d)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
+def test_a_fitted_estimator_as_a_model(estimator, dtype, X):
+    """Its methods give the estimator's results to the bit, and its arrays are the estimator's."""
+    X = X.astype(dtype)
+    fitted = estimator.fit(X)
+    model = Model.from_estimator(fitted)
+    assert model.W is fitted.components_
+    assert model.decoder is fitted.decoder_components_
+    assert model.tied == (fitted.decoder_components_ is fitted.components_)
+    assert_array_equal(model.code(X, fitted.encoding), fitted.transform(X))
+    assert_array_equal(model.reconstruct(X), fitted.reconstruct(X))
+    assert_array_equal(model.energy(X), fitted.score_samples(X))
+    assert_array_equal(model.vector_field(X), fitted.vector_field(X))
+    assert_array_equal(model.laplacian(X), fitted.laplacian(X))
+    assert model.energy(X).dtype == dtype
+
+
+def test_replaced_attributes_count(X):
+    """The model is that of the public attributes, whoever has set them."""
+    fitted = ContractiveAutoencoder(6, **SMALL).fit(X)
+    fitted.components_ = 2.0 * fitted.components_
+    assert_array_equal(Model.from_estimator(fitted).energy(X), fitted.score_samples(X))
+
+
+def test_a_single_row_is_enough():
+    """One row, by hand: E = softplus(w.x + b) - |x - c|^2/2."""
+    model = Model(np.array([[2.0]]), np.array([1.0]), np.array([0.5]), "sigmoid")
+    assert model.energy(np.array([[3.0]]))[0] == pytest.approx(np.log1p(np.exp(7.0)) - 0.5 * 2.5**2)
+    points, _, converged = relax(model, np.array([[3.0]]))
+    assert converged.all()
+    assert np.abs(model.vector_field(points)).max() <= 1e-4
+
+
+def test_encodings():
+    """The four codes, with and without hidden bias."""
+    W, b, c = arrays()
+    X, model = np.eye(4), Model(W, b, c, TRec(0.5))
+    U = X @ W.T
+    assert_array_equal(model.code(X, "linear"), U)
+    assert_array_equal(model.code(X, "rectified"), np.maximum(U, 0.0))
+    assert_array_equal(model.code(X, "rectified_bias"), np.maximum(U + b, 0.0))
+    assert_array_equal(model.code(X), (U + b) * (U + b > 0.5))
+    assert_array_equal(Model(W, None, c, TRec(0.5)).code(X, "rectified_bias"), np.maximum(U, 0.0))
+
+
+def test_it_is_a_value():
+    """Attributes cannot be set; another dtype is another model, the same dtype the same one."""
+    model = Model(*arrays(), "tanh")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        model.W = model.W
+    assert model.astype(np.float64) is model
+    single = model.astype(np.float32)
+    assert {part.dtype for part in (single.W, single.b, single.c)} == {np.dtype(np.float32)}
+    assert single.V is None
+    assert model.W.dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"b": np.zeros(4)}, r"with W of shape \(3, 4\), b must have shape \(3,\), got \(4,\)"),
+        ({"c": np.zeros(3)}, r"c must have shape \(4,\), got \(3,\)"),
+        ({"V": np.zeros((4, 3))}, r"V must have shape \(3, 4\), got \(4, 3\)"),
+        ({"activation": "sigmiod"}, "no activation is called 'sigmiod'"),
+        ({"visible": "poisson"}, "visible must be one of .*, got 'poisson'"),
+        ({"W": np.zeros(3)}, r"W must have shape \(k, d\), got \(3,\)"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(changed, words):
+    """In a sentence that says what was wanted."""
+    W, b, c = arrays()
+    with pytest.raises(ValueError, match=words):
+        Model(**{"W": W, "b": b, "c": c, "activation": "tanh", **changed})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [ContractiveAutoencoder(), PCAWhitener(), make_pipeline(PCAWhitener(), ContractiveAutoencoder()), 3],
+    ids=["unfitted", "whitener", "pipeline", "number"],
+)
+def test_only_fitted_autoencoders_have_a_model(wrong):
+    """Others are refused by name."""
+    with pytest.raises(TypeError, match=f"takes a fitted autoencoder of skae, got {type(wrong).__name__}"):
+        Model.from_estimator(wrong)
+
+
+def test_a_detector_reads_models(X):
+    """The integrated gradients of a detector around an autoencoder sum to differences of its model's energy."""
+    detector = EnergyOutlierDetector(ContractiveAutoencoder(6, **SMALL)).fit(X)
+    contributions, start = detector.explain(X[:5], return_reference=True)
+    model = Model.from_estimator(detector.estimator_)
+    np.testing.assert_allclose(contributions.sum(axis=1), model.energy(X[:5]) - model.energy(start), atol=1e-6)
