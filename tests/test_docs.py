@@ -256,3 +256,42 @@ def test_links_of_the_html_representation():
     for cls in estimators:
         assert cls()._get_doc_link() == f"{URL}/api/generated/skae.{cls.__name__}.html"
         assert cls()._get_doc_link() in cls()._repr_html_()
+
+
+# Docstrings of the autoencoders, which are complete in the source
+
+
+AUTOENCODERS = [getattr(skae, name) for name in skae.__all__ if name.endswith("Autoencoder")]
+
+
+def sections_of(cls):
+    """Parameters and attributes of a class, by name, as its docstring has them."""
+    from numpydoc.docscrape import ClassDoc
+
+    doc = ClassDoc(cls)
+    return {name: (kind, tuple(text)) for part in ("Parameters", "Attributes") for name, kind, text in doc[part]}
+
+
+# What a class has in common with the others by name, and says in its own words.
+OWN_WORDS = {
+    "SaturatingAutoencoder": {"activation", "alpha", "tied_weights", "weight_constraint"},
+    "ZeroBiasAutoencoder": {"activation", "threshold", "encoding", "init", "l2", "visible"},
+    "MarginalizedDenoisingAutoencoder": {"visible"},
+}
+
+
+@pytest.mark.parametrize("cls", AUTOENCODERS, ids=lambda cls: cls.__name__)
+def test_shared_paragraphs_are_the_same(cls):
+    """What autoencoders share is described in the same words, but for what a class has of its own."""
+    pytest.importorskip("numpydoc")
+    shared, own = sections_of(skae.ContractiveAutoencoder), sections_of(cls)
+    names = set(shared) & set(own) - {"alpha", "penalty"} - OWN_WORDS.get(cls.__name__, set())
+    assert len(names) > 30
+    assert {name: own[name] for name in names} == {name: shared[name] for name in names}
+
+
+def test_all_activations_are_named_in_the_docstring():
+    """A new activation is named where users look."""
+    pytest.importorskip("numpydoc")
+    _, text = sections_of(skae.ContractiveAutoencoder)["activation"]
+    assert set(re.findall(r'"(\w+)"', " ".join(text))) == set(skae.activations.ACTIVATIONS)

@@ -12,11 +12,9 @@ from skae._sklearn_compat import Interval, InvalidParameterError
 from skae._typing import Encoding, Init, RandomState, Schedule, Solver, WeightConstraint
 from skae.activations import Activation
 from skae.autoencoders._base import BaseAutoencoder
-from skae.autoencoders._docstrings import fill_parameters
 from skae.penalties import Marginalized
 
 
-@fill_parameters
 class MarginalizedDenoisingAutoencoder(BaseAutoencoder):
     """Denoising autoencoder with its Gaussian noise integrated out, approximately (Chen et al. 2014; SPARSE eq. 10-11).
 
@@ -29,13 +27,20 @@ class MarginalizedDenoisingAutoencoder(BaseAutoencoder):
 
     Parameters
     ----------
-    {n_components}
+    n_components : int, default=256
+        Number of hidden units.
 
-    {activation}
+    activation : str or Activation, default="sigmoid"
+        Hidden units h, by name: "identity", "max", "modulus", "relu", "satlinear", "shrink", "sigmoid", "softmax",
+        "softplus", "square", "synchrony", "tanh", "tlin", "trec". `skae.activations` has their formulas. Another
+        one is an instance of `skae.activations.Activation`.
 
-    {threshold}
+    threshold : float, default=1.0
+        Threshold of the activation, where it has one (theta of "trec" and "tlin", lambda of "shrink").
 
-    {hidden_bias}
+    hidden_bias : bool, default=True
+        Whether the hidden units have a bias. The bias of "max" units follows from the weights, so `False` is refused
+        there.
 
     alpha : float, default=0.1
         Strength of the penalty, >= 0: half the variance of the noise. SPARSE minimises the squared error without the
@@ -44,26 +49,126 @@ class MarginalizedDenoisingAutoencoder(BaseAutoencoder):
     feature_variances : array-like of shape (n_features,), default=None
         Relative variances s_i of the features' noise, >= 0; 1 for all if None.
 
-    {l2}
+    l2 : float, default=0.0
+        Strength of l2/2 times the sum of the squared weights.
 
-    {tied_weights}
+    tied_weights : bool, default=True
+        Whether the decoder is the encoder's transpose. Only then there is a potential energy.
 
-    {weight_constraint}
+    weight_constraint : {"auto", "unit", "max"} or None, default="auto"
+        Length of the decoder rows (the encoder's when tied): exactly 1, at most `max_norm`, or free. "auto" is
+        "unit" for untied weights under a penalty that could be evaded by scaling the encoder down, else None.
 
-    {max_norm}
+    max_norm : float, default=1.0
+        Largest length of a row where ``weight_constraint="max"``.
 
     visible : {"gaussian"}, default="gaussian"
         Visible units: linear output with squared error.
 
-    {encoding}
+    encoding : {"natural", "rectified", "rectified_bias", "linear"}, default="natural"
+        What `transform` returns: h(Wx + b), max(0, Wx) (the zero-bias code), max(0, Wx + b) or Wx (ZAE 4.3).
+        Training does not depend on it; it can be changed on a fitted estimator.
 
-    {init}
+    init : {"auto", "glorot", "data", "pca"}, default="auto"
+        Start of the weights: "glorot" is random, "data" takes random centred samples, "pca" takes principal components.
+        Where there are too few of these, the rest is random. "auto" is "glorot", but for the activation "max" it is
+        "data", with samples that are far from one another (k-means++). With more units than features, the random rows
+        have unequal lengths: many short rows all work where their activation is linear, and training would stay for
+        long at what a linear autoencoder can do.
 
-    {training}
+    solver : {"adam", "sgd", "lbfgs"}, default="adam"
+        "adam" and "sgd" (with momentum) update after each batch; "lbfgs" uses all rows at once, and ignores
+        `batch_size`, `learning_rate`, `learning_rate_init`, `momentum`, `nesterovs_momentum` and `shuffle`.
+
+    batch_size : int or "auto", default="auto"
+        Largest number of rows in a batch; "auto" is 100.
+
+    learning_rate : {"linear", "constant"}, default="linear"
+        Schedule: "linear" rises over the first 5 % of the updates that `max_iter` allows and then falls to zero.
+        `partial_fit` uses a constant rate.
+
+    learning_rate_init : float or "auto", default="auto"
+        Largest learning rate. "auto" for adam is 0.01 (0.005 where it is constant, and under a saturation penalty):
+        larger ones lower the loss faster, but codes and energies get worse. Few or small features need larger weights:
+        where the standard deviations of all features sum to s < 14, the rate is 14 / s times as large, up to ten
+        times. For sgd, start from 1 / (largest curvature of the objective). Try up to 100 updates at twice this rate.
+        While the loss ends higher than without any update, halve the rate and try again.
+
+    momentum : float, default=0.9
+        Momentum of sgd, in [0, 1).
+
+    nesterovs_momentum : bool, default=True
+        Whether sgd uses Nesterov's momentum.
+
+    max_iter : int, default=200
+        Largest number of epochs (iterations for lbfgs).
+
+    tol : float, default=1e-3
+        Training ends when the loss has fallen by less than `tol`, relative to itself, over `n_iter_no_change` epochs.
+        With the linear schedule the learning rate then falls to zero over as many epochs more. 0 trains for `max_iter`
+        epochs. A fit warns if it has ended on a plateau, from which the loss would fall again.
+
+    n_iter_no_change : int or "auto", default="auto"
+        See `tol`. "auto" is 10 epochs or 1000 updates, whichever is longer: a loss that few updates do not change may
+        be on a plateau. For lbfgs it is 50 iterations.
+
+    early_stopping : bool, default=False
+        Whether to hold out `validation_fraction` of the rows, apply `tol` to their loss, and return the parameters
+        that were best on them.
+
+    validation_fraction : float, default=0.1
+        Fraction of rows held out where ``early_stopping=True``.
+
+    shuffle : bool, default=True
+        Whether to draw a new order of the rows each epoch.
+
+    warm_start : bool, default=False
+        Whether `fit` starts from the fitted parameters, if there are any.
+
+    verbose : int, default=0
+        Whether to print a line an epoch: loss, loss on held-out rows, share of active codes, seconds.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of initialisation, split, order of the rows and corruption; pass an int for reproducible results. None
+        draws a fresh seed and leaves numpy's global state alone.
 
     Attributes
     ----------
-    {attributes}
+    components_ : ndarray of shape (n_components, n_features)
+        Encoder weights W.
+
+    decoder_components_ : ndarray of shape (n_components, n_features)
+        Decoder weights V; `components_` itself when tied.
+
+    intercept_hidden_ : ndarray of shape (n_components,)
+        Hidden bias b; absent where ``hidden_bias=False``.
+
+    intercept_visible_ : ndarray of shape (n_features,)
+        Visible bias c.
+
+    n_iter_ : int
+        Epochs run.
+
+    loss_ : float
+        The objective at the fitted parameters, over the training rows (after `partial_fit`, the last ones).
+
+    loss_curve_ : ndarray of shape (n_iter_,)
+        Mean objective over the batches of each epoch, each before its own update.
+
+    validation_loss_curve_ : ndarray of shape (n_iter_,) or None
+        Objective on the held-out rows after each epoch, where ``early_stopping=True``.
+
+    mean_, var_ : ndarray of shape (n_features,)
+        Mean and variance of the training data.
+
+    n_samples_seen_ : int or float
+        Number of rows trained on, or the sum of their weights.
+
+    n_features_in_ : int
+        Number of features seen in training.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X had names that are all strings.
 
     See Also
     --------

@@ -11,11 +11,9 @@ from skae._sklearn_compat import Interval, StrOptions
 from skae._typing import Encoding, Init, RandomState, Schedule, Solver, WeightConstraint
 from skae.activations import as_activation
 from skae.autoencoders._base import BaseAutoencoder
-from skae.autoencoders._docstrings import fill_parameters
 from skae.training import FEW_ROWS, dead_units
 
 
-@fill_parameters
 class ZeroBiasAutoencoder(BaseAutoencoder):
     """Autoencoder whose units select by a threshold and represent linearly, without hidden bias (ZAE).
 
@@ -32,7 +30,8 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
 
     Parameters
     ----------
-    {n_components}
+    n_components : int, default=256
+        Number of hidden units.
 
     activation : {"trec", "tlin"}, default="trec"
         Truncated rectified units, active on a cone, or truncated linear ones, active on both sides.
@@ -45,11 +44,15 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
     l2 : float, default=0.0
         Strength of l2/2 times the sum of the squared weights, in units of the mean variance of the features.
 
-    {tied_weights}
+    tied_weights : bool, default=True
+        Whether the decoder is the encoder's transpose. Only then there is a potential energy.
 
-    {weight_constraint}
+    weight_constraint : {"auto", "unit", "max"} or None, default="auto"
+        Length of the decoder rows (the encoder's when tied): exactly 1, at most `max_norm`, or free. "auto" is
+        "unit" for untied weights under a penalty that could be evaded by scaling the encoder down, else None.
 
-    {max_norm}
+    max_norm : float, default=1.0
+        Largest length of a row where ``weight_constraint="max"``.
 
     visible : {"gaussian"}, default="gaussian"
         Visible units: linear output with squared error.
@@ -62,7 +65,61 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
         Start of the weights: random ("auto" too), random centred samples, or principal components; where these are
         too few, random. Units that start at samples stay alive, on raw data too.
 
-    {training}
+    solver : {"adam", "sgd", "lbfgs"}, default="adam"
+        "adam" and "sgd" (with momentum) update after each batch; "lbfgs" uses all rows at once, and ignores
+        `batch_size`, `learning_rate`, `learning_rate_init`, `momentum`, `nesterovs_momentum` and `shuffle`.
+
+    batch_size : int or "auto", default="auto"
+        Largest number of rows in a batch; "auto" is 100.
+
+    learning_rate : {"linear", "constant"}, default="linear"
+        Schedule: "linear" rises over the first 5 % of the updates that `max_iter` allows and then falls to zero.
+        `partial_fit` uses a constant rate.
+
+    learning_rate_init : float or "auto", default="auto"
+        Largest learning rate. "auto" for adam is 0.01 (0.005 where it is constant, and under a saturation penalty):
+        larger ones lower the loss faster, but codes and energies get worse. Few or small features need larger weights:
+        where the standard deviations of all features sum to s < 14, the rate is 14 / s times as large, up to ten
+        times. For sgd, start from 1 / (largest curvature of the objective). Try up to 100 updates at twice this rate.
+        While the loss ends higher than without any update, halve the rate and try again.
+
+    momentum : float, default=0.9
+        Momentum of sgd, in [0, 1).
+
+    nesterovs_momentum : bool, default=True
+        Whether sgd uses Nesterov's momentum.
+
+    max_iter : int, default=200
+        Largest number of epochs (iterations for lbfgs).
+
+    tol : float, default=1e-3
+        Training ends when the loss has fallen by less than `tol`, relative to itself, over `n_iter_no_change` epochs.
+        With the linear schedule the learning rate then falls to zero over as many epochs more. 0 trains for `max_iter`
+        epochs. A fit warns if it has ended on a plateau, from which the loss would fall again.
+
+    n_iter_no_change : int or "auto", default="auto"
+        See `tol`. "auto" is 10 epochs or 1000 updates, whichever is longer: a loss that few updates do not change may
+        be on a plateau. For lbfgs it is 50 iterations.
+
+    early_stopping : bool, default=False
+        Whether to hold out `validation_fraction` of the rows, apply `tol` to their loss, and return the parameters
+        that were best on them.
+
+    validation_fraction : float, default=0.1
+        Fraction of rows held out where ``early_stopping=True``.
+
+    shuffle : bool, default=True
+        Whether to draw a new order of the rows each epoch.
+
+    warm_start : bool, default=False
+        Whether `fit` starts from the fitted parameters, if there are any.
+
+    verbose : int, default=0
+        Whether to print a line an epoch: loss, loss on held-out rows, share of active codes, seconds.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed of initialisation, split, order of the rows and corruption; pass an int for reproducible results. None
+        draws a fresh seed and leaves numpy's global state alone.
 
     Attributes
     ----------
@@ -72,7 +129,41 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
     dead_unit_fraction_ : float
         Fraction of the units that no training row activates (after `partial_fit`, none of the last rows).
 
-    {attributes}
+    components_ : ndarray of shape (n_components, n_features)
+        Encoder weights W.
+
+    decoder_components_ : ndarray of shape (n_components, n_features)
+        Decoder weights V; `components_` itself when tied.
+
+    intercept_hidden_ : ndarray of shape (n_components,)
+        Hidden bias b; absent where ``hidden_bias=False``.
+
+    intercept_visible_ : ndarray of shape (n_features,)
+        Visible bias c.
+
+    n_iter_ : int
+        Epochs run.
+
+    loss_ : float
+        The objective at the fitted parameters, over the training rows (after `partial_fit`, the last ones).
+
+    loss_curve_ : ndarray of shape (n_iter_,)
+        Mean objective over the batches of each epoch, each before its own update.
+
+    validation_loss_curve_ : ndarray of shape (n_iter_,) or None
+        Objective on the held-out rows after each epoch, where ``early_stopping=True``.
+
+    mean_, var_ : ndarray of shape (n_features,)
+        Mean and variance of the training data.
+
+    n_samples_seen_ : int or float
+        Number of rows trained on, or the sum of their weights.
+
+    n_features_in_ : int
+        Number of features seen in training.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X had names that are all strings.
 
     See Also
     --------
