@@ -1,5 +1,6 @@
 """Imports go one way: the contracts of setup.cfg, and what the core loads when it is imported."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -79,3 +80,16 @@ def test_tools_are_attributes():
     assert {"datasets", "metrics", "persistence", "plotting", "testing"} <= set(dir(skae))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         skae.nothing  # noqa: B018
+
+
+def test_no_package_imports_a_private_module_of_another():
+    """What a package shares stands in its `__init__`."""
+    found = []
+    for path in sorted(ROOT.glob("skae/**/*.py")):
+        package = ".".join(path.relative_to(ROOT).parts[:-1])
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module is not None and node.module.count(".") >= 2:
+                other, private = node.module.rsplit(".", 1)
+                if private.startswith("_") and other != package:
+                    found.append(f"{path.name}: {node.module}")
+    assert found == []
