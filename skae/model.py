@@ -16,6 +16,9 @@ from skae.visible import VISIBLE
 
 __all__ = ["Model"]
 
+# The parts by the names of the estimators' attributes.
+_ATTRIBUTES = {"W": "components_", "b": "intercept_hidden_", "c": "intercept_visible_", "V": "decoder_components_"}
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Model:
@@ -34,7 +37,7 @@ class Model:
     visible : {"gaussian", "bernoulli"}, default="gaussian"
         The visible units.
     V : ndarray of shape (k, d), default=None
-        Decoder weights; None where they are W.
+        Decoder weights; None, or W itself, where they are W.
 
     Raises
     ------
@@ -47,7 +50,8 @@ class Model:
 
     Notes
     -----
-    The arrays are not copied. X is (n, d), in the dtype of the arrays.
+    Arrays are not copied, unless they differ in dtype: all take the widest, float32 or float64. X is a dense array of
+    shape (n, d) in that dtype; it is not checked.
 
     Examples
     --------
@@ -80,17 +84,27 @@ class Model:
     V: FloatArray | None = None
 
     def __post_init__(self) -> None:
+        if self.c is None:
+            raise ValueError("c (intercept_visible_) must have shape (d,), got None")
+        given = {name: getattr(self, name) for name in _ATTRIBUTES}
+        parts = {name: ops.asarray(part) for name, part in given.items() if part is not None and part is not self.W}
+        parts["W"] = ops.asarray(self.W)
+        dtype = ops.result_type("float32", *parts.values())
+        for name in given:
+            object.__setattr__(self, name, ops.asarray(parts[name], dtype=dtype) if name in parts else None)
         object.__setattr__(self, "activation", as_activation(self.activation))
         if self.visible not in VISIBLE:
             raise ValueError(f"visible must be one of {sorted(VISIBLE)}, got {self.visible!r}")
         if self.W.ndim != 2:
-            raise ValueError(f"W must have shape (k, d), got {self.W.shape}")
+            raise ValueError(f"W (components_) must have shape (k, d), got {self.W.shape}")
         k, d = self.W.shape
-        shapes = {"b": (k,), "c": (d,), "V": (k, d)}
-        for name, shape in shapes.items():
+        for name, shape in {"b": (k,), "c": (d,), "V": (k, d)}.items():
             part = getattr(self, name)
             if part is not None and part.shape != shape:
-                raise ValueError(f"with W of shape {(k, d)}, {name} must have shape {shape}, got {part.shape}")
+                raise ValueError(
+                    f"with W (components_) of shape {(k, d)}, {name} ({_ATTRIBUTES[name]}) must have shape {shape}, "
+                    f"got {part.shape}"
+                )
 
     @classmethod
     def from_estimator(cls, estimator: Any) -> Self:
@@ -106,16 +120,17 @@ class Model:
         Model
             Its arrays are the estimator's.
         """
-        try:
-            W, V, c = estimator.components_, estimator.decoder_components_, estimator.intercept_visible_
-            threshold = getattr(estimator, "threshold_", estimator.threshold)
-            activation, visible = as_activation(estimator.activation, threshold), estimator.visible
-        except AttributeError:
+        needed = ("components_", "decoder_components_", "intercept_visible_", "activation", "threshold", "visible")
+        missing = [name for name in (*needed, "hidden_bias") if not hasattr(estimator, name)]
+        if missing:
             raise TypeError(
-                f"Model.from_estimator takes a fitted autoencoder of skae, got {type(estimator).__name__}"
-            ) from None
+                f"Model.from_estimator takes a fitted autoencoder of skae, got {type(estimator).__name__} without "
+                f"{missing[0]}; of a Pipeline, pass pipe[-1]"
+            )
+        activation = as_activation(estimator.activation, getattr(estimator, "threshold_", estimator.threshold))
         b = getattr(estimator, "intercept_hidden_", None) if estimator.hidden_bias else None
-        return cls(W, b, c, activation, visible, None if V is W else V)
+        W, V = estimator.components_, estimator.decoder_components_
+        return cls(W, b, estimator.intercept_visible_, activation, estimator.visible, V)
 
     def astype(self, dtype: Any) -> Self:
         """Return the model with arrays of another dtype; itself where they have it.
@@ -183,6 +198,8 @@ class Model:
         """
         if encoding == "natural":
             return self.activation.value(self.pre_activations(X), out=out)
+        if encoding not in ("rectified", "rectified_bias", "linear"):
+            raise ValueError(f"encoding must be 'natural', 'rectified', 'rectified_bias' or 'linear', got {encoding!r}")
         biased = self.b is not None and encoding == "rectified_bias"
         U = self.pre_activations(X, out=out) if biased else ops.matmul(X, self.W.T, out=out)
         return U if encoding == "linear" else ops.rectify(U, out=U)
@@ -250,8 +267,8 @@ class Model:
             return -units.losses(ops.add(A, self.c, out=A), X)
         if not hasattr(self.activation, "potential"):
             raise ValueError(
-                f"the energy of tied weights needs an activation with a potential, which {self.activation.name!r} has "
-                "not; define it, or use tied_weights=False"
+                f"the energy (score_samples) of tied weights needs an activation with a potential, which "
+                f"{self.activation.name!r} has not; define it, or use tied_weights=False"
             )
         return self.activation.potential(self.pre_activations(X)) + units.potential(X, self.c)
 

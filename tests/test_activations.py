@@ -111,7 +111,7 @@ POTENTIALS = {
 
 @every_activation
 def test_value_and_potential_follow_the_formula(activation, rng):
-    """The definitions in the table of DESIGN.md, constants of integration included."""
+    """The definitions of the table in the documentation, constants of integration included."""
     u, threshold = rng.uniform(-4.0, 4.0, (50, 6)), getattr(activation, "threshold", None)
     assert_allclose(activation.value(u), FORMULAS[activation.name](u, threshold), rtol=1e-12, atol=1e-14)
     if activation.name in POTENTIALS:

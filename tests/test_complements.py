@@ -311,7 +311,7 @@ def test_refusals(activation, scale, words):
 
 
 def test_has_complement_tells_which_units_have_one():
-    """Written out by hand from DESIGN.md's table."""
+    """Written out by hand from the table in the documentation."""
     without = {"identity", "square", "modulus", "synchrony", "softmax", "max"}
     for activation in ALL_ACTIVATIONS:
         assert has_complement(activation) == (activation.name not in without), activation

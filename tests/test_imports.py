@@ -42,7 +42,7 @@ def modules_loaded_by(*modules):
 
 
 def test_import_contracts_are_kept():
-    """The layers of DESIGN.md, as import-linter reads them from the sources."""
+    """The layers of doc/architecture.md, as import-linter reads them from the sources."""
     pytest.importorskip("importlinter", reason="import-linter is not installed: it checks the contracts of setup.cfg")
     outcome = run(LINT)
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr

@@ -68,6 +68,25 @@ def test_replaced_attributes_count(X):
     assert_array_equal(Model.from_estimator(fitted).energy(X), fitted.score_samples(X))
 
 
+def test_replaced_attributes_may_be_lists(X):
+    """And of another dtype: the model takes the widest."""
+    fitted = ContractiveAutoencoder(6, **SMALL).fit(X.astype(np.float32))
+    expected = fitted.score_samples(X.astype(np.float32))
+    fitted.components_ = fitted.components_.tolist()
+    fitted.intercept_visible_ = fitted.intercept_visible_.tolist()
+    np.testing.assert_allclose(fitted.score_samples(X.astype(np.float32)), expected, rtol=1e-5)
+    assert Model.from_estimator(fitted).W.dtype == np.float64
+
+
+def test_a_decoder_that_is_the_encoder_is_tied():
+    """So the energy is the potential; integers become floats."""
+    W = np.array([[1, 0], [0, 2]])
+    model = Model(W, np.zeros(2, dtype=int), [0, 0], "tanh", V=W)
+    assert model.tied
+    assert model.W.dtype == np.float64
+    assert model.energy(np.ones((1, 2)))[0] == pytest.approx(np.log(np.cosh([1.0, 2.0])).sum() - 1.0)
+
+
 def test_a_single_row_is_enough():
     """One row, by hand: E = softplus(w.x + b) - |x - c|^2/2."""
     model = Model(np.array([[2.0]]), np.array([1.0]), np.array([0.5]), "sigmoid")
@@ -87,6 +106,8 @@ def test_encodings():
     assert_array_equal(model.code(X, "rectified_bias"), np.maximum(U + b, 0.0))
     assert_array_equal(model.code(X), (U + b) * (U + b > 0.5))
     assert_array_equal(Model(W, None, c, TRec(0.5)).code(X, "rectified_bias"), np.maximum(U, 0.0))
+    with pytest.raises(ValueError, match=r"encoding must be .*, got 'rectifed'"):
+        model.code(X, "rectifed")
 
 
 def test_it_is_a_value():
@@ -104,12 +125,16 @@ def test_it_is_a_value():
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"b": np.zeros(4)}, r"with W of shape \(3, 4\), b must have shape \(3,\), got \(4,\)"),
-        ({"c": np.zeros(3)}, r"c must have shape \(4,\), got \(3,\)"),
-        ({"V": np.zeros((4, 3))}, r"V must have shape \(3, 4\), got \(4, 3\)"),
+        (
+            {"b": np.zeros(4)},
+            r"with W \(components_\) of shape \(3, 4\), b \(intercept_hidden_\) must have shape \(3,\), got \(4,\)",
+        ),
+        ({"c": np.zeros(3)}, r"c .* must have shape \(4,\), got \(3,\)"),
+        ({"V": np.zeros((4, 3))}, r"V .* must have shape \(3, 4\), got \(4, 3\)"),
         ({"activation": "sigmiod"}, "no activation is called 'sigmiod'"),
         ({"visible": "poisson"}, "visible must be one of .*, got 'poisson'"),
-        ({"W": np.zeros(3)}, r"W must have shape \(k, d\), got \(3,\)"),
+        ({"W": np.zeros(3)}, r"W \(components_\) must have shape \(k, d\), got \(3,\)"),
+        ({"c": None}, r"c \(intercept_visible_\) must have shape \(d,\), got None"),
     ],
 )
 def test_what_does_not_go_together_is_refused(changed, words):

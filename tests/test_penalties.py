@@ -120,7 +120,7 @@ COMPATIBILITY = {
 @tying
 @pytest.mark.parametrize("name", COMPATIBILITY)
 def test_compatibility_table(name, tied, visible):
-    """Which partners each built-in penalty takes, written out by hand from DESIGN.md."""
+    """Which partners each built-in penalty takes, written out by hand."""
     refused, untied_too, bernoulli_too = COMPATIBILITY[name]
     for activation in ALL_ACTIVATIONS:
         expected = activation.name not in refused and (tied or untied_too) and (visible == "gaussian" or bernoulli_too)

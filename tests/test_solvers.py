@@ -13,7 +13,7 @@ from skae.objectives import Reconstruction
 from skae.parameters import MaxNorm, UnitNorm
 from skae.penalties import Contractive
 from skae.solvers import LBFGS, SCHEDULES, SGD, UPDATE_RULES, Adam, DivergenceError, Stochastic, UpdateRule
-from skae.solvers._progress import Plateau
+from skae.solvers._result import Plateau
 from skae.solvers._stochastic import largest_curvature
 
 

@@ -108,7 +108,7 @@ def test_entropy_is_zero_on_the_corners(dtype):
 
 
 def test_registry_is_read_only():
-    """The names are those that DESIGN.md fixes."""
+    """The names are those that the documentation fixes."""
     assert set(VISIBLE) == {"gaussian", "bernoulli"}
     assert all(visible.name == name for name, visible in VISIBLE.items())
     with pytest.raises(TypeError):

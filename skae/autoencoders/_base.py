@@ -195,6 +195,7 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters,
         else:
             task = begin_fit_task(self, X, y, sample_weight, max_subtasks=self.max_iter)
             trained = train(
+                objectives[-1],
                 self._stages(objectives, batches, validation, rng),
                 theta,
                 batches,
@@ -225,8 +226,8 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters,
         return problems if text is None else [*problems, (text, ConvergenceWarning)]
 
     def _stages(self, objectives, batches, validation, rng):
-        """The stages of training, one an objective. The last one has half of `max_iter`, the others share the rest."""
-        stages, n_stages = [], len(objectives)
+        """Yield the stages, one an objective. The last one has half of `max_iter`, the others share the rest."""
+        n_stages = len(objectives)
         brief = max(self.max_iter // (2 * n_stages - 2), 1) if n_stages > 1 else 0
         for number, objective in enumerate(objectives, 1):
             max_iter = brief if number < n_stages else self.max_iter - brief * (n_stages - 1)
@@ -234,8 +235,7 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters,
             active = active_share(objective, batches, batches.X.dtype) if self.verbose else None
             on_epoch = self._on_epoch(monitor, f" stage {number} of {n_stages}," if n_stages > 1 else "", active)
             attributes = functools.partial(self._attributes_after, objective)
-            stages.append(Stage(objective, self._solver(max_iter), monitor, on_epoch, attributes))
-        return stages
+            yield Stage(objective, self._solver(max_iter), monitor, on_epoch, attributes)
 
     @available_if(_can_continue)
     @_fit_context(prefer_skip_nested_validation=True)
@@ -279,6 +279,7 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters,
             batches = self._batches(X, sample_weight, rows, self._batch_size(), self.shuffle, unit_weight)
             theta = self._start(objective, batches, X.dtype, rng, continued=not first)
             trained = train(
+                objective,
                 [Stage(objective, self._solver(max_iter=1, schedule="constant"))],
                 theta,
                 batches,

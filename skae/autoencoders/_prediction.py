@@ -353,7 +353,7 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     def _by_blocks(self, function, X, out):
         """Fill `out` with function(block, rows) of each block of rows; refuse a result that overflowed."""
         with np.errstate(over="ignore", invalid="ignore"):
-            for rows, block in row_blocks(X, max(self.components_.shape)):
+            for rows, block in row_blocks(X, max(np.shape(self.components_))):
                 result = function(block, rows)
                 if not np.isfinite(result.sum()) and not np.isfinite(result).all():
                     raise ValueError(self._overflow(block))

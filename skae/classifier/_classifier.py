@@ -395,8 +395,8 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
         self._check_classes()
         supervised = self._supervised_weight(labels, weight)
         rng = np.random.default_rng(seed_of(self.random_state))
-        train, held_out = self._split(labels, rng)
-        self._check_supervised(supervised, train, held_out)
+        train_rows, held_out = self._split(labels, rng)
+        self._check_supervised(supervised, train_rows, held_out)
         template = self._template(X, rng)
         task = begin_fit_task(
             self, X, y, sample_weight, max_subtasks=int(self.pretrain) + int(self.method == "finetune")
@@ -414,20 +414,20 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
             self.temperature_ = _temperature_of(starts, tests) if tests else 1.0
         # Where no class has two rows that differ, all rows are trained on.
         own_test = None if tests or not automatic else rows if held_out is None else rows.part(held_out)
-        problems, _ = self._train(template, rows, train, held_out, rng, task, own_test)
+        problems, _ = self._train(template, rows, train_rows, held_out, rng, task, own_test)
         for each in problems:
             warn_of(each)
         if tests and self.method == "finetune":
             self.temperature_ = _temperature_of(ends, tests)
         task.end(dict)
 
-    def _train(self, template, rows, train, held_out, rng, task, test=None):
-        """Set what the rows `train` (all if None) teach, from the constants at `temperature_` on.
+    def _train(self, template, rows, train_rows, held_out, rng, task, test=None):
+        """Set what the rows `train_rows` (all if None) teach, from the constants at `temperature_` on.
 
         Where there are rows to `test` on, the temperature is fitted to them, before fine-tuning and after it. Returned
         are what is wrong with each phase, for `warn_of`, and the scores of these rows at a temperature of 1 (or None).
         """
-        part = rows if train is None else rows.part(train)
+        part = rows if train_rows is None else rows.part(train_rows)
         problems, start = self._fit_autoencoders(template, part, rng, task), None
         E = self._energies(part.X)
         self._calibrate(E, part)
@@ -439,7 +439,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
             self.temperature_ = _temperature_of([start], [test])
             self._calibrate(E, part)
         if self.method == "finetune":
-            problems.append(self._finetune(rows, train, held_out, rng, task))
+            problems.append(self._finetune(rows, train_rows, held_out, rng, task))
             E = self._energies(part.X)
             if test is not None:
                 self.temperature_ = _temperature_of([self._scores(test.X)], [test])
@@ -448,19 +448,19 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
         self.class_median_energies_ = class_medians(E + self.class_log_constants_, part.labels, part.weight)
         return problems, start
 
-    def _trial(self, template, rows, train, test, rng):
+    def _trial(self, template, rows, train_rows, test, rng):
         """Train a classifier like this one on some rows; return its scores of others, before fine-tuning and after.
 
         Those before are with the constants of a temperature of 1.
         """
         trial = copy.copy(self)
         trial.verbose, trial.temperature_ = 0, 1.0
-        _, start = trial._train(template, rows, train, None, rng, NO_CALLBACKS, test)
+        _, start = trial._train(template, rows, train_rows, None, rng, NO_CALLBACKS, test)
         return start, trial._scores(test.X)
 
-    def _check_supervised(self, weight, train, held_out):
+    def _check_supervised(self, weight, train_rows, held_out):
         """Refuse weights of the supervised phase that leave no row."""
-        for rows, purpose in ((train, "train on"), (held_out, "hold out")):
+        for rows, purpose in ((train_rows, "train on"), (held_out, "hold out")):
             if weight is not None and not part_of(weight, rows).any():
                 raise ValueError(
                     f"class_weight must be positive for some class with rows to {purpose}, got {self.class_weight}"
@@ -614,18 +614,20 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
         self.class_log_constants_, self.n_iter_, self.loss_curve_ = C, max(n_iter, 1), None
         self.loss_ = self._mean_loss((E + C) / T, rows.labels, rows.supervised)
 
-    def _finetune(self, rows, train, held_out, rng, task):
+    def _finetune(self, rows, train_rows, held_out, rng, task):
         """Minimise the loss of the scores in all parameters; return what is wrong with that, for `warn_of`."""
         X, labels, weight = rows.X, rows.labels, rows.supervised
         objective, theta = self._model(X.dtype, self.class_log_constants_, train=True)
         block, monitor = _rows_per_block(objective, X), None
         if held_out is not None:
             validation = Batches(X, weight, held_out, block, shuffle=False, labels=labels)
-            monitor = self._monitor(objective, validation, rng, math.ceil(len(train) / self._batch_size()))
-        start = mean_value(objective, theta, Batches(X, weight, train, block, shuffle=False, labels=labels), rng)
+            monitor = self._monitor(objective, validation, rng, math.ceil(len(train_rows) / self._batch_size()))
+        start = mean_value(objective, theta, Batches(X, weight, train_rows, block, shuffle=False, labels=labels), rng)
         active = None
         if self.verbose:
-            active = active_share(objective, Batches(X, weight, train, block, shuffle=False, labels=labels), X.dtype)
+            active = active_share(
+                objective, Batches(X, weight, train_rows, block, shuffle=False, labels=labels), X.dtype
+            )
         task = task.subtask("fine-tuning", max_subtasks=self.max_iter).begin()
 
         def attributes(epoch, losses):
@@ -633,7 +635,9 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
             return {**self._fitted_parameters(objective, epoch.theta), **progress}
 
         stage = Stage(objective, self._solver(), monitor, self._on_epoch(monitor, "", active), attributes)
-        theta, result = self._minimize(stage, theta, X, labels, weight, train, rng, task=task, max_iter=self.max_iter)
+        theta, result = self._minimize(
+            stage, theta, X, labels, weight, train_rows, rng, task=task, max_iter=self.max_iter
+        )
         self.n_iter_, self.loss_curve_ = result.n_iter, result.loss_curve
         self.validation_loss_curve_ = None if monitor is None else np.array(monitor.curve)
         vars(self).update(self._fitted_parameters(objective, theta))
@@ -667,7 +671,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
         )
         judged_on = Batches(X, weight, rows, block, shuffle=False, labels=labels)
         size = batches.rows_per_batch * objective.layout.size
-        trained = train([stage], theta, batches, rng, multiplications=size, judged_on=judged_on, **options)
+        trained = train(objective, [stage], theta, batches, rng, multiplications=size, judged_on=judged_on, **options)
         self.loss_ = trained.loss
         return trained.theta, trained.results[0]
 

@@ -88,7 +88,9 @@ def train_factored(template, factors, X, labels, weight, names, pretrain, rng, f
     if pretrain:
         size = batches.rows_per_batch * X.shape[1] * len(factors["P"])
         stage = Stage(objective, pooled._solver(), on_epoch=template._on_epoch(None, ""))
-        trained = train([stage], theta, batches, rng, multiplications=size, task=task, max_iter=template.max_iter)
+        trained = train(
+            objective, [stage], theta, batches, rng, multiplications=size, task=task, max_iter=template.max_iter
+        )
         theta, loss, (result,) = trained.theta, trained.loss, trained.results
         curve = result.loss_curve
     else:

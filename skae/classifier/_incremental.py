@@ -29,8 +29,7 @@ from skae.training import SolverParameters, Stage, seed_of, unchanged_on_error
 
 # What a call of `partial_fit` keeps of the information of those before: the autoencoders change under it.
 _MEMORY = 0.9
-# Of the constants, before any row: its inverse is the variance of a prior so wide that it matters for classes only
-# that a call has no rows of.
+# Precision of a weak normal prior on the constants. It matters only for classes without rows in this call.
 _LEAST_INFORMATION = 1e-2
 
 

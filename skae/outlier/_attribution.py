@@ -1,4 +1,4 @@
-"""The integral of an autoencoder's field along straight paths, for `EnergyOutlierDetector.explain`."""
+"""Integrated gradients: an autoencoder's field along straight paths, for `EnergyOutlierDetector.explain`."""
 
 import numpy as np
 

@@ -30,7 +30,8 @@ from skae._typing import Array, FloatArray, IntArray, RandomState
 from skae.autoencoders import AutoencoderPrediction, last_step, steps_before
 from skae.outlier._attribution import mean_field
 from skae.outlier._feature_scaler import FeatureScaler, location_and_scale, on_grid
-from skae.outlier._mixture import MAX_UNITS, MixtureAutoencoder, cluster, most_units, sample_rows
+from skae.outlier._kmeans import MAX_UNITS, cluster, most_units, sample_rows
+from skae.outlier._mixture import MixtureAutoencoder
 from skae.outlier._references import cluster_centers, nearest_mean
 from skae.training import fit_task, moments, row_blocks, seed_of, too_many_units, unchanged_on_error, warn
 
@@ -366,7 +367,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, DocumentationLink, OutlierMixi
     def _affine_model(self, X, start):
         """The autoencoder at the end of the estimator, what it is given for `start`, and the matrix before it."""
         steps, last = steps_before(self.estimator_), last_step(self.estimator_)
-        potential = hasattr(last._activation(), "potential") and last._untied_decoder is None
+        potential = hasattr(last._activation(), "potential") and last.decoder_components_ is last.components_
         if last.visible != "gaussian" or not potential:
             raise ValueError("explain needs an autoencoder with tied weights, gaussian units and a potential")
 

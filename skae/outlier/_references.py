@@ -3,7 +3,7 @@
 import numpy as np
 
 from skae.outlier._feature_scaler import on_grid
-from skae.outlier._mixture import cluster, most_units, sample_rows
+from skae.outlier._kmeans import cluster, most_units, sample_rows
 from skae.training import dense
 
 # A reference is the mean of so many rows. Alone, the nearest row brings its own noise; many are no longer near.

@@ -64,7 +64,7 @@ def _pca(n_components, n_features, sample, rng):
     return components * np.sign(np.take_along_axis(components, largest, axis=1))
 
 
-def _distant_rows(n_rows, sample, rng):
+def _kmeans_plus_plus(n_rows, sample, rng):
     """Return some rows of the sample, no two alike, drawn far from one another; fewer where there are not so many.
 
     That is k-means++ (Arthur and Vassilvitskii 2007): each is drawn with a probability proportional to its weight times
@@ -228,7 +228,7 @@ def _initial_centres(init, n_components, sample, visible, rng):
     if init != "data":
         return {"W": initial_weights(init, n_components, sample, rng), "c": c}
     W = _glorot(n_components, len(sample.mean), sample, rng)
-    rows = _distant_rows(n_components, sample, rng)
+    rows = _kmeans_plus_plus(n_components, sample, rng)
     W[: len(rows)] = _centred(units.link(rows), c)
     return {"W": W, "c": c}
 

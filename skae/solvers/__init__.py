@@ -13,11 +13,12 @@ A new update rule is a subclass of `UpdateRule`: ``init`` and ``update``, with e
 """
 
 from skae.solvers._lbfgs import LBFGS
-from skae.solvers._progress import DivergenceError, Epoch, Result
-from skae.solvers._progress import Plateau as Plateau
-from skae.solvers._progress import check_finite as check_finite
-from skae.solvers._progress import total_weight as total_weight
-from skae.solvers._stochastic import SCHEDULES, Stochastic
+from skae.solvers._result import DivergenceError, Epoch, Result
+from skae.solvers._result import Plateau as Plateau
+from skae.solvers._result import check_finite as check_finite
+from skae.solvers._result import total_weight as total_weight
+from skae.solvers._schedules import SCHEDULES
+from skae.solvers._stochastic import Stochastic
 from skae.solvers._update_rules import SGD, UPDATE_RULES, Adam, UpdateRule
 
 __all__ = [

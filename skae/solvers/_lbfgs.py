@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from skae._typing import BatchSource, FloatArray, Objective
-from skae.solvers._progress import Epoch, Plateau, Result, check_finite, total_weight
+from skae.solvers._result import Epoch, Plateau, Result, check_finite, total_weight
 
 # Fewer iterations without a fall may be a plateau from which the loss falls again.
 _PATIENCE = 50

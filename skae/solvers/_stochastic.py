@@ -1,4 +1,4 @@
-"""The one epoch loop of the stochastic solvers, and their learning-rate schedules."""
+"""The one epoch loop of the stochastic solvers."""
 
 from __future__ import annotations
 
@@ -6,39 +6,23 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Callable
-from types import MappingProxyType
 
 import numpy as np
 
 from skae._typing import Array, BatchOfRows, BatchSource, FloatArray, Objective
-from skae.solvers._progress import DivergenceError, Epoch, Plateau, Result, check_finite, total_weight
+from skae.solvers._result import DivergenceError, Epoch, Plateau, Result, check_finite, total_weight
+from skae.solvers._schedules import SCHEDULES, falling
 from skae.solvers._update_rules import UpdateRule
 
 # A learning rate that nobody gave is tried for so many updates, and halved at most so many times.
 _TRIAL_STEPS = 100
+
+
 _MAX_TRIALS = 40
+
 
 # Fewer epochs, or updates, without a fall of the loss may be a plateau from which it falls again.
 _PATIENT_EPOCHS, _PATIENT_UPDATES = 10, 1000
-
-
-def _constant(step: int, n_steps: int) -> float:
-    return 1.0
-
-
-def _linear(step: int, n_steps: int) -> float:
-    """Rise over the first 5 % of the steps, then fall linearly to (almost) zero."""
-    warm_up = 0.05 * n_steps
-    return min((step + 1) / warm_up if warm_up > 1 else 1.0, (n_steps - step) / max(n_steps - warm_up, 1.0), 1.0)
-
-
-def _falling(factor, start, stop):
-    """From one step to another, a fall from some factor to (almost) zero."""
-    return lambda step, n_steps: factor * (stop - step) / (stop - start)
-
-
-#: Factors on the initial learning rate, by name: functions of the step and of all steps that `max_iter` allows.
-SCHEDULES = MappingProxyType({"constant": _constant, "linear": _linear})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,7 +132,7 @@ class Stochastic:
                     reason = "converged" if converged else "max_iter"
                 elif not converged and plateau.reached(curve[-1]):
                     converged, last = True, self._last_epoch(len(curve), patience)
-                    factor = _falling(factor(n_steps, total), n_steps, last * len(batches))
+                    factor = falling(factor(n_steps, total), n_steps, last * len(batches))
                     reason = "converged" if last == len(curve) else None
         return Result(theta, len(curve), np.array(curve), reason, state)
 

@@ -10,23 +10,23 @@ from skae.training._batches import (
     row_keys,
     value_range,
 )
-from skae.training._callbacks import NO_CALLBACKS, Epochs, begin_fit_task, fit_task
+from skae.training._callbacks import NO_CALLBACKS, begin_fit_task, fit_task
 from skae.training._convergence import convergence_problem, feature_errors, on_plateau
-from skae.training._evaluation import constant_units, dead_units, final_loss, mean_value
+from skae.training._dead_units import constant_units, dead_units
+from skae.training._evaluation import final_loss, mean_value
 from skae.training._moments import checked_weight, effective_rows, merge_moments, moments
-from skae.training._monitor import active_above, active_share
 from skae.training._rollback import unchanged_on_error
 from skae.training._seeds import seed_of
 from skae.training._solver_parameters import SolverParameters
 from skae.training._threads import blas_threads, one_openmp_thread
 from skae.training._train import Stage, train
+from skae.training._verbose import active_above, active_share
 from skae.training._warnings import FEW_ROWS, too_many_units, warn
 
 __all__ = [
     "FEW_ROWS",
     "NO_CALLBACKS",
     "Batches",
-    "Epochs",
     "SolverParameters",
     "Stage",
     "active_above",

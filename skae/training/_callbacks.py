@@ -97,7 +97,7 @@ class Epochs:
             self._epoch.end()
 
 
-#: What nobody is told of.
+#: The task of a fit without callbacks.
 NO_CALLBACKS = Task(None, None, {})
 
 

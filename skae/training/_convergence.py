@@ -10,10 +10,8 @@ from skae.visible import VISIBLE
 # What a fit has come to is judged on so many rows, and on no more elements than that if it can.
 _SAMPLE_ROWS, _SAMPLE_ELEMENTS = 2000, 2**22
 
-
 # Whether the loss still falls is told from so many of the last epochs, and as many before them.
 _COMPARED_EPOCHS = 5
-
 
 # Whether it is a plateau: iterations of L-BFGS that try, and how many of them are compared with the first as many.
 _TRIAL_ITERATIONS, _TRIAL_STRIDE = 50, 10

@@ -25,23 +25,6 @@ def final_loss(objective, theta, batches, rng):
     return loss
 
 
-def dead_units(objective, theta, batches, rng):
-    """Return which units have a code of zero on all rows, shape (k,)."""
-    alive = False
-    for X, _, _ in batches(rng):
-        alive = alive | objective.code(theta, X).any(axis=0)
-    return ~alive
-
-
-def constant_units(objective, theta, batches, rng):
-    """Return which units have the same code on all rows (to a millionth), shape (k,)."""
-    low, high = np.inf, -np.inf
-    for X, _, _ in batches(rng):
-        H = objective.code(theta, X)
-        low, high = np.minimum(low, H.min(axis=0)), np.maximum(high, H.max(axis=0))
-    return high - low <= 1e-6 * np.maximum(np.abs(low), 1.0)
-
-
 def _weighted_mean(batches, rng, function):
     """Mean of function(X, target, sample_weight) over batches, weighted by their rows' weights."""
     total = mass = 0.0

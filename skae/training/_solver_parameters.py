@@ -8,7 +8,8 @@ from typing import Literal
 from skae._sklearn_compat import Interval, StrOptions
 from skae._typing import Array, FloatArray, RandomState, Schedule, Solver
 from skae.solvers import LBFGS, SCHEDULES, SGD, UPDATE_RULES, Stochastic
-from skae.training._monitor import Printer, ValidationMonitor
+from skae.training._early_stopping import ValidationMonitor
+from skae.training._verbose import Printer
 
 _AUTO_BATCH_SIZE = 100
 

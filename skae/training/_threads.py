@@ -32,8 +32,8 @@ def blas_threads(multiplications):
     Where they are not, scipy's own BLAS, if it has one, is limited to a thread: L-BFGS goes back and forth between the
     two, whose pools of threads would get in each other's way.
 
-    The limits are the process's, not the thread's: they are those that the bodies under way need together, and what
-    the first has found once the last has left, whichever thread that is in.
+    BLAS limits apply to the whole process. While several of these blocks run, the strictest limit holds. When the last
+    one ends, the original limits are restored.
 
     Parameters
     ----------

@@ -9,8 +9,8 @@ from typing import Any
 from skae._typing import FloatArray
 from skae.solvers import Result
 from skae.training._callbacks import NO_CALLBACKS, Epochs
+from skae.training._early_stopping import ValidationMonitor
 from skae.training._evaluation import final_loss
-from skae.training._monitor import ValidationMonitor
 from skae.training._threads import blas_threads
 
 
@@ -48,7 +48,7 @@ class Training:
     theta : ndarray
         The parameters.
     loss : float
-        The last objective there, over the rows.
+        The objective there, over the rows.
     results : list of skae.solvers.Result
         One a stage.
     validation_losses : list of float
@@ -61,13 +61,27 @@ class Training:
     validation_losses: list[float]
 
 
-def train(stages, theta, batches, rng, *, multiplications, task=NO_CALLBACKS, max_iter=1, state=None, judged_on=None):
+def train(
+    objective,
+    stages,
+    theta,
+    batches,
+    rng,
+    *,
+    multiplications,
+    task=NO_CALLBACKS,
+    max_iter=1,
+    state=None,
+    judged_on=None,
+):
     """Minimise one objective after the other.
 
     Parameters
     ----------
-    stages : list of Stage
-        In their order; a callback that asks to stop ends the last one.
+    objective : object
+        What the parameters are judged by in the end: the last stage's.
+    stages : iterable of Stage
+        In their order, each asked for when the one before has ended. A callback that asks to stop ends the last one.
     theta : ndarray
         Where to start.
     batches : Batches
@@ -103,5 +117,5 @@ def train(stages, theta, batches, rng, *, multiplications, task=NO_CALLBACKS, ma
             if epochs.stopped:
                 break
     epochs.end()
-    loss = final_loss(stages[-1].objective, theta, batches if judged_on is None else judged_on, rng)
+    loss = final_loss(objective, theta, batches if judged_on is None else judged_on, rng)
     return Training(theta, loss, results, validated)

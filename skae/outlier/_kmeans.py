@@ -1,0 +1,48 @@
+"""K-means: centres of rows, or of a sample of them."""
+
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from skae.training import one_openmp_thread
+
+# Rows that the centres are found from; more change them little.
+_SAMPLE_ROWS = 4096
+
+
+# Centres that the rows of a detector are given, at most, and rows for each of them, at least.
+MAX_UNITS, _ROWS_PER_UNIT = 256, 4
+
+
+def most_units(n_rows):
+    """Return how many centres so many rows are given."""
+    return max(1, min(MAX_UNITS, n_rows // _ROWS_PER_UNIT))
+
+
+def sample_rows(X, rng, n_rows=_SAMPLE_ROWS):
+    """Return the rows of X, or a sample of at most 4096 or `n_rows` of them where there are more."""
+    n_rows = min(n_rows, _SAMPLE_ROWS)
+    if X.shape[0] <= n_rows:
+        return X
+    return X[np.sort(rng.permutation(X.shape[0])[:n_rows])]
+
+
+def cluster(X, n_clusters, seed):
+    """Return the distinct centres of K-means, and the variance of a feature within a cluster.
+
+    It starts from distinct rows: where there are more clusters than these, the relocation of empty clusters in
+    scikit-learn 1.9.1 can throw centres out of the data.
+    """
+    from sklearn.cluster import KMeans
+
+    distinct = {}
+    for i in np.random.default_rng(seed).permutation(len(X)):
+        distinct.setdefault(X[i].tobytes(), i)
+    start = X[list(distinct.values())[:n_clusters]]
+    with warnings.catch_warnings(), one_openmp_thread():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        kmeans = KMeans(len(start), init=start, n_init=1, max_iter=10).fit(X)
+    centers = kmeans.cluster_centers_[np.unique(kmeans.labels_)]
+    freedom = max(len(X) - len(centers), 1) * X.shape[1]
+    return centers, float(kmeans.inertia_) / freedom

@@ -1,0 +1,24 @@
+"""Learning-rate schedules."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+
+def _constant(step: int, n_steps: int) -> float:
+    return 1.0
+
+
+def _linear(step: int, n_steps: int) -> float:
+    """Rise over the first 5 % of the steps, then fall linearly to (almost) zero."""
+    warm_up = 0.05 * n_steps
+    return min((step + 1) / warm_up if warm_up > 1 else 1.0, (n_steps - step) / max(n_steps - warm_up, 1.0), 1.0)
+
+
+def falling(factor, start, stop):
+    """From one step to another, a fall from some factor to (almost) zero."""
+    return lambda step, n_steps: factor * (stop - step) / (stop - start)
+
+
+#: Factors on the initial learning rate, by name: functions of the step and of all steps that `max_iter` allows.
+SCHEDULES = MappingProxyType({"constant": _constant, "linear": _linear})

@@ -1,0 +1,39 @@
+"""The loss on held-out rows, and the parameters that are best on them."""
+
+import numpy as np
+
+from skae.solvers import Plateau
+from skae.training._evaluation import mean_value
+
+
+class ValidationMonitor:
+    """Follow the loss on held-out rows, keep the best parameters, stop when it no longer falls.
+
+    Parameters
+    ----------
+    objective : object
+        See `skae.objectives`.
+    batches : Batches
+        The held-out rows.
+    rng : numpy.random.Generator
+        For the batches.
+    tol, patience
+        See `skae.solvers.Plateau`.
+    """
+
+    def __init__(self, objective, batches, rng, tol, patience):
+        self.objective, self.batches, self.rng = objective, batches, rng
+        self.plateau = Plateau(tol, patience)
+        self.curve, self.best_theta, self.best_loss = [], None, np.inf
+
+    def __call__(self, epoch):
+        """Evaluate; return whether to stop."""
+        self.curve.append(self.update(epoch.theta))
+        return self.plateau.reached(self.curve[-1])
+
+    def update(self, theta):
+        """Return the loss at theta, and keep theta if it is the best."""
+        loss = mean_value(self.objective, theta, self.batches, self.rng)
+        if self.best_theta is None or loss < self.best_loss:
+            self.best_theta, self.best_loss = theta.copy(), loss
+        return loss
