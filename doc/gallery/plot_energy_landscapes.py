@@ -19,7 +19,7 @@ from skae.datasets import make_circle
 from skae.plotting import EnergyDisplay
 
 X, _ = make_circle(1000, random_state=0)
-parameters = {"threshold": 0.5, "noise_level": 0.2, "solver": "lbfgs", "max_iter": 3000, "tol": 1e-6}
+parameters = {"threshold": 0.5, "noise_level": 0.2, "solver": "lbfgs", "max_iter": 600, "tol": 0}
 autoencoders = {
     name: DenoisingAutoencoder(20, activation=name, **parameters, random_state=0).fit(X) for name in ACTIVATIONS
 }
