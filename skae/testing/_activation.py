@@ -129,7 +129,9 @@ def _evaluate(activation, method, arguments, **options):
     shape = first.shape[:-1] if method in ("potential", "divergence") else first.shape
     got = f"{getattr(result, 'dtype', type(result).__name__)} of shape {np.shape(result)}"
     wanted = f"{first.dtype} of shape {shape}"
-    require(got == wanted, f"{where} of {first.dtype} of shape {first.shape} must return {wanted}, got {got}")
+    # Before numpy 2, a number times a float32 scalar is a float64.
+    right = got == wanted or (shape == () and np.shape(result) == ())
+    require(right, f"{where} of {first.dtype} of shape {first.shape} must return {wanted}, got {got}")
     return result
 
 
