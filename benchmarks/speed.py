@@ -54,6 +54,7 @@ from skae import (
     SparseAutoencoder,
     ZeroBiasAutoencoder,
 )
+from skae.autoencoders import activation_of, batches_for, objective_on
 from skae.corruption import CORRUPTIONS, as_corruption
 from skae.objectives import Classification
 from skae.parameters import Layout
@@ -167,8 +168,7 @@ def stepping(objective, theta, rule, batches, rng, multiplications):
 
 def minimised_by(estimator, d):
     """Return the objective that an autoencoder minimises on data of d columns, in the last stage of its fit."""
-    estimator._range, estimator._scale = {}, 1.0
-    return estimator._objective(d, estimator._penalties()[-1])
+    return objective_on(estimator, np.zeros((2, d)))
 
 
 def step_of(model, d, k, n, dtype, rng, rule):
@@ -177,7 +177,7 @@ def step_of(model, d, k, n, dtype, rng, rule):
     X = rng.standard_normal((8 * n, d)).astype(dtype)
     objective = minimised_by(estimator, d)
     theta = (0.05 * rng.standard_normal(objective.layout.size)).astype(dtype)
-    batches = estimator._batches(X, None, None, n, shuffle=True)
+    batches = batches_for(estimator, X, None, max(d, k), rng)
     return stepping(objective, theta, rule, batches, rng, n * d * k)
 
 
@@ -185,7 +185,7 @@ def step_of_classifier(d, k, n, dtype, rng, rule):
     """Return a function that does one step of fine-tuning k hidden units, those of all classes together."""
     own = k // N_CLASSES
     layout = Layout(W=(N_CLASSES, own, d), b=(N_CLASSES, own), c=(N_CLASSES, d), C=(N_CLASSES,))
-    objective = Classification(layout, [MODELS["plain"]._activation()] * N_CLASSES)
+    objective = Classification(layout, [activation_of(MODELS["plain"])] * N_CLASSES)
     theta = (0.05 * rng.standard_normal(layout.size)).astype(dtype)
     X, y = rng.random((8 * n, d)).astype(dtype), rng.integers(0, N_CLASSES, 8 * n)
     return stepping(objective, theta, rule, Batches(X, None, None, n, True, labels=y), rng, n * d * k)
@@ -485,7 +485,7 @@ def report_noise(options, n_rows=20_000):
             for corruption in corruptions:
                 limits = {"low": X.min(axis=0), "high": X.max(axis=0)} if corruption and corruption.uses_range else {}
                 apply = corruption and functools.partial(corruption.apply, **limits)
-                objective = ContractiveAutoencoder(k, alpha=0.0)._objective(d, None)
+                objective = minimised_by(ContractiveAutoencoder(k, alpha=0.0), d)
                 theta = (0.05 * rng.standard_normal(objective.layout.size)).astype(X.dtype)
                 batches = Batches(X, None, None, n, True, corruption=apply)
                 steps.append(stepping(objective, theta, SGD(), batches, rng, n * d * k))

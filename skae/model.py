@@ -145,11 +145,11 @@ class Model:
         Model
             In that dtype.
         """
-        parts = {name: getattr(self, name) for name in ("W", "b", "c", "V")}
-        cast = {name: ops.asarray(part, dtype=dtype) for name, part in parts.items() if part is not None}
-        if all(cast[name] is parts[name] for name in cast):
+        if self.W.dtype == dtype:
             return self
-        return type(self)(cast["W"], cast.get("b"), cast["c"], self.activation, self.visible, cast.get("V"))
+        b, V = (None if part is None else ops.asarray(part, dtype=dtype) for part in (self.b, self.V))
+        W, c = ops.asarray(self.W, dtype=dtype), ops.asarray(self.c, dtype=dtype)
+        return type(self)(W, b, c, self.activation, self.visible, V)
 
     @property
     def tied(self) -> bool:

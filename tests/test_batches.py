@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
-from skae.training._batches import Batches, dense, row_blocks, value_range
+from skae.training import Batches, dense, row_blocks, value_range
 from skae.training._moments import checked_weight, merge_moments, moments
 
 quickly = settings(deadline=None, max_examples=30)

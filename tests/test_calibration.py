@@ -9,8 +9,9 @@ from scipy import sparse
 from scipy.optimize import minimize
 from scipy.special import logsumexp, softmax
 
-from skae.classifier._calibration import fit_temperature, log_constants
-from skae.classifier._held_out import LabelledRows, trials
+from skae.classifier._constants import log_constants
+from skae.classifier._rows import LabelledRows, trials
+from skae.classifier._temperature import fit_temperature
 
 
 def problem(seed=0, n_classes=4, n_rows=200, scale=1.0, separation=1.0):

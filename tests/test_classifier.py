@@ -40,9 +40,8 @@ from skae import (
 )
 from skae._sklearn_compat import InvalidParameterError
 from skae.activations import ACTIVATIONS, Activation
-from skae.classifier import _classifier
-from skae.classifier import _incremental as _class_continuation
-from skae.classifier._calibration import fit_temperature
+from skae.classifier import _calibration, _classifier, _finetuning, _learning, _temperature
+from skae.classifier._temperature import fit_temperature
 from skae.corruption import Corruption
 from skae.metrics import activation_fraction
 from skae.objectives import Classification, FactoredReconstruction, Reconstruction
@@ -754,9 +753,9 @@ def test_idle_units_are_named_once(estimator, words, n_jobs):
 
 def held_out_rows(classifier, X, y, monkeypatch, **arguments):
     """Fit, and return the rows that were trained on and those that were held out."""
-    splits, split = [], ClassSpecificAEClassifier._split
+    splits, split = [], _classifier.hold_out
     with monkeypatch.context() as patch:
-        patch.setattr(ClassSpecificAEClassifier, "_split", lambda *given: splits.append(split(*given)) or splits[-1])
+        patch.setattr(_classifier, "hold_out", lambda *given: splits.append(split(*given)) or splits[-1])
         classifier.fit(X, y, **arguments)
     (rows,) = splits
     return rows
@@ -1635,7 +1634,7 @@ def test_parts_are_evaluated_in_blocks(monkeypatch):
         return value(self, theta, X, *args, **kwargs)
 
     monkeypatch.setattr(Classification, "value", recorded)
-    monkeypatch.setattr(_classifier, "block_rows", lambda columns: 30)
+    monkeypatch.setattr(_finetuning, "block_rows", lambda columns: 30)
     assert_allclose(make().partial_fit(X, y, classes=range(4)).loss_, alone.loss_, rtol=1e-9)
     assert sizes == [25] * 4
 
@@ -1855,7 +1854,7 @@ def test_bad_class_weights(class_weight, words, monkeypatch):
     """Refused in a sentence, before anything is trained."""
     X, y = iris()
     classifier = make(class_weight=class_weight)
-    monkeypatch.setattr(_classifier, "fit_each", None)
+    monkeypatch.setattr(_learning, "fit_each", None)
     with unchanged(classifier), pytest.raises(ValueError, match=words):
         classifier.fit(X, y)
 
@@ -2177,9 +2176,9 @@ def test_divergence_changes_nothing(method):
 STEPS = {
     "an autoencoder": (Reconstruction, "value_and_grad"),
     "fine-tuning": (Classification, "value_and_grad"),
-    "the constants": (None, "log_constants"),
-    "the medians": (None, "class_medians"),
-    "the temperature": (None, "fit_temperature"),
+    "the constants": (_calibration, "log_constants"),
+    "the medians": (_calibration, "class_medians"),
+    "the temperature": (_temperature, "fit_temperature"),
     "the factors": (FactoredReconstruction, "value_and_grad"),
     "the linear classifier": (pipeline, "make_pipeline"),
 }
@@ -2204,7 +2203,6 @@ def test_interruption_changes_nothing(call, name, step, fitted, monkeypatch):
     y = np.where(y == 3, 1, y)
     classifier = make(name, batch_size=20).fit(X, y) if fitted else make(name, batch_size=20)
     place, attribute = STEPS[step]
-    place = place or (_classifier if call == "fit" else _class_continuation)
     function, calls = getattr(place, attribute), []
     last = 3 if attribute == "value_and_grad" else 1
 

@@ -19,7 +19,8 @@ from skae.corruption import (
     as_corruption,
     register_corruption,
 )
-from skae.training._batches import Batches, feature_range
+from skae.training._batches import Batches
+from skae.training._ranges import feature_range
 
 ALL_CORRUPTIONS = [cls(level=0.3) for cls in CORRUPTIONS.values()]
 

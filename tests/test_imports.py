@@ -82,6 +82,42 @@ def test_tools_are_attributes():
         skae.nothing  # noqa: B018
 
 
+def private_reads(path):
+    """Names of private attributes that a file reads of something other than itself."""
+    own = {"self", "cls"}
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
+            value = node.value
+            is_super = isinstance(value, ast.Call) and getattr(value.func, "id", None) == "super"
+            if not is_super and getattr(value, "id", None) not in own:
+                yield node.attr
+
+
+def private_definitions(paths):
+    """Names of the private methods and attributes that classes in some files define."""
+    for path in paths:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                yield node.name
+            elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+                yield node.attr
+            elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                yield node.target.id
+
+
+def test_no_family_reads_private_attributes_of_another():
+    """What an autoencoder is asked by others stands in `skae.autoencoders`, as functions."""
+    sources = sorted((ROOT / "skae").glob("**/*.py"))
+    everywhere = set(private_definitions(sources))
+    shared = ROOT / "skae/training/_solver_parameters.py"  # the base of the estimators of two families
+    found = []
+    users = [*(ROOT / "benchmarks").glob("*.py"), *(ROOT / "doc").glob("**/*.py")]
+    for path in [*sources, *sorted(each for each in users if each.name != "peers.py")]:  # peers have their own
+        own = set(private_definitions([*path.parent.glob("*.py"), shared]))
+        found += [f"{path.name}: {name}" for name in private_reads(path) if name in everywhere and name not in own]
+    assert found == []
+
+
 def test_no_package_imports_a_private_module_of_another():
     """What a package shares stands in its `__init__`."""
     found = []

@@ -25,7 +25,7 @@ from skae.objectives import Reconstruction
 from skae.parameters import Layout, MaxNorm, UnitNorm
 from skae.penalties import L2, Contractive, Laplacian, Penalty
 from skae.solvers._lbfgs import _whole
-from skae.training._batches import Batches
+from skae.training import Batches
 from skae.training._evaluation import mean_value
 
 PENALTY_SETS = [(), *((penalty,) for penalty in ALL_PENALTIES), (Contractive(0.3), L2(0.2))]

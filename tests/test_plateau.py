@@ -12,7 +12,7 @@ from skae import ClassSpecificAEClassifier, ContractiveAutoencoder, DenoisingAut
 from skae.datasets import make_circle
 from skae.parameters import Sample, initial_weights
 from skae.solvers import LBFGS, SGD, Adam, Stochastic
-from skae.training._batches import Batches
+from skae.training import Batches
 
 CIRCLE = make_circle(1000, random_state=0)[0]
 

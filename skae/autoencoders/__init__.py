@@ -3,6 +3,8 @@
 from skae.autoencoders._base import BaseAutoencoder
 from skae.autoencoders._contractive import ContractiveAutoencoder
 from skae.autoencoders._denoising import DenoisingAutoencoder
+from skae.autoencoders._denoising_score import denoising_score
+from skae.autoencoders._fit_parts import batches_for, fit_quietly, objective_on, stage_for, start
 from skae.autoencoders._marginalized import MarginalizedDenoisingAutoencoder
 from skae.autoencoders._pipeline import (
     activation_of,
@@ -30,8 +32,14 @@ __all__ = [
     "activation_of",
     "autoencoder_and_input",
     "autoencoder_of",
+    "batches_for",
+    "denoising_score",
+    "fit_quietly",
     "last_step",
     "model_and_input",
+    "objective_on",
     "regularization_path",
+    "stage_for",
+    "start",
     "steps_before",
 ]

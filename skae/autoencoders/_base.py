@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 from numbers import Integral, Real
@@ -24,7 +25,7 @@ from skae._sklearn_compat import (
     validate_data,
     with_callbacks,
 )
-from skae._typing import Init, MatrixLike, WeightConstraint
+from skae._typing import FloatArray, Init, MatrixLike, WeightConstraint
 from skae.activations import Activation
 from skae.autoencoders._prediction import AutoencoderPrediction
 from skae.objectives import Reconstruction
@@ -37,6 +38,7 @@ from skae.training import (
     active_share,
     begin_fit_task,
     block_rows,
+    check_visible_range,
     checked_weight,
     convergence_problem,
     corrupting,
@@ -66,6 +68,19 @@ _SAMPLE_ELEMENTS = 2**22
 def _can_continue(estimator):
     """Whether the solver has steps that `partial_fit` can continue."""
     return estimator.solver != "lbfgs"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Start:
+    """Where a fit starts: checked rows and weights, the objective of each stage, parameters, batches."""
+
+    X: MatrixLike
+    sample_weight: FloatArray | None
+    objectives: list[Reconstruction]
+    theta: FloatArray
+    batches: Batches
+    validation: Batches | None
+    rng: np.random.Generator
 
 
 class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters, AutoencoderPrediction, BaseEstimator):
@@ -178,8 +193,47 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters,
         return self
 
     @with_callbacks
-    def _fit(self, X, sample_weight, y=None, started_only=False):
-        """Fit, or only start where `started_only`; return what is wrong with the fit, each as arguments of `warn`."""
+    def _fit(self, X, sample_weight, y=None):
+        """Set all fitted attributes; return what is wrong with the fit, each as arguments of `warn`."""
+        start = self._start(X, sample_weight)
+        objective, batches, rng = start.objectives[-1], start.batches, start.rng
+        task = begin_fit_task(self, start.X, y, start.sample_weight, max_subtasks=self.max_iter)
+        trained = train(
+            objective,
+            self._stages(start),
+            start.theta,
+            batches,
+            rng,
+            multiplications=batches.rows_per_batch * start.X.shape[1] * self.n_components,
+            task=task,
+            max_iter=self.max_iter,
+        )
+        results, scale = trained.results, self._scale
+        curve = scale**2 * np.concatenate([result.loss_curve for result in results])
+        problems = self._end(objective, trained.theta, trained.loss, curve, batches, rng)
+        if start.validation is not None:
+            self.validation_loss_curve_ = scale**2 * np.array(trained.validation_losses)
+        task.end(dict)
+        text = convergence_problem(
+            self,
+            results[-1],
+            continued=self.warm_start or len(results) > 1,
+            errors=functools.partial(feature_errors, self, batches, scale),
+            plateau=functools.partial(on_plateau, objective, trained.theta, batches, self.tol),
+            data_loss=functools.partial(self._data_loss, objective, trained.theta, batches, rng),
+            scale=scale,
+        )
+        return problems if text is None else [*problems, (text, ConvergenceWarning)]
+
+    def _start_only(self, X, sample_weight):
+        """Set the fitted attributes of a fit that does not train; return what `_fit` returns."""
+        start = self._start(X, sample_weight)
+        objective, theta = start.objectives[-1], start.theta
+        loss = final_loss(objective, theta, start.batches, start.rng)
+        return self._end(objective, theta, loss, np.empty(0), start.batches, start.rng)
+
+    def _start(self, X, sample_weight):
+        """Check the rows, and set all that a fit knows of them before it trains; return where it starts."""
         X, sample_weight, rows = self._validate_training(X, sample_weight, reset=True, ensure_min_samples=2)
         objectives = [self._objective(X.shape[1], penalty) for penalty in self._penalties()]
         self.n_samples_seen_, self.mean_, self.var_ = moments(X, sample_weight, rows)
@@ -187,51 +241,27 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters,
         self._range = corruption_range(self._corruption(), X, rows)
         rng = np.random.default_rng(seed_of(self.random_state))
         batches, validation = self._split(X, sample_weight, rows, rng)
-        theta = self._start(objectives[-1], batches, X.dtype, rng, continued=self.warm_start)
+        theta = self._initial(objectives[-1], batches, X.dtype, rng, continued=self.warm_start)
         self._optimizer_state = self._random_stream = None
         self._n_rows_seen = X.shape[0] if rows is None else len(rows)
-        if started_only:
-            loss = final_loss(objectives[-1], theta, batches, rng)
-        else:
-            task = begin_fit_task(self, X, y, sample_weight, max_subtasks=self.max_iter)
-            trained = train(
-                objectives[-1],
-                self._stages(objectives, batches, validation, rng),
-                theta,
-                batches,
-                rng,
-                multiplications=batches.rows_per_batch * X.shape[1] * self.n_components,
-                task=task,
-                max_iter=self.max_iter,
-            )
-            theta, loss = trained.theta, trained.loss
-        self._set_parameters(objectives[-1], theta)
-        self.loss_ = self._scale**2 * loss
-        problem = self._diagnose(objectives[-1], theta, batches, rng)
-        problems = [] if problem is None else [problem]
-        if started_only:
-            self.n_iter_, self.loss_curve_, self.validation_loss_curve_ = 0, np.empty(0), None
-            return problems
-        results = trained.results
-        self.n_iter_ = sum(result.n_iter for result in results)
-        self.loss_curve_ = self._scale**2 * np.concatenate([result.loss_curve for result in results])
-        validated = np.array(trained.validation_losses)
-        self.validation_loss_curve_ = None if validation is None else self._scale**2 * validated
-        task.end(dict)
-        continued = self.warm_start or len(results) > 1
-        data_loss = functools.partial(self._data_loss, objectives[-1], theta, batches, rng)
-        errors = functools.partial(feature_errors, self, batches)
-        plateau = functools.partial(on_plateau, objectives[-1], theta, batches, self.tol)
-        text = convergence_problem(self, results[-1], continued, errors, plateau, data_loss)
-        return problems if text is None else [*problems, (text, ConvergenceWarning)]
+        return _Start(X, sample_weight, objectives, theta, batches, validation, rng)
 
-    def _stages(self, objectives, batches, validation, rng):
+    def _end(self, objective, theta, loss, loss_curve, batches, rng, partial=False):
+        """Set the fitted attributes; return what is wrong with them, each as arguments of `warn`."""
+        vars(self).pop("intercept_hidden_", None)  # of an earlier fit; there may be none now
+        vars(self).update(self._fitted_parameters(objective, theta))
+        self.loss_ = self._scale**2 * loss
+        self.loss_curve_, self.validation_loss_curve_, self.n_iter_ = loss_curve, None, len(loss_curve)
+        problem = self._diagnose(objective, theta, batches, rng, partial)
+        return [] if problem is None else [problem]
+
+    def _stages(self, start):
         """Yield the stages, one an objective. The last one has half of `max_iter`, the others share the rest."""
-        n_stages = len(objectives)
+        batches, n_stages = start.batches, len(start.objectives)
         brief = max(self.max_iter // (2 * n_stages - 2), 1) if n_stages > 1 else 0
-        for number, objective in enumerate(objectives, 1):
+        for number, objective in enumerate(start.objectives, 1):
             max_iter = brief if number < n_stages else self.max_iter - brief * (n_stages - 1)
-            monitor = self._monitor(objective, validation, rng, len(batches))
+            monitor = self._monitor(objective, start.validation, start.rng, len(batches))
             active = active_share(objective, batches, batches.X.dtype) if self.verbose else None
             on_epoch = self._on_epoch(monitor, f" stage {number} of {n_stages}," if n_stages > 1 else "", active)
             attributes = functools.partial(self._attributes_after, objective)
@@ -276,8 +306,16 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters,
             seed, n_updates = getattr(self, "_random_stream", None) or (seed_of(self.random_state), 0)
             rng = np.random.default_rng([seed, n_updates])
             unit_weight = self.n_samples_seen_ / self._n_rows_seen
-            batches = self._batches(X, sample_weight, rows, self._batch_size(), self.shuffle, unit_weight)
-            theta = self._start(objective, batches, X.dtype, rng, continued=not first)
+            batches = self._training_batches(
+                X,
+                sample_weight,
+                rows,
+                X.shape[1],
+                unit_weight=unit_weight,
+                unit=self._scale,
+                corruption=corrupting(self._corruption(), self._range),
+            )
+            theta = self._initial(objective, batches, X.dtype, rng, continued=not first)
             trained = train(
                 objective,
                 [Stage(objective, self._solver(max_iter=1, schedule="constant"))],
@@ -288,14 +326,9 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters,
                 state=getattr(self, "_optimizer_state", None),
             )
             (result,) = trained.results
-            self._set_parameters(objective, trained.theta)
-            self.n_iter_ = 1 if first else self.n_iter_ + 1
             curve = self._scale**2 * result.loss_curve
-            self.loss_curve_ = curve if first else np.append(self.loss_curve_, curve)
-            self.validation_loss_curve_ = None
-            self.loss_ = self._scale**2 * trained.loss
-            problem = self._diagnose(objective, trained.theta, batches, rng, partial=True)
-            if problem is not None:
+            curve = curve if first else np.append(self.loss_curve_, curve)
+            for problem in self._end(objective, trained.theta, trained.loss, curve, batches, rng, partial=True):
                 warn(*problem)
             self._optimizer_state, self._random_stream = result.state, (seed, n_updates + len(batches))
         return self
@@ -313,7 +346,7 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters,
     def _check_values(self, X, rows=None):
         """Refuse what the visible units or the dtype cannot hold."""
         low, high = value_range(X, rows)
-        self._check_range(low, high)
+        check_visible_range(self.visible, low, high)
         largest = max(high, -low)
         if largest > math.sqrt(np.finfo(X.dtype).max / (4.0 * X.shape[1])):
             raise ValueError(
@@ -321,28 +354,23 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters,
                 "bring the features to a common scale near 1, or pass float64"
             )
 
-    def _batches(self, X, sample_weight, rows, batch_size, shuffle, unit_weight=None, noise_seed=None):
-        """The batches to train or to validate on."""
-        corruption = corrupting(self._corruption(), self._range)
-        return Batches(X, sample_weight, rows, batch_size, shuffle, unit_weight, self._scale, corruption, noise_seed)
-
     def _split(self, X, sample_weight, rows, rng):
         """Return the batches to train on and, with early stopping, those to validate on (else None)."""
-        block = block_rows(max(X.shape[1], self.n_components))
-        lbfgs = self.solver == "lbfgs"
-        batch_size, shuffle = (block, False) if lbfgs else (self._batch_size(), self.shuffle)
-        # lbfgs needs the same objective in every iteration, and validation losses are compared.
-        seeds = rng.integers(2**63, size=2) if self._corruption() is not None else (None, None)
-        train_seed = seeds[0] if lbfgs else None
+        n_columns, corruption = max(X.shape[1], self.n_components), self._corruption()
+        # Validation losses are compared: their noise is fixed too.
+        train_seed, validation_seed = (None, None) if corruption is None else rng.integers(2**63, size=2)
+        options = {"unit": self._scale, "corruption": corrupting(corruption, self._range)}
         if not self.early_stopping:
-            return self._batches(X, sample_weight, rows, batch_size, shuffle, noise_seed=train_seed), None
+            return self._training_batches(X, sample_weight, rows, n_columns, train_seed, **options), None
         order = rng.permutation(X.shape[0] if rows is None else rows)
         n_validation = math.ceil(self.validation_fraction * len(order))
         if n_validation >= len(order):
             raise ValueError(f"validation_fraction={self.validation_fraction} of {len(order)} rows leaves none to fit")
+        held_out, kept = np.sort(order[:n_validation]), np.sort(order[n_validation:])
+        size = block_rows(n_columns)
         return (
-            self._batches(X, sample_weight, np.sort(order[n_validation:]), batch_size, shuffle, noise_seed=train_seed),
-            self._batches(X, sample_weight, np.sort(order[:n_validation]), block, False, noise_seed=seeds[1]),
+            self._training_batches(X, sample_weight, kept, n_columns, train_seed, **options),
+            Batches(X, sample_weight, held_out, size, shuffle=False, noise_seed=validation_seed, **options),
         )
 
     def _objective(self, n_features, penalty):
@@ -368,7 +396,7 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters,
             penalties=penalties,
             constraint=self._constraint(tied, penalty),
         )
-        return self._named(objective)
+        return self._prefix_errors(objective)
 
     def _data_loss(self, objective, theta, batches, rng):
         """The loss at some parameters without the penalties."""
@@ -400,7 +428,7 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters,
             return None
         return UnitNorm(block) if kind == "unit" else MaxNorm(block, float(self.max_norm))
 
-    def _start(self, objective, batches, dtype, rng, continued):
+    def _initial(self, objective, batches, dtype, rng, continued):
         """The starting vector: the fitted parameters, or fresh ones."""
         layout = objective.layout
         if not (continued and hasattr(self, "components_")):
@@ -429,11 +457,6 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters,
         theta = layout.pack(dtype, **{name: blocks[name] for name in layout.shapes})
         objective.project(theta)
         return theta
-
-    def _set_parameters(self, objective, theta):
-        """Set the fitted parameters; a hidden bias of an earlier fit goes where there is none now."""
-        vars(self).pop("intercept_hidden_", None)
-        vars(self).update(self._fitted_parameters(objective, theta))
 
     def _fitted_parameters(self, objective, theta):
         """The fitted parameters by the names of their attributes, as arrays of their own."""

@@ -267,5 +267,5 @@ class ContractiveAutoencoder(BaseAutoencoder):
 
     def _penalty(self):
         """The penalty, or None where alpha is zero."""
-        penalty = self._named(as_penalty, self.penalty, self.alpha)
+        penalty = self._prefix_errors(as_penalty, self.penalty, self.alpha)
         return penalty if self.alpha > 0 else None

@@ -278,12 +278,12 @@ class DenoisingAutoencoder(BaseAutoencoder):
 
     def _corruption(self):
         """What is done to the input, or None."""
-        corruption = self._named(as_corruption, self.noise, self.noise_level)
+        corruption = self._prefix_errors(as_corruption, self.noise, self.noise_level)
         return None if corruption.level == 0.0 or self.approximation == "second_order" else corruption
 
     def _objective_class(self):
         """The loss of corrupted input, or one of its expansions."""
-        corruption = self._named(as_corruption, self.noise, self.noise_level)
+        corruption = self._prefix_errors(as_corruption, self.noise, self.noise_level)
         if self.approximation == "sampled" or corruption.level == 0.0:
             return super()._objective_class()
         activation, second = self._training_activation(), self.approximation == "second_order"

@@ -2,16 +2,16 @@
 
 import numpy as np
 
-from skae.training import row_blocks
+from skae.training import check_overflow, row_blocks
 
-#: Standard deviation of the noise, in those of the training data.
-NOISE_SCALE = 0.5
+# Standard deviation of the noise, in those of the training data.
+_NOISE_SCALE = 0.5
 _N_DRAWS = 3
 # Part of the noise's seed, so that no user's own generator has drawn the same numbers for the data.
 _SEED = 0x736B6165
 
 
-def denoising_r2(reconstruct, X, mean, var, n_components, noise_scale=NOISE_SCALE):
+def denoising_score(model, X, mean, var, noise_scale=_NOISE_SCALE):
     """Return 1 - sum |r(x + noise) - x|^2 / sum |x - mean|^2, a Python float.
 
     The noise is Gaussian with a share of the standard deviation of each feature of the training data; its draws
@@ -20,14 +20,12 @@ def denoising_r2(reconstruct, X, mean, var, n_components, noise_scale=NOISE_SCAL
 
     Parameters
     ----------
-    reconstruct : callable
-        Maps a block (m, d) to its reconstruction; it may see noisy values outside the data's range.
+    model : skae.model.Model
+        In X's dtype.
     X : {ndarray, CSR matrix} of shape (n, d)
         Clean rows.
     mean, var : ndarray of shape (d,)
         Of the training data.
-    n_components : int
-        Width of the code, which bounds the size of the blocks.
     noise_scale : float, default=0.5
         Standard deviation of the noise, in that of each feature; 0 for none.
     """
@@ -37,12 +35,14 @@ def denoising_r2(reconstruct, X, mean, var, n_components, noise_scale=NOISE_SCAL
     unit = max(np.abs(mean).max(), np.sqrt(var).max()) or 1.0
     streams = [np.random.default_rng([_SEED, draw]) for draw in range(n_draws)]
     residual = total = 0.0
-    for _, block in row_blocks(X, n_components):
-        clean = block.astype(np.float64)
-        total += float((((clean - mean) / unit) ** 2).sum())
-        for stream in streams:
-            noisy = (clean + scale * stream.standard_normal(clean.shape)).astype(block.dtype)
-            residual += float((((reconstruct(noisy) - clean) / unit) ** 2).sum()) / n_draws
+    with np.errstate(over="ignore", invalid="ignore"):
+        for _, block in row_blocks(X, len(model.W)):
+            clean = block.astype(np.float64)
+            total += float((((clean - mean) / unit) ** 2).sum())
+            for stream in streams:
+                noisy = (clean + scale * stream.standard_normal(clean.shape)).astype(block.dtype)
+                residual += float((((model.reconstruct(noisy) - clean) / unit) ** 2).sum()) / n_draws
+        check_overflow(residual / (total or 1.0), X)
     rounding = X.shape[0] * float(((8.0 * np.finfo(X.dtype).eps * mean / unit) ** 2).sum())
     if total <= rounding:
         return 1.0 if residual <= rounding else 0.0

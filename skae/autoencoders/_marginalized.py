@@ -261,7 +261,7 @@ class MarginalizedDenoisingAutoencoder(BaseAutoencoder):
 
     def _penalty(self):
         """The penalty, or None where alpha is zero."""
-        penalty = self._named(Marginalized, self.alpha, self._variances())
+        penalty = self._prefix_errors(Marginalized, self.alpha, self._variances())
         return penalty if self.alpha > 0 else None
 
     def _variances(self):

@@ -14,14 +14,11 @@ from sklearn.utils.validation import check_is_fitted
 from skae._sklearn_compat import DTYPES, InvalidParameterError, available_if, check_array, validate_data
 from skae._typing import Array, BoolArray, Encoding, FloatArray, IntArray, MatrixLike, VisibleName
 from skae.activations import Activation, as_activation
-from skae.autoencoders._denoising_score import NOISE_SCALE, denoising_r2
+from skae.autoencoders._denoising_score import denoising_score
 from skae.dynamics import relax
 from skae.model import Model
-from skae.training import row_blocks, value_range
+from skae.training import check_overflow, check_visible_range, row_blocks, value_range
 from skae.visible import VISIBLE
-
-# Scalers to [0, 1] miss it by the rounding of their own arithmetic.
-_ROUNDING = 1e-6
 
 
 def _can_invert(estimator):
@@ -68,10 +65,10 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
     def _activation(self):
         """The hidden units."""
-        return self._named(as_activation, self.activation, self.threshold)
+        return self._prefix_errors(as_activation, self.activation, self.threshold)
 
-    def _named(self, function, *arguments):
-        """Call a function of the core that may refuse a parameter, and say so as scikit-learn does."""
+    def _prefix_errors(self, function, *arguments):
+        """Call a function that may refuse a parameter; its error then begins with the name of the class."""
         try:
             return function(*arguments)
         except ValueError as error:
@@ -319,53 +316,26 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         float
             At most 1, the higher the better.
         """
-        return self._denoising_r2(X, NOISE_SCALE)
-
-    def _denoising_r2(self, X, noise_scale):
-        """The denoising R^2 at a level of noise."""
         X, model = self._validate_prediction(X)
-        with np.errstate(over="ignore", invalid="ignore"):
-            score = denoising_r2(model.reconstruct, X, self.mean_, self.var_, len(model.W), noise_scale)
-        if not np.isfinite(score):
-            raise ValueError(self._overflow(X))
-        return score
+        return denoising_score(model, X, self.mean_, self.var_)
 
     def _model(self, dtype):
         """The fitted model in the dtype of the data."""
-        return self._named(Model.from_estimator, self).astype(dtype)
+        return self._prefix_errors(Model.from_estimator, self).astype(dtype)
 
     def _validate_prediction(self, X):
         """Return X, checked, and the model in its dtype."""
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=DTYPES)
         if self.visible == "bernoulli":
-            self._check_range(*value_range(X))
+            check_visible_range(self.visible, *value_range(X))
         return X, self._model(X.dtype)
-
-    def _check_range(self, low, high):
-        """Refuse values outside [0, 1], but for rounding, where the visible units are Bernoulli."""
-        if self.visible == "bernoulli" and not (low >= -_ROUNDING and high <= 1.0 + _ROUNDING):
-            raise ValueError(
-                f"visible='bernoulli' takes values in [0, 1], got values from {low:.4g} to {high:.4g}; scale X "
-                "(MinMaxScaler(clip=True)), or use visible='gaussian'"
-            )
 
     def _by_blocks(self, function, X, out):
         """Fill `out` with function(block, rows) of each block of rows; refuse a result that overflowed."""
         with np.errstate(over="ignore", invalid="ignore"):
             for rows, block in row_blocks(X, max(np.shape(self.components_))):
-                result = function(block, rows)
-                if not np.isfinite(result.sum()) and not np.isfinite(result).all():
-                    raise ValueError(self._overflow(block))
+                result = check_overflow(function(block, rows), block)
                 if not np.may_share_memory(result, out):
                     out[rows] = result
         return out
-
-    @staticmethod
-    def _overflow(X):
-        """What to say where a result is not finite."""
-        low, high = value_range(X)
-        return (
-            f"the result overflows {X.dtype} for X with values from {low:.3g} to {high:.3g}; bring the features to "
-            "the training data's scale, or pass float64"
-        )

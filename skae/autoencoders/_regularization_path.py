@@ -12,6 +12,7 @@ from sklearn.base import clone
 
 from skae._typing import FloatArray, MatrixLike
 from skae.autoencoders._base import BaseAutoencoder
+from skae.autoencoders._fit_parts import objective_on
 
 AutoencoderT = TypeVar("AutoencoderT", bound=BaseAutoencoder)
 
@@ -87,7 +88,5 @@ def _fits(estimator, X, alphas, sample_weight):
 def _weight_constraint(estimator, X, sample_weight, alpha):
     """What `weight_constraint` comes to at an alpha."""
     strongest = clone(estimator).set_params(alpha=alpha)
-    # Sets n_features_in_, and refuses bad data in the words of `fit`.
-    strongest._validate_training(X, sample_weight, reset=True, ensure_min_samples=2)
-    constraint = strongest._constraint(strongest._tied(), strongest._penalty())
+    constraint = objective_on(strongest, X, sample_weight, ensure_min_samples=2).constraint
     return None if constraint is None else constraint.name

@@ -300,8 +300,8 @@ class SaturatingAutoencoder(BaseAutoencoder):
         if self.alpha == 0:
             return None
         if self.complement_scale is not None:  # one that does not exist is refused here
-            self._named(complement, self._activation(), np.zeros(1), self.complement_scale)
-        return self._named(Saturation, self.alpha, self.complement_scale)
+            self._prefix_errors(complement, self._activation(), np.zeros(1), self.complement_scale)
+        return self._prefix_errors(Saturation, self.alpha, self.complement_scale)
 
     def _penalties(self):
         """Rising strengths, from 0."""

@@ -1,170 +1,173 @@
 """What makes the energies of separate autoencoders comparable, and probabilities of them (ENERGY eq. 45)."""
 
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import logsumexp, softmax
 
-# The gradient's norm at which a temperature is done with, and the most steps that all of them may take.
-_TOLERANCE, _MAX_STEPS = 1e-10, 1000
-# Rows that the prior of a temperature counts as. Without it, rows that are all right would make all others certain.
-# Chosen by the log loss on other rows (wine, breast cancer, digits): 0.1 is too sure on wine, 1 too unsure.
-_PRIOR_ROWS = 0.3
+from skae._typing import BoolArray, FloatArray, IntArray
+from skae.classifier._constants import log_constants
+from skae.classifier._expanded import expanded
+
+# What a call of `partial_fit` keeps of the information of those before: the autoencoders change under it.
+_MEMORY = 0.9
+# Precision of a weak normal prior on the constants. It matters only for classes without rows in this call.
+_LEAST_INFORMATION = 1e-2
 
 
-def log_constants(E, labels, weight=None, *, temperature=1.0, start=None, free=None, precision=None):
-    """Return the constants C that maximise the mean of log P(y_n | x_n), where P_j = softmax_j((E_j + C_j) / T).
-
-    The problem is convex; where each class has a row, its solution is unique up to a common shift. Where the energies
-    differ by hundreds, all probabilities are 0 or 1 and no Newton step leads anywhere: so the softmax's temperature
-    falls from the size of the differences to 1, and damped Newton steps follow its solution.
+@dataclasses.dataclass(frozen=True)
+class Calibration:
+    """Constants, medians and temperature of the classes; see `ClassSpecificAEClassifier`.
 
     Parameters
     ----------
-    E : ndarray of shape (n, K)
-        Energies.
-    labels : ndarray of int of shape (n,)
-        Classes of the rows, from 0.
-    weight : ndarray of shape (n,), optional
-        Non-negative weights of the rows, not all zero.
-    temperature : float, default=1.0
-        T: where the energies differ by far more than it, the constants are those of the few rows that are wrong.
-    start : ndarray of shape (K,), optional
-        Where to start, and the mean of the prior; 0 if not given.
-    free : ndarray of bool of shape (K,), optional
-        Which constants to move; all if not given. Those that move must have rows, and some that does not must too.
-    precision : ndarray of shape (K, K), optional
-        Of a normal prior, with rows and columns that sum to 0; with it a class may be without rows.
-
-    Returns
-    -------
-    C : ndarray of shape (K,)
-        The constants; where all are free their mean is that of `start`.
-    n_iter : int
-        Steps taken.
+    constants : ndarray of shape (K,)
+        C; -inf where a class has had no rows.
+    medians : ndarray of shape (K,)
+        Lower medians of E_j + C_j over the rows of class j; NaN where a class has had no rows.
     information : ndarray of shape (K, K)
-        Fisher information of all rows about C.
+        Fisher information about C: minus the second derivative of the log-likelihood.
+    temperature : float
+        T.
+    n_iter : int, default=1
+        Steps of the last fit of the constants, at least 1.
     """
-    T = float(temperature)
-    E = E.astype(np.float64) / T
-    n_rows, n_classes = E.shape
-    weight = np.ones(n_rows) if weight is None else weight.astype(np.float64)
-    mass = weight.sum()
-    problem = _Problem(
-        E,
-        labels,
-        weight / mass,
-        np.zeros(n_classes) if start is None else np.asarray(start, dtype=np.float64) / T,
-        np.zeros((n_classes, n_classes)) if precision is None else precision * (T**2 / mass),
-    )
-    C, n_iter = problem.start.copy(), 0
-    temperature = max(1.0, float(np.abs(E - E.mean(axis=1, keepdims=True)).max()))
-    while True:
-        C, steps = _newton(problem, C, temperature, free, _MAX_STEPS - n_iter)
-        n_iter += steps
-        if temperature == 1.0:
-            information = mass * (problem(C, 1.0)[2] - problem.precision)
-            return T * C, n_iter, information / T**2
-        temperature = max(1.0, temperature / 4.0)
 
+    constants: FloatArray
+    medians: FloatArray
+    information: FloatArray
+    temperature: float
+    n_iter: int = 1
 
-class _Problem:
-    """The mean negative log-likelihood at a temperature, times it, and the prior's share."""
-
-    def __init__(self, E, labels, weight, start, precision):
-        self.E, self.labels, self.weight, self.start, self.precision = E, labels, weight, start, precision
-        self.observed = np.bincount(labels, weight, E.shape[1])
-
-    def __call__(self, C, temperature):
-        """Return value, gradient (K,) and Hessian (K, K)."""
-        scores = (self.E + C) / temperature
-        total = logsumexp(scores, axis=1)
-        losses = total - scores[np.arange(len(scores)), self.labels]
-        P = np.exp(scores - total[:, None])
-        weighted = P * self.weight[:, None]
-        expected = weighted.sum(axis=0)
-        away = C - self.start
-        pull = self.precision @ away
-        hessian = (np.diag(expected) - P.T @ weighted) / temperature + self.precision
-        return (
-            temperature * float(self.weight @ losses) + 0.5 * float(away @ pull),
-            expected - self.observed + pull,
-            hessian,
+    @classmethod
+    def of(cls, classifier: Any) -> Calibration:
+        """Return that of a fitted classifier."""
+        return cls(
+            classifier.class_log_constants_,
+            classifier.class_median_energies_,
+            classifier._information,
+            classifier.temperature_,
         )
 
+    @classmethod
+    def without_rows(cls, n_classes: int, temperature: float) -> Calibration:
+        """Return that of classes which have had no rows."""
+        nothing = np.zeros((n_classes, n_classes))
+        return cls(np.full(n_classes, -np.inf), np.full(n_classes, np.nan), nothing, temperature)
 
-def _newton(problem, C, temperature, free, max_steps):
-    """Minimise from C by damped Newton steps with line search; return the minimum and the number of steps."""
-    free = np.ones(len(C), dtype=bool) if free is None else free
-    within = np.ix_(free, free)
-    value, gradient, hessian = problem(C, temperature)
-    for step in range(max_steps):
-        g, H = gradient[free], hessian[within]
-        size = float(np.linalg.norm(g))
-        if size <= _TOLERANCE:
-            return C, step
-        # No step is longer than ten temperatures, however small the curvature.
-        damping = size / (10.0 * temperature)
-        H = H + damping * np.eye(len(g))
-        if free.all():
-            H = H + np.trace(H) / len(g)  # no curvature, and no way to go, along the common shift
-        direction = np.zeros(len(C))
-        direction[free] = -np.linalg.solve(H, g)
-        if free.all():
-            direction -= direction.mean()
-        length, slope = 1.0, float(gradient @ direction)
-        while True:
-            new = C + length * direction
-            candidate = problem(new, temperature)
-            # Near the minimum the value is rounding, and the gradient tells.
-            smaller = np.linalg.norm(candidate[1][free]) <= 0.5 * size
-            if smaller or candidate[0] <= value + 1e-4 * length * slope:
-                break
-            length *= 0.5
-            if length < 1e-12:
-                return C, step
-        C, (value, gradient, hessian) = new, candidate
-    return C, max_steps
+    @classmethod
+    def fit(cls, E: FloatArray, rows: Any, temperature: float) -> Calibration:
+        """Fit the constants to the energies E (n, K) of `LabelledRows`, by maximum likelihood (ENERGY eq. 45)."""
+        C, n_iter, information = log_constants(E, rows.labels, rows.supervised, temperature=temperature)
+        medians = class_medians(E + C, rows.labels, rows.weight)
+        return cls(C, medians, information, temperature, max(n_iter, 1))
 
+    def progress(self, E: FloatArray, rows: Any, loss: str) -> dict[str, Any]:
+        """Return the attributes of a classifier that say how the fit of the constants to rows has gone."""
+        value = rows.mean_loss(loss, (E + self.constants) / self.temperature)
+        return {"loss_": value, "n_iter_": self.n_iter, "loss_curve_": None, "validation_loss_curve_": None}
 
-def fit_temperature(scores, labels, weight=None):
-    """Return the temperature T that maximises the mean of log P(y_n | x_n), where P_j = softmax_j(scores_j / T).
+    def attributes(self) -> dict[str, Any]:
+        """Return the fitted attributes of a classifier with this calibration."""
+        return {
+            "class_log_constants_": self.constants,
+            "class_median_energies_": self.medians,
+            "_information": self.information,
+            "temperature_": self.temperature,
+        }
 
-    The problem is convex in 1/T. A prior of the weight of `_PRIOR_ROWS` rows keeps T finite and positive: it adds
-    log(1/T), and rows of which each class is as probable as any other. T scales with the scores.
+    def scores(self, E: FloatArray) -> FloatArray:
+        """Return E_j + C_j in float64."""
+        return E.astype(np.float64) + self.constants
 
-    Parameters
-    ----------
-    scores : ndarray of shape (n, K)
-        Scores of the classes, finite: E_j + C_j of rows that were not trained on.
-    labels : ndarray of int of shape (n,)
-        Classes of the rows, from 0.
-    weight : ndarray of shape (n,), optional
-        Positive weights of the rows, whose scale does not matter: the prior stands against n rows.
+    def part(self, classes: IntArray) -> Calibration:
+        """Return that of some classes."""
+        information = self.information[np.ix_(classes, classes)]
+        parts = {"constants": self.constants[classes], "medians": self.medians[classes], "information": information}
+        return dataclasses.replace(self, **parts)
 
-    Returns
-    -------
-    float
-        The temperature; 1 where no row has a score that differs from its others.
-    """
-    Z = scores.astype(np.float64)
-    Z -= Z.mean(axis=1, keepdims=True)
-    scale = float(np.abs(Z).max())
-    if scale == 0.0:
-        return 1.0
-    Z /= scale
-    mass = np.full(len(Z), 1.0 / len(Z)) if weight is None else weight / weight.sum()
-    share = _PRIOR_ROWS / (len(Z) + _PRIOR_ROWS)
-    target = (1.0 - share) * float(mass @ Z[np.arange(len(Z)), labels])
+    @property
+    def seen(self) -> IntArray:
+        """The classes that have had rows."""
+        return np.flatnonzero(np.isfinite(self.constants))
 
-    def slope(log_beta):
-        """Derivative of the objective in beta = scale / T, which rises from -inf."""
-        beta = np.exp(log_beta)
-        return float(mass @ (softmax(beta * Z, axis=1) * Z).sum(axis=1)) - target - share / beta
+    def with_medians(self, E: FloatArray, rows: Any) -> Calibration:
+        """Return it with the medians of the classes that have rows."""
+        medians = class_medians(E + self.constants, rows.labels, rows.weight)
+        return dataclasses.replace(self, medians=np.where(np.isnan(medians), self.medians, medians))
 
-    # The mean of Z under P lies between -1 and 1, and within log(K) / beta of the largest, so that the root does here:
-    largest = float(mass @ Z.max(axis=1))
-    low, high = 0.25 * share, 2.0 * (share + np.log(Z.shape[1])) / (largest - target)
-    return scale / float(np.exp(brentq(slope, np.log(low), np.log(high))))
+    def with_constants(self, constants: FloatArray) -> Calibration:
+        """Return it with other constants, by which the medians of the classes that had one move."""
+        old, medians = self.seen, self.medians.copy()
+        medians[old] += constants[old] - self.constants[old]
+        return dataclasses.replace(self, constants=constants, medians=medians)
+
+    def expanded(self, added: BoolArray) -> Calibration:
+        """Return it with more classes, which have had no rows: those where `added`, of shape (K,), is true."""
+        return dataclasses.replace(
+            self,
+            constants=expanded(self.constants, added, -np.inf),
+            medians=expanded(self.medians, added, np.nan),
+            information=expanded(expanded(self.information, added, 0.0).T, added, 0.0).T,
+        )
+
+    def update(self, E: FloatArray, labels: IntArray, weight: FloatArray | None) -> Calibration:
+        """Take in what the energies E of more rows tell. New classes start at the median of the others.
+
+        The information of earlier calls is a normal prior around the constants.
+        """
+        constants, information, n_iter = self._with_new_classes(E, labels, weight), self.information * _MEMORY, 1
+        seen = np.flatnonzero(np.isfinite(constants))
+        within = np.ix_(seen, seen)
+        if weight is None or weight.any():
+            precision = information[within]
+            if len(np.unique(labels)) < len(seen):
+                least = _LEAST_INFORMATION / self.temperature**2
+                precision = precision + least * (np.eye(len(seen)) - 1.0 / len(seen))
+            constants[seen], n_iter, information[within] = log_constants(
+                E[:, seen],
+                np.searchsorted(seen, labels),
+                weight,
+                temperature=self.temperature,
+                start=constants[seen],
+                precision=precision,
+            )
+            information[within] += precision
+        constants[seen] -= constants[seen].mean()
+        moved = self.with_constants(constants)
+        return dataclasses.replace(moved, information=information, n_iter=max(n_iter, 1))
+
+    def add(self, E: FloatArray, rows: Any, new: BoolArray) -> Calibration:
+        """Set the constants of new classes; see `ClassSpecificAEClassifier.add_class`."""
+        constants, information = self._with_new_classes(E, rows.labels, rows.weight), self.information.copy()
+        old = np.isfinite(self.constants)
+        mean, seen = constants[old].mean(), np.flatnonzero(old | new)
+        present = np.isin(np.arange(len(constants)), rows.labels)
+        if (present & old).any() and (rows.supervised is None or rows.supervised.any()):
+            complete = present[seen].all()
+            constants[seen], _, fresh = log_constants(
+                E[:, seen],
+                np.searchsorted(seen, rows.labels),
+                rows.supervised,
+                temperature=self.temperature,
+                start=constants[seen],
+                free=None if complete else new[seen],
+            )
+            constants[seen] += mean - constants[old].mean()
+            if complete:
+                information[np.ix_(seen, seen)] = fresh
+        return dataclasses.replace(self.with_constants(constants), information=information)
+
+    def _with_new_classes(self, E, labels, weight):
+        """Return the constants. A new class's makes its median the mean of the others' medians."""
+        constants, medians = self.constants.copy(), class_medians(E, labels, weight)
+        old = np.isfinite(constants)
+        new = ~old & ~np.isnan(medians)
+        target = self.medians[old].mean() if old.any() else 0.0
+        constants[new] = target - medians[new]
+        return constants
 
 
 def class_medians(values, labels, weight):

@@ -3,70 +3,68 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
 from collections.abc import Mapping
 from numbers import Integral, Real
+from types import MappingProxyType
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, clone
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.base import BaseEstimator
+from sklearn.utils.multiclass import check_classification_targets, unique_labels
+from sklearn.utils.validation import check_is_fitted
 
-from skae import _ops as ops
 from skae._documentation import DocumentationLink
 from skae._sklearn_compat import (
     DTYPES,
     CallbackSupportMixin,
     HasMethods,
     Interval,
-    InvalidParameterError,
     StrOptions,
+    _check_partial_fit_first_call,
     _fit_context,
-    set_random_states,
+    available_if,
     validate_data,
     with_callbacks,
 )
 from skae._typing import MatrixLike, RandomState, Schedule, Solver
-from skae.autoencoders import BaseAutoencoder, ContractiveAutoencoder, DenoisingAutoencoder
-from skae.classifier._autoencoders import (
-    classes_with_few_rows,
-    constraint_of,
-    fit_each,
-    part_of,
-    warn_of,
-    with_parameters,
-)
-from skae.classifier._calibration import class_medians, fit_temperature, log_constants
-from skae.classifier._factored import fit_factored, products
-from skae.classifier._held_out import LabelledRows, trials
-from skae.classifier._incremental import ClassContinuation
-from skae.classifier._prediction import has_probabilities
-from skae.corruption import Corruption, as_corruption
-from skae.objectives import LOSSES, Reconstruction
+from skae.autoencoders import BaseAutoencoder
+from skae.classifier._autoencoders import continue_each, fit_each, start_alike, warn_of
+from skae.classifier._calibration import Calibration
+from skae.classifier._class_weight import supervised_weight
+from skae.classifier._energies import ClassEnergies
+from skae.classifier._energy_classifier import fit_energy_classifier
+from skae.classifier._factored import add_factored
+from skae.classifier._finetuning import FineTuning, noise_of
+from skae.classifier._learning import class_names, learn
+from skae.classifier._prediction import ClassPrediction, has_probabilities
+from skae.classifier._rows import LabelledRows, hold_out, trials
+from skae.classifier._temperature import temperature_of
+from skae.classifier._template import template_of
+from skae.corruption import Corruption
+from skae.objectives import LOSSES
 from skae.training import (
     NO_CALLBACKS,
-    Batches,
     SolverParameters,
     Stage,
-    active_share,
     begin_fit_task,
-    block_rows,
     checked_weight,
-    corrupting,
-    corruption_range,
-    mean_value,
     seed_of,
-    train,
     unchanged_on_error,
 )
 
-# Hidden units of each autoencoder of the default.
-_N_UNITS = 100
+
+def _can_continue(classifier):
+    """Whether there are steps that `partial_fit` can continue."""
+    steps = "lbfgs" not in (classifier.solver, getattr(classifier.estimator, "solver", None))
+    return steps and classifier.method != "energies" and classifier.n_factors is None
 
 
-class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassContinuation, BaseEstimator):
+class ClassSpecificAEClassifier(
+    CallbackSupportMixin, DocumentationLink, SolverParameters, ClassPrediction, BaseEstimator
+):
     """Generative classifier: one autoencoder per class, whose energies compete (ENERGY section 4).
 
     ::
@@ -393,102 +391,160 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
         X, y, weight = self._validate_rows(X, y, sample_weight, reset=True)
         self.classes_, labels = np.unique(y, return_inverse=True)
         self._check_classes()
-        supervised = self._supervised_weight(labels, weight)
+        self._optimizer_state = self._random_stream = None
+        rows = self._labelled(X, labels, weight)
         rng = np.random.default_rng(seed_of(self.random_state))
-        train_rows, held_out = self._split(labels, rng)
-        self._check_supervised(supervised, train_rows, held_out)
+        train_rows = held_out = None
+        if self.early_stopping and self.method == "finetune":
+            train_rows, held_out = hold_out(labels, self.validation_fraction, rng)
+        rows.check_supervised(self.class_weight, train_rows, held_out)
         template = self._template(X, rng)
         task = begin_fit_task(
             self, X, y, sample_weight, max_subtasks=int(self.pretrain) + int(self.method == "finetune")
         )
-        rows = LabelledRows(X, labels, weight, supervised)
         (trial_rng,) = rng.spawn(1)  # trials take nothing from the stream of the fit
         has_temperature = self.method != "energies" and has_probabilities(self)
         automatic = has_temperature and self.temperature == "auto"
-        self.temperature_ = float(self.temperature) if has_temperature and not automatic else 1.0
-        tests, starts, ends = [], [], []
+        temperature = float(self.temperature) if has_temperature and not automatic else 1.0
+        tests, starts, ends, quiet = [], [], [], copy.copy(self)
+        quiet.verbose = 0
         if automatic and held_out is None:
             for chosen, test in trials(rows):
-                start, end = self._trial(template, rows, chosen, test, trial_rng)
-                tests, starts, ends = [*tests, test], [*starts, start], [*ends, end]
-            self.temperature_ = _temperature_of(starts, tests) if tests else 1.0
+                trial = learn(quiet, template, rows, chosen, None, trial_rng, NO_CALLBACKS, test)
+                tests, starts, ends = [*tests, test], [*starts, trial.start], [*ends, trial.scores(test.X)]
+            temperature = temperature_of(starts, tests) if tests else 1.0
         # Where no class has two rows that differ, all rows are trained on.
-        own_test = None if tests or not automatic else rows if held_out is None else rows.part(held_out)
-        problems, _ = self._train(template, rows, train_rows, held_out, rng, task, own_test)
-        for each in problems:
+        own_test = None if tests or not automatic else rows.part(held_out)
+        learnt = learn(self, template, rows, train_rows, held_out, rng, task, own_test, temperature)
+        for each in learnt.problems:
             warn_of(each)
+        self._set(learnt.energies, learnt.calibration, learnt.progress)
         if tests and self.method == "finetune":
-            self.temperature_ = _temperature_of(ends, tests)
+            self.temperature_ = temperature_of(ends, tests)
         task.end(dict)
 
-    def _train(self, template, rows, train_rows, held_out, rng, task, test=None):
-        """Set what the rows `train_rows` (all if None) teach, from the constants at `temperature_` on.
+    @available_if(_can_continue)
+    @_fit_context(prefer_skip_nested_validation=False)
+    def partial_fit(
+        self, X: MatrixLike, y: ArrayLike, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Continue with some rows: a pass of each autoencoder over those of its class, then a supervised one.
 
-        Where there are rows to `test` on, the temperature is fitted to them, before fine-tuning and after it. Returned
-        are what is wrong with each phase, for `warn_of`, and the scores of these rows at a temperature of 1 (or None).
+        The autoencoders of the classes in `y` take a pass each, as their own `partial_fit` does, unless
+        ``pretrain=False``; the constants take in what the rows tell; and with ``method="finetune"`` all parameters take
+        a pass of fine-tuning, at a constant learning rate. A class without rows so far has probability 0, and the
+        energy of an untrained autoencoder. Absent for ``method="energies"``, with `n_factors`, and with lbfgs.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Some rows.
+        y : array-like of shape (n_samples,)
+            Their classes.
+        classes : array-like of shape (n_classes,), default=None
+            All classes that will come; the first call needs them.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights; a zero weight is an absent row.
+
+        Returns
+        -------
+        self : object
+            The classifier.
         """
-        part = rows if train_rows is None else rows.part(train_rows)
-        problems, start = self._fit_autoencoders(template, part, rng, task), None
-        E = self._energies(part.X)
-        self._calibrate(E, part)
-        self.validation_loss_curve_ = None
-        vars(self).pop("energy_classifier_", None)
-        self._optimizer_state = self._random_stream = None
-        if test is not None:
-            start = self._scores(test.X)
-            self.temperature_ = _temperature_of([start], [test])
-            self._calibrate(E, part)
-        if self.method == "finetune":
-            problems.append(self._finetune(rows, train_rows, held_out, rng, task))
-            E = self._energies(part.X)
-            if test is not None:
-                self.temperature_ = _temperature_of([self._scores(test.X)], [test])
-        elif self.method == "energies":
-            self._fit_linear(E, part.labels, part.supervised)
-        self.class_median_energies_ = class_medians(E + self.class_log_constants_, part.labels, part.weight)
-        return problems, start
-
-    def _trial(self, template, rows, train_rows, test, rng):
-        """Train a classifier like this one on some rows; return its scores of others, before fine-tuning and after.
-
-        Those before are with the constants of a temperature of 1.
-        """
-        trial = copy.copy(self)
-        trial.verbose, trial.temperature_ = 0, 1.0
-        _, start = trial._train(template, rows, train_rows, None, rng, NO_CALLBACKS, test)
-        return start, trial._scores(test.X)
-
-    def _check_supervised(self, weight, train_rows, held_out):
-        """Refuse weights of the supervised phase that leave no row."""
-        for rows, purpose in ((train_rows, "train on"), (held_out, "hold out")):
-            if weight is not None and not part_of(weight, rows).any():
-                raise ValueError(
-                    f"class_weight must be positive for some class with rows to {purpose}, got {self.class_weight}"
-                )
-
-    def _check_classes(self):
-        """Refuse fewer than two classes."""
-        if len(self.classes_) < 2:
+        self._validate_params()  # which scikit-learn leaves out where there is a fit already
+        if self.early_stopping:
             raise ValueError(
-                f"the classifier needs rows of at least 2 classes, got 1 class: {self.classes_.tolist()[0]!r}"
+                "partial_fit sees no validation set: the classifier's early_stopping must be False, got True"
             )
+        with unchanged_on_error(self):
+            first = _check_partial_fit_first_call(self, classes)
+            self._check_classes()
+            X, y, weight = self._validate_rows(X, y, sample_weight, reset=first)
+            rows = self._labelled(X, self._labels_of(y), weight)
+            seed, n_updates = getattr(self, "_random_stream", None) or (seed_of(self.random_state), 0)
+            rng = np.random.default_rng([seed, n_updates])
+            template = self._template(X, rng)
+            if first:
+                temperature = 1.0 if self.temperature == "auto" else float(self.temperature)
+                calibration = Calibration.without_rows(len(self.classes_), temperature)
+                energies = start_alike(template.autoencoder, rows, len(self.classes_))
+                self._set(energies, calibration, {"loss_": math.nan, "loss_curve_": None})
+            energies, calibration = ClassEnergies.of(self), Calibration.of(self)
+            template.check_alike(energies, self.n_factors, X[:1])
+            energies = continue_each(template.autoencoder, energies, rows, calibration.seen, self.pretrain)
+            E = energies(X)
+            calibration = calibration.update(E, rows.labels, rows.supervised)
+            self.n_iter_ = calibration.n_iter
+            if rows.supervised is None or rows.supervised.any():
+                seen = calibration.seen
+                progress = calibration.part(seen).progress(E[:, seen], rows.relabelled(seen), self.loss)
+                self.loss_ = progress["loss_"]
+                if self.method == "finetune":
+                    energies, calibration = self._continue_finetuning(
+                        energies, calibration, template.constraint, rows, rng
+                    )
+                    E = energies(X)
+            calibration = calibration.with_medians(E, rows)
+            self._set(energies, calibration)
+            self.validation_loss_curve_ = None
+            self._random_stream = seed, n_updates + 1
+        return self
 
-    # -- what fit consists of
+    def add_class(self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Add one or more classes, without training those that there are.
 
-    def _fitted_parameters(self, objective, theta, chosen=None):
-        """The public attributes of parameters, by name; the constants sum to 0."""
-        blocks, factors = {name: view.copy() for name, view in objective.layout.views(theta).items()}, {}
-        hidden_bias = objective.hidden_bias(blocks)
-        if hidden_bias is not None:
-            blocks["b"] = hidden_bias
-        if self.factors_ is not None:
-            factors, blocks["W"] = _factor_attributes(blocks), products(blocks)
-        chosen = range(len(self.estimators_)) if chosen is None else chosen
-        estimators, constants = list(self.estimators_), self.class_log_constants_.copy()
-        for i, j in enumerate(chosen):
-            estimators[j] = with_parameters(estimators[j], blocks, i)
-        constants[list(chosen)] = blocks["C"] - blocks["C"].mean(dtype=np.float64)
-        return {**factors, "estimators_": estimators, "class_log_constants_": constants}
+        The autoencoder of a new class is trained alone (with `n_factors`, its own factor weights and biases, on the
+        shared factors); the parameters of the others stay as they are, bit by bit. Only constants change: with rows of
+        all old classes too, all of them are fitted again by maximum likelihood; with rows of some, those of the new
+        classes; with none, a new class's constant makes its median calibrated energy on its own rows the mean of the
+        other classes' medians. The old classes' constants keep their mean.
+
+        After fine-tuning, the energies of the old classes are no longer those of models of their data, and a new class
+        fits among them less well than with ``method="normalize"``. ``method="energies"`` needs rows of all classes, to
+        train its linear classifier again.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Rows of the new class and, for the constants, rows of old ones.
+        y : array-like of shape (n_samples,)
+            Their classes. `classes_` stays sorted, so that columns may move.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights; a zero weight is an absent row.
+
+        Returns
+        -------
+        self : object
+            The classifier.
+        """
+        check_is_fitted(self)
+        self._validate_params()
+        with unchanged_on_error(self):
+            X, y, weight = self._validate_rows(X, y, sample_weight, reset=False)
+            added = self._merge_classes(y)
+            rows = self._labelled(X, self._labels_of(y), weight)
+            energies, calibration = ClassEnergies.of(self), Calibration.of(self).expanded(added)
+            present = np.isin(np.arange(len(self.classes_)), rows.labels)
+            new = present & np.isneginf(calibration.constants)
+            if not new.any():
+                raise ValueError(f"y has no new class: {np.unique(y).tolist()} are all known")
+            if self.method == "energies" and not present.all():
+                raise ValueError(
+                    "method='energies' trains its linear classifier again, which needs rows of all classes; y has only "
+                    f"{np.unique(y).tolist()} of {self.classes_.tolist()}"
+                )
+            energies = self._add_autoencoders(energies, rows, added, new)
+            E = energies(X)
+            calibration = calibration.add(E, rows, new).with_medians(E, rows)
+            self._set(
+                energies,
+                calibration,
+                fit_energy_classifier(E, rows, self.l2, self.loss) if self.method == "energies" else {},
+            )
+            self._optimizer_state = None
+        return self
+
+    # -- rows
 
     def _validate_rows(self, X, y, sample_weight, reset):
         """Return the rows of positive weight: X, y and their weights (None for None)."""
@@ -498,228 +554,86 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, DocumentationLink, ClassCo
         weight, rows = checked_weight(X, sample_weight)
         return (X, y, weight) if rows is None else (X[rows], y[rows], weight[rows])
 
-    def _template(self, X, rng):
-        """Return the autoencoder to clone for each class, seeded alike for all: their order then does not matter."""
-        if self.noise is not None:
-            as_corruption(self.noise, self.noise_level)  # which may refuse them
-        if self.estimator is None:
-            default = ContractiveAutoencoder if self.n_factors is None else DenoisingAutoencoder
-            template = default(_N_UNITS)
-        elif isinstance(self.estimator, BaseAutoencoder):
-            template = clone(self.estimator)
-        else:
-            raise InvalidParameterError(
-                f"the estimator must be an autoencoder of skae, got {type(self.estimator).__name__}; what comes before "
-                "it comes before the classifier: make_pipeline(PCAWhitener(), ClassSpecificAEClassifier())"
-            )
-        template._validate_params()
-        if self.random_state is not None or self.estimator is None:
-            set_random_states(template, int(rng.integers(2**31)))
-        self._check_template(template)
-        template._check_values(X)
-        return template
+    def _labelled(self, X, labels, weight):
+        """The rows with their classes, and their weights for both phases."""
+        return LabelledRows(X, labels, weight, supervised_weight(self.class_weight, self.classes_, labels, weight))
 
-    def _check_template(self, template):
-        """Refuse an autoencoder without energy, or one that cannot share its factors."""
-        name = type(template).__name__
-        if not template._tied():
-            raise InvalidParameterError(
-                f"the estimator must have tied weights, to have an energy; got {name} with untied ones"
-            )
-        if not hasattr(template._activation(), "potential"):
-            raise InvalidParameterError(
-                f"the estimator must have an activation with a potential, which {template._activation().name!r} has not"
-            )
-        if self.n_factors is None:
-            return
-        plain = getattr(template._objective_class(), "func", None) is Reconstruction
-        for fulfilled, demand in (
-            (plain and all(each is None for each in template._penalties()), "no penalty"),
-            (
-                template.hidden_bias and not template._activation().derived_bias,
-                "a hidden bias that does not follow from the weights",
-            ),
-            (constraint_of(template) is None, "weight_constraint=None"),
-            (not template.early_stopping, "early_stopping=False"),
-        ):
-            if not fulfilled:
-                raise InvalidParameterError(
-                    f"n_factors={self.n_factors} trains all classes at once, which needs an estimator with {demand} "
-                    f"(DenoisingAutoencoder, or ContractiveAutoencoder(alpha=0)), got {template}"
-                )
-
-    def _split(self, labels, rng):
-        """Return the rows to train on and, where an epoch is to be chosen, those to choose it by (else None)."""
-        if not (self.early_stopping and self.method == "finetune"):
-            return None, None
-        order = rng.permutation(len(labels))
-        held_out = []
-        for j in range(labels.max() + 1):
-            rows = order[labels[order] == j]
-            held_out.append(rows[: min(math.ceil(self.validation_fraction * len(rows)), len(rows) - 1)])
-        held_out = np.sort(np.concatenate(held_out))
-        if not len(held_out):
+    def _labels_of(self, y):
+        """Return the labels from 0; refuse unknown ones."""
+        unknown = np.setdiff1d(y, self.classes_)
+        if len(unknown):
             raise ValueError(
-                "early_stopping=True holds out rows of each class that has two or more, got no such class: fit with "
-                "early_stopping=False"
+                f"y has the labels {unknown.tolist()}, which are not among the classes {self.classes_.tolist()}; "
+                "add_class takes new ones"
             )
-        return np.setdiff1d(np.arange(len(labels)), held_out), held_out
+        return np.searchsorted(self.classes_, y)
 
-    def _fit_autoencoders(self, template, rows, rng, task):
-        """Train, or start, the autoencoders of all classes; return what is wrong with them, each for `warn_of`."""
-        X, labels, weight = rows.X, rows.labels, rows.weight
-        names = [repr(each) for each in self.classes_.tolist()]
-        self.factors_ = self.factor_hidden_weights_ = self.class_factor_weights_ = None
-        factored = self.n_factors is not None
-        tasks = {"max_subtasks": template.max_iter if factored else len(names), "sequential_subtasks": factored}
-        phase = task.subtask("autoencoders", **tasks).begin() if self.pretrain else NO_CALLBACKS
-        if factored:
-            self.estimators_, factors, problems = fit_factored(
-                template, self.n_factors, X, labels, weight, names, self.pretrain, rng, phase
+    def _merge_classes(self, y):
+        """Take the labels in y into `classes_`; return which of them are new there."""
+        known, self.classes_ = self.classes_, unique_labels(self.classes_, y)
+        if known.dtype == object:
+            self.classes_ = self.classes_.astype(object)
+        elif self.classes_.dtype.kind != known.dtype.kind:
+            raise ValueError(
+                f"the labels of new classes must be of the old ones' kind, {known.dtype}, got {np.unique(y)!r}"
             )
-            vars(self).update(_factor_attributes(factors))
+        return ~np.isin(self.classes_, known)
+
+    def _check_classes(self):
+        """Refuse fewer than two classes."""
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"the classifier needs rows of at least 2 classes, got 1 class: {self.classes_.tolist()[0]!r}"
+            )
+
+    # -- autoencoders
+
+    def _template(self, X, rng):
+        """The autoencoder to clone for each class."""
+        noise_of(self)  # which may refuse it
+        return template_of(self.estimator, self.n_factors, X, self.random_state is not None, rng)
+
+    def _add_autoencoders(self, energies, rows, added, new):
+        """Return the energies with those of new classes, trained; `added` classes have had no place yet."""
+        rng = np.random.default_rng(seed_of(self.random_state))
+        template, places = self._template(rows.X, rng), np.flatnonzero(new)
+        template.check_alike(energies, self.n_factors, rows.X[:1])
+        own, names = rows.part(np.isin(rows.labels, places)).relabelled(places), class_names(self.classes_[places])
+        if energies.factors is None:
+            fitted, problems = fit_each(template.autoencoder, own, names, self.pretrain, self.n_jobs)
         else:
-            self.estimators_, problems = fit_each(template, X, labels, weight, names, self.pretrain, self.n_jobs, phase)
-        phase.end()
-        few = []
-        if self.pretrain and not factored:
-            few = classes_with_few_rows(template.n_components, labels, weight, names)
-        return [problems, few]
+            fitted, problems = add_factored(template.autoencoder, energies.factors, own, names, self.pretrain, rng)
+        for each in problems:
+            warn_of(each)
+        return energies.expanded(added).replaced(places, fitted)
 
-    def _supervised_weight(self, labels, weight):
-        """Weights of the rows in the supervised phase, or None."""
-        if self.class_weight is None:
-            return weight
-        if self.class_weight == "balanced":
-            counts = np.bincount(labels, weight, len(self.classes_))
-            present = counts > 0.0
-            of_class = np.zeros(len(counts))
-            of_class[present] = counts.sum() / (present.sum() * counts[present])
-        else:
-            classes = self.classes_.tolist()
-            for label, each in self.class_weight.items():
-                if label not in classes:
-                    raise ValueError(f"class_weight has the label {label!r}, which is not among the classes {classes}")
-                if not (isinstance(each, Real) and 0.0 <= each < math.inf):
-                    raise ValueError(
-                        f"class_weight must hold numbers, finite and not negative, got {each!r} of {label!r}"
-                    )
-            of_class = np.array([float(self.class_weight.get(each, 1.0)) for each in classes])
-        return of_class[labels] if weight is None else of_class[labels] * weight
+    # -- the supervised phase
 
-    def _calibrate(self, E, rows):
-        """Set the constants of the rows' energies by maximum likelihood (ENERGY eq. 45)."""
-        T = self.temperature_
-        C, n_iter, self._information = log_constants(E, rows.labels, rows.supervised, temperature=T)
-        self.class_log_constants_, self.n_iter_, self.loss_curve_ = C, max(n_iter, 1), None
-        self.loss_ = self._mean_loss((E + C) / T, rows.labels, rows.supervised)
-
-    def _finetune(self, rows, train_rows, held_out, rng, task):
-        """Minimise the loss of the scores in all parameters; return what is wrong with that, for `warn_of`."""
-        X, labels, weight = rows.X, rows.labels, rows.supervised
-        objective, theta = self._model(X.dtype, self.class_log_constants_, train=True)
-        block, monitor = _rows_per_block(objective, X), None
-        if held_out is not None:
-            validation = Batches(X, weight, held_out, block, shuffle=False, labels=labels)
-            monitor = self._monitor(objective, validation, rng, math.ceil(len(train_rows) / self._batch_size()))
-        start = mean_value(objective, theta, Batches(X, weight, train_rows, block, shuffle=False, labels=labels), rng)
-        active = None
-        if self.verbose:
-            active = active_share(
-                objective, Batches(X, weight, train_rows, block, shuffle=False, labels=labels), X.dtype
-            )
-        task = task.subtask("fine-tuning", max_subtasks=self.max_iter).begin()
-
-        def attributes(epoch, losses):
-            progress = {"n_iter_": len(losses), "loss_": epoch.loss, "loss_curve_": np.array(losses)}
-            return {**self._fitted_parameters(objective, epoch.theta), **progress}
-
-        stage = Stage(objective, self._solver(), monitor, self._on_epoch(monitor, "", active), attributes)
-        theta, result = self._minimize(
-            stage, theta, X, labels, weight, train_rows, rng, task=task, max_iter=self.max_iter
-        )
-        self.n_iter_, self.loss_curve_ = result.n_iter, result.loss_curve
-        self.validation_loss_curve_ = None if monitor is None else np.array(monitor.curve)
-        vars(self).update(self._fitted_parameters(objective, theta))
-        task.end()
-        if self.loss_ <= start:
-            return []
-        text = (
-            f"{type(self).__name__}: fine-tuning has raised the loss, from {start:.4g} to {self.loss_:.4g}; bring the "
-            "features to a common scale near 1 (StandardScaler, PCAWhitener), use a lower learning_rate_init or "
-            "noise_level, or train longer"
-        )
-        return [(text, ConvergenceWarning)]
+    def _continue_finetuning(self, energies, calibration, constraint, rows, rng):
+        """Take a pass of fine-tuning of the classes that have had rows, at a constant learning rate."""
+        seen, curve = calibration.seen, [] if self.loss_curve_ is None else self.loss_curve_
+        rows = rows.relabelled(seen)
+        tuning = FineTuning(self, energies.part(seen), calibration.constants[seen], constraint, rows)
+        stage = Stage(tuning.objective, self._solver(max_iter=1, schedule="constant"))
+        trained = tuning.minimize(stage, None, rng, state=getattr(self, "_optimizer_state", None))
+        (result,), constants = trained.results, calibration.constants.copy()
+        part, constants[seen] = tuning.at(trained.theta)
+        self.loss_, self._optimizer_state = trained.loss, result.state
+        self.loss_curve_, self.validation_loss_curve_ = np.append(curve, result.loss_curve), None
+        self.n_iter_ = len(self.loss_curve_)
+        return energies.replaced(seen, part), dataclasses.replace(calibration, constants=constants)
 
     def _automatic_rate(self, schedule):
         """The autoencoders have been trained: the steps of fine-tuning are smaller than theirs."""
         return {"adam": 5e-4, "sgd": 1e-2}.get(self.solver)
 
-    def _minimize(self, stage, theta, X, labels, weight, rows, rng, **options):
-        """Return the parameters that a stage of training ends with, and its result; set `loss_`."""
-        objective, lbfgs = stage.objective, self.solver == "lbfgs"
-        block = _rows_per_block(objective, X)
-        batches = Batches(
-            X,
-            weight,
-            rows,
-            block if lbfgs else self._batch_size(),
-            self.shuffle and not lbfgs,
-            corruption=self._corruption(X),
-            noise_seed=int(rng.integers(2**63)) if lbfgs else None,
-            labels=labels,
-        )
-        judged_on = Batches(X, weight, rows, block, shuffle=False, labels=labels)
-        size = batches.rows_per_batch * objective.layout.size
-        trained = train(objective, [stage], theta, batches, rng, multiplications=size, judged_on=judged_on, **options)
-        self.loss_ = trained.loss
-        return trained.theta, trained.results[0]
-
-    def _corruption(self, X):
-        """What is done to the input in fine-tuning, or None."""
-        corruption = None if self.noise is None else as_corruption(self.noise, self.noise_level)
-        return corrupting(corruption, corruption_range(corruption, X))
-
-    def _fit_linear(self, E, labels, weight):
-        """Train a linear classifier on the energies."""
-        from sklearn.linear_model import LogisticRegression
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
-
-        E = E.astype(np.float64)
-        mass = len(labels) if weight is None else weight.sum()
-        strength = 1.0 / (self.l2 * mass) if self.l2 > 0.0 else np.inf
-        linear = LogisticRegression(C=strength, max_iter=10_000, tol=1e-6)
-        self.energy_classifier_ = make_pipeline(StandardScaler(), linear).fit(
-            E, labels, standardscaler__sample_weight=weight, logisticregression__sample_weight=weight
-        )
-        self.n_iter_ = int(np.max(linear.n_iter_))
-        self.loss_ = self._mean_loss(self._linear_scores(E), labels, weight)
-
-    def _mean_loss(self, scores, labels, weight):
-        """The mean loss of scores (n, K) in float64, which it overwrites."""
-        return LOSSES[self.loss](scores, labels, ops.row_weights(len(labels), weight))
+    def _set(self, energies, calibration, others=MappingProxyType({})):
+        """Set the fitted attributes; an energy classifier of before goes where there is none among `others`."""
+        vars(self).pop("energy_classifier_", None)
+        vars(self).update({**energies.attributes(), **calibration.attributes(), **others})
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def _temperature_of(scores, tests):
-    """Return the temperature of scores, those of several sets of rows that were not trained on."""
-    labels = np.concatenate([rows.labels for rows in tests])
-    weights = None if tests[0].supervised is None else np.concatenate([rows.supervised for rows in tests])
-    return fit_temperature(np.concatenate(scores), labels, weights)
-
-
-def _factor_attributes(blocks):
-    """The factors by the names of their attributes."""
-    names = {"factors_": "P", "factor_hidden_weights_": "Q", "class_factor_weights_": "f"}
-    return {name: blocks[block] for name, block in names.items()}
-
-
-def _rows_per_block(objective, X):
-    """How many rows make a block, with the hidden units of all classes."""
-    return block_rows(max(X.shape[1], objective.layout.size // X.shape[1]))

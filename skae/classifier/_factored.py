@@ -6,33 +6,31 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from skae.classifier._autoencoders import fit_each, shallow_copy, with_parameters
+from skae.autoencoders import batches_for, objective_on, stage_for, start
+from skae.classifier._autoencoders import fit_each
+from skae.classifier._energies import ClassEnergies, products, shallow_copy, with_parameters
 from skae.objectives import FactoredReconstruction
 from skae.parameters import INITIALIZATIONS, Layout, Sample, initial_biases
 from skae.training import (
     NO_CALLBACKS,
     Batches,
-    Stage,
-    block_rows,
     convergence_problem,
-    corrupting,
-    corruption_range,
     feature_errors,
     final_loss,
     on_plateau,
     train,
 )
 
-# The start of the factored model looks at so many rows of a class.
+# Rows of each class that the start looks at.
 _SAMPLE_ROWS = 500
 
 
-def fit_factored(template, n_factors, X, labels, weight, names, pretrain, rng, task=NO_CALLBACKS):
+def fit_factored(template, n_factors, rows, names, pretrain, rng, task=NO_CALLBACKS):
     """Fit autoencoders that share their factors, to all classes at once (ENERGY 4.1).
 
     Parameters
     ----------
-    template, X, labels, weight, names, pretrain
+    template, rows, names, pretrain
         As in `fit_each`.
     n_factors : int
         Number of factors F.
@@ -43,53 +41,54 @@ def fit_factored(template, n_factors, X, labels, weight, names, pretrain, rng, t
 
     Returns
     -------
-    estimators : list of BaseAutoencoder
-        Fitted, one a class, with W_j = Q^T diag(f_j) P.
-    factors : dict of ndarray
-        P (F, d), Q (F, k) and f (K, F).
-    problems : list of tuple
-        What is wrong with the convergence, each as arguments of `warn`.
+    energies : ClassEnergies
+        Of the fitted autoencoders, with W_j = Q^T diag(f_j) P.
+    problems : list of list
+        What is wrong with the convergence, lists for `warn_of`.
     """
     pooled = clone(template).set_params(n_components=n_factors)
-    pooled._fit(X, weight, started_only=True)
+    start(pooled, rows.X, rows.weight)
     factors = {
         "P": pooled.components_,
         "Q": INITIALIZATIONS["glorot"](n_factors, template.n_components, None, rng),
         "f": np.ones((len(names), n_factors)),
     }
-    return train_factored(template, factors, X, labels, weight, names, pretrain, rng, task=task)
+    return _train(template, factors, rows, names, pretrain, rng, task=task)
 
 
-def train_factored(template, factors, X, labels, weight, names, pretrain, rng, frozen=(), task=NO_CALLBACKS):
-    """Train from given factors, some of which may be frozen; see `fit_factored`."""
-    estimators, _ = fit_each(template, X, labels, weight, names, pretrain=False, n_jobs=None)
-    W, activation = products(factors), template._training_activation()
+def add_factored(template, factors, rows, names, pretrain, rng):
+    """Train the own parameters of new classes, on given factors that stay as they are; see `fit_factored`."""
+    gates = np.tile(factors["f"].mean(axis=0), (len(names), 1))
+    return _train(template, {**factors, "f": gates}, rows, names, pretrain, rng, frozen=("P", "Q"))
+
+
+def _train(template, factors, rows, names, pretrain, rng, frozen=(), task=NO_CALLBACKS):
+    """Train from given factors, some of which may be frozen."""
+    X, labels, weight = rows.X, rows.labels, rows.weight
+    estimators = fit_each(template, rows, names, pretrain=False, n_jobs=None)[0].estimators
+    W, activation = products(factors), objective_on(template, X).activation
     starts = []
     for j, each in enumerate(estimators):
-        rows = Batches(X, weight, np.flatnonzero(labels == j), _SAMPLE_ROWS, shuffle=False).sample(_SAMPLE_ROWS, rng)
-        starts.append(initial_biases(W[j], W[j], Sample(*rows, each.mean_), activation, template.visible))
+        own = Batches(X, weight, np.flatnonzero(labels == j), _SAMPLE_ROWS, shuffle=False).sample(_SAMPLE_ROWS, rng)
+        starts.append(initial_biases(W[j], W[j], Sample(*own, each.mean_), activation, template.visible))
     b, c = map(np.stack, zip(*starts, strict=True))
     layout = Layout(**{name: block.shape for name, block in factors.items()}, b=b.shape, c=c.shape)
     objective = FactoredReconstruction(layout, activation, visible=template.visible, l2=template.l2, frozen=frozen)
     theta = layout.pack(X.dtype, **factors, b=b, c=c)
-    corruption, lbfgs = template._corruption(), template.solver == "lbfgs"
-    batches = Batches(
-        X,
-        weight,
-        None,
-        block_rows(max(X.shape[1], layout.size // X.shape[1])) if lbfgs else template._batch_size(),
-        template.shuffle and not lbfgs,
-        corruption=corrupting(corruption, corruption_range(corruption, X)),
-        noise_seed=int(rng.integers(2**63)) if lbfgs else None,
-        labels=labels,
-        paired=True,
-    )
+    n_columns = max(X.shape[1], layout.size // X.shape[1])
+    batches = batches_for(template, X, weight, n_columns, rng, labels=labels, paired=True)
     pooled, curve, problems = _pooled(estimators), np.empty(0), []
     if pretrain:
         size = batches.rows_per_batch * X.shape[1] * len(factors["P"])
-        stage = Stage(objective, pooled._solver(), on_epoch=template._on_epoch(None, ""))
         trained = train(
-            objective, [stage], theta, batches, rng, multiplications=size, task=task, max_iter=template.max_iter
+            objective,
+            [stage_for(pooled, objective)],
+            theta,
+            batches,
+            rng,
+            multiplications=size,
+            task=task,
+            max_iter=template.max_iter,
         )
         theta, loss, (result,) = trained.theta, trained.loss, trained.results
         curve = result.loss_curve
@@ -105,7 +104,7 @@ def train_factored(template, factors, X, labels, weight, names, pretrain, rng, f
         errors = functools.partial(_feature_errors, estimators, X, labels, weight)
         text = convergence_problem(pooled, result, continued=False, errors=errors, plateau=plateau)
         problems = [] if text is None else [(f"all classes: {text}", ConvergenceWarning)]
-    return estimators, {name: blocks[name] for name in factors}, problems
+    return ClassEnergies(estimators, {name: blocks[name] for name in factors}), [problems]
 
 
 def _pooled(estimators):
@@ -127,8 +126,3 @@ def _feature_errors(estimators, X, labels, weight):
         for each, chosen in zip(estimators, rows, strict=True)
     ]
     return np.average(of_classes, axis=0, weights=[each.n_samples_seen_ for each in estimators])
-
-
-def products(factors):
-    """Return W_j = Q^T diag(f_j) P of all classes, shape (K, k, d) (ENERGY eq. 48)."""
-    return np.stack([(factors["Q"] * gate[:, None]).T @ factors["P"] for gate in factors["f"]])

@@ -11,11 +11,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae._sklearn_compat import DTYPES, _check_feature_names_in, available_if, validate_data
 from skae._typing import Array, FloatArray, MatrixLike
-from skae.autoencoders import AutoencoderPrediction, BaseAutoencoder
-from skae.classifier._autoencoders import constraint_of
-from skae.objectives import Classification, FactoredClassification
-from skae.parameters import Layout
-from skae.training import row_blocks, value_range
+from skae.autoencoders import BaseAutoencoder
+from skae.classifier._energies import ClassEnergies
+from skae.classifier._energy_classifier import linear_scores
+from skae.training import check_visible_range, value_range
 
 
 def has_probabilities(classifier):
@@ -38,65 +37,13 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
     n_features_in_: int
     feature_names_in_: Array  # absent where X had no names
 
-    # -- the model
-
-    def _model(self, dtype, constants=0.0, chosen=None, train=False):
-        """Return the objective of the supervised phase and its parameters, read from the public attributes.
-
-        `constants` are those of the classes `chosen`, all if None. Hidden biases that follow from the weights are read
-        too, but where `train` is true.
-        """
-        estimators = self.estimators_ if chosen is None else [self.estimators_[j] for j in chosen]
-        first, shared, objective_class = estimators[0], {}, Classification
-        own = {"W": "components_", "b": "intercept_hidden_", "c": "intercept_visible_"}
-        if not first.hidden_bias or (train and first._activation().derived_bias):
-            del own["b"]
-        if self.factors_ is not None:
-            del own["W"]
-            shared = {"P": self.factors_, "Q": self.factor_hidden_weights_, "f": self.class_factor_weights_}
-            objective_class = FactoredClassification
-        shapes = {name: block.shape for name, block in shared.items()}
-        shapes.update((name, (len(estimators), *getattr(first, each).shape)) for name, each in own.items())
-        layout = Layout(**shapes, C=(len(estimators),))
-        theta = np.empty(layout.size, dtype=dtype)
-        for name, view in layout.views(theta).items():
-            if name in own:
-                for j, each in enumerate(estimators):
-                    view[j] = getattr(each, own[name])
-            else:
-                view[...] = shared.get(name, constants)
-        objective = objective_class(
-            layout,
-            [each._activation() for each in estimators],
-            visible=first.visible,
-            loss=self.loss,
-            l2=self.l2,
-            constraint=constraint_of(first),
-        )
-        return objective, theta
-
-    def _energies(self, X, relative=False):
-        """E_j(x), shape (n, K), in X's dtype; where `relative`, less what is the same for all classes."""
-        objective, theta = self._model(X.dtype)
-        nothing = np.zeros(X.shape[1], dtype=X.dtype)
-        out = np.empty((X.shape[0], len(self.estimators_)), dtype=X.dtype)
-        with np.errstate(over="ignore", invalid="ignore"):
-            for rows, block in row_blocks(X, len(self.estimators_) * len(self.estimators_[0].components_)):
-                out[rows] = objective.scores(theta, block)
-                if not relative:
-                    out[rows] += objective.visible.potential(block, nothing)[:, None]
-        return _finite(out, X)
-
-    def _linear_scores(self, E):
-        """What the linear classifier makes of the energies, shape (n, K)."""
-        scores = self.energy_classifier_.decision_function(E)
-        return np.stack([np.zeros_like(scores), scores], axis=1) if scores.ndim == 1 else scores
+    # -- scores
 
     def _scores(self, X):
         """E_j(x) + C_j less what is the same for all classes, or the linear classifier's scores; (n, K), float64."""
         if hasattr(self, "energy_classifier_"):
-            return self._linear_scores(self._energies(X).astype(np.float64))
-        return self._energies(X, relative=True).astype(np.float64) + self.class_log_constants_
+            return linear_scores(self.energy_classifier_, ClassEnergies.of(self)(X))
+        return ClassEnergies.of(self)(X, relative=True).astype(np.float64) + self.class_log_constants_
 
     def _log_probabilities(self, X):
         """The logarithms of the probabilities, shape (n, K), float64."""
@@ -113,15 +60,12 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
         else:
             result = self._scores(X)
             # An offset that differs from row to row would spoil what is fitted to one column, such as a calibration.
-            result -= result[:, self._seen()].mean(axis=1, keepdims=True)
+            seen = np.isfinite(self.class_log_constants_)
+            result -= result[:, seen].mean(axis=1, keepdims=True)
         if result.shape[1] == 2:
             result = result[:, 1] - result[:, 0]
         with np.errstate(over="ignore"):
             return result.astype(X.dtype)
-
-    def _seen(self):
-        """The classes that have had rows."""
-        return np.flatnonzero(np.isfinite(self.class_log_constants_))
 
     # -- prediction
 
@@ -130,7 +74,7 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=DTYPES)
         if self.estimators_[0].visible == "bernoulli":
-            self.estimators_[0]._check_range(*value_range(X))
+            check_visible_range("bernoulli", *value_range(X))
         return X
 
     def predict(self, X: MatrixLike) -> Array:
@@ -220,7 +164,7 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
             Scores, in X's dtype.
         """
         X = self._validate_prediction(X)
-        return logsumexp(self._energies(X) + self.class_log_constants_, axis=1).astype(X.dtype)
+        return logsumexp(ClassEnergies.of(self)(X) + self.class_log_constants_, axis=1).astype(X.dtype)
 
     def transform(self, X: MatrixLike) -> FloatArray:
         """Return the energies of all classes, not calibrated: ``transform(X) + class_log_constants_`` are.
@@ -235,7 +179,8 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
         ndarray of shape (n_samples, n_classes)
             E_j(x), in X's dtype: `score_samples` of each of `estimators_`.
         """
-        return self._energies(self._validate_prediction(X))
+        X = self._validate_prediction(X)
+        return ClassEnergies.of(self)(X)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> Array:
         """Return the names of the columns of `transform`: the class's name after the estimator's.
@@ -254,10 +199,3 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
         _check_feature_names_in(self, input_features)
         prefix = type(self).__name__.lower()
         return np.array([f"{prefix}_{each}" for each in self.classes_], dtype=object)
-
-
-def _finite(result, X):
-    """Return the result, or refuse one that overflowed."""
-    if not np.isfinite(result.sum()) and not np.isfinite(result).all():
-        raise ValueError(AutoencoderPrediction._overflow(X))
-    return result

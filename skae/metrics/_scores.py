@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from skae._typing import FloatArray, MatrixLike
-from skae.autoencoders import autoencoder_and_input, model_and_input
+from skae.autoencoders import autoencoder_and_input, autoencoder_of, denoising_score, model_and_input
 from skae.training import row_blocks
 
 # Below this share of the variance the residual counts as none: no temperature is finite there.
@@ -81,8 +81,9 @@ def reconstruction_r2(estimator: Any, X: MatrixLike, y: Any = None) -> float:
     >>> 0.5 < reconstruction_r2(autoencoder, X) < 1
     True
     """
-    estimator, X = autoencoder_and_input(estimator, X)
-    return estimator._denoising_r2(X, noise_scale=0.0)
+    autoencoder = autoencoder_of(estimator)
+    model, X = model_and_input(estimator, X)
+    return denoising_score(model, X, autoencoder.mean_, autoencoder.var_, noise_scale=0.0)
 
 
 def per_feature_error(estimator: Any, X: MatrixLike) -> FloatArray:

@@ -1,25 +1,18 @@
 """Training: one way from rows and an objective to parameters."""
 
-from skae.training._batches import (
-    Batches,
-    block_rows,
-    corrupting,
-    corruption_range,
-    dense,
-    row_blocks,
-    row_keys,
-    value_range,
-)
+from skae.training._batches import Batches, corrupting, row_keys
+from skae.training._blocks import block_rows, dense, row_blocks
 from skae.training._callbacks import NO_CALLBACKS, begin_fit_task, fit_task
 from skae.training._convergence import convergence_problem, feature_errors, on_plateau
 from skae.training._dead_units import constant_units, dead_units
 from skae.training._evaluation import final_loss, mean_value
 from skae.training._moments import checked_weight, effective_rows, merge_moments, moments
+from skae.training._ranges import check_overflow, check_visible_range, corruption_range, value_range
 from skae.training._rollback import unchanged_on_error
 from skae.training._seeds import seed_of
 from skae.training._solver_parameters import SolverParameters
 from skae.training._threads import blas_threads, one_openmp_thread
-from skae.training._train import Stage, train
+from skae.training._train import Stage, Training, train
 from skae.training._verbose import active_above, active_share
 from skae.training._warnings import FEW_ROWS, too_many_units, warn
 
@@ -29,11 +22,14 @@ __all__ = [
     "Batches",
     "SolverParameters",
     "Stage",
+    "Training",
     "active_above",
     "active_share",
     "begin_fit_task",
     "blas_threads",
     "block_rows",
+    "check_overflow",
+    "check_visible_range",
     "checked_weight",
     "constant_units",
     "convergence_problem",

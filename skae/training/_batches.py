@@ -1,4 +1,4 @@
-"""Rows of the training data, a batch at a time: shuffling, densifying, moments."""
+"""Rows of the training data, a batch at a time: shuffled, dense, corrupted."""
 
 import copy
 import functools
@@ -8,46 +8,8 @@ import math
 import numpy as np
 from scipy import sparse
 
-# A block of this many elements stays in cache and keeps the products efficient.
-_BLOCK_ELEMENTS = 2**19
-
-
-def row_blocks(X, columns=0, chosen=None, rows=None):
-    """Yield (index, dense block) over the rows of X (dense or CSR), in blocks of bounded size.
-
-    `columns` is the width of what is made of each row, where that is wider than X; `chosen` are the rows to take,
-    all if None; `rows` is the size of a block, if it is not to be that of `block_rows`.
-    """
-    n_rows = rows or block_rows(max(X.shape[1], columns))
-    for start in range(0, X.shape[0] if chosen is None else len(chosen), n_rows):
-        index = slice(start, start + n_rows) if chosen is None else chosen[start : start + n_rows]
-        yield index, dense(X[index])
-
-
-def block_rows(columns):
-    """How many rows of so many columns make a block."""
-    return min(max(_BLOCK_ELEMENTS // max(columns, 1), 64), 4096)
-
-
-def dense(X):
-    """Return X as an ndarray: a copy where it was sparse, a view where it was not."""
-    return X.toarray() if sparse.issparse(X) else np.asarray(X)
-
-
-def value_range(X, chosen=None):
-    """Return the smallest and the largest value of some rows of X (dense or CSR; all rows if `chosen` is None)."""
-    low, high = np.inf, -np.inf
-    for _, block in row_blocks(X, chosen=chosen):
-        low, high = min(low, float(block.min())), max(high, float(block.max()))
-    return low, high
-
-
-def feature_range(X, chosen=None):
-    """Return the smallest and the largest value of each feature, each of shape (n_features,), as `value_range`."""
-    low, high = np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)
-    for _, block in row_blocks(X, chosen=chosen):
-        low, high = np.minimum(low, block.min(axis=0)), np.maximum(high, block.max(axis=0))
-    return low, high
+from skae.training._blocks import row_blocks
+from skae.training._ranges import feature_range
 
 
 def row_keys(X):
@@ -66,19 +28,6 @@ def row_keys(X):
         scaled *= direction
         keys[rows] = scaled.sum(axis=1)  # no product of a BLAS, which may round equal rows differently
     return keys
-
-
-def corruption_range(corruption, X, chosen=None, before=None):
-    """Return the `low` and `high` of each feature, in X's dtype, that a corruption is to be given; none it ignores.
-
-    `before` is the range of earlier rows, which counts too.
-    """
-    if corruption is None or not corruption.uses_range:
-        return {}
-    low, high = feature_range(X, chosen)
-    if before:
-        low, high = np.minimum(low, before["low"]), np.maximum(high, before["high"])
-    return {"low": low.astype(X.dtype), "high": high.astype(X.dtype)}
 
 
 def corrupting(corruption, limits):

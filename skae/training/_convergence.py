@@ -50,7 +50,7 @@ def on_plateau(objective, theta, batches, tol):
     return fall > 1.0 / 6.0 or (speeds_up and fall > 10.0 * tol)
 
 
-def convergence_problem(estimator, result, continued, errors, plateau, data_loss=None):
+def convergence_problem(estimator, result, continued, errors, plateau, data_loss=None, scale=1.0):
     """Say where a fit has come to little, and what to do about it: the first of the reasons that applies, or None.
 
     Parameters
@@ -67,21 +67,26 @@ def convergence_problem(estimator, result, continued, errors, plateau, data_loss
         Returns whether the end is a plateau.
     data_loss : callable, default=None
         Returns the loss without penalties; None takes `loss_`.
+    scale : float, default=1.0
+        What the data were divided by in training.
     """
     text = (
         _no_better_than_mean(estimator, data_loss)
-        or _few_features_fitted(estimator, errors)
-        or _not_falling(estimator, result, continued)
+        or _few_features_fitted(estimator, errors, scale)
+        or _not_falling(estimator, scale**2 * result.loss_curve, result.reason, continued)
         or _still_falling(estimator, result)
         or _ended_on_plateau(estimator, result, plateau)
     )
     return text and f"{type(estimator).__name__}: {text}"
 
 
-def feature_errors(estimator, batches):
-    """Return the mean squared error of the reconstruction of each feature, on up to 2000 training rows, shape (d,)."""
+def feature_errors(estimator, batches, scale=1.0):
+    """Return the mean squared error of the reconstruction of each feature, on up to 2000 training rows, shape (d,).
+
+    The batches hold the rows divided by `scale`.
+    """
     X, weight = batches.sample(_SAMPLE_ROWS, np.random.default_rng(0))
-    X = X * estimator._scale
+    X = X * scale
     with np.errstate(over="ignore", invalid="ignore"):
         residual = Model.from_estimator(estimator).astype(X.dtype).reconstruct(X) - X
         return weight @ residual**2 / weight.sum()
@@ -106,14 +111,13 @@ def _no_better_than_mean(estimator, data_loss):
     )
 
 
-def _few_features_fitted(estimator, errors):
+def _few_features_fitted(estimator, errors, scale):
     """Features off scale are not reconstructed, while the loss of those with the largest variance is fine."""
     deviation = np.sqrt(estimator.var_[estimator.var_ > _rounding(estimator)])
     if not len(deviation):
         return None
     smallest, largest, typical = deviation.min(), deviation.max(), np.sqrt(np.mean(estimator.var_))
-    unit = estimator._scale
-    off_scale = largest < 0.05 * unit or typical > 5.0 * unit
+    off_scale = largest < 0.05 * scale or typical > 5.0 * scale
     # Principal components on one common scale differ by design: `PCAWhitener(whiten=None)` makes their mean variance 1.
     uneven = typical > 5.0
     if not (off_scale or uneven):
@@ -132,10 +136,10 @@ def _few_features_fitted(estimator, errors):
     )
 
 
-def _not_falling(estimator, result, continued):
+def _not_falling(estimator, curve, reason, continued):
     """The loss has risen, or hardly fallen, over the fit."""
-    curve, negligible = estimator._scale**2 * result.loss_curve, _negligible(estimator)
-    stuck = len(curve) == 1 and result.reason == "converged"
+    negligible = _negligible(estimator)
+    stuck = len(curve) == 1 and reason == "converged"
     if not (len(curve) > 1 or stuck) or max(curve[0], curve[-1]) <= negligible:
         return None
     # A trained start may have nothing left to gain.

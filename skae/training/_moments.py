@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from skae._sklearn_compat import _check_sample_weight
-from skae.training._batches import row_blocks
+from skae.training._blocks import row_blocks
 from skae.training._threads import blas_threads
 
 

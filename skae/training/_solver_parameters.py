@@ -8,6 +8,8 @@ from typing import Literal
 from skae._sklearn_compat import Interval, StrOptions
 from skae._typing import Array, FloatArray, RandomState, Schedule, Solver
 from skae.solvers import LBFGS, SCHEDULES, SGD, UPDATE_RULES, Stochastic
+from skae.training._batches import Batches
+from skae.training._blocks import block_rows
 from skae.training._early_stopping import ValidationMonitor
 from skae.training._verbose import Printer
 
@@ -59,6 +61,17 @@ class SolverParameters:
     def _batch_size(self):
         """Largest number of rows in a batch."""
         return _AUTO_BATCH_SIZE if self.batch_size == "auto" else self.batch_size
+
+    def _training_batches(self, X, sample_weight, rows, n_columns, noise_seed=None, **options):
+        """The batches of a fit.
+
+        L-BFGS needs the same objective in every iteration: it takes large blocks in one order, and `noise_seed` fixes
+        their noise. `n_columns` is the width of the widest array that is made of the rows.
+        """
+        if self.solver == "lbfgs":
+            size, shuffle = block_rows(n_columns), False
+            return Batches(X, sample_weight, rows, size, shuffle, noise_seed=noise_seed, **options)
+        return Batches(X, sample_weight, rows, self._batch_size(), self.shuffle, **options)
 
     def _solver(self, max_iter=None, schedule=None):
         """The solver that the parameters describe."""

@@ -1,10 +1,14 @@
 """Rows with classes, and which of them to hold out to see what a classifier makes of rows that it does not know."""
 
 import dataclasses
+import math
+from typing import Any
 
 import numpy as np
 
-from skae._typing import FloatArray, IntArray, MatrixLike
+from skae import _ops as ops
+from skae._typing import FloatArray, IntArray
+from skae.objectives import LOSSES
 from skae.training import row_keys
 
 # Fifths are held out in turn, until this many rows have been: a temperature is one number, which more rows improve by
@@ -16,15 +20,49 @@ _FOLDS, _ENOUGH_ROWS = 5, 250
 class LabelledRows:
     """Rows, their classes from 0, and their weights (or None) for the autoencoders and for the supervised phase."""
 
-    X: MatrixLike
+    X: Any
     labels: IntArray
     weight: FloatArray | None
     supervised: FloatArray | None
 
     def part(self, chosen):
-        """Return some of the rows."""
+        """Return some of the rows; all where `chosen` is None."""
+        if chosen is None:
+            return self
         weights = (None if each is None else each[chosen] for each in (self.weight, self.supervised))
         return LabelledRows(self.X[chosen], self.labels[chosen], *weights)
+
+    def mean_loss(self, loss, scores):
+        """Return the mean loss of their scores (n, K) in float64, which it overwrites."""
+        return LOSSES[loss](scores, self.labels, ops.row_weights(len(scores), self.supervised))
+
+    def check_supervised(self, class_weight, train_rows, held_out):
+        """Refuse weights of the supervised phase that leave no row."""
+        for chosen, purpose in ((train_rows, "train on"), (held_out, "hold out")):
+            weight = self.part(chosen).supervised
+            if weight is not None and not weight.any():
+                raise ValueError(
+                    f"class_weight must be positive for some class with rows to {purpose}, got {class_weight}"
+                )
+
+    def relabelled(self, classes):
+        """Return them with labels that count the given classes alone, which have all the rows."""
+        return dataclasses.replace(self, labels=np.searchsorted(classes, self.labels))
+
+
+def hold_out(labels, fraction, rng):
+    """Return the indices of rows to train on and of rows to validate on; a class keeps at least one to train on."""
+    order, held_out = rng.permutation(len(labels)), []
+    for j in range(labels.max() + 1):
+        rows = order[labels[order] == j]
+        held_out.append(rows[: min(math.ceil(fraction * len(rows)), len(rows) - 1)])
+    held_out = np.sort(np.concatenate(held_out))
+    if not len(held_out):
+        raise ValueError(
+            "early_stopping=True holds out rows of each class that has two or more, got no such class: fit with "
+            "early_stopping=False"
+        )
+    return np.setdiff1d(np.arange(len(labels)), held_out), held_out
 
 
 def trials(rows):

@@ -1,0 +1,28 @@
+"""A logistic regression on the energies: ``method="energies"``."""
+
+import numpy as np
+
+
+def fit_energy_classifier(E, rows, l2, loss):
+    """Train it on the energies E (n, K) of `LabelledRows`; return the fitted attributes that it sets."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    mass = len(E) if rows.supervised is None else rows.supervised.sum()
+    strength = 1.0 / (l2 * mass) if l2 > 0.0 else np.inf
+    regression = LogisticRegression(C=strength, max_iter=10_000, tol=1e-6)
+    classifier = make_pipeline(StandardScaler(), regression).fit(
+        E.astype(np.float64),
+        rows.labels,
+        standardscaler__sample_weight=rows.supervised,
+        logisticregression__sample_weight=rows.supervised,
+    )
+    loss = rows.mean_loss(loss, linear_scores(classifier, E))
+    return {"energy_classifier_": classifier, "n_iter_": int(np.max(regression.n_iter_)), "loss_": loss}
+
+
+def linear_scores(classifier, E):
+    """Return its scores of all classes, shape (n, K), float64; with two classes, those of the first are 0."""
+    scores = classifier.decision_function(E.astype(np.float64))
+    return np.stack([np.zeros_like(scores), scores], axis=1) if scores.ndim == 1 else scores

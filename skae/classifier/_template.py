@@ -1,0 +1,105 @@
+"""The autoencoder that is trained for each class: a clone of the user's, or the default."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from skae._sklearn_compat import InvalidParameterError, set_random_states
+from skae._typing import MatrixLike
+from skae.autoencoders import BaseAutoencoder, ContractiveAutoencoder, DenoisingAutoencoder, objective_on
+from skae.classifier._energies import ClassEnergies
+from skae.objectives import Reconstruction
+from skae.parameters import MaxNorm, UnitNorm
+from skae.penalties import L2
+
+# Hidden units of each autoencoder of the default.
+_N_UNITS = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class Template:
+    """An autoencoder to clone for each class, and the constraint on its weights, which fine-tuning keeps."""
+
+    autoencoder: BaseAutoencoder
+    constraint: UnitNorm | MaxNorm | None
+
+    def check_alike(self, energies: ClassEnergies, n_factors: int | None, X: MatrixLike) -> None:
+        """Refuse to train on where the energies could not stand beside those of the fitted autoencoders."""
+        own, first = self.autoencoder, energies.estimators[0]
+        for name, ours, theirs in (
+            ("n_components", own.n_components, first.n_components),
+            ("visible", own.visible, first.visible),
+            ("a hidden bias", own.hidden_bias, first.hidden_bias),
+            ("constraint", self.constraint, objective_on(first, X).constraint),
+            ("n_factors", n_factors, None if energies.factors is None else len(energies.factors["P"])),
+        ):
+            if ours != theirs:
+                raise ValueError(
+                    f"the classes' autoencoders must be alike: the fitted ones have {name}={theirs}, the estimator has "
+                    f"{ours}; give it theirs, or fit all classes again"
+                )
+
+
+def template_of(
+    estimator: Any, n_factors: int | None, X: MatrixLike, reseed: bool, rng: np.random.Generator
+) -> Template:
+    """Return what to clone, seeded alike for all classes: their order then does not matter.
+
+    Parameters
+    ----------
+    estimator : autoencoder or None
+        The user's; None is the default.
+    n_factors : int or None
+        Number of factors that the classes share.
+    X : {ndarray, CSR matrix} of shape (n, d)
+        The rows, which are checked.
+    reseed : bool
+        Whether the user's autoencoder is to get a seed.
+    rng : numpy.random.Generator
+        Draws the seed.
+    """
+    if estimator is None:
+        autoencoder = (ContractiveAutoencoder if n_factors is None else DenoisingAutoencoder)(_N_UNITS)
+    elif isinstance(estimator, BaseAutoencoder):
+        autoencoder = clone(estimator)
+    else:
+        raise InvalidParameterError(
+            f"the estimator must be an autoencoder of skae, got {type(estimator).__name__}; what comes before "
+            "it comes before the classifier: make_pipeline(PCAWhitener(), ClassSpecificAEClassifier())"
+        )
+    autoencoder._validate_params()
+    if reseed or estimator is None:
+        set_random_states(autoencoder, int(rng.integers(2**31)))
+    objective = objective_on(autoencoder, X)
+    if "V" in objective.layout.shapes:
+        raise InvalidParameterError(
+            "the estimator must have tied weights, to have an energy; got "
+            f"{type(autoencoder).__name__} with untied ones"
+        )
+    if not hasattr(objective.activation, "potential"):
+        raise InvalidParameterError(
+            f"the estimator must have an activation with a potential, which {objective.activation.name!r} has not"
+        )
+    if n_factors is not None:
+        _check_sharing(autoencoder, objective, n_factors)
+    return Template(autoencoder, objective.constraint)
+
+
+def _check_sharing(autoencoder, objective, n_factors):
+    """Refuse an autoencoder that cannot share factors."""
+    plain = type(objective) is Reconstruction and all(isinstance(each, L2) for each in objective.penalties)
+    for fulfilled, demand in (
+        (plain, "no penalty"),
+        ("b" in objective.layout.shapes, "a hidden bias that does not follow from the weights"),
+        (objective.constraint is None, "weight_constraint=None"),
+        (not autoencoder.early_stopping, "early_stopping=False"),
+    ):
+        if not fulfilled:
+            raise InvalidParameterError(
+                f"n_factors={n_factors} trains all classes at once, which needs an estimator with {demand} "
+                f"(DenoisingAutoencoder, or ContractiveAutoencoder(alpha=0)), got {autoencoder}"
+            )
