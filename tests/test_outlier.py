@@ -402,6 +402,14 @@ def test_ensemble_as_the_given_estimator(rng):
     assert not hasattr(piped, "explain")
 
 
+class Centred(GaussianMixture):
+    """A mixture with an attribute of the same name as one of the detector's."""
+
+    @property
+    def centers_(self):
+        return self.means_
+
+
 TEXT = make_column_transformer((OneHotEncoder(), ["kind"]), remainder="passthrough", sparse_threshold=0.0)
 
 
@@ -412,10 +420,11 @@ TEXT = make_column_transformer((OneHotEncoder(), ["kind"]), remainder="passthrou
         (contractive(), False, MEANS),
         (make_pipeline(StandardScaler(), contractive()), False, MEANS),
         (GaussianMixture(random_state=0), False, ("mean_", "scale_")),
+        (Centred(random_state=0), False, ("mean_", "scale_")),
         (make_pipeline(TEXT, GaussianMixture(random_state=0)), True, ()),
         (make_pipeline(TEXT, contractive()), True, ()),
     ],
-    ids=["default", "autoencoder", "Pipeline", "mixture", "text", "text for an autoencoder"],
+    ids=["default", "autoencoder", "Pipeline", "mixture", "mixture with centres", "text", "text for an autoencoder"],
 )
 def test_attributes_are_there_or_absent(estimator, text, expected, rng):
     """What a model cannot give is absent, even where an earlier fit had it, and no attribute is None."""
@@ -426,8 +435,10 @@ def test_attributes_are_there_or_absent(estimator, text, expected, rng):
     assert fitted == {"estimator_", "offset_", "n_features_in_", "feature_names_in_", *expected}
     assert all(vars(detector)[name] is not None for name in fitted)
     if hasattr(detector, "explain") and text:
-        with pytest.raises(ValueError, match="explain needs numeric training data"):
-            detector.explain(pd.DataFrame(0.0, index=range(2), columns=table.columns))
+        numbers = pd.DataFrame(0.0, index=range(2), columns=table.columns)
+        for reference in (None, numbers):
+            with pytest.raises(ValueError, match="explain needs numeric training data"):
+                detector.explain(numbers, reference)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
