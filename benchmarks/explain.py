@@ -30,6 +30,7 @@ from sklearn.preprocessing import StandardScaler
 
 import skae
 from skae import ContractiveAutoencoder, EnergyOutlierDetector, PCAWhitener
+from skae.outlier import MixtureEnsemble
 
 N_TEST, STEPS, PART, SQUARE = 250, 60, 8, 3
 SHORT = 1e-3
@@ -106,8 +107,9 @@ def one_by_one(detector, X, reference):
 
 def relaxed(detector, X):
     """Return where the field of the (first) autoencoder leads, in the units of X."""
-    if detector.scalers_ is None:
-        *steps, autoencoder = (step for _, step in detector.estimator_.steps)
+    model = detector.estimator_
+    if not isinstance(model, MixtureEnsemble):
+        *steps, autoencoder = (step for _, step in model.steps)
         Z = X
         for step in steps:
             Z = step.transform(Z)
@@ -115,8 +117,8 @@ def relaxed(detector, X):
         for step in reversed(steps):
             Z = step.inverse_transform(Z)
         return Z
-    scaler = detector.scalers_[0]
-    points = detector.estimator_[0].relax(scaler.marginals(X) @ scaler.matrix_)[0]
+    scaler = model.scalers_[0]
+    points = model.estimators_[0].relax(scaler.marginals(X) @ scaler.matrix_)[0]
     return scaler.mean_ + scaler.deviation_ * (points @ np.linalg.inv(scaler.matrix_))
 
 

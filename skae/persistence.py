@@ -24,13 +24,14 @@ True
 import skae
 from skae.activations import ACTIVATIONS
 from skae.corruption import CORRUPTIONS
-from skae.outlier import FeatureScaler, MixtureAutoencoder
+from skae.outlier import FeatureScaler, MixtureAutoencoder, MixtureEnsemble
 from skae.penalties import PENALTIES
 
 __all__ = ["TRUSTED_TYPES"]
 
 _TYPES = [
     *(each for each in map(vars(skae).get, skae.__all__) if isinstance(each, type)),
+    MixtureEnsemble,
     MixtureAutoencoder,
     FeatureScaler,
     *ACTIVATIONS.values(),

@@ -1,4 +1,4 @@
-"""EnergyOutlierDetector, and the MixtureAutoencoder and FeatureScaler that its default is made of."""
+"""EnergyOutlierDetector, its default model MixtureEnsemble, and what that consists of."""
 
 import contextlib
 import copy
@@ -33,11 +33,9 @@ from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, PowerTransformer,
 
 from skae import ContractiveAutoencoder, EnergyOutlierDetector, PCAWhitener, ZeroBiasAutoencoder
 from skae._sklearn_compat import InvalidParameterError
-from skae.autoencoders._prediction import AutoencoderPrediction
-from skae.outlier import _detector as _outlier
-from skae.outlier import _references
-from skae.outlier._feature_scaler import FeatureScaler
-from skae.outlier._mixture import MixtureAutoencoder
+from skae.autoencoders import AutoencoderPrediction
+from skae.model import Model
+from skae.outlier import FeatureScaler, MixtureAutoencoder, MixtureEnsemble, _references
 from skae.outlier._references import cluster_centers
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -78,9 +76,14 @@ def contractive(**parameters):
     return ContractiveAutoencoder(**{**SMALL, **parameters})
 
 
+def parts_of(ensemble):
+    """Return the mixtures of an ensemble, each with its scaler and its weight."""
+    return zip(ensemble.estimators_, ensemble.scalers_, ensemble.weights_, strict=True)
+
+
 @contextlib.contextmanager
 def unchanged(estimator):
-    """Assert that the body leaves vars(estimator) as they were, to the bit."""
+    """Assert that the body changes no bit of vars(estimator)."""
     before = joblib.hash(vars(estimator))
     yield
     assert joblib.hash(vars(estimator)) == before
@@ -88,7 +91,7 @@ def unchanged(estimator):
 
 @contextlib.contextmanager
 def no_warning():
-    """Assert that nothing is warned of in the body."""
+    """Assert that the body does not warn."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         yield
@@ -120,7 +123,7 @@ def test_energy_is_the_log_density(data, rng):
 
 @pytest.mark.parametrize("data", DATA)
 def test_loss_is_minus_the_mean_log_likelihood(data, rng):
-    """loss_ belongs to the parameters returned; the first of the curve is that of the start, equally weighted."""
+    """loss_ belongs to the fitted parameters. The curve begins with the loss of the equally weighted centres."""
     X = DATA[data](rng)
     X = X / X.std(axis=0)
     mixture = MixtureAutoencoder(centers=X[:5], max_iter=3).fit(X)
@@ -134,7 +137,7 @@ def test_loss_is_minus_the_mean_log_likelihood(data, rng):
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("data", DATA)
 def test_expectation_maximisation_never_raises_the_loss(data, seed):
-    """loss_curve_ does not rise, but for the share of units that are dropped."""
+    """loss_curve_ does not rise, except by the share of units that are dropped."""
     X = DATA[data](np.random.default_rng(seed))
     mixture = MixtureAutoencoder(20, max_iter=15, random_state=seed).fit(X / X.std(axis=0))
     assert np.diff(mixture.loss_curve_).max() <= 1e-6
@@ -164,7 +167,7 @@ def test_field_is_the_gradient_of_the_log_density(rng):
 
 
 def test_units_without_rows_are_dropped(rng):
-    """A centre that no row is near is not carried along."""
+    """A centre without rows near it is dropped."""
     X = make_X(rng)
     mixture = MixtureAutoencoder(centers=np.vstack([X[:3], np.full((1, 4), 1e3)])).fit(X)
     assert len(mixture.components_) == len(mixture.intercept_hidden_) == 3
@@ -174,7 +177,7 @@ def test_units_without_rows_are_dropped(rng):
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("data", ["parity", "integers"])
 def test_centres_lie_among_the_data(data, seed):
-    """More units than distinct rows: one for each of these, none outside (scikit-learn's K-means can lose them)."""
+    """With more units than distinct rows, each distinct row gets one unit, and none lies outside the data."""
     X = 2.0 * DATA[data](np.random.default_rng(seed)) - 1.0
     mixture = MixtureAutoencoder(500, random_state=seed).fit(30.0 * X)
     assert len(mixture.components_) == len(np.unique(X, axis=0))
@@ -183,7 +186,7 @@ def test_centres_lie_among_the_data(data, seed):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_mixture_keeps_the_dtype(dtype, rng):
-    """Parameters have the dtype of the training data; the sums are float64's."""
+    """Parameters have the dtype of the training data. Sums are taken in float64."""
     X = make_X(rng).astype(dtype)
     mixture = MixtureAutoencoder(5, random_state=0).fit(X)
     assert mixture.components_.dtype == mixture.intercept_hidden_.dtype == mixture.score_samples(X).dtype == dtype
@@ -192,7 +195,7 @@ def test_mixture_keeps_the_dtype(dtype, rng):
 
 
 def test_mixture_of_many_rows_sees_a_sample(rng):
-    """Beyond 4096 rows a sample is trained on, the same for the same seed; the moments are those of all."""
+    """Beyond 4096 rows a sample is trained on, which the seed decides. The moments are those of all rows."""
     X = make_X(rng, n=6000, d=2)
     first, again, other = (MixtureAutoencoder(4, random_state=seed).fit(X) for seed in (0, 0, 1))
     assert_array_equal(first.components_, again.components_)
@@ -205,7 +208,7 @@ def test_mixture_of_many_rows_sees_a_sample(rng):
 
 
 def test_scaler_is_yeo_johnson(rng):
-    """The exponents are those of PowerTransformer, where these are in [0, 2], and the result is standardised."""
+    """Exponents in [0, 2] are the same as PowerTransformer's, and the result is standardised."""
     X = np.column_stack([rng.gamma(4.0, size=800), rng.standard_normal(800), -rng.gamma(9.0, size=800)])
     scaler = FeatureScaler(True, False).fit(X)
     standard = (X - X.mean(axis=0)) / X.std(axis=0)
@@ -220,7 +223,7 @@ def test_scaler_is_yeo_johnson(rng):
 
 
 def test_exponents_are_kept_in_bounds(rng):
-    """Heavier tails would ask for exponents outside [0, 2], whose powers are bounded: these are not."""
+    """Heavy tails would need exponents outside [0, 2], whose powers are bounded. The clipped powers are not bounded."""
     X = np.exp(3.0 * rng.standard_normal((500, 2))) * [1.0, -1.0]
     asked = PowerTransformer().fit((X - X.mean(axis=0)) / X.std(axis=0)).lambdas_
     assert asked[0] < 0.0
@@ -234,7 +237,7 @@ def test_exponents_are_kept_in_bounds(rng):
 @pytest.mark.parametrize("unskew", [False, True])
 @pytest.mark.parametrize("data", ["correlated", "skewed", "integers", "heavy tails"])
 def test_marginals_are_increasing_and_standardised(data, unskew, rng):
-    """Each feature keeps its order, far outside the data too, and gets mean 0 and variance 1."""
+    """Each feature keeps its order, even far outside the data, and gets mean 0 and variance 1."""
     X = DATA[data](rng)
     scaler = FeatureScaler(unskew, False).fit(X)
     Z = scaler.marginals(X)
@@ -245,7 +248,7 @@ def test_marginals_are_increasing_and_standardised(data, unskew, rng):
 
 
 def test_marginals_of_features_turned_round(rng):
-    """Minus a feature gives minus its marginal: left and right tails are treated alike."""
+    """A feature with its sign changed gives its marginal with the sign changed: both tails are treated alike."""
     X = np.exp(0.5 * make_X(rng))
     there, back = FeatureScaler(True, False).fit(X), FeatureScaler(True, False).fit(-X)
     assert_allclose(back.powers_, 2.0 - there.powers_, atol=1e-3)
@@ -265,7 +268,7 @@ def test_whitening(unskew, rng):
 @pytest.mark.parametrize("whiten", [False, True])
 @pytest.mark.parametrize("unskew", [False, True])
 def test_constant_columns_become_zero(unskew, whiten, rng):
-    """A column without variance, up to rounding, is 0, and the others do not notice."""
+    """A column whose variance is rounding becomes 0, and the other columns do not change."""
     X = make_X(rng)
     table = np.column_stack([X, np.full(200, 0.1), np.zeros(200), np.full(200, 1e15)])
     with no_warning():
@@ -278,7 +281,7 @@ def test_constant_columns_become_zero(unskew, whiten, rng):
 
 @pytest.mark.parametrize("unskew", [False, True])
 def test_marginals_of_extreme_values_are_finite(unskew, rng):
-    """What a float can hold gives numbers whose squares one can hold, in order, without a warning."""
+    """The largest floats give numbers with finite squares, in order, without a warning."""
     X = np.exp(2.0 * make_X(rng)) * [1.0, -1.0, 1.0, -1.0]
     scaler = FeatureScaler(unskew, False).fit(X)
     with no_warning():
@@ -287,13 +290,161 @@ def test_marginals_of_extreme_values_are_finite(unskew, rng):
     assert (np.diff(Z, axis=0) >= 0.0).all()
 
 
+# The ensemble
+
+
+def test_ensemble_is_a_weighted_sum_of_energies(rng):
+    """The score is sum_j weight_j E_j(view_j), and each energy has standard deviation 1 / weight_j on the rows."""
+    X = make_clusters(rng)
+    ensemble = MixtureEnsemble(random_state=0).fit(X)
+    parts = parts_of(ensemble)
+    energies = [(weight, each.score_samples(scaler.marginals(X) @ scaler.matrix_)) for each, scaler, weight in parts]
+    assert_allclose(ensemble.score_samples(X), sum(weight * energy for weight, energy in energies), rtol=1e-12)
+    assert_allclose([weight * energy.std() for weight, energy in energies], 1.0, rtol=1e-10)
+    assert [(each.unskew, each.whiten) for each in ensemble.scalers_] == [
+        (False, False),
+        (False, True),
+        (True, False),
+        (True, True),
+    ]
+
+
+def test_ensemble_describes_the_training_data(rng):
+    """mean_ and scale_ are those of the rows, and centers_ are the units of the first mixture in the units of X."""
+    X = make_clusters(rng) * [1.0, 100.0, 1e-3]
+    ensemble = MixtureEnsemble(random_state=0).fit(pd.DataFrame(X, columns=list("abc")))
+    assert_allclose(ensemble.mean_, X.mean(axis=0), rtol=1e-10)
+    assert_allclose(ensemble.scale_, X.std(axis=0), rtol=1e-10)
+    scaler = ensemble.scalers_[0]
+    units = scaler.marginals(ensemble.centers_) @ scaler.matrix_
+    assert_allclose(units, ensemble.estimators_[0].components_, rtol=1e-9, atol=1e-9)
+    assert ensemble.n_features_in_ == 3
+    assert ensemble.feature_names_in_.tolist() == list("abc")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("data", ["correlated", "skewed", "clusters"])
+def test_ensemble_explains_differences_of_scores(data, dtype, rng):
+    """The contributions sum to the difference of the scores, whether the baseline has one row or one for each row."""
+    X = DATA[data](rng)
+    ensemble = MixtureEnsemble(random_state=0).fit(X)
+    rows = X[:20].astype(dtype)
+    for baseline in (X[20:40], ensemble.mean_[None]):
+        contributions = ensemble.explain(rows, baseline)
+        assert contributions.dtype == dtype
+        difference = ensemble.score_samples(rows.astype(np.float64)) - ensemble.score_samples(baseline)
+        assert_allclose(contributions.sum(axis=1), difference, rtol=1e-5, atol=1e-4)
+    assert_array_equal(ensemble.explain(rows, rows), 0.0)
+    for some in (X[:3], X):
+        with pytest.raises(ValueError, match=f"baseline must have 1 row or 20, as many as X, got {len(some)}"):
+            ensemble.explain(rows, some)
+
+
+def test_seed_of_the_ensemble(rng):
+    """Equal seeds give equal bits, other seeds other models, and None draws a new seed each time."""
+    X = make_X(rng)
+    scores = [MixtureEnsemble(random_state=seed).fit(X).score_samples(X) for seed in (0, 0, 1, None, None)]
+    assert_array_equal(scores[0], scores[1])
+    for other in (scores[2], scores[4]):
+        assert np.abs(scores[3] - other).max() > 1e-3
+    assert np.abs(scores[0] - scores[2]).max() > 1e-3
+
+
+def test_ensemble_refuses_what_it_cannot_take(rng):
+    """A fit and a prediction refuse bad data in words, and the ensemble keeps its attributes."""
+    X = make_X(rng)
+    ensemble = MixtureEnsemble().fit(X)
+    for spoil, words in BAD_DATA.values():
+        for method in (ensemble.fit, ensemble.score_samples, lambda rows: ensemble.explain(X[:1], rows)):
+            with unchanged(ensemble), pytest.raises(ValueError, match=words):
+                method(spoil(X))
+    with unchanged(ensemble), pytest.raises(ValueError, match=r"e\+200.*float64"):
+        ensemble.fit(1e200 * X)
+    with unchanged(ensemble), pytest.raises(ValueError, match="1 sample"):
+        ensemble.fit(X[:1])
+    with pytest.raises(InvalidParameterError, match="random_state"):
+        MixtureEnsemble(random_state="zero").fit(X)
+    for method in ("score_samples", "explain"):
+        with pytest.raises(NotFittedError):
+            getattr(MixtureEnsemble(), method)(*([X] if method == "score_samples" else [X, X]))
+
+
 # The detector
+
+
+MEANS = ("mean_", "scale_", "centers_")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_scores_are_those_of_the_model(dtype, rng):
+    """The default's scores and attributes are those of a MixtureEnsemble with the same seed, to the bit."""
+    X = make_X(rng).astype(dtype)
+    for seed in (None, 3):
+        detector = EnergyOutlierDetector(random_state=seed).fit(X)
+        alone = MixtureEnsemble(random_state=seed or 0).fit(X)
+        assert isinstance(detector.estimator_, MixtureEnsemble)
+        for model in (detector.estimator_, alone):
+            assert_array_equal(detector.score_samples(2.0 * X), model.score_samples(2.0 * X))
+            for name in MEANS:
+                assert_array_equal(getattr(detector, name), getattr(model, name))
+        contributions, reference = detector.explain(X[:5], return_reference=True)
+        assert_array_equal(contributions, alone.explain(X[:5], reference))
+
+
+def test_ensemble_as_the_given_estimator(rng):
+    """A MixtureEnsemble may be given, in a Pipeline too. Only one that is given directly has an explanation."""
+    X = make_X(rng)
+    default, given = EnergyOutlierDetector().fit(X), EnergyOutlierDetector(MixtureEnsemble(random_state=0)).fit(X)
+    for method in ("score_samples", "predict", "explain"):
+        assert_array_equal(getattr(given, method)(X), getattr(default, method)(X))
+    piped = EnergyOutlierDetector(make_pipeline(StandardScaler(), MixtureEnsemble(random_state=0))).fit(X)
+    assert np.isfinite(piped.decision_function(X)).all()
+    assert not hasattr(piped, "explain")
+
+
+class Centred(GaussianMixture):
+    """A mixture with an attribute of the same name as one of the detector's."""
+
+    @property
+    def centers_(self):
+        return self.means_
+
+
+TEXT = make_column_transformer((OneHotEncoder(), ["kind"]), remainder="passthrough", sparse_threshold=0.0)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "text", "expected"),
+    [
+        (None, False, MEANS),
+        (contractive(), False, MEANS),
+        (make_pipeline(StandardScaler(), contractive()), False, MEANS),
+        (GaussianMixture(random_state=0), False, ("mean_", "scale_")),
+        (Centred(random_state=0), False, ("mean_", "scale_")),
+        (make_pipeline(TEXT, GaussianMixture(random_state=0)), True, ()),
+        (make_pipeline(TEXT, contractive()), True, ()),
+    ],
+    ids=["default", "autoencoder", "Pipeline", "mixture", "mixture with centres", "text", "text for an autoencoder"],
+)
+def test_attributes_are_there_or_absent(estimator, text, expected, rng):
+    """What a model cannot give is absent, even where an earlier fit had it, and no attribute is None."""
+    X = pd.DataFrame(make_X(rng), columns=list("abcd"))
+    table = X.assign(kind=np.where(X["a"] > 0.0, "good", "bad")) if text else X
+    detector = EnergyOutlierDetector().fit(X).set_params(estimator=estimator).fit(table)
+    fitted = {name for name in vars(detector) if name.endswith("_")}
+    assert fitted == {"estimator_", "offset_", "n_features_in_", "feature_names_in_", *expected}
+    assert all(vars(detector)[name] is not None for name in fitted)
+    if hasattr(detector, "explain") and text:
+        numbers = pd.DataFrame(0.0, index=range(2), columns=table.columns)
+        for reference in (None, numbers):
+            with pytest.raises(ValueError, match="explain needs numeric training data"):
+                detector.explain(numbers, reference)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("contamination", [0.004, 0.05, 0.1, 0.25, 0.5])
 def test_contamination_is_the_share_of_outliers(contamination, dtype, rng):
-    """So many of the training rows are outliers; offset_ is a float."""
+    """This share of the training rows are outliers. offset_ is a float."""
     X = make_X(rng, n=250).astype(dtype)
     detector = EnergyOutlierDetector(contamination=contamination).fit(X)
     assert (detector.predict(X) == -1).sum() == np.ceil(250 * contamination)
@@ -303,7 +454,7 @@ def test_contamination_is_the_share_of_outliers(contamination, dtype, rng):
 @pytest.mark.parametrize("estimator", [None, contractive()], ids=str)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_predictions_agree(dtype, estimator, rng):
-    """decision_function is score_samples - offset_, predict its sign, fit_predict the prediction after fit."""
+    """decision_function is score_samples - offset_, predict is its sign, and fit_predict is fit and predict."""
     X = make_X(rng)
     X, Y = X.astype(dtype), (X.mean(axis=0) + 1.5 * (X - X.mean(axis=0))).astype(dtype)
     detector = EnergyOutlierDetector(estimator).fit(X)
@@ -330,7 +481,7 @@ TRANSFORMATIONS = {
 @pytest.mark.parametrize("transformation", TRANSFORMATIONS)
 @pytest.mark.parametrize("data", ["correlated", "skewed", "integers", "mixed", "parity"])
 def test_units_of_the_features_do_not_matter(data, transformation, rng):
-    """Scaling or shifting any feature leaves the scores as they were, of discrete data with all their ties too."""
+    """Scaling or shifting any feature does not change the scores, even for discrete data with their ties."""
     X, change = DATA[data](rng), TRANSFORMATIONS[transformation]
     Y = np.vstack([X, X[::-1] + 0.1])
     scores = EnergyOutlierDetector().fit(X).score_samples(Y)
@@ -340,7 +491,7 @@ def test_units_of_the_features_do_not_matter(data, transformation, rng):
 
 @pytest.mark.parametrize("data", ["correlated", "integers", "mixed"])
 def test_default_is_deterministic(data, rng):
-    """Without random_state: the same bits whatever numpy's global seed, which is not drawn from; threads hardly."""
+    """Without random_state the bits do not depend on numpy's global seed, and the scores hardly on the threads."""
     X = DATA[data](rng)
     np.random.seed(1)  # noqa: NPY002
     scores = EnergyOutlierDetector().fit(X).score_samples(X)
@@ -356,7 +507,7 @@ def test_default_is_deterministic(data, rng):
 
 
 def test_random_state(rng):
-    """None is seed 0; another seed gives another model; equal RandomStates give equal ones."""
+    """None is seed 0, another seed gives another model, and equal RandomStates give equal models."""
     X = make_X(rng)
 
     def scores(random_state):
@@ -370,18 +521,19 @@ def test_random_state(rng):
 
 @pytest.mark.parametrize("n", [2, 3, 4, 8, 50, 5000])
 def test_number_of_units(n, rng):
-    """Each autoencoder has at most min(512, n // 4) units (one, if that is none), tied and gaussian."""
+    """Each autoencoder has at most min(256, n // 4) units, at least one, tied and gaussian."""
     detector = EnergyOutlierDetector().fit(make_clusters(rng, n=n, d=2))
-    assert len(detector.estimator_) == len(detector.weights_) == len(detector.scalers_)
-    for member in detector.estimator_:
+    ensemble = detector.estimator_
+    assert len(ensemble.estimators_) == len(ensemble.weights_) == len(ensemble.scalers_) == 4
+    for member in ensemble.estimators_:
         assert isinstance(member, AutoencoderPrediction)
-        assert 1 <= len(member.components_) <= max(1, min(512, n // 4))
+        assert 1 <= len(member.components_) <= max(1, min(256, n // 4))
         assert member.decoder_components_ is member.components_
         assert member.visible == "gaussian"
 
 
 def with_values(X, value, rows=slice(0, 1)):
-    """A copy of X with rows replaced."""
+    """Return a copy of X with rows replaced."""
     X = X.copy()
     X[rows] = value
     return X
@@ -417,7 +569,7 @@ ODD_DATA = {
 
 @pytest.mark.parametrize("data", ODD_DATA)
 def test_odd_data(data, rng):
-    """Whatever the data, nothing warns, scores and contributions are finite and moderate, and far rows fall below."""
+    """On odd data nothing warns, scores and contributions are finite, and far rows have the lowest scores."""
     X = ODD_DATA[data](rng)
     with no_warning():
         detector = EnergyOutlierDetector().fit(X)
@@ -434,7 +586,7 @@ def test_odd_data(data, rng):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_two_rows_score_alike(seed):
-    """Two rows are equally likely: rounding does not set a scale."""
+    """Two rows are equally likely, so rounding must not set a scale."""
     X = np.random.default_rng(seed).standard_normal((2, 7))
     scores = EnergyOutlierDetector().fit(X).score_samples(X)
     assert_allclose(scores[0], scores[1], rtol=1e-6)
@@ -451,7 +603,7 @@ def test_rows_that_are_all_alike():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_discrete_data_are_told_from_what_they_never_are(seed):
-    """Rows of the wrong parity, which no feature shows alone, are outliers, and so are values between the bits."""
+    """Rows of the wrong parity are outliers, though no single feature shows it, and so are values between the bits."""
     rng = np.random.default_rng(seed)
     X = make_parity(rng)
     detector = EnergyOutlierDetector().fit(X)
@@ -465,7 +617,7 @@ def test_discrete_data_are_told_from_what_they_never_are(seed):
 @pytest.mark.parametrize("train", DTYPES)
 @pytest.mark.parametrize("predict", DTYPES)
 def test_dtypes(train, predict, rng):
-    """Results have the dtype of the data given; float32 data are scored as their float64 copies are."""
+    """Results have the dtype of X, and float32 data get the scores of their float64 copies."""
     X = make_X(rng).astype(np.float32)
     detector = EnergyOutlierDetector().fit(X.astype(train))
     exact = EnergyOutlierDetector().fit(X.astype(np.float64))
@@ -477,7 +629,7 @@ def test_dtypes(train, predict, rng):
 
 @pytest.mark.parametrize(("dtype", "magnitude"), [(np.float32, 1e18), (np.float32, 1e37), (np.float64, 1e300)])
 def test_the_farthest_rows_have_a_score(dtype, magnitude, rng):
-    """One absurd value does not keep a batch from being scored: it is the lowest, finite, and nothing warns."""
+    """A row with an absurd value has the lowest score, which is finite. The other scores do not change."""
     X = make_X(rng).astype(dtype)
     detector = EnergyOutlierDetector().fit(X)
     Y = with_values(X, dtype(magnitude))
@@ -491,7 +643,7 @@ def test_the_farthest_rows_have_a_score(dtype, magnitude, rng):
 
 @pytest.mark.parametrize("data", ["correlated", "skewed", "clusters", "integers", "heavy tails"])
 def test_scores_fall_with_distance(data, rng):
-    """Along any ray out of the data the score falls, and goes on falling."""
+    """Along any ray out of the data the score falls all the way."""
     X = DATA[data](rng)
     detector = EnergyOutlierDetector().fit(X)
     reach = np.abs(X - X.mean(axis=0)).max(axis=0)
@@ -501,7 +653,7 @@ def test_scores_fall_with_distance(data, rng):
 
 
 def test_novel_digits():
-    """Digits of another kind than those trained on are told from unseen ones of the same kind."""
+    """Digits of a new kind are told from new digits of the kind trained on."""
     X, y = load_digits(return_X_y=True)
     detector = EnergyOutlierDetector().fit(X[:900][y[:900] == 3])
     assert roc_auc_score(y[900:] == 3, detector.score_samples(X[900:])) > 0.9
@@ -511,12 +663,12 @@ def test_novel_digits():
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_row_is_scored_as_in_its_batch(dtype, rng):
-    """The rest of the batch changes nothing: to 1e-12 of the energy's terms, in float32 to 1e-5."""
+    """A score does not depend on the rest of the batch, to 1e-12 of the energy's terms (float32: 1e-5)."""
     X = make_clusters(rng, n=5000).astype(dtype)
     detector = EnergyOutlierDetector().fit(X[:800])
     scores = detector.score_samples(X)
     scale = 0.0
-    for member, scaler, weight in zip(detector.estimator_, detector.scalers_, detector.weights_, strict=True):
+    for member, scaler, weight in parts_of(detector.estimator_):
         Z = scaler.marginals(X) @ scaler.matrix_
         scale = scale + weight * (np.abs(member.score_samples(Z)) + (Z**2).sum(axis=1))
     alone = np.array([detector.score_samples(X[i : i + 1])[0] for i in range(0, 5000, 250)])
@@ -524,7 +676,7 @@ def test_a_row_is_scored_as_in_its_batch(dtype, rng):
 
 
 def test_memory_is_bounded(rng):
-    """A fit and a score take no array of rows times units, nor another copy of the rows."""
+    """A fit and a score need no array of rows times units, and no copy of the rows."""
     X = rng.standard_normal((60_000, 10))
     detector = EnergyOutlierDetector()
     tracemalloc.start()
@@ -538,7 +690,7 @@ def test_memory_is_bounded(rng):
 
 
 def test_decision_boundary_display(rng):
-    """It goes into scikit-learn's picture, by score and by prediction."""
+    """scikit-learn's DecisionBoundaryDisplay draws its scores and its predictions."""
     pytest.importorskip("matplotlib").use("agg")
     X = make_X(rng, d=2)
     for estimator in (None, contractive()):
@@ -561,7 +713,7 @@ BAD_DATA = {
 
 @pytest.mark.parametrize("case", BAD_DATA)
 def test_bad_data_are_refused_and_change_nothing(case, rng):
-    """Training, a refit and every prediction refuse what they cannot take, in words."""
+    """A fit, a refit and every prediction refuse bad data in words, and change nothing."""
     spoil, words = BAD_DATA[case]
     X = make_X(rng)
     new, fitted = EnergyOutlierDetector(), EnergyOutlierDetector().fit(X)
@@ -604,7 +756,7 @@ def test_data_that_cannot_be_trained_on(rng):
     ids=str,
 )
 def test_invalid_parameters(parameters, rng):
-    """A parameter that makes no sense, such as an estimator that cannot score, is refused by name."""
+    """An invalid parameter is refused by name; an estimator that cannot score is invalid too."""
     detector = EnergyOutlierDetector(**parameters)
     words = "fit.*score_samples" if "estimator" in parameters else next(iter(parameters))
     with unchanged(detector), pytest.raises(InvalidParameterError, match=words):
@@ -620,15 +772,17 @@ def test_constructor_sets_and_nothing_more():
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
 @pytest.mark.parametrize("k", [1, 2, 4])
 @pytest.mark.parametrize(
-    "name", ["MixtureAutoencoder.fit", "FeatureScaler.marginals", "MixtureAutoencoder.score_samples"]
+    ("kind", "method"),
+    [(MixtureAutoencoder, "fit"), (FeatureScaler, "marginals"), (Model, "energy")],
+    ids=["MixtureAutoencoder.fit", "FeatureScaler.marginals", "Model.energy"],
 )
-def test_interruption_changes_nothing(name, k, error, rng, monkeypatch):
-    """What is raised in a fit comes out as it is, and leaves the detector as it was, fitted or not."""
+def test_interruption_changes_nothing(kind, method, k, error, rng, monkeypatch):
+    """An exception in a fit is raised unchanged. Detector and ensemble, fitted or not, keep their attributes."""
     X = make_X(rng)
-    fitted = EnergyOutlierDetector().fit(pd.DataFrame(X[:, :3], columns=list("abc")))
+    table = pd.DataFrame(X[:, :3], columns=list("abc"))
+    fitted, ensemble = EnergyOutlierDetector().fit(table), MixtureEnsemble(random_state=0).fit(table)
     given = EnergyOutlierDetector(contractive()).fit(X).set_params(estimator=None)
-    kind, method = name.split(".")
-    original, calls = getattr(getattr(_outlier, kind), method), []
+    original, calls = getattr(kind, method), []
 
     def interrupted(*args, **kwargs):
         calls.append(1)
@@ -636,8 +790,8 @@ def test_interruption_changes_nothing(name, k, error, rng, monkeypatch):
             raise error("now")
         return original(*args, **kwargs)
 
-    monkeypatch.setattr(getattr(_outlier, kind), method, interrupted)
-    for detector in (EnergyOutlierDetector(), fitted, given):
+    monkeypatch.setattr(kind, method, interrupted)
+    for detector in (EnergyOutlierDetector(), fitted, given, ensemble):
         calls.clear()
         with unchanged(detector), pytest.raises(error, match="now"):
             detector.fit(X)
@@ -645,7 +799,7 @@ def test_interruption_changes_nothing(name, k, error, rng, monkeypatch):
 
 
 def test_input_is_left_alone(rng, tmp_path):
-    """Rows may be read-only, in memory or mapped from a file; their layout changes no score."""
+    """Rows may be read-only, in memory or mapped from a file. Their layout does not change the scores."""
     X = make_X(rng)
     np.save(tmp_path / "X.npy", X)
     mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
@@ -659,7 +813,7 @@ def test_input_is_left_alone(rng, tmp_path):
 
 
 def test_names_of_columns(rng):
-    """Names are kept and checked, and nothing warns of them."""
+    """Names are kept and checked, and right names give no warning."""
     X = make_X(rng)
     table = pd.DataFrame(X, columns=list("abcd"))
     for estimator in (None, contractive(), make_pipeline(StandardScaler(), contractive())):
@@ -677,7 +831,7 @@ def test_names_of_columns(rng):
 
 
 def test_names_of_an_earlier_fit_are_forgotten(rng):
-    """A refit on an array leaves no names, whichever model it is of."""
+    """A refit on an array removes the names, with the default and with a given estimator."""
     X = make_X(rng)
     table = pd.DataFrame(X, columns=list("abcd"))
     for estimator in (None, contractive()):
@@ -697,7 +851,7 @@ def by_joblib(detector):
 
 
 def by_skops(detector):
-    """Through skops, which must find nothing but classes of skae to ask about."""
+    """Through skops, which must ask for trust in classes of skae only."""
     dumped = skops.io.dumps(detector)
     unknown = skops.io.get_untrusted_types(data=dumped)
     assert all(name.startswith("skae.") for name in unknown)
@@ -715,7 +869,7 @@ COPIES = {
 @pytest.mark.parametrize("estimator", [None, contractive(), make_pipeline(StandardScaler(), contractive())], ids=str)
 @pytest.mark.parametrize("way", COPIES)
 def test_copies_score_the_same_bits(way, estimator, rng):
-    """A copy scores, decides and explains to the same bits."""
+    """A copy gives the same bits: scores, decisions and explanations."""
     X = make_X(rng)
     detector = EnergyOutlierDetector(estimator).fit(X)
     twin = COPIES[way](detector)
@@ -724,7 +878,7 @@ def test_copies_score_the_same_bits(way, estimator, rng):
 
 
 def test_clone_is_unfitted_and_fits_alike(rng):
-    """clone carries the parameters and nothing fitted; its fit gives the same bits."""
+    """clone copies the parameters and nothing fitted. Its fit gives the same bits."""
     X = make_X(rng)
     detector = EnergyOutlierDetector(contamination=0.2, random_state=4).fit(X)
     twin = clone(detector)
@@ -751,7 +905,7 @@ GIVEN = {
 
 @pytest.mark.parametrize("name", GIVEN)
 def test_given_estimator(name, rng):
-    """A clone is trained; the scores are its own, and the rest follows from them."""
+    """A clone is trained. The scores are its scores, and offset, decisions and predictions follow from them."""
     X, Y = make_X(rng), 2.0 * make_X(rng)
     with unchanged(GIVEN[name]):
         detector = EnergyOutlierDetector(GIVEN[name], contamination=0.2).fit(X)
@@ -776,7 +930,7 @@ def test_parameters_of_the_given_estimator():
 
 
 def test_grid_search(rng):
-    """GridSearchCV reaches the given estimator's parameters, and scores by scikit-learn's own scorer."""
+    """GridSearchCV reaches the parameters of the given estimator, with scikit-learn's scorer or another."""
     X, y = make_X(rng), np.where(rng.random(200) < 0.2, -1, 1)
     X[y < 0] *= 3.0
     grid = {"estimator__alpha": [0.01, 1.0], "contamination": [0.1, 0.2]}
@@ -792,7 +946,7 @@ def test_grid_search(rng):
 
 
 def test_random_state_is_passed_on(rng):
-    """The seed reaches the given estimator, in a Pipeline too, and its clone only; None leaves it its own."""
+    """The seed reaches the clone of the given estimator, also in a Pipeline. None keeps the estimator's own seed."""
     X = make_X(rng)
     for estimator in (contractive(), make_pipeline(StandardScaler(), contractive())):
         own, first, again, other = (
@@ -805,7 +959,7 @@ def test_random_state_is_passed_on(rng):
 
 
 def test_failing_estimator_changes_nothing(rng):
-    """What the given estimator raises comes out, and leaves the detector as it was."""
+    """An exception of the given estimator is raised, and the detector keeps its attributes."""
     X = make_X(rng)
     detector = EnergyOutlierDetector().fit(pd.DataFrame(X, columns=list("abcd")))
     detector.set_params(estimator=contractive(alpha=-1.0))
@@ -814,7 +968,7 @@ def test_failing_estimator_changes_nothing(rng):
 
 
 def test_estimator_that_reads_other_data(rng):
-    """Data are the given estimator's own affair: sparse rows, and tables with text."""
+    """The detector takes what the given estimator takes: sparse rows, and tables with text."""
     X = make_X(rng)
     detector = EnergyOutlierDetector(contractive()).fit(sparse.csr_matrix(X))
     assert_allclose(detector.score_samples(sparse.csr_matrix(X)), detector.score_samples(X), rtol=1e-10)
@@ -823,7 +977,7 @@ def test_estimator_that_reads_other_data(rng):
     encoder = make_column_transformer((OneHotEncoder(), ["kind"]), remainder="passthrough", sparse_threshold=0.0)
     detector = EnergyOutlierDetector(make_pipeline(encoder, GaussianMixture(2, reg_covar=1e-3, random_state=0)))
     assert (detector.fit_predict(table) == -1).mean() == pytest.approx(0.1, abs=0.005)
-    assert detector.mean_ is None
+    assert not hasattr(detector, "mean_")
 
 
 # Explanations
@@ -846,7 +1000,7 @@ def assert_sums(detector, X, **parameters):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("data", [name for name in DATA if name != "parity"])
 def test_contributions_sum_to_the_difference(data, dtype, rng):
-    """The default's contributions sum to E(x) - E(reference), for near and for far rows, whatever the reference."""
+    """The default's contributions sum to E(x) - E(reference), for near and far rows and every kind of reference."""
     X = DATA[data](rng)
     detector = EnergyOutlierDetector().fit(X)
     far = X.mean(axis=0) + np.geomspace(1.0, 1e5, 10)[:, None] * X.std(axis=0) * rng.standard_normal((10, X.shape[1]))
@@ -867,7 +1021,7 @@ TIED = {
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", TIED)
 def test_contributions_of_a_given_autoencoder(name, dtype, rng):
-    """They sum to E(x) - E(reference), kinks and jumps of the units and affine steps before them notwithstanding."""
+    """They sum to E(x) - E(reference), even with kinks and jumps of the units, and with affine steps before them."""
     X = make_X(rng)
     detector = EnergyOutlierDetector(TIED[name]).fit(X)
     rows = np.vstack([X[:30], X.mean(axis=0) + 30.0 * (X[:3] - X.mean(axis=0))]).astype(dtype)
@@ -877,7 +1031,7 @@ def test_contributions_of_a_given_autoencoder(name, dtype, rng):
 
 @pytest.mark.parametrize("name", ["sigmoid", "relu", "softmax", "scaled", "whitened", "nested"])
 def test_contributions_are_integrated_gradients(name, rng):
-    """Each is the integral of the score's own slope, by differences, along the straight path from the reference."""
+    """Each is the integral of the slope of the score (by differences) along the straight path from the reference."""
     X = make_X(rng)
     detector = EnergyOutlierDetector(TIED[name]).fit(X)
     contributions, start = detector.explain(X[:3], return_reference=True)
@@ -894,14 +1048,14 @@ def test_contributions_are_integrated_gradients(name, rng):
 
 @pytest.mark.parametrize("data", ["correlated", "skewed", "clusters"])
 def test_contributions_of_the_default_are_integrated_gradients(data, rng):
-    """Those of each autoencoder are integrals along the path that is straight in its marginals."""
+    """The contributions under each autoencoder are integrals along the path that is straight in its marginals."""
     X = DATA[data](rng)
     detector = EnergyOutlierDetector().fit(X)
     n = 20_000
     t = (np.arange(n) + 0.5)[:, None] / n
     contributions, reference = detector.explain(X[:2], return_reference=True)
     expected = np.zeros((2, X.shape[1]))
-    for member, scaler, weight in zip(detector.estimator_, detector.scalers_, detector.weights_, strict=True):
+    for member, scaler, weight in parts_of(detector.estimator_):
         start, end = scaler.marginals(reference), scaler.marginals(X[:2])
         for i in range(2):
             field = member.vector_field((start[i] + t * (end[i] - start[i])) @ scaler.matrix_).mean(axis=0)
@@ -911,7 +1065,7 @@ def test_contributions_of_the_default_are_integrated_gradients(data, rng):
 
 @pytest.mark.parametrize("estimator", [None, contractive(), make_pipeline(StandardScaler(), contractive())], ids=str)
 def test_a_feature_at_its_reference_contributes_nothing(estimator, rng):
-    """So does every feature of the reference itself, and one that is constant."""
+    """A feature at its reference contributes 0. So do all features of the reference, and constant features."""
     X = np.column_stack([make_X(rng), np.full(200, 0.1)])
     detector = EnergyOutlierDetector(estimator).fit(X)
     mean = detector.mean_[None]
@@ -928,7 +1082,7 @@ def test_a_feature_at_its_reference_contributes_nothing(estimator, rng):
 
 @pytest.mark.parametrize("estimator", [None, make_pipeline(StandardScaler(), contractive())], ids=["default", "given"])
 def test_the_reference_is_the_mean_of_the_three_nearest(estimator, rng):
-    """Nearest by the sum of absolute differences in standard deviations: of the centres, or of the rows given."""
+    """Nearest means the smallest sum of absolute differences in standard deviations, to centres or to given rows."""
     X = make_X(rng) * [1.0, 100.0, 1e-3, 1.0] + [0.0, 1e6, 0.0, 1.0]
     detector = EnergyOutlierDetector(estimator).fit(X)
     assert_allclose(detector.scale_, X.std(axis=0), rtol=1e-6)
@@ -944,7 +1098,7 @@ def test_the_reference_is_the_mean_of_the_three_nearest(estimator, rng):
 
 @pytest.mark.parametrize("estimator", [None, contractive()], ids=["default", "given"])
 def test_centres_are_means_of_clusters(estimator, rng):
-    """They stand where the rows do, a quarter as many at most, and the rows are not far from one."""
+    """There is at most one centre for four rows, and each row is near a centre."""
     X = make_clusters(rng)
     detector = EnergyOutlierDetector(estimator).fit(X)
     assert detector.centers_.shape[0] <= 50
@@ -956,7 +1110,7 @@ def test_centres_are_means_of_clusters(estimator, rng):
 
 
 def test_wide_sparse_rows_have_centres(rng, monkeypatch):
-    """Rows are made dense a bounded number at a time: few of wide ones are looked at."""
+    """Few rows of a wide sparse matrix are made dense, so the memory is bounded."""
     monkeypatch.setattr(_references, "_SAMPLE_ELEMENTS", 2**16)
     X = sparse.random(200, 2**12, density=1e-2, random_state=rng, format="csr")
     tracemalloc.start()
@@ -1017,7 +1171,7 @@ def test_the_culprit_is_found(rng):
 
 @pytest.mark.parametrize("estimator", [None, contractive()], ids=["default", "given"])
 def test_a_bad_reference_is_refused(estimator, rng):
-    """One sentence names the parameter, what was got and what is wanted; what a row is never holds still is told."""
+    """One sentence names the parameter, says what was wrong, and says which shape is right."""
     X = make_X(rng)
     detector = EnergyOutlierDetector(estimator).fit(pd.DataFrame(X, columns=list("abcd")))
     table = pd.DataFrame(X, columns=list("abcd"))
@@ -1049,7 +1203,7 @@ def test_a_bad_reference_is_refused(estimator, rng):
     ids=["untied", "untied in a Pipeline", "bernoulli", "powers", "powers between"],
 )
 def test_models_without_an_explanation(estimator, words, rng):
-    """Where the score is no potential of a known field, or the path is bent, that is said."""
+    """explain says so where the score is no potential of a known field, or a step is not affine."""
     X = np.exp(2.0 * make_X(rng))
     detector = EnergyOutlierDetector(estimator).fit(X)
     outlier = X.mean(axis=0) + 3.0 * X.std(axis=0)  # one row, above the mean in every feature
@@ -1059,7 +1213,7 @@ def test_models_without_an_explanation(estimator, words, rng):
 
 
 def test_explain_is_absent_without_a_field(rng):
-    """Other estimators have no explain, fitted or not; ours have."""
+    """explain is absent with estimators of others, fitted or not, and there with autoencoders."""
     X = make_X(rng)
     for name in ("mixture", "forest", "neighbours", "scaled mixture", "detector"):
         detector = EnergyOutlierDetector(GIVEN[name])

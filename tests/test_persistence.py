@@ -24,6 +24,7 @@ from skae import (
 )
 from skae.activations import ACTIVATIONS
 from skae.corruption import CORRUPTIONS
+from skae.outlier import MixtureEnsemble
 from skae.penalties import PENALTIES
 from skae.persistence import TRUSTED_TYPES
 
@@ -52,13 +53,14 @@ ESTIMATORS = [
     ClassSpecificAEClassifier(DenoisingAutoencoder(5, **SHORT), n_factors=3, **SHORT),
     EnergyOutlierDetector(random_state=0),
     EnergyOutlierDetector(PLAIN),
+    MixtureEnsemble(random_state=0),
     make_pipeline(ContrastNormalizer(), PCAWhitener(0.9), PLAIN, LogisticRegression()),
 ]
 
 
 def result_of(estimator):
     """Return what the estimator makes of X."""
-    name = next(each for each in ("decision_function", "transform") if hasattr(estimator, each))
+    name = next(each for each in ("decision_function", "transform", "score_samples") if hasattr(estimator, each))
     return getattr(estimator, name)(X)
 
 

@@ -26,7 +26,7 @@ from skae import (
     SparseAutoencoder,
     ZeroBiasAutoencoder,
 )
-from skae.outlier._mixture import MixtureAutoencoder
+from skae.outlier import MixtureAutoencoder, MixtureEnsemble
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
@@ -70,6 +70,7 @@ ESTIMATORS = [
     PCAWhitener(n_components=0.9, eps=1e-6),
     ContrastNormalizer(),
     MixtureAutoencoder(),
+    MixtureEnsemble(),
     EnergyOutlierDetector(),
     EnergyOutlierDetector(ContractiveAutoencoder(**SMALL)),
     ClassSpecificAEClassifier(ContractiveAutoencoder(**SMALL), solver="sgd", temperature=1.0, random_state=0),
@@ -185,7 +186,9 @@ def run_transformer_check(estimator, check):
     if "transform" in check.__name__ and not hasattr(estimator, "transform"):
         return
     if check.__name__ == "check_estimators_partial_fit_n_features":
-        without = isinstance(estimator, ContrastNormalizer | MixtureAutoencoder | EnergyOutlierDetector)
+        without = isinstance(
+            estimator, ContrastNormalizer | MixtureAutoencoder | MixtureEnsemble | EnergyOutlierDetector
+        )
         steps = not without and getattr(estimator, "solver", None) != "lbfgs"
         if isinstance(estimator, ClassSpecificAEClassifier):
             steps = estimator.method != "energies" and estimator.n_factors is None and estimator.solver != "lbfgs"
@@ -225,10 +228,11 @@ def test_transformer_check_in_float32(estimator, check):
 def absolute_terms(estimator, X):
     """Bound the sum of the absolute terms that a row's results add up, shape (n_samples,)."""
     X, classifier = np.abs(X.astype(np.float64)), isinstance(estimator, ClassSpecificAEClassifier)
-    if classifier or isinstance(estimator, EnergyOutlierDetector):
-        offset = np.abs(estimator.class_log_constants_).sum() if classifier else abs(estimator.offset_)
-        models = np.atleast_1d(estimator.estimators_ if classifier else estimator.estimator_)
-        return offset + sum(absolute_terms(model, X) for model in models)
+    if isinstance(estimator, EnergyOutlierDetector):
+        return abs(estimator.offset_) + absolute_terms(estimator.estimator_, X)
+    if classifier or isinstance(estimator, MixtureEnsemble):
+        offset = np.abs(estimator.class_log_constants_).sum() if classifier else 0.0
+        return offset + sum(absolute_terms(model, X) for model in estimator.estimators_)
     if isinstance(estimator, ContrastNormalizer):
         return 1.0 + np.abs(estimator.transform(X)).max(axis=1) * (1.0 + X.max(axis=1))
     components = np.abs(estimator.components_)
@@ -261,7 +265,7 @@ def test_float32_variant_trains_in_float32(estimator, rng):
     """The float32 checks above do train in float32: the cast is not undone on the way."""
     X = rng.standard_normal((20, 4))
     fitted = clone(estimator).fit(X, np.arange(20) % 2)
-    if isinstance(fitted, EnergyOutlierDetector):
+    if isinstance(fitted, EnergyOutlierDetector | MixtureEnsemble):
         assert fitted.score_samples(X).dtype == np.float32
     else:
         assert getattr(fitted, "components_", fitted.transform(X)).dtype == np.float32
@@ -343,6 +347,8 @@ def test_methods_keep_float32_in_every_container(index, container):
     for name in methods_of_X(estimator):
         rows = estimator.transform(X) if name == "inverse_transform" else X
         arguments = (y,) if name == "score" else ()
+        if name == "explain" and isinstance(estimator, MixtureEnsemble):
+            arguments = (X,)
         expected = getattr(estimator, name)(rows, *arguments)
         result = getattr(estimator, name)(CONTAINERS[container](rows), *arguments)
         assert dtypes(result) == dtypes(expected), name

@@ -1,20 +1,104 @@
-"""Integrated gradients: an autoencoder's field along straight paths, for `EnergyOutlierDetector.explain`."""
+"""Integrated gradients: contributions of the features to a difference of scores.
+
+They are the mean of an autoencoder's field along a straight path, times the length of the path in each feature.
+"""
+
+import warnings
 
 import numpy as np
 
+from skae.autoencoders import activation_of, autoencoder_of, steps_before
 from skae.model import Model
-from skae.training import row_blocks
+from skae.training import row_blocks, value_range
 
-# Gauss-Legendre nodes of a piece, pieces at first; a piece whose integral is not the difference of
-# its energies is halved, at most so often, and none once a row has so many.
+# A path is integrated in pieces, each by Gauss-Legendre quadrature. A piece is halved while its integral differs from
+# the difference of its energies: at most 40 times, and not once the rows have 512 pieces on average.
 _NODES, _SHARES = np.polynomial.legendre.leggauss(8)
 _FIRST_PIECES, _HALVINGS, _MOST_PIECES, _PATH_TOLERANCE = 4, 40, 512, 1e-7
+
+
+def ensemble_contributions(ensemble, X, start):
+    """Return the contributions under a `MixtureEnsemble`, each path straight in the scaled features of its mixture.
+
+    Parameters
+    ----------
+    ensemble : MixtureEnsemble
+        Fitted.
+    X, start : ndarray of shape (n, d)
+        Samples, and the row that each of them is compared with. float64.
+
+    Returns
+    -------
+    ndarray of shape (n, d)
+        The sum of a row is the score of X less the score of `start`.
+    """
+    contributions = np.zeros(X.shape)
+    for autoencoder, scaler, weight in zip(ensemble.estimators_, ensemble.scalers_, ensemble.weights_, strict=True):
+        first = scaler.marginals(start)
+        way = scaler.marginals(X) - first
+        field = mean_field(autoencoder, first @ scaler.matrix_, way @ scaler.matrix_) @ scaler.matrix_.T
+        contributions += weight * way * field
+    return contributions
+
+
+def pipeline_contributions(estimator, X, start, mean):
+    """Return the contributions under an autoencoder, or a Pipeline of affine steps that ends in one.
+
+    Parameters
+    ----------
+    estimator : autoencoder or Pipeline
+        Fitted.
+    X, start : ndarray of shape (n, d)
+        Samples, and the row that each of them is compared with. float64.
+    mean : ndarray of shape (d,)
+        Mean of the training data, around which the steps are tested.
+
+    Returns
+    -------
+    ndarray of shape (n, d)
+        The sum of a row is the score of X less the score of `start`.
+
+    Raises
+    ------
+    ValueError
+        If the autoencoder has no potential whose gradient is known, or a step is not affine.
+    """
+    autoencoder = autoencoder_of(estimator)
+    tied = autoencoder.decoder_components_ is autoencoder.components_
+    if autoencoder.visible != "gaussian" or not tied or not hasattr(activation_of(autoencoder), "potential"):
+        raise ValueError("explain needs an autoencoder with tied weights, gaussian units and a potential")
+    first, matrix = _affine_input(steps_before(estimator), X, start, mean)
+    return (X - start) * (mean_field(autoencoder, first, (X - start) @ matrix) @ matrix.T)
+
+
+def _affine_input(steps, X, start, mean):
+    """What the steps make of `start`, and the matrix of the affine map that they are."""
+
+    def inputs(X):
+        with warnings.catch_warnings():  # the names have been checked
+            warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
+            for step in steps:
+                X = step.transform(X)
+        return np.asarray(X, dtype=np.float64)
+
+    origin = inputs(mean[None])
+    rows = np.vstack([start, X])
+    size = np.maximum(np.abs(rows - mean).max(axis=0), 1e-6 * np.abs(mean) + 1e-12)
+    matrix = (inputs(mean + np.diag(size)) - origin) / size[:, None]
+    # One row, or rows on one side of the mean, can fit a chord of a curve. Its middle and the other side cannot.
+    tested = np.vstack([rows, mean + size * np.array([[-1.0], [0.5], [1.0]])])
+    got, expected = inputs(tested), origin + (tested - mean) @ matrix
+    tolerance = 1e-5 * np.abs(expected - origin).max() + 1e-6 * np.abs(expected).max()
+    if np.abs(got - expected).max() > tolerance:
+        raise ValueError("explain needs steps that are affine (StandardScaler, PCAWhitener) before the autoencoder")
+    return got[: len(start)], matrix
 
 
 def mean_field(autoencoder, start, way):
     """Return the mean of r(z) - z over z = start + t way, t in [0, 1], for each row of `way`.
 
-    Its product with the row is the rise of the energy, and that is known: a piece of the path is done when it agrees.
+    The product of the mean with the row is the rise of the energy along the path. The rise is known, so a piece of the
+    path is done when the two agree.
 
     Parameters
     ----------
@@ -23,11 +107,17 @@ def mean_field(autoencoder, start, way):
     start : ndarray of shape (n, m)
         Where the paths begin.
     way : ndarray of shape (n, m)
-        Where they go, from there.
+        Differences between the ends and the beginnings.
 
     Returns
     -------
     ndarray of shape (n, m)
+        float64.
+
+    Raises
+    ------
+    ValueError
+        If the energies overflow float64.
     """
     model = Model.from_estimator(autoencoder).astype(np.float64)
     width = (len(_NODES) + 2) * max(autoencoder.components_.shape)
@@ -36,12 +126,16 @@ def mean_field(autoencoder, start, way):
         for rows, block in row_blocks(way, _FIRST_PIECES * width):
             out[rows] = _path_means(model, start[rows], block, width)
     if not np.isfinite(out).all():
-        raise ValueError(autoencoder._overflow(start + way))
+        low, high = value_range(start + way)
+        raise ValueError(
+            f"the result overflows float64 for X with values from {low:.3g} to {high:.3g}; bring the features to the "
+            "training data's scale, or pass float64"
+        )
     return out
 
 
 def _path_means(model, start, way, width):
-    """The means of `mean_field` for one block of rows; `width` numbers are needed for a piece."""
+    """The means of `mean_field` for one block of rows. A piece takes `width` numbers of memory."""
     rise = model.energy(start + way) - model.energy(start)
     tolerance = _PATH_TOLERANCE * (1.0 + np.abs(rise))
     out = np.zeros(way.shape)
@@ -63,7 +157,7 @@ def _path_means(model, start, way, width):
 
 
 def _piece(model, start, way, low, size):
-    """The mean field over t in [low, low + size], how far its integral is from the rise, and the rise's rounding."""
+    """The mean field over t in [low, low + size], the error of its integral, and the rounding of the rise."""
     t = low + 0.5 * size * (1.0 + _NODES)
     field = model.vector_field((start[:, None] + t[..., None] * way[:, None]).reshape(-1, way.shape[1]))
     mean = 0.5 * np.einsum("j,pjm->pm", _SHARES, field.reshape(*t.shape, -1))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import warnings
 from numbers import Real
 from typing import Any, Literal, Self, overload
 
@@ -27,25 +26,22 @@ from skae._sklearn_compat import (
     with_callbacks,
 )
 from skae._typing import Array, FloatArray, IntArray, RandomState
-from skae.autoencoders import AutoencoderPrediction, last_step, steps_before
-from skae.outlier._attribution import mean_field
-from skae.outlier._feature_scaler import FeatureScaler, location_and_scale, on_grid
-from skae.outlier._kmeans import MAX_UNITS, cluster, most_units, sample_rows
-from skae.outlier._mixture import MixtureAutoencoder
+from skae.autoencoders import AutoencoderPrediction, last_step
+from skae.outlier._attribution import ensemble_contributions, pipeline_contributions
+from skae.outlier._casting import cast
+from skae.outlier._ensemble import MixtureEnsemble
+from skae.outlier._feature_scaler import location_and_scale
 from skae.outlier._references import cluster_centers, nearest_mean
-from skae.training import fit_task, moments, row_blocks, seed_of, too_many_units, unchanged_on_error, warn
+from skae.training import fit_task, seed_of, too_many_units, unchanged_on_error, warn
 
-# The variance within a component, in units of that of a feature, is at least this: data may be discrete.
-_SMALLEST_VARIANCE = 1e-3
-
-# An energy that hardly varies over the training data (few rows, or a full factorial design) must not drown the others.
-_SMALLEST_DEVIATION = 0.1
+# Fitted attributes that the detector takes over from its model: from any model, and from the default one.
+_SEEN, _COMPARED = ("n_features_in_", "feature_names_in_"), ("mean_", "scale_", "centers_")
 
 
 def _explains(detector):
-    """Whether the estimator can be asked for a field: only one that is given can be without."""
-    last = last_step(detector.estimator)
-    return last is None or isinstance(last, AutoencoderPrediction)
+    """Whether the model can be asked for a field. The default can, and so can an autoencoder."""
+    model = detector.estimator
+    return model is None or isinstance(model, MixtureEnsemble) or isinstance(last_step(model), AutoencoderPrediction)
 
 
 class EnergyOutlierDetector(CallbackSupportMixin, DocumentationLink, OutlierMixin, BaseEstimator):
@@ -53,19 +49,20 @@ class EnergyOutlierDetector(CallbackSupportMixin, DocumentationLink, OutlierMixi
 
     A sample is an outlier where the energy score of a model of the training data is below `offset_`.
 
-    By default the model is the sum of four softmax autoencoders, each of which is a mixture of Gaussians trained by
-    maximum likelihood (its energy is the log-density), on four views of the standardised features: as they are, with
-    their skewness taken off by powers, and both of these whitened too. Each energy counts in units of its standard
-    deviation over the training data. It needs no tuning, and no scaling of the features beforehand.
+    By default the model is the sum of four softmax autoencoders (`skae.outlier.MixtureEnsemble`). Each of them is a
+    mixture of Gaussians trained by maximum likelihood, and its energy is the log-density. They see four views of the
+    features: standardised, the same with their skewness removed by powers, and both of these whitened. Each energy
+    counts in units of its standard deviation over the training data. The default needs no tuning, and no scaling of
+    the features beforehand.
 
     Parameters
     ----------
     estimator : estimator, default=None
-        Anything with `fit` and `score_samples`, such as an autoencoder of skae or a Pipeline that ends in one; a clone
+        Anything with `fit` and `score_samples`, such as an autoencoder of skae or a Pipeline that ends in one. A clone
         of it is trained. None is the default model.
 
     contamination : float, default=0.1
-        Share of outliers in the training data, in (0, 0.5]: so many of the training scores are below `offset_`.
+        Share of outliers in the training data, in (0, 0.5]. This share of the training scores is below `offset_`.
 
     random_state : int, RandomState instance or None, default=None
         Seed of the default model, or of the `estimator` where it has a `random_state`. The default model with None is
@@ -73,32 +70,27 @@ class EnergyOutlierDetector(CallbackSupportMixin, DocumentationLink, OutlierMixi
 
     Attributes
     ----------
-    estimator_ : estimator, or list of autoencoders
-        The model: the clone of `estimator`, or the softmax autoencoders of the default, each with at most
-        min(256, n_samples // 4) hidden units.
-
-    scalers_ : list
-        What each autoencoder of the default sees: ``scaler.marginals(X) @ scaler.matrix_``. None with an `estimator`.
-
-    weights_ : ndarray of shape (n_autoencoders,)
-        Weights of the energies of the default. None with an `estimator`.
+    estimator_ : estimator
+        The fitted model, whose `score_samples` are the scores: the clone of `estimator`, or a
+        `skae.outlier.MixtureEnsemble`. The latter has four autoencoders, each with at most min(256, n_samples // 4)
+        hidden units.
 
     offset_ : float
-        Scores below it are those of outliers: ``decision_function = score_samples - offset_``.
+        Outliers have scores below it: ``decision_function = score_samples - offset_``.
 
     mean_, scale_ : ndarray of shape (n_features,)
-        Mean and standard deviation of the training data (1 for a feature that is constant); None where `estimator`
-        takes data that have none.
+        Mean and standard deviation of the training data. The scale of a constant feature is 1. Absent where
+        `estimator` takes data without a mean, such as text.
 
     centers_ : ndarray of shape (n_centers, n_features)
-        Centres of at most 256 clusters of the training data, of four rows or more on average: what `explain` compares
-        with. None where the detector has no `explain`.
+        Centres of at most 256 clusters of the training data, of four rows or more on average. `explain` compares
+        samples with them. Absent where the detector has no `explain`, and where `mean_` is absent.
 
     n_features_in_ : int
-        Number of features seen in training.
+        Number of features seen in training. Absent where `estimator` does not count them.
 
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the features, where X had names that are all strings.
+        Names of the features. Absent unless X had names that are all strings.
 
     See Also
     --------
@@ -117,8 +109,8 @@ class EnergyOutlierDetector(CallbackSupportMixin, DocumentationLink, OutlierMixi
 
     `fit` warns where an autoencoder in the role of `estimator` has more than two units for each row.
 
-    Of an autoencoder with ``visible="bernoulli"`` in the role of `estimator`, values outside [0, 1] are refused, not
-    called outliers.
+    With ``visible="bernoulli"``, an autoencoder in the role of `estimator` refuses values outside [0, 1]. The detector
+    does not call them outliers.
 
     Examples
     --------
@@ -132,12 +124,10 @@ class EnergyOutlierDetector(CallbackSupportMixin, DocumentationLink, OutlierMixi
     """
 
     estimator_: Any
-    scalers_: Any  # None with an `estimator`, and so are the weights
-    weights_: Any
     offset_: float
-    mean_: Any  # None where `estimator` takes data that have none, and so are the scale and the centres
-    scale_: Any
-    centers_: Any
+    mean_: FloatArray  # absent where `estimator` takes data that have none, and so are the scale and the centres
+    scale_: FloatArray
+    centers_: FloatArray
     n_features_in_: int
     feature_names_in_: Array  # absent where X had no names
 
@@ -169,68 +159,45 @@ class EnergyOutlierDetector(CallbackSupportMixin, DocumentationLink, OutlierMixi
         self : object
             The fitted detector.
         """
-        given = self.estimator is not None
-        with fit_task(self, X, y, max_subtasks=int(given)) as task, unchanged_on_error(self):
-            if given:
-                self._fit_given(X, task)
-            else:
-                X = validate_data(self, X, dtype=DTYPES, ensure_min_samples=2)
-                self._fit_default(X)
-            self.offset_ = float(np.percentile(self._scores(X), 100.0 * self.contamination))
+        subtasks = int(self.estimator is not None)
+        with fit_task(self, X, y, max_subtasks=subtasks) as task, unchanged_on_error(self):
+            self._fit_model(X, task)
+            self._fit_references(X)
+            self.offset_ = float(np.percentile(self.estimator_.score_samples(X), 100.0 * self.contamination))
             self._warn_of_few_rows()
         return self
 
-    def _fit_default(self, X):
-        """Train a mixture on each view of a sample of the rows."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            _, self.mean_, variance = moments(X)
-        if not np.isfinite(variance).all():
-            raise ValueError(
-                f"X holds values up to {np.abs(X).max():.3g}, whose squares float64 cannot hold; "
-                "bring the features to a common scale near 1"
-            )
-        rng = self._rng()
-        rows = sample_rows(X, rng)
-        n_units = most_units(len(rows))
-        self.estimator_, self.scalers_ = [], []
-        for unskew in (False, True):
-            plain = FeatureScaler(unskew, whiten=False).fit(rows)
-            for scaler in (plain, plain.whitened(rows)):
-                Z = on_grid(scaler.marginals(rows) @ scaler.matrix_)
-                centers, variance = cluster(Z, n_units, int(rng.integers(2**31)))
-                unit = np.sqrt(max(variance, _SMALLEST_VARIANCE))
-                scaler.matrix_ = scaler.matrix_ / unit
-                mixture = MixtureAutoencoder(n_units, centers=centers / unit).fit(Z / unit)
-                self.estimator_.append(mixture.set_params(centers=None))
-                self.scalers_.append(scaler)
-        self.weights_ = 1.0 / np.maximum(self._energies(rows).std(axis=0), _SMALLEST_DEVIATION)
-        # The first view is of the standardised features alone: its units are centres of the data.
-        self.scale_ = self.scalers_[0].deviation_
-        centers = self.estimator_[0].components_ / np.diag(self.scalers_[0].matrix_)
-        self.centers_ = self.scalers_[0].mean_ + self.scale_ * centers
-
-    def _fit_given(self, X, task):
-        """Train a clone of the estimator."""
+    def _fit_model(self, X, task):
+        """Train the default model, or a clone of the estimator."""
+        if self.estimator is None:
+            self.estimator_ = MixtureEnsemble(random_state=self._seed()).fit(X)
+            return
         self.estimator_ = clone(self.estimator)
         if self.random_state is not None:
             set_random_states(self.estimator_, self.random_state)
         with task.subtask("estimator").attached_to(self.estimator_):
             self.estimator_.fit(X)
-        self.scalers_ = self.weights_ = self.mean_ = self.scale_ = self.centers_ = None
-        for name in ("n_features_in_", "feature_names_in_"):
+
+    def _fit_references(self, X):
+        """Take over what the model says of the training data, and find what `explain` compares with."""
+        own = isinstance(self.estimator_, MixtureEnsemble)
+        for name in _SEEN + _COMPARED:
             vars(self).pop(name, None)
-            if hasattr(self.estimator_, name):
+            if hasattr(self.estimator_, name) and (own or name in _SEEN):
                 setattr(self, name, getattr(self.estimator_, name))
+        if own:
+            return
         # There are data that only the estimator can read.
         with contextlib.suppress(TypeError, ValueError), np.errstate(over="ignore", invalid="ignore"):
             X = check_array(X, accept_sparse="csr", dtype=DTYPES)
             self.mean_, self.scale_ = location_and_scale(X)
             if _explains(self):
-                self.centers_ = cluster_centers(X, self.mean_, self.scale_, self._rng())
+                rng = np.random.default_rng(seed_of(self._seed()))
+                self.centers_ = cluster_centers(X, self.mean_, self.scale_, rng)
 
-    def _rng(self):
-        """The generator of the default model, and of the centres."""
-        return np.random.default_rng(0 if self.random_state is None else seed_of(self.random_state))
+    def _seed(self):
+        """The seed of the default model, and of the centres."""
+        return 0 if self.random_state is None else self.random_state
 
     def _warn_of_few_rows(self):
         """Warn where the scores of the training rows say little about those of new rows."""
@@ -245,7 +212,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, DocumentationLink, OutlierMixi
             )
 
     def score_samples(self, X: Any) -> FloatArray:
-        """Return the energy score of each sample: the lower, the more of an outlier.
+        """Return the energy score of each sample. Outliers have low scores.
 
         Parameters
         ----------
@@ -258,7 +225,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, DocumentationLink, OutlierMixi
             Scores.
         """
         check_is_fitted(self)
-        return self._scores(self._validate(X))
+        return self.estimator_.score_samples(X)
 
     def decision_function(self, X: Any) -> FloatArray:
         """Return ``score_samples(X) - offset_``: negative for outliers.
@@ -306,17 +273,17 @@ class EnergyOutlierDetector(CallbackSupportMixin, DocumentationLink, OutlierMixi
     ) -> FloatArray | tuple[FloatArray, FloatArray]:
         """Return how much each feature contributes to the difference between a sample's score and its reference's.
 
-        The reference a of a sample x is what a normal sample like it would be: the mean of the three nearest centres
+        The reference a of a sample x stands for a normal sample like it: it is the mean of the three nearest centres
         of the training data, or of the three nearest rows of `reference`. The contributions are integrated gradients
         (Aumann and Shapley 1974; Sundararajan et al. 2017)::
 
             (x_i - a_i) integral_0^1 (r - x)_i(a + t (x - a)) dt
 
-        so that they sum to ``score_samples(x) - score_samples(a)``. The most negative ones are why a sample is an
-        outlier. A feature in which the sample does not differ from its reference contributes 0. Each autoencoder of
-        the default takes the path from a to x that is straight in its scaled features.
+        They sum to ``score_samples(x) - score_samples(a)``. The features with the most negative contributions make a
+        sample an outlier. A feature in which the sample does not differ from its reference contributes 0. Each
+        autoencoder of the default takes the path from a to x that is straight in its scaled features.
 
-        Nearest is what has the smallest sum of ``abs(x - row) / scale_``.
+        The nearest rows have the smallest sum of ``abs(x - row) / scale_``.
 
         Parameters
         ----------
@@ -333,62 +300,30 @@ class EnergyOutlierDetector(CallbackSupportMixin, DocumentationLink, OutlierMixi
         contributions : ndarray of shape (n_samples, n_features)
             Contributions, in units of the score, in X's dtype.
         reference : ndarray of shape (n_samples, n_features)
-            What each sample was compared with, in X's dtype. Only with ``return_reference=True``.
+            The reference of each sample, in X's dtype. Only with ``return_reference=True``.
 
         Raises
         ------
         ValueError
-            If the `estimator` has no potential whose gradient is known (untied or bernoulli autoencoders), or is a
-            Pipeline with a step before the autoencoder that is not affine.
+            If the `estimator` has no potential whose gradient is known (untied or bernoulli autoencoders), if it is a
+            Pipeline with a step before the autoencoder that is not affine, or if the training data were not numeric.
         """
         check_is_fitted(self)
-        given = self._validate(X, numeric=True)
-        dtype, rows = given.dtype, self.centers_ if reference is None else self._check_reference(reference)
-        if rows is None or self.scale_ is None:
+        checked = validate_data(self, X, dtype=DTYPES, reset=False)
+        dtype = checked.dtype
+        rows = getattr(self, "centers_", None) if reference is None else self._check_reference(reference)
+        if rows is None or not hasattr(self, "scale_"):
             raise ValueError("explain needs numeric training data")
         # Rounded to what is returned, so that the sum is exact for it.
-        start = _cast(nearest_mean(given, rows, self.scale_), dtype)
-        contributions = _cast(self._contributions(given.astype(np.float64), start.astype(np.float64)), dtype)
+        start = cast(nearest_mean(checked, rows, self.scale_), dtype)
+        contributions = cast(self._contributions(checked.astype(np.float64), start.astype(np.float64)), dtype)
         return (contributions, start) if return_reference else contributions
 
     def _contributions(self, X, start):
         """The integrated gradients from the rows of `start` to those of X, float64."""
-        if self.scalers_ is None:
-            autoencoder, first, matrix = self._affine_model(X, start)
-            return (X - start) * (mean_field(autoencoder, first, (X - start) @ matrix) @ matrix.T)
-        contributions = np.zeros(X.shape)
-        for autoencoder, scaler, weight in zip(self.estimator_, self.scalers_, self.weights_, strict=True):
-            first = scaler.marginals(start)
-            way = scaler.marginals(X) - first
-            field = mean_field(autoencoder, first @ scaler.matrix_, way @ scaler.matrix_) @ scaler.matrix_.T
-            contributions += weight * way * field
-        return contributions
-
-    def _affine_model(self, X, start):
-        """The autoencoder at the end of the estimator, what it is given for `start`, and the matrix before it."""
-        steps, last = steps_before(self.estimator_), last_step(self.estimator_)
-        potential = hasattr(last._activation(), "potential") and last.decoder_components_ is last.components_
-        if last.visible != "gaussian" or not potential:
-            raise ValueError("explain needs an autoencoder with tied weights, gaussian units and a potential")
-
-        def inputs(X):
-            with warnings.catch_warnings():  # the names have been checked
-                warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
-                for step in steps:
-                    X = step.transform(X)
-            return np.asarray(X, dtype=np.float64)
-
-        origin = inputs(self.mean_[None])
-        rows = np.vstack([start, X])
-        size = np.maximum(np.abs(rows - self.mean_).max(axis=0), 1e-6 * np.abs(self.mean_) + 1e-12)
-        matrix = (inputs(self.mean_ + np.diag(size)) - origin) / size[:, None]
-        # One row, or rows on one side of the mean, can fit a chord of a curve: its middle and the other side cannot.
-        tested = np.vstack([rows, self.mean_ + size * np.array([[-1.0], [0.5], [1.0]])])
-        got, expected = inputs(tested), origin + (tested - self.mean_) @ matrix
-        tolerance = 1e-5 * np.abs(expected - origin).max() + 1e-6 * np.abs(expected).max()
-        if np.abs(got - expected).max() > tolerance:
-            raise ValueError("explain needs steps that are affine (StandardScaler, PCAWhitener) before the autoencoder")
-        return last, got[: len(start)], matrix
+        if isinstance(self.estimator_, MixtureEnsemble):
+            return ensemble_contributions(self.estimator_, X, start)
+        return pipeline_contributions(self.estimator_, X, start, self.mean_)
 
     def _check_reference(self, reference):
         """Return the rows of `reference`, float64, or say what is wrong with them."""
@@ -400,34 +335,8 @@ class EnergyOutlierDetector(CallbackSupportMixin, DocumentationLink, OutlierMixi
                 f"reference takes rows of normal data, of shape (n_rows, {self.n_features_in_}): {reason}"
             ) from None
 
-    def _validate(self, X, numeric=False):
-        """Return X, checked; where an estimator was given, that is its own affair, unless `numeric` says otherwise."""
-        if self.scalers_ is None and not numeric:
-            return X
-        return validate_data(self, X, dtype=DTYPES, reset=False)
-
-    def _scores(self, X):
-        """The score of each row."""
-        if self.scalers_ is None:
-            return self.estimator_.score_samples(X)
-        return _cast(self._energies(X) @ self.weights_, X.dtype)
-
-    def _energies(self, X):
-        """The energy of each row under each autoencoder of the default, float64."""
-        out = np.empty((len(X), len(self.estimator_)))
-        for rows, block in row_blocks(X, MAX_UNITS):
-            for column, (autoencoder, scaler) in enumerate(zip(self.estimator_, self.scalers_, strict=True)):
-                out[rows, column] = autoencoder.score_samples(scaler.marginals(block) @ scaler.matrix_)
-        return out
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         if self.estimator is not None:
             tags.input_tags = get_tags(self.estimator).input_tags
         return tags
-
-
-def _cast(values, dtype):
-    """Return float64 values in another dtype: the largest of it where they are larger."""
-    largest = np.finfo(dtype).max
-    return np.clip(values, -largest, largest).astype(dtype)

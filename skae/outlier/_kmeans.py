@@ -1,4 +1,4 @@
-"""K-means: centres of rows, or of a sample of them."""
+"""K-means: centres of all rows, or of a sample of the rows."""
 
 import warnings
 
@@ -7,21 +7,20 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skae.training import one_openmp_thread
 
-# Rows that the centres are found from; more change them little.
+# Centres are found from at most this number of rows. More rows change them little.
 _SAMPLE_ROWS = 4096
 
-
-# Centres that the rows of a detector are given, at most, and rows for each of them, at least.
+# The largest number of centres, and the smallest number of rows for each centre.
 MAX_UNITS, _ROWS_PER_UNIT = 256, 4
 
 
 def most_units(n_rows):
-    """Return how many centres so many rows are given."""
+    """Return the number of centres that n_rows rows are given."""
     return max(1, min(MAX_UNITS, n_rows // _ROWS_PER_UNIT))
 
 
 def sample_rows(X, rng, n_rows=_SAMPLE_ROWS):
-    """Return the rows of X, or a sample of at most 4096 or `n_rows` of them where there are more."""
+    """Return the rows of X, or a random sample where there are more than `n_rows` or 4096."""
     n_rows = min(n_rows, _SAMPLE_ROWS)
     if X.shape[0] <= n_rows:
         return X
@@ -31,8 +30,8 @@ def sample_rows(X, rng, n_rows=_SAMPLE_ROWS):
 def cluster(X, n_clusters, seed):
     """Return the distinct centres of K-means, and the variance of a feature within a cluster.
 
-    It starts from distinct rows: where there are more clusters than these, the relocation of empty clusters in
-    scikit-learn 1.9.1 can throw centres out of the data.
+    K-means starts from distinct rows. With more clusters than distinct rows, scikit-learn 1.9.1 relocates empty
+    clusters, which can throw centres out of the data.
     """
     from sklearn.cluster import KMeans
 

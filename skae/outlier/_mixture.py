@@ -1,4 +1,4 @@
-"""A softmax autoencoder trained by maximum likelihood: the one of the family whose energy is a normalised density."""
+"""MixtureAutoencoder: a softmax autoencoder trained by maximum likelihood, whose energy is a normalised density."""
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -12,29 +12,29 @@ from skae.training import moments, seed_of, unchanged_on_error
 class MixtureAutoencoder(AutoencoderPrediction, BaseEstimator):
     """Autoencoder of softmax units with tied weights, trained as a mixture of Gaussians of unit variance.
 
-    With softmax units the energy is the log-density of a mixture, up to a constant (ENERGY eq. 11, K-means 3.2 as its
-    hard limit)::
+    With softmax units the energy is the log-density of a mixture, up to a constant (ENERGY eq. 11; its hard limit is
+    K-means, ENERGY 3.2)::
 
         E(x) = log sum_k exp(w_k.x + b_k) - |x|^2/2 = log sum_k p_k exp(-|x - w_k|^2/2) + const
         b_k = log p_k - |w_k|^2/2
 
-    and the reconstruction is the mean of the centres w_k under their posterior, so that the field r(x) - x is the
-    gradient of the log-density. Its normaliser is known, so the likelihood is maximised directly: expectation
-    maximisation from the centres of K-means. `EnergyOutlierDetector` uses it.
+    The reconstruction is the mean of the centres w_k under their posterior, so the field r(x) - x is the gradient of
+    the log-density. The normaliser is known, so `fit` maximises the likelihood directly, by expectation maximisation
+    from the centres of K-means. `MixtureEnsemble` consists of such autoencoders.
 
     Parameters
     ----------
     n_components : int, default=256
-        Largest number of units; there are fewer where K-means finds fewer distinct centres.
+        Largest number of units. There are fewer where K-means finds fewer distinct centres.
 
     max_iter : int, default=2
         Iterations of expectation maximisation.
 
     centers : ndarray of shape (n_centers, n_features), default=None
-        Where to start; K-means is run if None.
+        Centres to start from. None takes those of K-means.
 
     random_state : int, RandomState instance or None, default=None
-        Seed of K-means and of the rows that it sees.
+        Seed of the sample of rows and of K-means.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class MixtureAutoencoder(AutoencoderPrediction, BaseEstimator):
         Minus the mean log-likelihood.
 
     loss_curve_ : ndarray of shape (max_iter + 1,)
-        The same before each iteration and after the last.
+        `loss_` before each iteration and after the last.
 
     n_samples_seen_, n_features_in_, n_iter_ : int
         Rows, features, iterations.
@@ -70,7 +70,7 @@ class MixtureAutoencoder(AutoencoderPrediction, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X, y=None):
-        """Maximise the likelihood of (a sample of) the rows.
+        """Maximise the likelihood of the rows, or of a sample of at most 4096.
 
         Parameters
         ----------

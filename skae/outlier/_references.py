@@ -1,4 +1,4 @@
-"""What a sample is compared with by `EnergyOutlierDetector.explain`: the mean of the rows nearest to it."""
+"""References of `EnergyOutlierDetector.explain`: each sample is compared with the mean of the rows nearest to it."""
 
 import numpy as np
 
@@ -6,13 +6,13 @@ from skae.outlier._feature_scaler import on_grid
 from skae.outlier._kmeans import cluster, most_units, sample_rows
 from skae.training import dense
 
-# A reference is the mean of so many rows. Alone, the nearest row brings its own noise; many are no longer near.
+# A reference is the mean of this number of rows. The nearest row alone brings its own noise; many are no longer near.
 _NEAREST = 3
 
-# Centres are found from at most so many numbers: sparse rows become dense there.
+# Centres are found from at most this number of matrix entries, because sparse rows become dense there.
 _SAMPLE_ELEMENTS = 2**24
 
-# Differences count no more standard deviations than this: the sums stay finite.
+# Differences are clipped to this number of standard deviations, so that their sums stay finite.
 _FARTHEST = 1e60
 
 
@@ -26,7 +26,7 @@ def cluster_centers(X, mean, scale, rng):
     mean, scale : ndarray of shape (d,)
         Mean and standard deviation of the features.
     rng : numpy.random.Generator
-        Draws the rows, and the centres to start from.
+        Draws the sample of rows and the starting centres.
 
     Returns
     -------
@@ -39,17 +39,17 @@ def cluster_centers(X, mean, scale, rng):
 
 
 def nearest_mean(X, rows, scale):
-    """Return the mean of the three `rows` nearest to each row of X, of all where there are fewer.
+    """Return the mean of the three `rows` nearest to each row of X. Fewer than three rows are all taken.
 
-    The distance is the sum over the features of |x_i - row_i| / scale_i. Squares would let the features that are odd
-    choose what they are compared with.
+    The distance is the sum over the features of |x_i - row_i| / scale_i. With squares, the odd features of a sample
+    would choose its reference.
 
     Parameters
     ----------
     X : ndarray of shape (n, d)
         Samples.
     rows : ndarray of shape (n_rows, d)
-        What to choose from.
+        Rows to choose from.
     scale : ndarray of shape (d,)
         Standard deviations of the features.
 
@@ -64,7 +64,7 @@ def nearest_mean(X, rows, scale):
         with np.errstate(over="ignore"):
             return np.clip(A / scale, -_FARTHEST, _FARTHEST)
 
-    # Shifted to the middle of the rows, a large mean costs no digits.
+    # Rows shifted to their middle lose no digits to a large mean.
     middle = rows.mean(axis=0)
     neighbors = NearestNeighbors(n_neighbors=min(_NEAREST, len(rows)), metric="manhattan").fit(scaled(rows - middle))
     chosen = neighbors.kneighbors(scaled(X - middle), return_distance=False)

@@ -1,0 +1,214 @@
+"""MixtureEnsemble: a weighted sum of mixtures on four views of the features."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from skae._sklearn_compat import DTYPES, _fit_context, validate_data
+from skae._typing import Array, FloatArray, RandomState
+from skae.model import Model
+from skae.outlier._attribution import ensemble_contributions
+from skae.outlier._casting import cast
+from skae.outlier._feature_scaler import FeatureScaler, on_grid
+from skae.outlier._kmeans import MAX_UNITS, cluster, most_units, sample_rows
+from skae.outlier._mixture import MixtureAutoencoder
+from skae.training import moments, row_blocks, seed_of, unchanged_on_error
+
+# The smallest variance within a component, in units of the variance of a feature. Discrete data have none.
+_SMALLEST_VARIANCE = 1e-3
+
+# An energy that hardly varies over the training data (few rows, or a full factorial design) must not drown the others.
+_SMALLEST_DEVIATION = 0.1
+
+
+class MixtureEnsemble(BaseEstimator):
+    """Score samples by four mixtures of Gaussians, each on its own view of the features.
+
+    The score is a weighted sum of energies::
+
+        score(x) = sum_j weights_[j] E_j(scalers_[j].marginals(x) @ scalers_[j].matrix_)
+
+    Each E_j is the energy of a softmax autoencoder. Such an autoencoder is a mixture of Gaussians, and its energy is
+    the log-density up to a constant (`MixtureAutoencoder`). The four views are the standardised features, the same
+    with their skewness removed by powers, and both of these whitened. Each energy counts in units of its standard
+    deviation over the training data. The features need no scaling beforehand.
+
+    `EnergyOutlierDetector` takes this model by default.
+
+    Parameters
+    ----------
+    random_state : int, RandomState instance or None, default=None
+        Seed of the sample of rows and of K-means.
+
+    Attributes
+    ----------
+    estimators_ : list of MixtureAutoencoder
+        One autoencoder for each view, with at most min(256, n_samples // 4) hidden units.
+
+    scalers_ : list of FeatureScaler
+        The views: autoencoder j is given ``scalers_[j].marginals(X) @ scalers_[j].matrix_``.
+
+    weights_ : ndarray of shape (n_estimators,)
+        Weights of the energies.
+
+    mean_, scale_ : ndarray of shape (n_features,)
+        Mean and standard deviation of the training data. The scale of a constant feature is 1.
+
+    centers_ : ndarray of shape (n_centers, n_features)
+        Centres of the first mixture, in the units of X.
+
+    n_features_in_ : int
+        Number of features seen in training.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features. Absent unless X had names that are all strings.
+
+    Notes
+    -----
+    The mixtures are trained on at most 4096 rows, drawn at random.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae.outlier import MixtureEnsemble
+    >>> X = np.random.default_rng(0).standard_normal((200, 3))
+    >>> model = MixtureEnsemble(random_state=0).fit(X)
+    >>> near, far = model.score_samples(np.array([[0.0, 0.0, 0.0], [0.0, 6.0, 0.0]]))
+    >>> bool(near > far)
+    True
+    >>> int(model.explain([[0.0, 6.0, 0.0]], [[0.0, 0.0, 0.0]]).argmin())
+    1
+    """
+
+    estimators_: list[MixtureAutoencoder]
+    scalers_: list[FeatureScaler]
+    weights_: FloatArray
+    mean_: FloatArray
+    scale_: FloatArray
+    centers_: FloatArray
+    n_features_in_: int
+    feature_names_in_: Array  # absent where X had no names
+
+    _parameter_constraints: dict = {"random_state": ["random_state"]}
+
+    def __init__(self, *, random_state: RandomState = None) -> None:
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+        """Train a mixture on each view of the rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training data, of two rows or more.
+        y : Ignored
+            Present for API consistency.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the squares of X overflow float64.
+        """
+        with unchanged_on_error(self):
+            checked = validate_data(self, X, dtype=DTYPES, ensure_min_samples=2)
+            with np.errstate(over="ignore", invalid="ignore"):
+                _, self.mean_, variance = moments(checked)
+            if not np.isfinite(variance).all():
+                raise ValueError(
+                    f"X holds values up to {np.abs(checked).max():.3g}, whose squares float64 cannot hold; "
+                    "bring the features to a common scale near 1"
+                )
+            self._fit_views(checked, np.random.default_rng(seed_of(self.random_state)))
+            # The first view only standardises the features: its units are centres of the data.
+            scaler, units = self.scalers_[0], self.estimators_[0].components_
+            self.scale_ = scaler.deviation_
+            self.centers_ = scaler.mean_ + self.scale_ * (units / np.diag(scaler.matrix_))
+        return self
+
+    def _fit_views(self, X, rng):
+        """Train a mixture on each view of a sample of the rows, and weigh the energies."""
+        rows = sample_rows(X, rng)
+        n_units = most_units(len(rows))
+        self.estimators_, self.scalers_ = [], []
+        for unskew in (False, True):
+            plain = FeatureScaler(unskew, whiten=False).fit(rows)
+            for scaler in (plain, plain.whitened(rows)):
+                Z = on_grid(scaler.marginals(rows) @ scaler.matrix_)
+                centers, variance = cluster(Z, n_units, int(rng.integers(2**31)))
+                unit = np.sqrt(max(variance, _SMALLEST_VARIANCE))
+                scaler.matrix_ = scaler.matrix_ / unit
+                mixture = MixtureAutoencoder(n_units, centers=centers / unit).fit(Z / unit)
+                self.estimators_.append(mixture.set_params(centers=None))
+                self.scalers_.append(scaler)
+        self.weights_ = 1.0 / np.maximum(self._energies(rows).std(axis=0), _SMALLEST_DEVIATION)
+
+    def score_samples(self, X: ArrayLike) -> FloatArray:
+        """Return the weighted sum of the energies of each sample. Samples that fit better have higher scores.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Scores, in X's dtype.
+        """
+        check_is_fitted(self)
+        checked = validate_data(self, X, dtype=DTYPES, reset=False)
+        return cast(self._energies(checked) @ self.weights_, checked.dtype)
+
+    def _energies(self, X):
+        """The energy of each row under each mixture, float64, shape (n_samples, n_estimators)."""
+        models = [Model.from_estimator(each).astype(np.float64) for each in self.estimators_]
+        out = np.empty((len(X), len(models)))
+        for rows, block in row_blocks(X, MAX_UNITS):
+            for energies, model, scaler in zip(out[rows].T, models, self.scalers_, strict=True):
+                Z = scaler.marginals(block) @ scaler.matrix_
+                for part, chunk in row_blocks(Z, max(model.W.shape)):
+                    energies[part] = model.energy(chunk)
+        return out
+
+    def explain(self, X: ArrayLike, baseline: ArrayLike) -> FloatArray:
+        """Return how much each feature contributes to the difference between a sample's score and its baseline's.
+
+        The contributions are integrated gradients (Aumann and Shapley 1974; Sundararajan et al. 2017). Each mixture
+        takes the path that is straight in its scaled features. The contributions of a sample sum to
+        ``score_samples(x) - score_samples(baseline)``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+        baseline : array-like of shape (n_samples, n_features) or (1, n_features)
+            The row that each sample is compared with; one row serves all samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Contributions, in units of the score, in X's dtype.
+
+        Raises
+        ------
+        ValueError
+            If the baseline has neither one row nor as many as X.
+        """
+        check_is_fitted(self)
+        checked = validate_data(self, X, dtype=DTYPES, reset=False)
+        start = validate_data(self, baseline, dtype=np.float64, reset=False)
+        if len(start) not in (1, len(checked)):
+            raise ValueError(f"baseline must have 1 row or {len(checked)}, as many as X, got {len(start)}")
+        start = np.broadcast_to(start, checked.shape)
+        return cast(ensemble_contributions(self, checked.astype(np.float64), start), checked.dtype)
