@@ -9,7 +9,7 @@ import numpy as np
 
 from skae.autoencoders import activation_of, autoencoder_of, steps_before
 from skae.model import Model
-from skae.training import row_blocks, value_range
+from skae.training import check_overflow, row_blocks
 
 # A path is integrated in pieces, each by Gauss-Legendre quadrature. A piece is halved while its integral differs from
 # the difference of its energies: at most 40 times, and not once the rows have 512 pieces on average.
@@ -125,13 +125,7 @@ def mean_field(autoencoder, start, way):
     with np.errstate(over="ignore", invalid="ignore"):
         for rows, block in row_blocks(way, _FIRST_PIECES * width):
             out[rows] = _path_means(model, start[rows], block, width)
-    if not np.isfinite(out).all():
-        low, high = value_range(start + way)
-        raise ValueError(
-            f"the result overflows float64 for X with values from {low:.3g} to {high:.3g}; bring the features to the "
-            "training data's scale, or pass float64"
-        )
-    return out
+    return check_overflow(out, start + way)
 
 
 def _path_means(model, start, way, width):
