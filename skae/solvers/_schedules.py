@@ -16,9 +16,10 @@ def _linear(step: int, n_steps: int) -> float:
 
 
 def falling(factor, start, stop):
-    """From one step to another, a fall from some factor to (almost) zero."""
+    """Return a schedule that falls from `factor` at step `start` to (almost) zero at step `stop`."""
     return lambda step, n_steps: factor * (stop - step) / (stop - start)
 
 
-#: Factors on the initial learning rate, by name: functions of the step and of all steps that `max_iter` allows.
+#: The schedules by name. Each maps a step, and the number of steps that `max_iter` allows, to a factor on the initial
+#: learning rate.
 SCHEDULES = MappingProxyType({"constant": _constant, "linear": _linear})
