@@ -237,7 +237,7 @@ class Model:
         return self.decode(self.code(X))
 
     def energy(self, X: FloatArray) -> FloatArray:
-        """Return the energy score of each row, shape (n,): high where the model fits.
+        """Return the energy score of each row, shape (n,); it is high where the model fits.
 
         Tied weights have a potential (ENERGY eq. 11 and 28)::
 

@@ -150,7 +150,7 @@ class Bernoulli(Visible):
         return R * (1.0 - R)
 
     def losses(self, A: FloatArray, X: FloatArray) -> FloatArray:
-        """Return -sum_i x_i log r_i + (1 - x_i) log(1 - r_i) = sum_i softplus(a_i) - x_i a_i of each row."""
+        """Return -sum_i (x_i log r_i + (1 - x_i) log(1 - r_i)) = sum_i (softplus(a_i) - x_i a_i) of each row."""
         return ops.softplus(A).sum(axis=-1) - ops.row_dots(X, A)
 
     def loss_and_residual(self, A: FloatArray, X: FloatArray, weight: float | FloatArray) -> float:
@@ -193,7 +193,7 @@ class Bernoulli(Visible):
 
 
 def _entropy(X: FloatArray) -> FloatArray:
-    """Return -sum_i x_i log x_i + (1 - x_i) log(1 - x_i) of each row of X in [0, 1]."""
+    """Return -sum_i (x_i log x_i + (1 - x_i) log(1 - x_i)) of each row of X in [0, 1]."""
     # The smallest normal number replaces 0 in the log, so that 0 log 0 = 0.
     tiny = ops.smallest_normal(X.dtype)
     return -sum(ops.row_dots(p, ops.log(ops.maximum(p, tiny))) for p in (X, 1.0 - X))

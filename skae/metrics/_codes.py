@@ -18,7 +18,7 @@ def activation_fraction(estimator: Any, X: MatrixLike, *, threshold: float = 0.0
     Parameters
     ----------
     estimator : autoencoder, or a Pipeline that ends in one
-        Fitted. h is its activation, for any `encoding`.
+        Fitted. h is its activation; `encoding` has no effect.
     X : {array-like, CSR matrix} of shape (n_samples, n_features)
         Data.
     threshold : float, default=0.0
@@ -50,7 +50,7 @@ def dead_unit_fraction(estimator: Any, X: MatrixLike, *, threshold: float = 0.0)
     Parameters
     ----------
     estimator : autoencoder, or a Pipeline that ends in one
-        Fitted. h is its activation, for any `encoding`.
+        Fitted. h is its activation; `encoding` has no effect.
     X : {array-like, CSR matrix} of shape (n_samples, n_features)
         Data.
     threshold : float, default=0.0
@@ -85,7 +85,7 @@ def lifetime_sparsity(estimator: Any, X: MatrixLike) -> FloatArray:
     Parameters
     ----------
     estimator : autoencoder, or a Pipeline that ends in one
-        Fitted. h is its activation, for any `encoding`.
+        Fitted. h is its activation; `encoding` has no effect.
     X : {array-like, CSR matrix} of shape (n_samples, n_features)
         Data, at least two samples.
 
@@ -122,7 +122,7 @@ def population_sparsity(estimator: Any, X: MatrixLike) -> FloatArray:
     Parameters
     ----------
     estimator : autoencoder, or a Pipeline that ends in one
-        Fitted, with at least two units. h is its activation, whatever `encoding` says.
+        Fitted, with at least two units. h is its activation; `encoding` has no effect.
     X : {array-like, CSR matrix} of shape (n_samples, n_features)
         Data.
 
@@ -230,7 +230,7 @@ def active_set_spectrum(estimator: Any, X: MatrixLike, *, threshold: float = 0.0
     Parameters
     ----------
     estimator : autoencoder, or a Pipeline that ends in one
-        Fitted, with tied weights. h is its activation, whatever `encoding` says.
+        Fitted, with tied weights. h is its activation; `encoding` has no effect.
     X : {array-like, CSR matrix} of shape (n_samples, n_features)
         Data. Each sample takes a singular value decomposition of its active weights. Samples with the same active set
         share one.

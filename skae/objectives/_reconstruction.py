@@ -147,7 +147,7 @@ class Reconstruction(Constrained):
             Gradient of the value.
         """
         out = ops.empty_like(theta) if out is None else out
-        blocks = self.layout.views(out)
+        grads = self.layout.views(out)
         n, (k, d) = X.shape[0], self.layout.shapes["W"]
         # The arrays are stacked along the batch, so tied weights need one gradient product instead of two:
         # the gradient in W is [dU; H]^T [X; E].
@@ -164,13 +164,13 @@ class Reconstruction(Constrained):
 
         penalties, grad = self._penalize(batch, dU)
         if self.tied:
-            ops.matmul(codes.T, inputs, out=blocks["W"])
+            ops.matmul(codes.T, inputs, out=grads["W"])
         else:
-            ops.matmul(codes[:n].T, inputs[:n], out=blocks["W"])
-            ops.matmul(codes[n:].T, inputs[n:], out=blocks["V"])
-        grad.add_to(blocks["W"], blocks.get("V", blocks["W"]))
-        ops.column_sums(inputs[n:], out=blocks["c"])
-        self._set_bias_gradient(theta, blocks, dU)
+            ops.matmul(codes[:n].T, inputs[:n], out=grads["W"])
+            ops.matmul(codes[n:].T, inputs[n:], out=grads["V"])
+        grad.add_to(grads["W"], grads.get("V", grads["W"]))
+        ops.column_sums(inputs[n:], out=grads["c"])
+        self._set_bias_gradient(theta, grads, dU)
         return value + penalties, out
 
     def value(

@@ -45,11 +45,11 @@ class _Taylor(Reconstruction):
     ) -> tuple[float, FloatArray]:
         """Return the objective over the rows and its gradient; see `Reconstruction.value_and_grad`."""
         out = ops.empty_like(theta) if out is None else out
-        blocks, k = self.layout.views(out), self.layout.shapes["W"][0]
+        grads, k = self.layout.views(out), self.layout.shapes["W"][0]
         clean = X if target is None else target
         H, E = ops.empty((len(clean), k), dtype=theta.dtype), ops.empty_like(clean)
         value, batch = self._forward(theta, clean, None, sample_weight, mean_code, H=H, E=E)
-        V, gW, gV = batch.V, blocks["W"], blocks.get("V", blocks["W"])
+        V, gW, gV = batch.V, grads["W"], grads.get("V", grads["W"])
         gW.fill(0.0)
         gV.fill(0.0)
         second = self.activation.second_derivative(batch.U, H)
@@ -66,8 +66,8 @@ class _Taylor(Reconstruction):
         value += sum(penalty.add(batch, Gradient(dU, gW, gV)) for penalty in self.penalties)
         gW += ops.matmul(dU.T, clean)
         gV += ops.matmul(H.T, R)
-        ops.column_sums(R, out=blocks["c"])
-        self._set_bias_gradient(theta, blocks, dU)
+        ops.column_sums(R, out=grads["c"])
+        self._set_bias_gradient(theta, grads, dU)
         return value, out
 
     def value(

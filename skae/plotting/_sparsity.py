@@ -81,12 +81,12 @@ class SparsityDisplay(Display):
         name: str | None = None,
         ax: Axes | None = None,
     ) -> Self:
-        """Count how often the units of an autoencoder are active.
+        """Count how often the units of an autoencoder are active, and draw the shares.
 
         Parameters
         ----------
         estimator : autoencoder, or a Pipeline that ends in one
-            Fitted. h is its activation, for any `encoding`.
+            Fitted. h is its activation; `encoding` has no effect.
         X : {array-like, CSR matrix} of shape (n_samples, n_features)
             Data.
         threshold : float, default=None

@@ -143,7 +143,7 @@ class Stochastic:
         return n_epochs if self.schedule == "constant" else min(n_epochs + patience, self.max_iter)
 
     def _step(self, objective, theta, grad, state, batches, batch, rate):
-        """Update theta and state in place by one batch; return the value before."""
+        """Update theta and state in place by one batch; return the objective's value before the update."""
         X, target, sample_weight = batch
         value, _ = objective.value_and_grad(theta, X, target, sample_weight, out=grad)
         objective.project_gradient(theta, grad)
@@ -216,7 +216,7 @@ def largest_curvature(
 ) -> float:
     """Estimate the largest eigenvalue (in magnitude) of an objective's Hessian on one batch.
 
-    Power iteration on finite differences of the gradient.
+    It runs power iteration on finite differences of the gradient.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ class UpdateRule(ABC):
     Attributes
     ----------
     name : str
-        Name under which `UPDATE_RULES` files it.
+        Name under which `UPDATE_RULES` files the class.
     learning_rate : float or None
         A rate that suits the rule; None if a good rate depends on the objective's curvature.
 
