@@ -112,7 +112,7 @@ POTENTIALS = {
 
 @every_activation
 def test_value_and_potential_follow_the_formula(activation, rng):
-    """The definitions of the table in the documentation, constants of integration included."""
+    """Values and potentials equal the table in the documentation, constants of integration included."""
     u, threshold = rng.uniform(-4.0, 4.0, (50, 6)), getattr(activation, "threshold", None)
     assert_allclose(activation.value(u), FORMULAS[activation.name](u, threshold), rtol=1e-12, atol=1e-14)
     if activation.name in POTENTIALS:
@@ -149,13 +149,13 @@ def test_competing_units_have_no_elementwise_derivative(activation):
 
 
 def test_max_gives_ties_to_the_first():
-    """K-means with equal distances picks one centre, always the same."""
+    """If several units are largest, max picks the first of them."""
     u = np.array([[2.0, 2.0, 1.0], [0.0, 0.0, 0.0], [1.0, 3.0, 3.0]])
     assert_array_equal(Max().value(u), [[1, 0, 0], [1, 0, 0], [0, 1, 0]])
 
 
 def test_softmax_does_not_change_under_a_shift(rng):
-    """Adding one number to all units changes nothing, however large the number."""
+    """Adding the same number to all units changes nothing, even if the number is large."""
     u = rng.standard_normal((4, 6))
     assert_allclose(Softmax().value(u + 1e4), Softmax().value(u), rtol=1e-10)
     assert_allclose(Softmax().value(u).sum(axis=1), 1.0, rtol=1e-14)

@@ -29,7 +29,7 @@ bounded = pytest.mark.parametrize("cls", [Masking, SaltAndPepper], ids=name_of)
 
 
 def make_X(rng, n=5000, d=4):
-    """Rows without a zero, each feature with a range of its own."""
+    """Return rows without a zero, each feature with its own range."""
     return (1.0 + rng.random((n, d))) * [1.0, -2.0, 30.0, 0.1][:d]
 
 
@@ -70,7 +70,7 @@ def assert_probability(happened, probability):
 @every_dtype
 @pytest.mark.parametrize("level", [0.1, 0.5, 0.9])
 def test_masking_sets_features_to_zero(level, dtype, rng):
-    """Each feature is 0 with probability `level`, independently, and else untouched to the bit."""
+    """Each feature becomes 0 with probability `level`, independently of the others; else it keeps its bits."""
     X = make_X(rng).astype(dtype)
     noisy = corrupt(Masking(level), X)
     masked = noisy == 0.0
@@ -81,7 +81,7 @@ def test_masking_sets_features_to_zero(level, dtype, rng):
 @every_dtype
 @pytest.mark.parametrize("level", [0.1, 0.5, 0.9])
 def test_salt_and_pepper_uses_each_features_range(level, dtype, rng):
-    """With probability `level` a feature takes its own smallest or largest value, each half of the time."""
+    """With probability `level` a feature takes its own smallest or largest value, each in half of the cases."""
     X = make_X(rng).astype(dtype)
     noisy = corrupt(SaltAndPepper(level), X)
     changed = noisy != X
@@ -93,7 +93,7 @@ def test_salt_and_pepper_uses_each_features_range(level, dtype, rng):
 
 
 def test_salt_and_pepper_takes_the_range_it_is_given(rng):
-    """The values come from `low` and `high`, which may lie outside the rows at hand."""
+    """The values come from `low` and `high`, which may lie outside the range of the given rows."""
     X, out = make_X(rng, n=50), np.empty((50, 4))
     low, high = np.array([-1.0, -2.0, -3.0, -4.0]), np.array([100.0, 200.0, 300.0, 400.0])
     SaltAndPepper(1.0).apply(X, rng, out, low=low, high=high)
@@ -124,7 +124,7 @@ def test_level_zero_is_the_identity(corruption, dtype, rng):
 
 @every_dtype
 def test_level_one_leaves_nothing(dtype, rng):
-    """At level 1 masking leaves zeros, and salt and pepper leaves extremes, one as often as the other."""
+    """At level 1 masking leaves only zeros; salt and pepper leaves only extremes, both equally often."""
     X = make_X(rng).astype(dtype)
     assert_array_equal(corrupt(Masking(1.0), X), 0.0)
     noisy = corrupt(SaltAndPepper(1.0), X)
@@ -135,7 +135,7 @@ def test_level_one_leaves_nothing(dtype, rng):
 
 @every_corruption
 def test_a_higher_level_corrupts_more_in_the_same_places(corruption, rng):
-    """With the same seed the noise grows with the level: a search over it compares like with like."""
+    """With the same seed, a higher level corrupts the same places and more, so a search over levels is fair."""
     X = make_X(rng, n=300)
     little, more = (corrupt(dataclasses.replace(corruption, level=level), X) for level in (0.2, 0.6))
     if isinstance(corruption, Gaussian):
@@ -333,7 +333,7 @@ def test_a_users_corruption_passes_the_same_checks(uniform, rng):
 
 
 def test_a_users_fields_survive_a_new_level():
-    """Replacing the level keeps what else an instance holds."""
+    """Replacing the level keeps the other fields of an instance."""
     assert as_corruption(Uniform(0.3, width=5.0), 0.7) == Uniform(0.7, width=5.0)
 
 
@@ -355,12 +355,12 @@ def test_a_users_corruption_trains(uniform, solver, rng):
 
 
 def epoch_of(batches, seed=0):
-    """Copies of one epoch's (input, target) pairs."""
+    """Return copies of the (input, target) pairs of one epoch."""
     return [(X.copy(), target.copy()) for X, target, _ in batches(np.random.default_rng(seed))]
 
 
 def numbered_rows(n, dtype=np.float64):
-    """Rows whose first column numbers them from 1, with some zeros."""
+    """Return rows with some zeros, whose first column numbers them from 1."""
     X = np.zeros((n, 3), dtype=dtype)
     X[:, 0] = 1.0 + np.arange(n)
     X[::2, 2] = -1.0

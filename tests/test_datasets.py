@@ -10,7 +10,7 @@ from sklearn.datasets import load_sample_images
 
 from skae.datasets import make_circle, make_curve, make_rotating_dots, natural_patches
 
-#: Every function with arguments for few, small rows, and whether it returns what X was made from.
+#: Every function, with arguments for few, small rows, and whether it also returns the values that X was made from.
 FUNCTIONS = [
     (make_circle, {"n_samples": 7}, True),
     (make_curve, {"n_samples": 7, "noise": 0.1}, True),
@@ -141,7 +141,7 @@ def test_the_largest_and_the_smallest_patch():
 
 
 def test_patches_need_pillow(monkeypatch):
-    """Without Pillow one line says what to install."""
+    """Without Pillow, the error is one line that says what to install."""
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(ImportError, match=r"natural_patches needs Pillow: pip install 'skae\[plot\]'") as caught:
         natural_patches(2, 3)

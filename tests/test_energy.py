@@ -165,7 +165,7 @@ through = pytest.mark.parametrize("through", [Arrays, estimator_of], ids=["array
 @every_visible
 @every_activation
 def test_field_is_the_gradient_of_the_energy(activation, visible, through):
-    """Tied: grad E is r(x) - x (ENERGY eq. 11), for bernoulli units logit r(x) - logit x (ENERGY eq. 28)."""
+    """If tied, grad E is r(x) - x (ENERGY eq. 11); for bernoulli units, logit r(x) - logit x (ENERGY eq. 28)."""
     X, model = make_model(activation, visible)
     landscape = through(model)
     field = landscape.vector_field(X)
@@ -829,7 +829,7 @@ def test_inputs_are_left_alone(visible, activation):
     ids=str,
 )
 def test_relax_refuses(parameters, message):
-    """Bad step sizes, counts and tolerances are refused by name."""
+    """Wrong step sizes, counts and tolerances are refused; the error names the argument."""
     X, model = make_model(as_activation("sigmoid"))
     with pytest.raises((ValueError, TypeError), match=message):
         estimator_of(model).relax(X, **parameters)
@@ -848,7 +848,7 @@ def test_relax_refuses_long_steps_of_bernoulli_units():
 
 @pytest.mark.parametrize("method", EVERYTHING)
 def test_methods_validate(method):
-    """An unfitted estimator, another width and NaN are refused."""
+    """An unfitted estimator, a wrong number of features and NaN are refused."""
     X, model = make_model(as_activation("sigmoid"))
     with pytest.raises(NotFittedError):
         getattr(ContractiveAutoencoder(), method)(X)

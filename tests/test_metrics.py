@@ -217,7 +217,7 @@ def test_gap_without_variance():
 
 
 def test_gap_refuses(rng):
-    """An unfitted estimator, a wrong width and NaN are refused; the model and X do not change."""
+    """An unfitted estimator, a wrong number of features and NaN are refused; the model and X do not change."""
     X = rng.standard_normal((20, 3))
     with pytest.raises(NotFittedError):
         parseval_gap(make(), X)
@@ -342,7 +342,7 @@ def test_measures_of_sparse_and_float32_rows(measure, dtype, kind, rng):
 
 @every_measure
 def test_measures_refuse(measure, rng):
-    """Measures refuse unfitted models, a wrong width, NaN, and values outside [0, 1] for bernoulli units."""
+    """Measures refuse unfitted models, a wrong number of features, NaN, and wrong values for bernoulli units."""
     X = make_X(rng)
     for unfitted in (make_contractive(), make_pipeline(make_contractive()), make_pipeline(StandardScaler(), make())):
         with pytest.raises(NotFittedError):

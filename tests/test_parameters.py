@@ -225,7 +225,7 @@ def test_data_rows_are_distinct_centred_samples(rng):
 
 
 def test_pca_rows_are_the_principal_axes(rng):
-    """Orthogonal, in order of variance, equal to the eigenvectors of the weighted covariance up to sign."""
+    """Rows are the eigenvectors of the weighted covariance (up to sign), in order of variance."""
     sample = make_sample(rng)
     W = initial_weights("pca", 4, sample, rng)
     unit = W / np.linalg.norm(W, axis=1)[:, None]

@@ -77,7 +77,7 @@ def jacobian(f, x):
 @tying
 @pytest.mark.parametrize("activation", [Sigmoid(), Tanh(), ReLU(), Square(), Modulus()], ids=name_of)
 def test_contractive_is_the_squared_jacobian_of_the_code(activation, tied, weighted):
-    """SPARSE eq. 9: alpha times the mean squared Frobenius norm of dh/dx."""
+    """The value is alpha times the mean squared Frobenius norm of dh/dx (SPARSE eq. 9)."""
     batch, grad = make_batch(activation, tied=tied, weighted=weighted)
     bias = batch.U[0] - batch.W @ batch.X[0]
     expected = mean_over_rows(batch, lambda x: (jacobian(lambda x: activation.value(batch.W @ x + bias), x) ** 2).sum())
@@ -87,7 +87,7 @@ def test_contractive_is_the_squared_jacobian_of_the_code(activation, tied, weigh
 @weighting
 @pytest.mark.parametrize("activation", [Sigmoid(), Tanh(), ReLU(), Softplus(), Identity()], ids=name_of)
 def test_laplacian_is_the_trace_of_the_jacobian_of_the_reconstruction(activation, weighted):
-    """ENERGY eq. 39: alpha times the mean divergence of r, for tied weights."""
+    """For tied weights, the value is alpha times the mean divergence of r (ENERGY eq. 39)."""
     batch, grad = make_batch(activation, weighted=weighted)
     bias = batch.U[0] - batch.W @ batch.X[0]
 
@@ -145,7 +145,7 @@ def test_compatibility_table(name, tied, visible):
     ids=["derivative", "complement", "monotone", "tied", "gaussian"],
 )
 def test_refusal_names_both_sides(penalty, activation, visible, tied, reason):
-    """One sentence says which penalty, what it requires, and what it got instead."""
+    """The error is one sentence: which penalty, what it requires, and what it got instead."""
     with pytest.raises(ValueError, match=reason) as caught:
         check_compatible(penalty, activation, visible, tied)
     assert f"'{penalty.name}'" in str(caught.value)
@@ -260,7 +260,7 @@ def test_describe_names_every_one():
 
 
 class Activity(Penalty):
-    """alpha/2 sum_k h(u_k)^2: keeps the code small."""
+    """alpha/2 sum_k h(u_k)^2, a penalty that keeps the code small."""
 
     name = "activity"
     requires = ("derivative",)
@@ -297,7 +297,7 @@ def test_a_users_penalty_trains(activity, weighted):
 
 @dataclasses.dataclass(frozen=True)
 class Costly(Penalty):
-    """alpha (|W|^2/2 + |V|^2 when untied), added to the arrays themselves."""
+    """alpha (|W|^2/2 + |V|^2 when untied), whose gradient is added to W and V without `add_rows`."""
 
     name = "costly"
 

@@ -14,7 +14,7 @@ every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=name_of)
 
 @pytest.fixture
 def arrays(rng):
-    """Pre-outputs A and data X in (0, 1), of shape (6, 4)."""
+    """Return pre-outputs A and data X in (0, 1), both of shape (6, 4)."""
     return 2.0 * rng.standard_normal((6, 4)), rng.uniform(0.02, 0.98, (6, 4))
 
 
@@ -47,7 +47,7 @@ def test_residual_is_the_gradient_of_the_loss(visible, dtype, weight, arrays, rn
 @every_dtype
 @every_visible
 def test_output_is_in_place_and_keeps_the_dtype(visible, dtype, arrays):
-    """The reconstruction needs no second array of A's size."""
+    """`output` works in place and keeps the dtype: the reconstruction needs no second array of A's size."""
     A = arrays[0].astype(dtype)
     expected = {"gaussian": A.copy(), "bernoulli": expit(A)}[visible.name]
     R = visible.output(A)
@@ -58,7 +58,7 @@ def test_output_is_in_place_and_keeps_the_dtype(visible, dtype, arrays):
 
 @every_visible
 def test_losses_leave_their_arguments_alone(visible, arrays):
-    """Scoring calls `losses` on the user's own rows."""
+    """`losses` does not change its arguments: scoring calls it on the user's own rows."""
     A, X = arrays
     before = A.copy(), X.copy()
     A.flags.writeable = X.flags.writeable = False

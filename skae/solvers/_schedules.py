@@ -10,7 +10,7 @@ def _constant(step: int, n_steps: int) -> float:
 
 
 def _linear(step: int, n_steps: int) -> float:
-    """Rise over the first 5 % of the steps, then fall linearly to (almost) zero."""
+    """Return a factor that rises over the first 5 % of the steps, then falls linearly to (almost) zero."""
     warm_up = 0.05 * n_steps
     return min((step + 1) / warm_up if warm_up > 1 else 1.0, (n_steps - step) / max(n_steps - warm_up, 1.0), 1.0)
 
