@@ -99,7 +99,7 @@ def _kmeans_plus_plus(n_rows, sample, rng):
     return distinct[chosen]
 
 
-#: Functions that return starting weights, by name.
+#: Functions of (n_components, n_features, sample, rng) that return starting weights, by name.
 INITIALIZATIONS = {"glorot": _glorot, "data": _data, "pca": _pca}
 
 
