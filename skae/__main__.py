@@ -40,12 +40,12 @@ def main(arguments=None):
     Parameters
     ----------
     arguments : list of str, optional
-        Command-line arguments; those of the process if not given.
+        Command-line arguments; by default, the arguments of the process.
 
     Returns
     -------
     int
-        Exit code: 0, or 1 where the picture cannot be written. Wrong arguments exit with 2.
+        Exit code: 0, or 1 if the picture cannot be written. Wrong arguments exit with 2.
     """
     options = checked(parser(), arguments)
     started = time.perf_counter()
@@ -72,7 +72,7 @@ def parser():
 
 
 def checked(parser, arguments):
-    """Return the options, refusing before any work what would fail after it."""
+    """Return the options; refuse at once those that would fail only after the work."""
     options = parser.parse_args(arguments)
     output = pathlib.Path(options.output)
     if output.is_dir() or not output.name:
@@ -87,7 +87,7 @@ def checked(parser, arguments):
 
 
 def select_alpha(X, options):
-    """Search for the regularization strength without labels, by the denoising R^2 of held-out digits."""
+    """Choose the regularization strength without labels, by the denoising R^2 of held-out digits."""
     print("\nGrid search over alpha, no labels: denoising R^2 of held-out digits")
     autoencoder = ContractiveAutoencoder(N_UNITS, init="data", tol=0, random_state=options.seed)
     pipeline = Pipeline([("autoencoder", autoencoder)])
@@ -101,7 +101,7 @@ def select_alpha(X, options):
 
 
 def show_progress(search):
-    """Show the progress of a search as a bar, where scikit-learn and rich can."""
+    """Show the progress of a search as a bar, if scikit-learn and rich can."""
     try:
         import rich  # noqa: F401
         from sklearn.callback import ProgressBar
@@ -112,7 +112,7 @@ def show_progress(search):
 
 
 def models(alpha, seed):
-    """Return what is compared, by name."""
+    """Return the transformers to compare, by name."""
     return {
         "raw pixels": FunctionTransformer(),
         "PCA, 40 components": PCA(40, random_state=seed),
@@ -162,7 +162,7 @@ def compare(transformers, X_train, X_test, y_train, y_test, digit):
 
 
 def classify(X_train, X_test, y_train, y_test, options):
-    """Print how well one autoencoder per class classifies, and tells what is of no class."""
+    """Print how well one autoencoder per class classifies, and how well it detects digits of no class."""
     print("\nOne autoencoder of 100 units per class, without a classifier on the codes")
     known, novel = y_train != options.digit, y_test == options.digit
     for method in ("normalize", "finetune"):
@@ -190,13 +190,13 @@ def save_picture(fitted, X_test, y_test, options):
         print('\nNo picture of filters and energies: that needs matplotlib (pip install "skae[plot]").')
         return 0
     contractive, zero_bias = (
-        next(model for name, model in fitted.items() if part in name) for part in ("Contractive", "ZeroBias")
+        next(model for name, model in fitted.items() if word in name) for word in ("Contractive", "ZeroBias")
     )
     figure = Figure(figsize=(11, 10), layout="constrained")
     axes = figure.subplot_mosaic("ab;cc", height_ratios=(5, 4))
-    for part, model, name in (("a", contractive, "ContractiveAutoencoder"), ("b", zero_bias, "ZeroBiasAutoencoder")):
-        FiltersDisplay.from_estimator(model, ax=axes[part])
-        axes[part].set_title(f"{name}: 100 filters")
+    for key, model, name in (("a", contractive, "ContractiveAutoencoder"), ("b", zero_bias, "ZeroBiasAutoencoder")):
+        FiltersDisplay.from_estimator(model, ax=axes[key])
+        axes[key].set_title(f"{name}: 100 filters")
     ScoreHistogramDisplay.from_estimator(contractive, X_test, y_test, ax=axes["c"])
     axes["c"].set(title="ContractiveAutoencoder: energy of the test digits", ylabel="digit")
     try:

@@ -1,13 +1,13 @@
-"""Where the documentation of the estimators stands."""
+"""The web address of the documentation."""
 
 from __future__ import annotations
 
-#: Where the documentation stands; pyproject.toml has it too.
+#: Address of the documentation; pyproject.toml has the same.
 URL = "https://skae.readthedocs.io/en/stable"
 
 
 class DocumentationLink:
-    """Let scikit-learn's HTML representation link to skae's API pages; goes before `BaseEstimator`."""
+    """Mixin: scikit-learn's HTML representation links to skae's API pages. It stands before `BaseEstimator`."""
 
     _doc_link_module = "skae"
     _doc_link_template = URL + "/api/generated/skae.{estimator_name}.html"

@@ -1,8 +1,8 @@
 """Array operations of the hot path.
 
-The only module of the training and scoring loops that names an array library:
-everything else imports its ufuncs from here and passes ``out=``.
-numpy's own BLAS is the only BLAS used (mixing it with scipy's makes two thread pools fight).
+Only this module of the training and scoring loops names an array library.
+The others import their ufuncs from here and pass ``out=``.
+All products use numpy's own BLAS: with scipy's beside it, two thread pools would fight.
 """
 
 import math
@@ -44,7 +44,7 @@ from numpy import (
 )
 
 __all__ = [
-    "BLOCK",
+    "CHUNK",
     "absolute",
     "add",
     "add_scaled_rows",
@@ -100,15 +100,15 @@ __all__ = [
     "zeros_like",
 ]
 
-#: Elements of a block: small enough for a cache, large enough that calls cost nothing.
-BLOCK = 2**16
+#: Elements of a chunk: small enough for a cache, large enough that calls cost nothing.
+CHUNK = 2**16
 
-# Beyond these softplus(u) is u, and exp(u) is about to overflow.
+# Above these, softplus(u) equals u, and exp(u) is about to overflow.
 _MAX_EXPONENT = {np.dtype(np.float32): 80.0, np.dtype(np.float64): 700.0}
 
 
 def sigmoid(u, out=None):
-    """1 / (1 + exp(-u)), elementwise; 0 where exp overflows."""
+    """Return 1 / (1 + exp(-u)), elementwise; 0 where exp overflows."""
     with errstate(over="ignore"):
         out = negative(u, out=out)
         exp(out, out=out)
@@ -117,9 +117,9 @@ def sigmoid(u, out=None):
 
 
 def softplus(u, out=None):
-    """log(1 + exp(u)), elementwise; never overflows.
+    """Return log(1 + exp(u)), elementwise; never overflows.
 
-    ``log`` of ``1 + t`` rather than ``log1p``: three times as fast, and the absolute error stays
+    It takes ``log`` of ``1 + t`` rather than ``log1p``: this is three times as fast, and the absolute error stays
     at the rounding of 1. ``out`` may not be ``u``.
     """
     out = clip(u, -math.inf, _MAX_EXPONENT[u.dtype], out=out)
@@ -130,19 +130,22 @@ def softplus(u, out=None):
 
 
 def rectify(u, out=None):
-    """max(u, 0), elementwise: a clip, which numpy vectorises, where it does not the maximum with a number."""
+    """Return max(u, 0), elementwise.
+
+    numpy vectorises `clip`, but not `maximum` with a number.
+    """
     return clip(u, 0.0, math.inf, out=out)
 
 
 def full_like(A, number, out=None):
-    """An array of A's shape and dtype that holds one number."""
+    """Return an array of A's shape and dtype that holds one number."""
     out = empty_like(A) if out is None else out
     out.fill(number)
     return out
 
 
 def copy_into(out, result):
-    """Return `out` with the result in it, also where the function that was given `out` has ignored it."""
+    """Return `out` with the result in it, even if the function that was given `out` ignored it."""
     if result is not out:
         out[...] = result
     return out
@@ -156,17 +159,17 @@ def one_hot(indices, out):
 
 
 def inner_last(A, B):
-    """Inner products along the last axis, which is kept."""
+    """Return inner products along the last axis, which is kept."""
     return np.einsum("...k,...k->...", A, B)[..., None]
 
 
 def smallest_normal(dtype):
-    """The smallest normal number of a dtype."""
+    """Return the smallest normal number of a dtype."""
     return float(np.finfo(dtype).tiny)
 
 
 def eps(dtype):
-    """The distance from 1 to the next number of a dtype."""
+    """Return the distance from 1 to the next number of a dtype."""
     return float(np.finfo(dtype).eps)
 
 
@@ -176,60 +179,60 @@ def array_like(numbers, A):
 
 
 def is_number(weight):
-    """Whether a weight is one number for all rows."""
+    """Return whether a weight is one number for all rows."""
     return np.ndim(weight) == 0
 
 
 def column_sums(A, out=None):
-    """Sum over the rows."""
+    """Return the sums over the rows."""
     return np.add.reduce(A, axis=0, out=out)
 
 
 def row_dots(A, B):
-    """Inner products of the rows of A and B, shape (rows,)."""
-    return matmul(A[:, None, :], B[:, :, None])[:, 0, 0]  # twice as fast as einsum: the BLAS's dot
+    """Return inner products of the rows of A and B, shape (rows,)."""
+    return matmul(A[:, None, :], B[:, :, None])[:, 0, 0]  # calls the BLAS's dot: twice as fast as einsum
 
 
 def row_squared_norms(A):
-    """Squared Euclidean norms of the rows of A, shape (rows,)."""
+    """Return squared Euclidean norms of the rows of A, shape (rows,)."""
     return row_dots(A, A)
 
 
 def sum_squares(A):
-    """Sum of the squares of all elements of A, as a Python float."""
+    """Return the sum of the squares of all elements of A, as a Python float."""
     return float(vdot(A, A))
 
 
 def dot(A, B):
-    """Inner product of all elements of A and B, as a Python float."""
+    """Return the inner product of all elements of A and B, as a Python float."""
     return float(vdot(A, B))
 
 
 def weighted_column_sums(weight, A):
-    """sum_i weight_i A_i, shape (columns,); `weight` is (rows, 1) or one number for all rows."""
+    """Return sum_i weight_i A_i, shape (columns,); `weight` is (rows, 1) or one number for all rows."""
     return column_sums(A) * weight if is_number(weight) else weight[:, 0] @ A
 
 
 def weighted_column_squares(weight, A):
-    """sum_i weight_i A_i^2, elementwise, shape (columns,); `weight` as for `weighted_column_sums`."""
+    """Return sum_i weight_i A_i^2, elementwise, shape (columns,); `weight` is as in `weighted_column_sums`."""
     return np.einsum("ij,ij->j", A, A) * weight if is_number(weight) else weight[:, 0] @ (A * A)
 
 
 def row_weights(n, sample_weight=None):
-    """Weights of n rows that sum to 1: (n, 1), or one number for all where none are given."""
+    """Return weights of n rows that sum to 1: shape (n, 1), or one number for all rows if none are given."""
     return 1.0 / n if sample_weight is None else (sample_weight / sample_weight.sum())[:, None]
 
 
 def weighted_sum(values, weight):
-    """Sum of weight * values, as a Python float; `weight` is (rows, 1) or one number for all rows."""
+    """Return the sum of weight * values, as a Python float; `weight` is (rows, 1) or one number for all rows."""
     return float(values.sum()) * weight if is_number(weight) else float(values @ weight[:, 0])
 
 
 def add_scaled_rows(out, scale, A):
-    """Out += scale[:, None] * A in place, in blocks of rows that stay in cache; `scale` may be one number."""
+    """Add scale[:, None] * A to `out` in place, in chunks of rows that stay in cache; `scale` may be one number."""
     scale = scale if is_number(scale) else scale[:, None]
-    rows = max(BLOCK // A.shape[1], 1)
-    for start in range(0, A.shape[0], rows):
-        block = slice(start, start + rows)
-        out[block] += (scale if is_number(scale) else scale[block]) * A[block]
+    n_rows = max(CHUNK // A.shape[1], 1)
+    for start in range(0, A.shape[0], n_rows):
+        chunk = slice(start, start + n_rows)
+        out[chunk] += (scale if is_number(scale) else scale[chunk]) * A[chunk]
     return out

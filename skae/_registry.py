@@ -1,4 +1,4 @@
-"""Immutable classes by name: one registry each for activations, penalties and what else a user can add."""
+"""Immutable classes by name: one registry for each kind of class that a user can add (activations, penalties, ...)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ C = TypeVar("C", bound=type)
 
 
 class Immutable:
-    """Base of frozen dataclasses whose subclasses, dataclasses or not, are frozen too."""
+    """Base of frozen dataclasses. Its subclasses are frozen too, dataclasses or not."""
 
     def __setattr__(self, name: str, value: Any) -> NoReturn:
         raise dataclasses.FrozenInstanceError(
@@ -24,18 +24,18 @@ class Immutable:
 
 
 class Registry(Mapping[str, type[T]], Generic[T]):
-    """Subclasses of one base class by their `name`; users read it as a mapping and add to it with `register`.
+    """Subclasses of one base class by their `name`: a mapping to read; `register` adds to it.
 
-    Worker processes do not see what was registered in another process: with ``n_jobs``, pass instances.
+    Worker processes do not see classes that were registered in another process. With ``n_jobs``, pass instances.
 
     Parameters
     ----------
     kind : str
-        What the classes are, in one word, for messages.
+        One word for the classes, for messages.
     base : type
-        Their base class.
+        Base class of the classes.
     abilities : callable
-        Maps a class to the list of words that `describe` prints behind it.
+        Maps a class to the list of words that `describe` prints after its summary.
     """
 
     def __init__(self, kind: str, base: type, abilities: Callable[[Any], Sequence[str]]) -> None:
@@ -52,12 +52,12 @@ class Registry(Mapping[str, type[T]], Generic[T]):
         return len(self._classes)
 
     def register(self, cls: C) -> C:
-        """File a class under its `name`, in this process; serves as a decorator.
+        """File a class under its `name`, in this process; usable as a decorator.
 
         Parameters
         ----------
         cls : type
-            Subclass of the base class, with a class attribute `name`, that can be built without arguments.
+            Subclass of the base class. It has a class attribute `name` and can be built without arguments.
 
         Returns
         -------
@@ -98,14 +98,14 @@ class Registry(Mapping[str, type[T]], Generic[T]):
         del self._classes[name]
 
     def named(self, name: str) -> type[T]:
-        """Return the class of that name.
+        """Return the class with this name.
 
         Raises
         ------
         ValueError
-            If there is none.
+            If no class has this name.
         TypeError
-            If `name` is no string.
+            If `name` is not a string.
         """
         if not isinstance(name, str):
             base = f"{self._base.__module__.removesuffix('._base')}.{self._base.__name__}"
@@ -115,7 +115,7 @@ class Registry(Mapping[str, type[T]], Generic[T]):
         return self._classes[name]
 
     def describe(self) -> str:
-        """Return a plain-text table: name, first line of the docstring, and what else there is to know."""
+        """Return a plain-text table: for each class its name, the first line of its docstring, and its abilities."""
         width = max(map(len, self._classes)) + 1
         return "\n".join(
             f"{name:<{width}} {_summary(cls)}  [{', '.join(self._abilities(cls))}]"
@@ -124,5 +124,5 @@ class Registry(Mapping[str, type[T]], Generic[T]):
 
 
 def _summary(cls: type) -> str:
-    """The first line of a class's docstring."""
+    """Return the first line of a class's docstring."""
     return (cls.__doc__ or "").strip().partition("\n")[0]

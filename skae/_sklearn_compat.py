@@ -1,7 +1,7 @@
 """Every private or version-dependent scikit-learn name that skae uses, imported once.
 
-scikit-learn has no types, so its decorators would hide the signatures of what they decorate; type checkers see
-decorators that keep them.
+scikit-learn has no type annotations, so its decorators hide the signatures of the methods that they decorate.
+Type checkers therefore see other decorators here, which keep the signatures.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, InvalidParamet
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import _check_feature_names_in, _check_sample_weight
 
-#: What the estimators work in; other data become float64.
+#: The dtypes that estimators compute in. Other data become float64.
 DTYPES = [np.float64, np.float32]
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -39,7 +39,7 @@ else:
     except ImportError:
 
         class CallbackSupportMixin:
-            """Without callbacks."""
+            """Stand-in for older versions, which have no callbacks."""
 
         def with_callbacks(method):
             """Return the method itself."""
@@ -67,27 +67,27 @@ __all__ = [
 
 
 def set_random_states(estimator: BaseEstimator, random_state: Any) -> None:
-    """Set every random_state parameter of an estimator, nested ones too, to numbers drawn from one."""
-    from sklearn.ensemble._base import _set_random_states  # a third of the import of skae
+    """Set every random_state parameter of an estimator, nested ones too, to numbers drawn from `random_state`."""
+    from sklearn.ensemble._base import _set_random_states  # at the top, this would be a third of skae's import time
 
     _set_random_states(estimator, random_state)
 
 
 def validate_data(estimator: BaseEstimator, /, X: Any, *args: Any, dtype: Any, **kwargs: Any) -> Any:
-    """Validate as scikit-learn does, and keep a dtype that `dtype` lists in every container of X."""
+    """Validate as scikit-learn does; keep X's dtype if `dtype` lists it, whatever container X is."""
     return validation.validate_data(estimator, X, *args, dtype=_kept(X, dtype), **kwargs)
 
 
 def check_array(X: Any, *, dtype: Any, **kwargs: Any) -> Any:
-    """Check as scikit-learn does, and keep a dtype that `dtype` lists in every container of X."""
+    """Check as scikit-learn does; keep X's dtype if `dtype` lists it, whatever container X is."""
     return validation.check_array(X, dtype=_kept(X, dtype), **kwargs)
 
 
 def _kept(X, dtype):
-    """Return X's own dtype where a list of dtypes has it, else what was given.
+    """Return X's own dtype if the list `dtype` has it, else `dtype` itself.
 
     scikit-learn looks for numpy dtypes only. The columns of polars, pyarrow and nullable pandas tables, and torch
-    tensors, have dtypes of their own: it takes the first of the list for them.
+    tensors, have other kinds of dtypes. For them scikit-learn would take the first dtype of the list.
     """
     if not isinstance(dtype, list) or not hasattr(X, "__array__"):
         return dtype
@@ -96,10 +96,10 @@ def _kept(X, dtype):
 
 
 def _numpy_dtype(X):
-    """Return the dtype that X has as a numpy array: of several columns the common one, by numpy's rules."""
+    """Return the dtype that X has as a numpy array; several columns have a common one, by numpy's rules."""
     if isinstance(getattr(X, "dtype", None), np.dtype):
         return X.dtype
     columns = [getattr(each, "numpy_dtype", each) for each in getattr(X, "dtypes", ())]  # nullable pandas columns
     if columns and all(isinstance(each, np.dtype) for each in columns):
         return np.result_type(*columns)
-    return np.asarray(X[:0] if hasattr(X, "columns") else X).dtype  # of a table, no row is needed
+    return np.asarray(X[:0] if hasattr(X, "columns") else X).dtype  # for a table, no row is needed

@@ -1,6 +1,6 @@
 """Names for the types in skae's signatures.
 
-Annotations are not evaluated at run time (``from __future__ import annotations``), so that ``help`` shows these names.
+Annotations are not evaluated at run time (``from __future__ import annotations``), so ``help`` shows these names.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ FloatArray: TypeAlias = NDArray[np.floating]
 IntArray: TypeAlias = NDArray[np.integer]
 BoolArray: TypeAlias = NDArray[np.bool_]
 
-#: Data of a user: what numpy makes an array of, DataFrames too, or a sparse matrix. The core does not load scipy.
+#: Data of a user: anything that numpy turns into an array (also a DataFrame), or a sparse matrix.
+#: At run time it is Any, so that the core does not load scipy.
 if TYPE_CHECKING:
     from scipy.sparse import sparray, spmatrix
 
@@ -40,7 +41,7 @@ BatchOfRows: TypeAlias = tuple[FloatArray, Any, FloatArray | None]
 
 
 class Objective(Protocol):
-    """What a solver minimises; see `skae.objectives`."""
+    """The function that a solver minimises; see `skae.objectives`."""
 
     def value_and_grad(
         self,
@@ -65,7 +66,7 @@ class Objective(Protocol):
 
 
 class BatchSource(Protocol):
-    """Where a solver has its rows from; see `skae.solvers`."""
+    """The rows that a solver trains on, batch by batch; see `skae.solvers`."""
 
     def __call__(self, rng: np.random.Generator) -> Iterator[BatchOfRows]: ...
 

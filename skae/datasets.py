@@ -1,6 +1,6 @@
 """Seeded data that the papers use: curves in the plane, natural image patches, rotating dots.
 
-Functions whose name begins with ``make`` return X and what it was made from, as scikit-learn's do.
+Functions whose names begin with ``make`` return X and the values that X was made from, as in scikit-learn.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from skae._typing import RandomState
 
 __all__ = ["make_circle", "make_curve", "make_rotating_dots", "natural_patches"]
 
-# Points of the curves for t in [-1, 1].
+# Each curve maps t in [-1, 1] to the coordinates of a point.
 _CURVES = {
     "arc": lambda t: (0.8 * np.sin(1.2 * t), 1.2 * np.cos(1.2 * t) - 0.8),
     "line": lambda t: (0.7 * t, 0.5 * t),
@@ -37,7 +37,7 @@ def make_circle(
     n_samples : int, default=1000
         Number of points.
     radius : float, default=1.0
-        Of the circle around 0.
+        Radius of the circle. Its centre is 0.
     noise : float, default=0.05
         Standard deviation of the Gaussian noise that is added to both coordinates.
     random_state : int, RandomState instance or None, default=None
@@ -48,7 +48,7 @@ def make_circle(
     X : ndarray of shape (n_samples, 2)
         The points.
     angle : ndarray of shape (n_samples,)
-        Where on the circle, in [0, 2 pi).
+        Angle of each point on the circle, in [0, 2 pi).
 
     Examples
     --------
@@ -71,14 +71,14 @@ def make_curve(
     noise: float = 0.0,
     random_state: RandomState = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return points of a one-dimensional manifold in the square [-1, 1]^2 (in the manner of SAT figures 2 and 3).
+    """Return points of a curve in the square [-1, 1]^2 (in the manner of SAT figures 2 and 3).
 
     Parameters
     ----------
     n_samples : int, default=1000
         Number of points.
     shape : {"arc", "line", "sine"}, default="sine"
-        The curve: less than half of an ellipse, a straight line, one period of a sine. SAT gives no formula of its own.
+        The curve: less than half of an ellipse, a straight line, or one period of a sine. SAT gives no formulas.
     noise : float, default=0.0
         Standard deviation of the Gaussian noise that is added to both coordinates.
     random_state : int, RandomState instance or None, default=None
@@ -89,7 +89,7 @@ def make_curve(
     X : ndarray of shape (n_samples, 2)
         The points.
     t : ndarray of shape (n_samples,)
-        Where on the curve, in [-1, 1].
+        Parameter of each point on the curve, in [-1, 1].
 
     Examples
     --------
@@ -119,19 +119,20 @@ def natural_patches(
     patch_size : int, default=12
         Side of a patch, in pixels, at most 427.
     color : bool, default=False
-        Whether to keep the three colours; else their mean.
+        Whether to keep the three colours. If not, their mean is taken.
     random_state : int, RandomState instance or None, default=None
         Seed; pass an int for reproducible patches.
 
     Returns
     -------
     ndarray of shape (n_samples, patch_size**2) or (n_samples, 3 * patch_size**2)
-        Pixels in [0, 1], row by row, the colours of a pixel side by side: ``reshape(-1, patch_size, patch_size, 3)``.
+        Pixels in [0, 1], row by row. The colours of a pixel stand side by side:
+        ``reshape(-1, patch_size, patch_size, 3)``.
 
     Raises
     ------
     ImportError
-        If Pillow, which reads the photographs, is not installed.
+        If Pillow is not installed. It reads the photographs.
 
     Examples
     --------
@@ -164,30 +165,30 @@ def make_rotating_dots(
     max_angle: float = 20.0,
     random_state: RandomState = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return videos of random dots that turn around the centre, each at a speed of its own (ZAE 4.2).
+    """Return videos of random dots that turn around the centre, each video at its own speed (ZAE 4.2).
 
     Parameters
     ----------
     n_samples : int, default=1000
         Number of videos.
     n_frames : int, default=10
-        Number of frames of each.
+        Number of frames of each video.
     size : int, default=13
         Side of a frame, in pixels.
     density : float, default=0.1
-        Probability of a dot in each pixel of the image that turns, in (0, 1].
+        Probability of a dot in each pixel of the turning image, in (0, 1].
     max_angle : float, default=20.0
-        Largest turn from frame to frame, in degrees, to either side.
+        Largest turn from frame to frame, in degrees, in either direction.
     random_state : int, RandomState instance or None, default=None
         Seed; pass an int for reproducible videos.
 
     Returns
     -------
     X : ndarray of shape (n_samples, n_frames * size**2)
-        Pixels in [0, 1], frame by frame: ``reshape(-1, n_frames, size, size)``. What enters at the corners belongs to
-        the same, larger image.
+        Pixels in [0, 1], frame by frame: ``reshape(-1, n_frames, size, size)``. The turning image is larger than a
+        frame, so new dots enter at the corners.
     angle : ndarray of shape (n_samples,)
-        The turn from frame to frame, in degrees, clockwise where the first row is on top.
+        Turn of each video from frame to frame, in degrees. It is clockwise if the first row of a frame is at the top.
 
     Examples
     --------
@@ -205,7 +206,7 @@ def make_rotating_dots(
     if not 0.0 < density <= 1.0:
         raise ValueError(f"density must be in (0, 1], got {density}")
     rng = _generator(random_state)
-    # The larger image has a pixel in its centre where the frame has one, so that at rest no dot is blurred.
+    # The larger image has a pixel at its centre if the frame has one. So no dot is blurred at angle 0.
     side = 2 * math.ceil(0.5 * math.sqrt(2.0) * size) + 2 + size % 2
     centre = 0.5 * (side - 1)
     angle = rng.uniform(-max_angle, max_angle, n_samples)
@@ -221,19 +222,19 @@ def make_rotating_dots(
 
 
 def _generator(random_state: RandomState) -> np.random.RandomState:
-    """The source of randomness; None leaves numpy's global state alone."""
+    """Return the source of randomness; None does not touch numpy's global state."""
     return np.random.RandomState() if random_state is None else check_random_state(random_state)
 
 
 def _count(name: str, value: Any) -> int:
-    """A positive integer, or a sentence."""
+    """Return a positive integer; refuse other values in a sentence."""
     if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
         raise ValueError(f"{name} must be an integer >= 1, got {value!r}")
     return int(value)
 
 
 def _non_negative(name: str, value: Any) -> float:
-    """A finite number >= 0, or a sentence."""
+    """Return a finite number >= 0; refuse other values in a sentence."""
     if not isinstance(value, Real) or not 0.0 <= float(value) < math.inf:
         raise ValueError(f"{name} must be a finite number >= 0, got {value!r}")
     return float(value)

@@ -1,4 +1,4 @@
-"""The dynamics of an autoencoder: its field r(x) - x, followed to a fixed point."""
+"""The dynamics of an autoencoder: follow its vector field r(x) - x to a fixed point."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from skae.visible import VISIBLE
 
 __all__ = ["relax"]
 
-# A trajectory that goes this many times farther than the data and the parameters reach is leaving every bound.
+# A trajectory diverges if it goes this many times farther out than the data and the parameters reach.
 _FAR = 1e6
 
-# A step is halved at most this often. An energy has fallen if it falls by more units in its last place than this.
-_HALVINGS, _ROUNDING_STEPS = 60, 32
+# A step is halved at most this many times.
+_HALVINGS = 60
+
+# An energy has fallen only if it falls by more than this many units in its last place.
+_ROUNDING_STEPS = 32
 
 
 def relax(
@@ -28,32 +31,32 @@ def relax(
 ) -> tuple[FloatArray, IntArray, BoolArray]:
     """Follow the field from each row, x <- x + step_size (r(x) - x), to a fixed point (ENERGY 2.1).
 
-    With tied weights no step lowers the energy. Where h is non-decreasing, Phi is convex, so that a step raises it
-    by at least ``(s - s^2/2) |r - x|^2`` for every step size s up to 2 (gaussian; up to 1 for bernoulli). For other
-    activations the step of a row is halved until its energy rises.
+    With tied weights no step lowers the energy. If h is non-decreasing, Phi is convex. Then a step of size s raises
+    the energy by at least ``(s - s^2/2) |r - x|^2``, for s up to 2 (gaussian) or up to 1 (bernoulli). For other
+    activations, the step of a row is halved until its energy rises.
 
     Parameters
     ----------
     model : skae.model.Model
-        Whose field to follow.
+        The model whose field to follow.
     X : ndarray of shape (n, d)
-        Where to start, in the dtype of the model.
+        Starting points, in the dtype of the model.
     step_size : float, default=1.0
-        Share of r(x) - x that a step goes.
+        Length of a step, as a multiple of r(x) - x.
     max_iter : int, default=1000
         Largest number of steps of a row.
     tol : float, default=1e-4
-        A row has arrived where no entry of r(x) - x is larger.
+        A row has arrived when no entry of r(x) - x is larger in magnitude.
 
     Returns
     -------
     points : ndarray of shape (n, d)
-        Where the rows have come to; always finite.
+        The last point of each row, always finite.
     n_iter : ndarray of int of shape (n,)
-        Steps taken.
+        Number of steps taken.
     converged : ndarray of bool of shape (n,)
-        Whether the row has arrived; not so after `max_iter` steps, nor where it was leaving every bound, or could not
-        go on, and stopped.
+        Whether the row has arrived. It is False for a row that used up `max_iter` steps. It is also False for a row
+        that stopped because it diverged, or because its step no longer changed it.
 
     Examples
     --------
@@ -74,7 +77,7 @@ def relax(
     def step(x, f, size):
         return ops.clip(x + size * f, *units.domain)
 
-    # In float32 the rise of a step near a fixed point would drown in the rounding of the energy.
+    # In float32, rounding of the energy would hide the rise of a step near a fixed point.
     exact = model.astype("float64")
 
     def score(x):
@@ -106,7 +109,7 @@ def relax(
 
 
 def _ascend(x, f, size, step, score):
-    """Return the first of step(x, f, size / 2^j) that does not lower the score, to its rounding, for each row."""
+    """Return for each row the first of step(x, f, size / 2^j) that does not lower the score by more than rounding."""
     new, (before, rounding) = ops.add(x, 0.0), score(x)
     before -= rounding
     pending = ops.arange(len(x))

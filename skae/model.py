@@ -1,7 +1,8 @@
 """The fitted autoencoder as a value: arrays and units, without scikit-learn.
 
-A `Model` computes what its formulas say, on one block of rows: it does not validate X, nor cut it into blocks, so that
-a single row costs microseconds. The estimators' methods of the same names do both. `skae.dynamics` follows its field.
+A `Model` evaluates its formulas on all rows of X at once. It neither validates X nor cuts it into chunks, so a single
+row takes microseconds. The estimators' methods of the same names do both. `skae.dynamics` follows the vector field of
+a model.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from skae.visible import VISIBLE
 
 __all__ = ["Model"]
 
-# The parts by the names of the estimators' attributes.
+# Each array of a model, with the estimators' name for it.
 _ATTRIBUTES = {"W": "components_", "b": "intercept_hidden_", "c": "intercept_visible_", "V": "decoder_components_"}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Model:
-    """Weights, biases and units of an autoencoder, and what they compute.
+    """Weights, biases and units of an autoencoder, and the functions that they define.
 
     Parameters
     ----------
@@ -33,16 +34,16 @@ class Model:
     c : ndarray of shape (d,)
         Visible bias.
     activation : str or skae.activations.Activation
-        The hidden units h; a name stands for them with their default threshold.
+        The hidden units h. A name gives them their default threshold.
     visible : {"gaussian", "bernoulli"}, default="gaussian"
         The visible units.
     V : ndarray of shape (k, d), default=None
-        Decoder weights; None, or W itself, where they are W.
+        Decoder weights. None, or W itself, means that W decodes too (tied weights).
 
     Raises
     ------
     ValueError
-        If the shapes do not go together, or the activation or the visible units do not exist.
+        If the shapes do not fit together, or the activation or the visible units do not exist.
 
     See Also
     --------
@@ -50,8 +51,8 @@ class Model:
 
     Notes
     -----
-    Arrays are not copied, unless they differ in dtype: all take the widest, float32 or float64. X is a dense array of
-    shape (n, d) in that dtype; it is not checked.
+    All arrays take the widest dtype among them, float32 or float64. Arrays of that dtype are not copied. The methods
+    take a dense X of shape (n, d) in that dtype, and do not check it.
 
     Examples
     --------
@@ -87,11 +88,11 @@ class Model:
         if self.c is None:
             raise ValueError("c (intercept_visible_) must have shape (d,), got None")
         given = {name: getattr(self, name) for name in _ATTRIBUTES}
-        parts = {name: ops.asarray(part) for name, part in given.items() if part is not None and part is not self.W}
-        parts["W"] = ops.asarray(self.W)
-        dtype = ops.result_type("float32", *parts.values())
+        arrays = {name: ops.asarray(each) for name, each in given.items() if each is not None and each is not self.W}
+        arrays["W"] = ops.asarray(self.W)
+        dtype = ops.result_type("float32", *arrays.values())
         for name in given:
-            object.__setattr__(self, name, ops.asarray(parts[name], dtype=dtype) if name in parts else None)
+            object.__setattr__(self, name, ops.asarray(arrays[name], dtype=dtype) if name in arrays else None)
         object.__setattr__(self, "activation", as_activation(self.activation))
         if self.visible not in VISIBLE:
             raise ValueError(f"visible must be one of {sorted(VISIBLE)}, got {self.visible!r}")
@@ -99,11 +100,11 @@ class Model:
             raise ValueError(f"W (components_) must have shape (k, d), got {self.W.shape}")
         k, d = self.W.shape
         for name, shape in {"b": (k,), "c": (d,), "V": (k, d)}.items():
-            part = getattr(self, name)
-            if part is not None and part.shape != shape:
+            array = getattr(self, name)
+            if array is not None and array.shape != shape:
                 raise ValueError(
                     f"with W (components_) of shape {(k, d)}, {name} ({_ATTRIBUTES[name]}) must have shape {shape}, "
-                    f"got {part.shape}"
+                    f"got {array.shape}"
                 )
 
     @classmethod
@@ -113,12 +114,12 @@ class Model:
         Parameters
         ----------
         estimator : autoencoder
-            Fitted. Of a Pipeline that ends in one, pass ``pipe[-1]``.
+            A fitted autoencoder. If a Pipeline ends in one, pass ``pipe[-1]``.
 
         Returns
         -------
         Model
-            Its arrays are the estimator's.
+            The model. It shares the estimator's arrays.
         """
         needed = ("components_", "decoder_components_", "intercept_visible_", "activation", "threshold", "visible")
         missing = [name for name in (*needed, "hidden_bias") if not hasattr(estimator, name)]
@@ -133,17 +134,17 @@ class Model:
         return cls(W, b, estimator.intercept_visible_, activation, estimator.visible, V)
 
     def astype(self, dtype: Any) -> Self:
-        """Return the model with arrays of another dtype; itself where they have it.
+        """Return the model with arrays of the given dtype; return the model itself if it has that dtype.
 
         Parameters
         ----------
         dtype : dtype
-            Of floats.
+            A dtype of floats.
 
         Returns
         -------
         Model
-            In that dtype.
+            The model in that dtype.
         """
         if self.W.dtype == dtype:
             return self
@@ -158,7 +159,7 @@ class Model:
 
     @property
     def decoder(self) -> FloatArray:
-        """The decoder weights, (k, d): W where tied."""
+        """The decoder weights, (k, d); W if tied."""
         return self.W if self.V is None else self.V
 
     def pre_activations(self, X: FloatArray, out: FloatArray | None = None) -> FloatArray:
@@ -169,7 +170,7 @@ class Model:
         X : ndarray of shape (n, d)
             Rows.
         out : ndarray of shape (n, k), default=None
-            Where to write.
+            Array to write to.
 
         Returns
         -------
@@ -189,7 +190,7 @@ class Model:
         encoding : {"natural", "rectified", "rectified_bias", "linear"}, default="natural"
             h(W x + b), max(0, W x), max(0, W x + b) or W x (ZAE 4.3).
         out : ndarray of shape (n, k), default=None
-            Where to write.
+            Array to write to.
 
         Returns
         -------
@@ -210,7 +211,7 @@ class Model:
         Parameters
         ----------
         H : ndarray of shape (n, k)
-            Code, of h itself.
+            Code with the encoding "natural".
 
         Returns
         -------
@@ -236,15 +237,15 @@ class Model:
         return self.decode(self.code(X))
 
     def energy(self, X: FloatArray) -> FloatArray:
-        """Return the energy score of each row, shape (n,): high where the model fits.
+        """Return the energy score of each row, shape (n,); it is high where the model fits.
 
         Tied weights have a potential (ENERGY eq. 11 and 28)::
 
             E(x) = sum_k Phi(u_k) - |x - c|^2/2          gaussian:  grad E = r(x) - x
             E(x) = sum_k Phi(u_k) + c.x + entropy(x)     bernoulli: grad E = logit r(x) - logit x
 
-        with Phi the antiderivative of h. Untied weights have none: there it is minus the loss, -|x - r(x)|^2/2 or minus
-        the cross-entropy.
+        with Phi the antiderivative of h. Untied weights have no potential. With them the score is minus the loss, that
+        is -|x - r(x)|^2/2 or minus the cross-entropy.
 
         Parameters
         ----------
@@ -295,9 +296,9 @@ class Model:
 
             sum_i s_i dA_i/dx_i - d,    A = h(U) V + c,    s = 1 (gaussian) or r (1 - r) (bernoulli)
 
-        which is sum_k h'(u_k) w_k.v_k - d for elementwise units and gaussian visible units; with tied weights it is
-        the Laplacian of the energy (ENERGY eq. 38). For bernoulli it is not that of eq. 28, which is infinite at
-        0 and 1.
+        With elementwise hidden units and gaussian visible units, this is sum_k h'(u_k) w_k.v_k - d. If the weights are
+        tied too, it is the Laplacian of the energy (ENERGY eq. 38). With bernoulli units it is not the Laplacian of the
+        energy of eq. 28, which is infinite at 0 and 1.
 
         Parameters
         ----------

@@ -1,9 +1,9 @@
-"""What a file of skops may hold of skae.
+"""The types of skae that may be loaded from a skops file.
 
-A pickle (joblib's files too) runs any code that whoever wrote it has put there: load only your own. A file of
-`skops <https://skops.readthedocs.io>`_ builds nothing but the types that it is told to trust, which are, of skae,
-`TRUSTED_TYPES`; most of scikit-learn's and numpy's skops knows itself. Callbacks are not among them: take them off, by
-``estimator.set_callbacks()``, before you save.
+A pickle, or a joblib file, runs any code that its author has put there: load only your own. A file of
+`skops <https://skops.readthedocs.io>`_ loads only types that you trust. For skae, trust `TRUSTED_TYPES`; skops itself
+trusts most types of scikit-learn and numpy. Callbacks are not in `TRUSTED_TYPES`. Before you save, remove them by
+``estimator.set_callbacks()``.
 
 Examples
 --------
@@ -39,8 +39,8 @@ _TYPES = [
     *PENALTIES.values(),
 ]
 
-#: Names of the types of skae that its fitted estimators consist of, for ``skops.io.load(file, trusted=TRUSTED_TYPES)``.
-#: A type of your own, such as an activation, has to be added: ``[*TRUSTED_TYPES, "my_module.MyActivation"]``.
+#: Names of the types that fitted estimators of skae consist of, for ``skops.io.load(file, trusted=TRUSTED_TYPES)``.
+#: Add types of your own, such as an activation: ``[*TRUSTED_TYPES, "my_module.MyActivation"]``.
 TRUSTED_TYPES = sorted(
     {f"{each.__module__}.{each.__qualname__}" for each in _TYPES if each.__module__.startswith("skae.")}
 )

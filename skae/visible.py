@@ -1,4 +1,4 @@
-"""Visible units: how pre-outputs A = H V + c become a reconstruction, its loss, and their part of the energy."""
+"""Visible units: the reconstruction from pre-outputs A = H V + c, its loss, and the units' part of the energy."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["VISIBLE", "Bernoulli", "Gaussian", "Visible"]
 class Visible(ABC):
     """Base class of the visible units: immutable, stateless, arrays in and arrays out.
 
-    In both cases the gradient of the loss with respect to A is R - X, so that training has one code path. Where the
-    output is not linear, ``slope(A)`` is dR/dA, elementwise; else it is absent.
+    The gradient of the loss in A is R - X for every subclass, so training has one code path. Units with a nonlinear
+    output define ``slope(A)``, which is dR/dA, elementwise. Units with a linear output do not define it.
     """
 
     name: ClassVar[str]
-    #: Smallest and largest value of the data.
+    #: Smallest and largest value that the data may have.
     domain: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
-    #: Longest step x + step (r(x) - x) that cannot lower the energy of non-decreasing hidden units.
+    #: Largest step size s for which x + s (r(x) - x) cannot lower the energy, with non-decreasing hidden units.
     longest_step: ClassVar[float] = 2.0
 
     if TYPE_CHECKING:  # optional: absent from the base class
@@ -49,7 +49,7 @@ class Visible(ABC):
 
     @abstractmethod
     def loss_of_mean(self, mean: FloatArray, var: FloatArray) -> float:
-        """Return the mean loss of predicting the mean of data with that mean and variance, each of shape (d,)."""
+        """Return the mean loss of predicting the mean, for data with this mean and variance, each of shape (d,)."""
 
     @abstractmethod
     def potential(self, X: FloatArray, c: FloatArray) -> FloatArray:
@@ -57,23 +57,23 @@ class Visible(ABC):
 
     @abstractmethod
     def derived_bias(self, W: FloatArray, c: FloatArray) -> FloatArray:
-        """Return the hidden biases with which each unit stands for the reconstruction output(w_k + c), shape (k,).
+        """Return the hidden biases that make u_k measure how well output(w_k + c) fits x, shape (k,).
 
-        The largest u_k belongs to the best of these reconstructions: u_k plus `potential` is minus its loss, up to
-        the loss of x itself (gaussian: 0; bernoulli: the entropy of x).
+        With them, u_k plus `potential` is minus the loss of that reconstruction, plus the loss of reconstructing x by
+        x itself (gaussian: 0; bernoulli: the entropy of x). So the largest u_k belongs to the best reconstruction.
         """
 
     @abstractmethod
     def derived_bias_gradient(self, W: FloatArray, c: FloatArray, grad_b: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return the gradients in W (k, d) and c (d,), given that in `derived_bias` (k,)."""
+        """Return the gradients in W (k, d) and c (d,), given the gradient in `derived_bias` (k,)."""
 
     @abstractmethod
     def link(self, mean: FloatArray) -> FloatArray:
-        """Return the A whose output is a mean; means near the ends of `domain` are moved inwards."""
+        """Return the A whose output is the given mean; means near the ends of `domain` are moved inwards."""
 
     @abstractmethod
     def class_potential(self, X: FloatArray, c: FloatArray) -> FloatArray:
-        """Return what of `potential` depends on c, for each row of X and of c (K, d): shape (n, K)."""
+        """Return the terms of `potential` that depend on c, for each row of X and of c (K, d), shape (n, K)."""
 
     @abstractmethod
     def class_gradient(self, X: FloatArray, c: FloatArray, G: FloatArray) -> FloatArray:
@@ -112,7 +112,7 @@ class Gaussian(Visible):
         return -0.5 * ops.row_squared_norms(X - c)
 
     def derived_bias(self, W: FloatArray, c: FloatArray) -> FloatArray:
-        """Return -|w_k|^2/2 - w_k.c: then u_k - |x - c|^2/2 = -|x - w_k - c|^2/2."""
+        """Return -|w_k|^2/2 - w_k.c; then u_k - |x - c|^2/2 = -|x - w_k - c|^2/2."""
         return -(0.5 * ops.row_squared_norms(W) + ops.matmul(W, c))
 
     def derived_bias_gradient(self, W: FloatArray, c: FloatArray, grad_b: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -150,7 +150,7 @@ class Bernoulli(Visible):
         return R * (1.0 - R)
 
     def losses(self, A: FloatArray, X: FloatArray) -> FloatArray:
-        """Return -sum_i x_i log r_i + (1 - x_i) log(1 - r_i) = sum_i softplus(a_i) - x_i a_i of each row."""
+        """Return -sum_i (x_i log r_i + (1 - x_i) log(1 - r_i)) = sum_i (softplus(a_i) - x_i a_i) of each row."""
         return ops.softplus(A).sum(axis=-1) - ops.row_dots(X, A)
 
     def loss_and_residual(self, A: FloatArray, X: FloatArray, weight: float | FloatArray) -> float:
@@ -170,7 +170,7 @@ class Bernoulli(Visible):
         return X @ c + _entropy(X)
 
     def derived_bias(self, W: FloatArray, c: FloatArray) -> FloatArray:
-        """Return -sum_i softplus(w_ki + c_i): then u_k + c.x is minus the cross-entropy of x and sigmoid(w_k + c)."""
+        """Return -sum_i softplus(w_ki + c_i); then u_k + c.x is minus the cross-entropy of x and sigmoid(w_k + c)."""
         return -ops.softplus(W + c).sum(axis=-1)
 
     def derived_bias_gradient(self, W: FloatArray, c: FloatArray, grad_b: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -179,7 +179,7 @@ class Bernoulli(Visible):
         return -grad_b[:, None] * R, -ops.matmul(grad_b, R)
 
     def link(self, mean: FloatArray) -> FloatArray:
-        """Return the log-odds, of at least 0.01 and at most 0.99."""
+        """Return the log-odds of the mean, clipped to [0.01, 0.99]."""
         p = ops.clip(mean, 0.01, 0.99)
         return ops.log(p / (1.0 - p))
 
@@ -193,8 +193,8 @@ class Bernoulli(Visible):
 
 
 def _entropy(X: FloatArray) -> FloatArray:
-    """-sum_i x_i log x_i + (1 - x_i) log(1 - x_i) of each row of X in [0, 1]."""
-    # The smallest normal number stands in for 0: p log p is 0 there.
+    """Return -sum_i (x_i log x_i + (1 - x_i) log(1 - x_i)) of each row of X in [0, 1]."""
+    # The smallest normal number replaces 0 in the log, so that 0 log 0 = 0.
     tiny = ops.smallest_normal(X.dtype)
     return -sum(ops.row_dots(p, ops.log(ops.maximum(p, tiny))) for p in (X, 1.0 - X))
 

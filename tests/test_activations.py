@@ -49,9 +49,10 @@ def test_contract(activation):
 @pytest.mark.parametrize("flag", ["monotone", "non_negative", "continuous", "flat_below_zero"])
 @every_activation
 def test_what_is_denied_is_false(activation, flag):
-    """`check_activation` tests what is declared; here a penalty is not refused for a property that h has.
+    """A flag is False only if h lacks the property; otherwise a penalty would refuse an activation without need.
 
-    A threshold of 0 is let off: there trec is continuous, whatever the class says.
+    `check_activation` tests the flags that are True. A threshold of 0 is exempt: there trec is continuous, whatever
+    the class says.
     """
     if not getattr(activation, flag) and getattr(activation, "threshold", None) != 0.0:
         assert counterexamples(activation)[flag] is not None
@@ -64,12 +65,12 @@ def test_is_a_value_object(activation):
 
 
 def test_instances_are_immutable():
-    """What a class declares cannot be changed on an instance: it may be shared by many models."""
+    """Attributes of an instance cannot be changed: many models may share it."""
     assert [activation for activation in ALL_ACTIVATIONS if not is_frozen(activation, "monotone")] == []
 
 
 def test_equality_tells_classes_and_thresholds_apart():
-    """Two activations are equal only where class and threshold are."""
+    """Two activations are equal only if their classes and thresholds are."""
     assert TRec(0.5) == TRec(threshold=np.float32(0.5))
     assert TRec(0.5) != TRec(1.0)
     assert TRec(0.5) != Shrink(0.5)
@@ -111,7 +112,7 @@ POTENTIALS = {
 
 @every_activation
 def test_value_and_potential_follow_the_formula(activation, rng):
-    """The definitions of the table in the documentation, constants of integration included."""
+    """Values and potentials equal the table in the documentation, constants of integration included."""
     u, threshold = rng.uniform(-4.0, 4.0, (50, 6)), getattr(activation, "threshold", None)
     assert_allclose(activation.value(u), FORMULAS[activation.name](u, threshold), rtol=1e-12, atol=1e-14)
     if activation.name in POTENTIALS:
@@ -131,7 +132,7 @@ def test_softplus_potential_is_the_dilogarithm(dtype, rtol, atol):
 
 @pytest.mark.parametrize("name", ["relu", "trec", "tlin", "shrink", "satlinear"])
 def test_complement_is_the_distance_to_the_flat_region(name):
-    """SAT eq. 1, against the nearest point of a fine grid at which h' = 0."""
+    """The complement (SAT eq. 1) is the distance to the nearest point of a fine grid at which h' = 0."""
     grid = np.arange(-5000, 5001) * 1e-3
     for activation in instances_of(ACTIVATIONS[name]):
         flat = grid[activation.derivative(grid, activation.value(grid)) == 0.0]
@@ -142,19 +143,19 @@ def test_complement_is_the_distance_to_the_flat_region(name):
 
 @pytest.mark.parametrize("activation", [Max(), Softmax()], ids=name_of)
 def test_competing_units_have_no_elementwise_derivative(activation):
-    """Penalties tell by the absence of `derivative` that they cannot use an activation."""
+    """Units that compete define no `derivative`: so penalties know that they cannot use them."""
     for ability in ("derivative", "second_derivative", "third_derivative", "complement"):
         assert not hasattr(activation, ability)
 
 
 def test_max_gives_ties_to_the_first():
-    """K-means with equal distances picks one centre, always the same."""
+    """If several units are largest, max picks the first of them."""
     u = np.array([[2.0, 2.0, 1.0], [0.0, 0.0, 0.0], [1.0, 3.0, 3.0]])
     assert_array_equal(Max().value(u), [[1, 0, 0], [1, 0, 0], [0, 1, 0]])
 
 
 def test_softmax_does_not_change_under_a_shift(rng):
-    """Adding one number to all units changes nothing, however large the number."""
+    """Adding the same number to all units changes nothing, even if the number is large."""
     u = rng.standard_normal((4, 6))
     assert_allclose(Softmax().value(u + 1e4), Softmax().value(u), rtol=1e-10)
     assert_allclose(Softmax().value(u).sum(axis=1), 1.0, rtol=1e-14)
@@ -162,14 +163,14 @@ def test_softmax_does_not_change_under_a_shift(rng):
 
 @pytest.mark.parametrize("activation", [a for a in ALL_ACTIVATIONS if a.flat_below_zero], ids=name_of)
 def test_rectified_code_suffices_where_flat_below_zero(activation, rng):
-    """h(max(0, u)) = h(u): `inverse_transform` of the rectified code relies on it."""
+    """The identity h(max(0, u)) = h(u) holds: `inverse_transform` of the rectified code relies on it."""
     u = rng.standard_normal((20, 3))
     assert_array_equal(activation.value(np.maximum(u, 0.0)), activation.value(u))
 
 
 @pytest.mark.parametrize("name", sorted(ACTIVATIONS))
 def test_as_activation_finds_names_and_passes_the_threshold(name):
-    """A name gives an instance, with the threshold where the class has one; an instance comes back as it is."""
+    """A name gives an instance, with the threshold if the class has one; an instance comes back unchanged."""
     activation = as_activation(name, threshold=0.25)
     assert activation.name == name
     assert getattr(activation, "threshold", 0.25) == 0.25
@@ -177,7 +178,7 @@ def test_as_activation_finds_names_and_passes_the_threshold(name):
 
 
 def test_as_activation_lists_the_names_it_knows():
-    """A misspelt name is answered by all that there are."""
+    """The error for a misspelt name lists all names."""
     with pytest.raises(ValueError, match="no activation is called 'sigmiod'") as caught:
         as_activation("sigmiod")
     assert all(name in str(caught.value) for name in ACTIVATIONS)
@@ -185,7 +186,7 @@ def test_as_activation_lists_the_names_it_knows():
 
 @pytest.mark.parametrize("wrong", [None, 3, Sigmoid, np.tanh], ids=repr)
 def test_as_activation_refuses_other_types(wrong):
-    """A class or a function in place of an instance is a TypeError that says what would be right."""
+    """A class or a function in place of an instance raises a TypeError that says what would be right."""
     with pytest.raises(TypeError, match=r"a name or an instance of skae\.activations\.Activation, got "):
         as_activation(wrong)
 
@@ -193,14 +194,14 @@ def test_as_activation_refuses_other_types(wrong):
 @pytest.mark.parametrize("threshold", [-0.5, math.inf, math.nan])
 @pytest.mark.parametrize("name", ["trec", "tlin", "shrink"])
 def test_threshold_must_be_finite_and_not_negative(name, threshold):
-    """A negative threshold would silently be another activation."""
+    """A negative threshold is refused: it would silently give another activation."""
     with pytest.raises(ValueError, match=f"threshold of the activation '{name}' must be >= 0 and finite"):
         ACTIVATIONS[name](threshold=threshold)
 
 
 @pytest.mark.parametrize("name", ["trec", "tlin", "shrink"])
 def test_numpy_threshold_does_not_promote_float32(name):
-    """A threshold from a parameter grid is a numpy float64; the code stays float32."""
+    """The code stays float32 even if the threshold is a numpy float64, as from a parameter grid."""
     activation = as_activation(name, threshold=np.float64(0.5))
     u = np.linspace(-2.0, 2.0, 8, dtype=np.float32).reshape(2, 4)
     assert activation.value(u).dtype == np.float32
@@ -209,14 +210,14 @@ def test_numpy_threshold_does_not_promote_float32(name):
 
 
 def test_registry_is_read_only():
-    """ACTIVATIONS can be read by everyone and changed by `register_activation` alone."""
+    """Everyone can read ACTIVATIONS; only `register_activation` changes it."""
     with pytest.raises(TypeError):
         ACTIVATIONS["mine"] = Identity
     assert {activation.name for activation in ALL_ACTIVATIONS} <= set(ACTIVATIONS)
 
 
 def test_register_activation_refuses_what_is_no_activation():
-    """An instance, a foreign class and a class without a name are refused by name."""
+    """The errors for an instance, a foreign class and a class without a name say which object was refused."""
     for wrong in (ReLU(), int, "relu"):
         with pytest.raises(TypeError, match="only subclasses of Activation can be registered, got "):
             register_activation(wrong)
@@ -230,7 +231,7 @@ def test_register_activation_refuses_what_is_no_activation():
 
 
 def test_describe_names_every_one():
-    """The table has a line for each activation, with what it can do."""
+    """The table has a line for each activation, with the methods that it defines."""
     lines = ACTIVATIONS.describe().splitlines()
     assert [line.split()[0] for line in lines] == list(ACTIVATIONS)
     assert next(line for line in lines if line.startswith("relu ")).endswith("potential, complement]")
@@ -238,7 +239,7 @@ def test_describe_names_every_one():
 
 
 def test_an_activation_needs_a_derivative_or_a_backward():
-    """Said where the class is defined, not in the middle of a fit."""
+    """A class without either is refused where it is defined, not in the middle of a fit."""
     with pytest.raises(TypeError, match="Half must define derivative, or its own backward"):
 
         class Half(Activation):
@@ -249,7 +250,7 @@ def test_an_activation_needs_a_derivative_or_a_backward():
 
 
 def test_describe_does_without_a_docstring():
-    """A user's class need not have one."""
+    """A user's class may have no docstring."""
 
     class Bare(Activation):
         name = "bare"

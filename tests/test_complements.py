@@ -1,4 +1,4 @@
-"""Complements: eq. 1 against a search over a grid, eq. 3 against quadrature, plateaus, what has none."""
+"""Complements: eq. 1 against a search over a grid, eq. 3 against quadrature, plateaus, activations without one."""
 
 import dataclasses
 
@@ -39,7 +39,7 @@ every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=name_of)
 
 
 class Wave(Activation):
-    """h(u) = u exp(-u^2/2) + tanh(u), which is not monotone: abs(h') has kinks where it is zero (SAT figure 6)."""
+    """h(u) = u exp(-u^2/2) + tanh(u): not monotone, and abs(h') has kinks where h' is zero (SAT figure 6)."""
 
     name = "wave"
     monotone = False
@@ -53,7 +53,7 @@ class Wave(Activation):
 
 @dataclasses.dataclass(frozen=True)
 class Ramp(Activation):
-    """h(u) = clip(u, low, high), whose edges lie anywhere."""
+    """h(u) = clip(u, low, high), with edges at any place."""
 
     low: float = -1.0
     high: float = 1.0
@@ -74,7 +74,7 @@ def slope_of_wave(u):
     return float(Wave().derivative(np.array(u), None))
 
 
-#: Where Wave has its maxima and minima.
+#: The points at which Wave has its maxima and minima.
 EXTREMA = [sign * brentq(slope_of_wave, *bracket) for sign in (-1, 1) for bracket in ((1.0, 2.0), (4.0, 6.0))]
 
 BY_EQUATION_3 = [
@@ -90,7 +90,7 @@ BY_EQUATION_3 = [
 
 
 def some_u(activation, rng):
-    """Pre-activations near 0, beside the kinks, at the end of the table and far beyond it."""
+    """Return pre-activations near 0, beside the kinks, at the end of the table and far beyond it."""
     near = [point + step for point in (0.0, *activation.kinks) for step in (-1e-3, -3e-4, 3e-4, 1e-3)]
     edges = [sign * reach * (1.0 + step) for sign in (-1, 1) for reach in (8, 16, 32, 64) for step in (-1e-5, 1e-5)]
     return np.array(
@@ -99,14 +99,14 @@ def some_u(activation, rng):
 
 
 def one_sided(activation, u, scale, direction):
-    """M+ or M- of SAT eq. 3 by quadrature: the integral of abs(h'(u + direction t)) exp(-t/scale) over t > 0."""
+    """Return M+ or M- of SAT eq. 3 by quadrature: the integral of abs(h'(u + direction t)) exp(-t/scale) over t > 0."""
     points = np.array([*activation.kinks, *(EXTREMA if isinstance(activation, Wave) else [])])
     result = []
     for each in u:
         breaks = direction * (np.concatenate([points, [-64.0, -24.0, -8.0, -3.0, 0.0, 3.0, 8.0, 24.0, 64.0]]) - each)
         breaks = np.concatenate([breaks, scale * np.array([1.0, 3.0, 9.0, 20.0])])
         breaks = np.unique([0.0, *breaks[(breaks > 0.0) & (breaks < 40.0 * scale)], 40.0 * scale])
-        # Each piece mapped to [0, 1]: all of them at once.
+        # Map each piece to [0, 1], to integrate all of them at once.
         start, width = breaks[:-1], np.diff(breaks)
 
         def integrand(share, each=each, start=start, width=width):
@@ -124,7 +124,7 @@ def one_sided(activation, u, scale, direction):
 @pytest.mark.parametrize("threshold", [0.0, 0.3, 1.0, 2.5])
 @pytest.mark.parametrize("name", ["shrink", "relu", "satlinear", "trec", "tlin"])
 def test_equation_1_is_the_distance_to_the_flat_region(name, threshold):
-    """It equals the distance to the nearest point of a grid where a difference quotient of h is zero."""
+    """Eq. 1 equals the distance to the nearest point of a grid where a difference quotient of h is zero."""
     activation = as_activation(name, threshold)
     step = 1e-3
     grid = np.arange(-8000, 8001) * step
@@ -147,7 +147,7 @@ def test_equation_3_is_its_quadrature(activation, scale, rng):
     expected = np.minimum(*(one_sided(activation, u, scale, direction) for direction in (1, -1)))
     assert_allclose(complement(activation, u, scale)[0], expected, rtol=1e-9, atol=1e-7)
     single = complement(activation, u.astype(np.float32), scale)[0]
-    # The place in a table that reaches from -32 to 32 is rounded to 4e-6.
+    # A table from -32 to 32 rounds the position of u to 4e-6.
     assert single.dtype == np.float32
     assert_allclose(single, expected, rtol=1e-5, atol=4e-6)
 
@@ -155,7 +155,7 @@ def test_equation_3_is_its_quadrature(activation, scale, rng):
 @every_scale
 @pytest.mark.parametrize("activation", BY_EQUATION_3, ids=name_of)
 def test_derivative_of_equation_3(activation, scale, rng):
-    """It is the value's difference quotient, but at the kinks: those of h, and where M+ and M- cross."""
+    """It is the difference quotient of the value, except at kinks: those of h, and the points where M+ and M- cross."""
     u, step = some_u(activation, rng), 1e-5
 
     def value(u):
@@ -172,7 +172,7 @@ def test_derivative_of_equation_3(activation, scale, rng):
 @pytest.mark.parametrize("scale", [0.1, 1.0, 7.0, 1000.0])
 @pytest.mark.parametrize("activation", [ReLU(), SatLinear()], ids=name_of)
 def test_equation_3_saturates_the_distance(activation, scale):
-    """For relu and satlinear it is s (1 - exp(-distance/s)), of eq. 1's distance."""
+    """For relu and satlinear, eq. 3 is s (1 - exp(-distance/s)), with the distance of eq. 1."""
     u = np.concatenate([np.linspace(-9.0, 9.0, 1801), [-1e4, 40.0, 1e4]])
     distance = complement(activation, u)[0]
     assert_allclose(complement(activation, u, scale)[0], -scale * np.expm1(-distance / scale), atol=1e-9 * scale)
@@ -180,7 +180,7 @@ def test_equation_3_saturates_the_distance(activation, scale):
 
 @pytest.mark.parametrize("activation", [Sigmoid(), Tanh(), ReLU(), SatLinear()], ids=name_of)
 def test_large_scales_tend_to_the_remaining_rise(activation):
-    """As s grows, eq. 3 tends to min(h(inf) - h, h - h(-inf)): eq. 1's distance for relu and satlinear."""
+    """As s grows, eq. 3 tends to min(h(inf) - h, h - h(-inf)): the distance of eq. 1 for relu and satlinear."""
     u = np.linspace(-6.0, 6.0, 241)
     low, high = activation.value(np.array([-1e6, 1e6]))
     limit = np.minimum(high - activation.value(u), activation.value(u) - low)
@@ -192,7 +192,7 @@ def test_large_scales_tend_to_the_remaining_rise(activation):
 
 
 def test_no_scale_is_scale_1_where_there_is_no_flat_region(rng):
-    """None means eq. 3 at 1 for smooth units, and eq. 1 for those with a flat region."""
+    """scale=None means eq. 3 at scale 1 for smooth units, and eq. 1 for units with a flat region."""
     u = rng.standard_normal(50)
     for activation in (Sigmoid(), Tanh(), Softplus(), Wave()):
         assert_array_equal(complement(activation, u), complement(activation, u, 1.0))
@@ -202,7 +202,7 @@ def test_no_scale_is_scale_1_where_there_is_no_flat_region(rng):
 
 
 def test_symmetric_units_have_symmetric_complements():
-    """tanh and sigmoid rise alike to either side of 0, where the two sides cross and the complement is largest."""
+    """tanh and sigmoid rise alike on both sides of 0; there M+ and M- cross and the complement is largest."""
     u = np.linspace(0.0, 20.0, 401)[1:]
     for activation in (Sigmoid(), Tanh()):
         for scale in (0.3, 1.0, 30.0):
@@ -215,19 +215,19 @@ def test_symmetric_units_have_symmetric_complements():
 
 @pytest.mark.parametrize("scale", [1.0, 10.0])
 def test_extrema_of_a_wave_are_plateaus_not_zeros(scale):
-    """SAT figure 6: where h' is zero but for a moment, the complement does not vanish; it only stops changing."""
+    """Where h' is zero at a single point, the complement does not vanish; it only stops changing (SAT figure 6)."""
     extrema = np.array(sorted(EXTREMA))
     assert_allclose(Wave().derivative(extrema, None), 0.0, atol=1e-12)
     value, slope = complement(Wave(), extrema[1:3], scale)
     highest = complement(Wave(), np.linspace(-6.0, 6.0, 1201), scale)[0].max()
     assert (value > 0.1 * highest).all()
-    # There M' is M/s alone, up to sign: the larger the scale, the flatter.
+    # There M' is M/s, up to sign: with a larger scale, the complement is flatter.
     assert_allclose(np.abs(slope), value / scale, atol=1e-3)
     assert complement(Wave(), np.array([-30.0, 30.0]), scale)[0].max() < 1e-6 * scale
 
 
 def test_kinks_need_not_lie_on_a_grid(rng):
-    """Edges of a flat region anywhere, far off or next to each other: as exact as those of satlinear."""
+    """A flat region may have its edges anywhere, far off or close together: the table is as exact as for satlinear."""
     for low, high in ((-1.0 / 3.0, np.pi), (-1e-9, 1.0), (0.7, 0.7 + 1e-5), (30.0, 41.7)):
         u = np.concatenate([rng.uniform(low - 1.0, high + 1.0, 200), [low, high, 0.5 * (low + high), -700.0, 700.0]])
         distance = np.clip(np.minimum(u - low, high - u), 0.0, None)
@@ -241,7 +241,7 @@ def test_kinks_need_not_lie_on_a_grid(rng):
 @pytest.mark.parametrize("scale", [None, 2.0])
 @pytest.mark.parametrize("activation", [Tanh(), Softplus(), ReLU(), SatLinear()], ids=name_of)
 def test_shape_and_dtype_are_those_of_u(activation, scale, dtype, rng):
-    """Value and derivative are new arrays like u, which stays as it was, read-only, strided or of any shape."""
+    """Value and derivative are new arrays like u; u does not change, and may be read-only, strided or of any shape."""
     for u in (rng.standard_normal((2, 3, 4)), np.zeros((0, 3)), 9.0 * rng.standard_normal((8, 6)).T[::2]):
         given = u.astype(dtype)
         given.flags.writeable = False
@@ -257,7 +257,7 @@ def test_shape_and_dtype_are_those_of_u(activation, scale, dtype, rng):
 @pytest.mark.parametrize("scale", [None, 2.0])
 @pytest.mark.parametrize("activation", [Sigmoid(), Tanh(), Softplus(), ReLU(), SatLinear()], ids=name_of)
 def test_values_that_are_no_numbers(activation, scale, dtype):
-    """NaN stays NaN, infinity gives the limit: neither warns, nor disturbs its neighbours."""
+    """NaN stays NaN and infinity gives the limit; neither warns or changes its neighbours."""
     u = np.array([0.3, np.nan, np.inf, -np.inf, -0.7], dtype=dtype)
     with np.errstate(all="raise", under="ignore"):
         value, slope = complement(activation, u, scale)
@@ -271,7 +271,7 @@ def test_values_that_are_no_numbers(activation, scale, dtype):
 @pytest.mark.parametrize("activation", [Sigmoid(), Tanh(), Softplus(), ReLU(), SatLinear(), Wave()], ids=name_of)
 @every_dtype
 def test_never_negative_and_never_above_its_bound(activation, dtype, rng):
-    """0 <= eq. 3 <= s max abs(h'), also where it is rounding that decides."""
+    """The bounds 0 <= eq. 3 <= s max abs(h') hold, even where rounding decides."""
     u = np.concatenate([rng.uniform(-40.0, 40.0, 4000), np.geomspace(1e-30, 1e30, 61), -np.geomspace(1e-30, 1e30, 61)])
     grid = np.linspace(-40.0, 40.0, 40001)
     steepest = np.abs(activation.derivative(grid, activation.value(grid))).max()
@@ -281,7 +281,7 @@ def test_never_negative_and_never_above_its_bound(activation, dtype, rng):
         assert value.max() <= scale * steepest * (1.0 + 1e-6)
 
 
-# What has none
+# Activations without a complement
 
 
 @pytest.mark.parametrize(
@@ -304,14 +304,14 @@ def test_never_negative_and_never_above_its_bound(activation, dtype, rng):
     ids=str,
 )
 def test_refusals(activation, scale, words):
-    """What has no complement says why, in one sentence."""
+    """The error for an activation without a complement says why, in one sentence."""
     with pytest.raises(ValueError, match=words) as caught:
         complement(activation, np.zeros(3), scale)
     assert "\n" not in str(caught.value)
 
 
 def test_has_complement_tells_which_units_have_one():
-    """Written out by hand from the table in the documentation."""
+    """The activations with a complement are those of the table in the documentation."""
     without = {"identity", "square", "modulus", "synchrony", "softmax", "max"}
     for activation in ALL_ACTIVATIONS:
         assert has_complement(activation) == (activation.name not in without), activation
@@ -320,7 +320,7 @@ def test_has_complement_tells_which_units_have_one():
 
 
 def test_a_complement_needs_its_derivative():
-    """An activation that forgets it is refused where it is defined, not in the first step of a fit."""
+    """A class that forgets the derivative is refused where it is defined, not in the first step of a fit."""
     with pytest.raises(TypeError, match="Half defines complement, so it must define complement_derivative"):
 
         class Half(Ramp):

@@ -1,4 +1,4 @@
-"""Corruptions: what they do to the rows, what they leave alone, which levels they take; corrupted batches."""
+"""Corruptions: what they do to the rows, what they do not change, which levels they take; corrupted batches."""
 
 import dataclasses
 import math
@@ -30,12 +30,12 @@ bounded = pytest.mark.parametrize("cls", [Masking, SaltAndPepper], ids=name_of)
 
 
 def make_X(rng, n=5000, d=4):
-    """Rows without a zero, each feature with a range of its own."""
+    """Return rows without a zero, each feature with its own range."""
     return (1.0 + rng.random((n, d))) * [1.0, -2.0, 30.0, 0.1][:d]
 
 
 def corrupt(corruption, X, seed=7):
-    """Return corrupted rows in memory full of NaN, with the ranges of X where they are looked at."""
+    """Return corrupted rows, written to memory full of NaN; give the ranges of X if the corruption uses them."""
     out = np.full(X.shape, np.nan, dtype=X.dtype)
     ranges = {"low": X.min(axis=0), "high": X.max(axis=0)} if corruption.uses_range else {}
     result = corruption.apply(X, np.random.default_rng(seed), out, **ranges)
@@ -59,7 +59,7 @@ def test_gaussian_adds_independent_normal_noise(level, dtype, rng):
 
 
 def assert_probability(happened, probability):
-    """Assert that something happened with a probability: overall, in each feature, and independently in rows."""
+    """Assert that an event happened with this probability: overall, in each feature, and independently in rows."""
     n, d = happened.shape
     tolerance = 5.0 * math.sqrt(probability * (1.0 - probability))
     assert happened.mean() == pytest.approx(probability, abs=tolerance / math.sqrt(n * d))
@@ -71,7 +71,7 @@ def assert_probability(happened, probability):
 @every_dtype
 @pytest.mark.parametrize("level", [0.1, 0.5, 0.9])
 def test_masking_sets_features_to_zero(level, dtype, rng):
-    """Each feature is 0 with probability `level`, independently, and else untouched to the bit."""
+    """Each feature becomes 0 with probability `level`, independently of the others; else it keeps its bits."""
     X = make_X(rng).astype(dtype)
     noisy = corrupt(Masking(level), X)
     masked = noisy == 0.0
@@ -82,7 +82,7 @@ def test_masking_sets_features_to_zero(level, dtype, rng):
 @every_dtype
 @pytest.mark.parametrize("level", [0.1, 0.5, 0.9])
 def test_salt_and_pepper_uses_each_features_range(level, dtype, rng):
-    """With probability `level` a feature takes its own smallest or largest value, each half of the time."""
+    """With probability `level` a feature takes its own smallest or largest value, each in half of the cases."""
     X = make_X(rng).astype(dtype)
     noisy = corrupt(SaltAndPepper(level), X)
     changed = noisy != X
@@ -94,7 +94,7 @@ def test_salt_and_pepper_uses_each_features_range(level, dtype, rng):
 
 
 def test_salt_and_pepper_takes_the_range_it_is_given(rng):
-    """The values come from `low` and `high`, which may lie outside the rows at hand."""
+    """The values come from `low` and `high`, which may lie outside the range of the given rows."""
     X, out = make_X(rng, n=50), np.empty((50, 4))
     low, high = np.array([-1.0, -2.0, -3.0, -4.0]), np.array([100.0, 200.0, 300.0, 400.0])
     SaltAndPepper(1.0).apply(X, rng, out, low=low, high=high)
@@ -103,14 +103,14 @@ def test_salt_and_pepper_takes_the_range_it_is_given(rng):
 
 
 def test_salt_and_pepper_asks_for_the_range(rng):
-    """Without the features' range there is a sentence, not numpy's error from the depths."""
+    """Without the features' range, the error is a sentence, not numpy's error from the depths."""
     X = rng.uniform(size=(5, 2))
     with pytest.raises(ValueError, match="salt_and_pepper needs low and high"):
         SaltAndPepper(0.5).apply(X, rng, np.empty_like(X))
 
 
 def test_salt_and_pepper_of_a_constant_feature(rng):
-    """A feature that does not vary stays what it is."""
+    """A feature that does not vary does not change."""
     X = np.column_stack([np.full(40, 7.0), rng.standard_normal(40)])
     assert_array_equal(corrupt(SaltAndPepper(0.8), X)[:, 0], 7.0)
 
@@ -125,7 +125,7 @@ def test_level_zero_is_the_identity(corruption, dtype, rng):
 
 @every_dtype
 def test_level_one_leaves_nothing(dtype, rng):
-    """At level 1 masking leaves zeros, and salt and pepper leaves extremes, one as often as the other."""
+    """At level 1 masking leaves only zeros; salt and pepper leaves only extremes, both equally often."""
     X = make_X(rng).astype(dtype)
     assert_array_equal(corrupt(Masking(1.0), X), 0.0)
     noisy = corrupt(SaltAndPepper(1.0), X)
@@ -136,7 +136,7 @@ def test_level_one_leaves_nothing(dtype, rng):
 
 @every_corruption
 def test_a_higher_level_corrupts_more_in_the_same_places(corruption, rng):
-    """With the same seed the noise grows with the level: a search over it compares like with like."""
+    """With the same seed, a higher level corrupts the same places and more, so a search over levels is fair."""
     X = make_X(rng, n=300)
     little, more = (corrupt(dataclasses.replace(corruption, level=level), X) for level in (0.2, 0.6))
     if isinstance(corruption, Gaussian):
@@ -155,7 +155,7 @@ def test_a_higher_level_corrupts_more_in_the_same_places(corruption, rng):
 @pytest.mark.parametrize("shape", [(1, 1), (1, 4), (70, 1), (70, 4)], ids=str)
 @every_corruption
 def test_writes_to_out_alone(corruption, shape, order, dtype, rng):
-    """The input is only read, `out` is filled and returned in its own dtype, whatever the shape and memory order."""
+    """`apply` only reads its input; it fills and returns `out` in its own dtype, for any shape and memory order."""
     X = np.array(make_X(rng, *shape), dtype=dtype, order=order)
     before = X.copy()
     X.flags.writeable = False
@@ -169,7 +169,7 @@ def test_writes_to_out_alone(corruption, shape, order, dtype, rng):
 @every_dtype
 @every_corruption
 def test_the_generator_decides(corruption, dtype, rng):
-    """The same seed gives the same bits, another one others, and so does the next call."""
+    """The same seed gives the same bits; another seed, or a second call, gives others."""
     X = make_X(rng, n=50).astype(dtype)
     first = corrupt(corruption, X)
     assert_array_equal(corrupt(corruption, X), first)
@@ -195,7 +195,7 @@ def test_memory_order_and_global_generator_play_no_part(corruption, rng):
 @every_corruption
 @pytest.mark.parametrize("level", [-0.1, math.nan, math.inf, -math.inf])
 def test_impossible_levels_are_refused(corruption, level):
-    """One sentence names the corruption, what its level must be, and what it got."""
+    """The error is one sentence: which corruption, what its level must be, and what it got."""
     limits = "finite" if isinstance(corruption, Gaussian) else "<= 1"
     words = f"^the noise level of '{corruption.name}' must be >= 0 and {limits}, got {level!r}$"
     with pytest.raises(ValueError, match=words):
@@ -213,7 +213,7 @@ def test_a_probability_above_one_is_refused(cls):
 
 @every_corruption
 def test_level_is_kept_as_a_python_float(corruption):
-    """A numpy level from a parameter grid would promote float32 arrays."""
+    """level becomes a Python float: a numpy level, as from a parameter grid, would promote float32 arrays."""
     for level in (np.float64(0.25), np.float32(0.25), np.int64(1), 1):
         assert type(dataclasses.replace(corruption, level=level).level) is float
 
@@ -230,7 +230,7 @@ def test_is_a_value_object(corruption):
 
 
 def test_names():
-    """The three built-in corruptions, under the names of the docstring."""
+    """The three built-in corruptions have the names of the docstring."""
     expected = {"gaussian": Gaussian, "masking": Masking, "salt_and_pepper": SaltAndPepper}
     assert dict(CORRUPTIONS) == expected
     assert [line.split()[0] for line in CORRUPTIONS.describe().splitlines()] == list(expected)
@@ -239,7 +239,7 @@ def test_names():
 
 @pytest.mark.parametrize("name", sorted(CORRUPTIONS))
 def test_as_corruption_takes_names_and_instances(name):
-    """The level given replaces the instance's own, which is left as it was."""
+    """The given level replaces the instance's own in a copy; the instance does not change."""
     corruption = as_corruption(name, 0.25)
     assert type(corruption) is CORRUPTIONS[name]
     assert corruption.level == 0.25
@@ -248,7 +248,7 @@ def test_as_corruption_takes_names_and_instances(name):
 
 
 def test_as_corruption_lists_the_names_it_knows():
-    """A misspelt name is answered by all that there are."""
+    """The error for a misspelt name lists all names."""
     with pytest.raises(ValueError, match="no corruption is called 'gausian'") as caught:
         as_corruption("gausian", 0.1)
     assert all(name in str(caught.value) for name in CORRUPTIONS)
@@ -256,20 +256,20 @@ def test_as_corruption_lists_the_names_it_knows():
 
 @pytest.mark.parametrize("wrong", [None, 0.1, Gaussian], ids=repr)
 def test_as_corruption_refuses_other_types(wrong):
-    """A class in place of an instance is a TypeError that says what would be right."""
+    """A class in place of an instance raises a TypeError that says what would be right."""
     with pytest.raises(TypeError, match=r"a name or an instance of skae\.corruption\.Corruption, got "):
         as_corruption(wrong, 0.1)
 
 
 def test_as_corruption_refuses_impossible_levels():
-    """By name and by instance, the level is checked."""
+    """The level is checked for a name and for an instance."""
     for noise in ("masking", Masking(0.1)):
         with pytest.raises(ValueError, match="the noise level of 'masking' must be >= 0 and <= 1, got 2"):
             as_corruption(noise, 2.0)
 
 
 def test_registry_is_read_only():
-    """CORRUPTIONS can be read by everyone and changed by `register_corruption` alone."""
+    """Everyone can read CORRUPTIONS; only `register_corruption` changes it."""
     with pytest.raises(TypeError):
         CORRUPTIONS["mine"] = Gaussian
 
@@ -334,14 +334,14 @@ def test_a_users_corruption_passes_the_same_checks(uniform, rng):
 
 
 def test_a_users_fields_survive_a_new_level():
-    """Replacing the level keeps what else an instance holds."""
+    """Replacing the level keeps the other fields of an instance."""
     assert as_corruption(Uniform(0.3, width=5.0), 0.7) == Uniform(0.7, width=5.0)
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_a_users_corruption_trains(uniform, solver, rng):
-    """By name and by instance it trains alike, and its fields count."""
+    """Training by name and by instance gives the same, and the instance's fields have an effect."""
     X = rng.random((50, 3))
 
     def fitted(noise):
@@ -356,12 +356,12 @@ def test_a_users_corruption_trains(uniform, solver, rng):
 
 
 def epoch_of(batches, seed=0):
-    """Copies of one epoch's (input, target) pairs."""
+    """Return copies of the (input, target) pairs of one epoch."""
     return [(X.copy(), target.copy()) for X, target, _ in batches(np.random.default_rng(seed))]
 
 
 def numbered_rows(n, dtype=np.float64):
-    """Rows whose first column numbers them from 1, with some zeros."""
+    """Return rows with some zeros, whose first column numbers them from 1."""
     X = np.zeros((n, 3), dtype=dtype)
     X[:, 0] = 1.0 + np.arange(n)
     X[::2, 2] = -1.0
@@ -376,7 +376,7 @@ CONTAINERS = {"dense": np.asarray, "fortran": np.asfortranarray, "csr": sparse.c
 @pytest.mark.parametrize(("batch_size", "shuffle"), [(5, True), (5, False), (100, True)])
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_batches_corrupt_the_input_never_the_target(container, batch_size, shuffle, rows, dtype):
-    """Targets are the clean rows, each once an epoch; inputs are theirs, corrupted, in X's dtype; X stays as it was."""
+    """Targets are the clean rows, each once an epoch; inputs are the same rows with noise, in X's dtype; X is kept."""
     X = numbered_rows(23, dtype)
     data = CONTAINERS[container](X)
     batches = Batches(data, None, rows, batch_size, shuffle, corruption=Masking(0.5).apply)
@@ -393,7 +393,7 @@ def test_batches_corrupt_the_input_never_the_target(container, batch_size, shuff
 
 @pytest.mark.parametrize("batch_size", [5, 100], ids=["batches", "single"])
 def test_epochs_differ_unless_the_noise_is_frozen(batch_size):
-    """New noise in every epoch, from the generator that is given; with a seed of its own the same noise again."""
+    """Every epoch draws new noise from the given generator; with a seed of its own, it repeats the same noise."""
     X = numbered_rows(23)
     rng = np.random.default_rng(0)
 
@@ -410,7 +410,7 @@ def test_epochs_differ_unless_the_noise_is_frozen(batch_size):
 
 
 def test_frozen_noise_takes_nothing_from_the_generator():
-    """Then the order of the rows is that without corruption."""
+    """With frozen noise, the order of the rows is the same as without corruption."""
     rng = np.random.default_rng(0)
     for _ in Batches(numbered_rows(23), None, None, 100, True, corruption=Gaussian(0.5).apply, noise_seed=0)(rng):
         pass
@@ -420,7 +420,7 @@ def test_frozen_noise_takes_nothing_from_the_generator():
 @every_dtype
 @pytest.mark.parametrize("d", [1, 3, 100, 9000])
 def test_equal_rows_of_a_single_batch_get_equal_noise(d, dtype, rng):
-    """Then a row of weight 3 is three rows, wherever they stand; rows that differ get noise of their own."""
+    """In a single batch, a row of weight 3 equals three rows, wherever they stand; rows that differ get other noise."""
     X = rng.standard_normal((12, d)).astype(dtype)
     count = np.array([1, 3, 2, 1, 1, 4, 1, 2, 1, 1, 5, 1])
 
@@ -438,7 +438,7 @@ def test_equal_rows_of_a_single_batch_get_equal_noise(d, dtype, rng):
 
 @every_dtype
 def test_a_far_constant_feature_hides_no_difference(dtype, rng):
-    """Rows that differ get noise of their own beside a feature of 1e17 too."""
+    """Rows that differ get different noise, even beside a feature of 1e17."""
     for far in (np.full(50, 1e17), np.resize([0.0, 1e17], 50)):
         X = np.column_stack([far, rng.standard_normal(50)]).astype(dtype)
         ((noisy, _),) = epoch_of(Batches(X, None, None, 100, True, corruption=Gaussian(0.5).apply))
@@ -450,13 +450,13 @@ def test_a_far_constant_feature_hides_no_difference(dtype, rng):
 @pytest.mark.parametrize("batch_size", [10, 100])
 @pytest.mark.parametrize("wrong", [None, np.zeros((40, 3))], ids=["nothing", "another array"])
 def test_a_corruption_that_returns_something_else_is_refused(wrong, batch_size):
-    """It has to write to `out`, or the rows would be whatever was there before."""
+    """A corruption must write to `out`; otherwise the rows would be whatever `out` held before."""
     with pytest.raises(TypeError, match="must write the corrupted rows to `out` and return it"):
         epoch_of(Batches(numbered_rows(40), None, None, batch_size, True, corruption=lambda X, rng, out: wrong))
 
 
 def test_rows_of_several_batches_get_noise_of_their_own():
-    """Equal rows are corrupted independently where there are more batches than one."""
+    """With more than one batch, equal rows are corrupted independently."""
     X = np.ones((40, 3))
     noisy = np.concatenate(
         [noisy for noisy, _ in epoch_of(Batches(X, None, None, 10, True, corruption=Gaussian().apply))]
@@ -465,7 +465,7 @@ def test_rows_of_several_batches_get_noise_of_their_own():
 
 
 def test_the_start_sees_clean_rows(rng):
-    """What initialisation samples is not corrupted."""
+    """Initialisation samples clean rows."""
     X = numbered_rows(23)
     sample, _ = Batches(X, None, None, 5, True, corruption=Masking(1.0).apply).sample(100, rng)
     assert_array_equal(sample, X)
@@ -473,7 +473,7 @@ def test_the_start_sees_clean_rows(rng):
 
 @pytest.mark.parametrize("make", [np.asarray, sparse.csr_array], ids=["dense", "csr"])
 def test_feature_range(make, rng):
-    """The smallest and largest value of each feature, of the chosen rows only, implicit zeros included."""
+    """The range is each feature's smallest and largest value over the chosen rows only, implicit zeros included."""
     X = np.array([[0.0, -3.0], [2.0, 0.0], [5.0, 7.0]])
     for result, expected in zip(feature_range(make(X)), ([0.0, -3.0], [5.0, 7.0]), strict=True):
         assert_array_equal(result, expected)

@@ -1,4 +1,4 @@
-"""Seeded data: curves, patches and rotating dots are what they are said to be."""
+"""Seeded data: curves, patches and rotating dots are as documented."""
 
 import sys
 
@@ -10,7 +10,7 @@ from sklearn.datasets import load_sample_images
 
 from skae.datasets import make_circle, make_curve, make_rotating_dots, natural_patches
 
-#: Every function with arguments for few, small rows, and whether it returns what X was made from.
+#: Every function, with arguments for few, small rows, and whether it also returns the values that X was made from.
 FUNCTIONS = [
     (make_circle, {"n_samples": 7}, True),
     (make_curve, {"n_samples": 7, "noise": 0.1}, True),
@@ -23,14 +23,14 @@ every_function = pytest.mark.parametrize(("function", "arguments", "pair"), FUNC
 
 
 def arrays(function, arguments, random_state):
-    """What a function returns, as a tuple of arrays."""
+    """Return the result of a function, as a tuple of arrays."""
     result = function(**arguments, random_state=random_state)
     return result if isinstance(result, tuple) else (result,)
 
 
 @every_function
 def test_a_seed_gives_the_same_data(function, arguments, pair):
-    """An integer, and a RandomState of that seed, give the same; another integer and a second draw do not."""
+    """An integer and a RandomState with that seed give the same; another integer and a second draw do not."""
     first = arrays(function, arguments, 3)
     assert len(first) == 1 + pair
     state = np.random.RandomState(3)
@@ -43,7 +43,7 @@ def test_a_seed_gives_the_same_data(function, arguments, pair):
 
 @every_function
 def test_the_global_state_is_left_alone(function, arguments, pair):
-    """None gives other data each time, and neither reads nor moves numpy's global generator; nor does an integer."""
+    """None gives other data each time. Neither None nor an integer reads or changes numpy's global generator."""
     before = np.random.get_state()  # noqa: NPY002
     first, second = arrays(function, arguments, None)[0], arrays(function, arguments, None)[0]
     arrays(function, arguments, 0)
@@ -55,7 +55,7 @@ def test_the_global_state_is_left_alone(function, arguments, pair):
 
 @every_function
 def test_shapes(function, arguments, pair):
-    """As many rows as asked for, finite float64."""
+    """Data have the requested number of rows, and are finite and float64."""
     for n_samples in (1, np.int64(8)):
         result = arrays(function, {**arguments, "n_samples": n_samples}, 0)
         assert {len(array) for array in result} == {n_samples}
@@ -69,7 +69,7 @@ def test_shapes(function, arguments, pair):
 
 
 def test_circle_lies_on_the_circle():
-    """Without noise the radius is that asked for, at the angle returned; noise has the deviation asked for."""
+    """Without noise, points have the given radius and the returned angle; noise has the given deviation."""
     X, angle = make_circle(500, radius=2.5, noise=0.0, random_state=0)
     assert_allclose(np.hypot(*X.T), 2.5, rtol=1e-14)
     assert_allclose(X, 2.5 * np.column_stack([np.cos(angle), np.sin(angle)]), rtol=1e-14)
@@ -102,7 +102,7 @@ def test_curve_lies_on_the_curve(shape):
 
 @pytest.mark.parametrize("shape", CURVES)
 def test_noise_moves_the_points_of_the_curve(shape):
-    """The same seed has the same points, with noise of the deviation asked for."""
+    """The same seed gives the same points, plus noise of the given deviation."""
     clean, t = make_curve(20000, shape=shape, random_state=0)
     noisy, same = make_curve(20000, shape=shape, noise=0.05, random_state=0)
     assert_array_equal(t, same)
@@ -113,7 +113,7 @@ def test_noise_moves_the_points_of_the_curve(shape):
 
 
 def is_crop(patch, image):
-    """Whether a patch (size, size, colours) occurs in an image."""
+    """Return whether a patch (size, size, colours) occurs in an image."""
     size = len(patch)
     corners = np.argwhere((image[: 1 - size or None, : 1 - size or None] == patch[0, 0]).all(axis=-1))
     return any(np.array_equal(image[y : y + size, x : x + size], patch) for y, x in corners)
@@ -121,7 +121,7 @@ def is_crop(patch, image):
 
 @pytest.mark.parametrize("color", [False, True], ids=["grey", "color"])
 def test_patches_are_crops_of_the_photographs(color):
-    """Every patch, in the layout that the docstring gives, occurs in its photograph; the two take turns."""
+    """Every patch, in the layout of the docstring, occurs in its photograph; the two photographs take turns."""
     images = [image / 255.0 for image in load_sample_images().images]
     if not color:
         images = [image.mean(axis=2, keepdims=True) for image in images]
@@ -135,13 +135,13 @@ def test_patches_are_crops_of_the_photographs(color):
 
 
 def test_the_largest_and_the_smallest_patch():
-    """A patch as high as the photographs, and one of a single pixel."""
+    """A patch may be as high as the photographs, or a single pixel."""
     assert natural_patches(2, 427, random_state=0).shape == (2, 427**2)
     assert natural_patches(4, 1, color=True, random_state=0).shape == (4, 3)
 
 
 def test_patches_need_pillow(monkeypatch):
-    """Without Pillow one line says what to install."""
+    """Without Pillow, the error is one line that says what to install."""
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(ImportError, match=r"natural_patches needs Pillow: pip install 'skae\[plot\]'") as caught:
         natural_patches(2, 3)
@@ -152,7 +152,7 @@ def test_patches_need_pillow(monkeypatch):
 
 
 class QuarterTurn(np.random.RandomState):
-    """Draws -90 degrees or 90 wherever an angle is drawn."""
+    """A random state that draws an angle of -90 or 90 degrees."""
 
     def uniform(self, low=0.0, high=1.0, size=None):
         if low < 0.0:
@@ -162,7 +162,7 @@ class QuarterTurn(np.random.RandomState):
 
 @pytest.mark.parametrize("size", [1, 4, 5, 13])
 def test_dots_turn_by_the_angle(size):
-    """Frame t is frame 0 turned clockwise by t times the angle: exact at a quarter turn."""
+    """Frame t is frame 0 turned clockwise by t times the angle; for quarter turns this is exact."""
     X, angle = make_rotating_dots(12, n_frames=6, size=size, density=0.3, random_state=QuarterTurn(0))
     assert set(angle) == {-90.0, 90.0}
     frames = X.reshape(12, 6, size, size)
@@ -173,7 +173,7 @@ def test_dots_turn_by_the_angle(size):
 
 @pytest.mark.parametrize("size", [5, 6])
 def test_dots_that_do_not_turn(size):
-    """At max_angle=0 all frames are the first, of zeros and ones in the density asked for."""
+    """With max_angle=0 all frames equal the first, which has zeros and ones in the given density."""
     X, angle = make_rotating_dots(300, n_frames=4, size=size, density=0.3, max_angle=0.0, random_state=0)
     frames = X.reshape(300, 4, size**2)
     assert_array_equal(angle, 0.0)
@@ -184,7 +184,7 @@ def test_dots_that_do_not_turn(size):
 
 @pytest.mark.parametrize("size", [5, 6])
 def test_dots_stay_in_range(size):
-    """Pixels lie in [0, 1]; a full image stays full: nothing enters from outside the larger image."""
+    """Pixels lie in [0, 1]. A full image stays full, so no pixel comes from outside the larger image."""
     X, angle = make_rotating_dots(50, n_frames=5, size=size, density=0.2, max_angle=30.0, random_state=0)
     assert X.shape == (50, 5 * size**2)
     assert 0.0 <= X.min() < X.max() <= 1.0
@@ -224,7 +224,7 @@ def test_dots_stay_in_range(size):
     ids=name_of,
 )
 def test_refusals(function, arguments, words):
-    """What cannot be is refused in one sentence that says what would be right."""
+    """Wrong arguments are refused in one sentence that says what would be right."""
     with pytest.raises(ValueError, match=words) as caught:
         function(**arguments)
     assert "\n" not in str(caught.value)

@@ -41,7 +41,7 @@ both_dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=["float32", "float64"
 
 @dataclasses.dataclass(frozen=True)
 class Normalized(Activation):
-    """h(u) = u/sqrt(1 + |u|^2): units that compete, of a convex potential, without a divergence."""
+    """h(u) = u/sqrt(1 + |u|^2): units that compete, with a convex potential, without a divergence."""
 
     name = "normalized"
 
@@ -66,9 +66,10 @@ class NormalizedWithDivergence(Normalized):
 
 
 def make_model(activation, visible="gaussian", tied=True, *, shape=(6, 4, 3), scale=0.7, seed=0):
-    """Return rows X and (W, b, c, activation, visible, V): random, for few rows no pre-activation near a kink.
+    """Return random rows X and (W, b, c, activation, visible, V).
 
-    The first of the seeds `seed`, `seed` + 1000, ... that gives such data is taken.
+    For few rows, no pre-activation lies near a kink: the seed is the first of `seed`, `seed` + 1000, ... that gives
+    such data.
     """
     n, d, k = shape
     while True:
@@ -82,7 +83,7 @@ def make_model(activation, visible="gaussian", tied=True, *, shape=(6, 4, 3), sc
 
 
 def estimator_of(model, train=None):
-    """An estimator that has these parameters."""
+    """Return an estimator that has these parameters."""
     W, b, c, activation, visible, V = model
     if train is None:
         train = np.tile([[0.0], [1.0]], (1, W.shape[1]))
@@ -97,30 +98,30 @@ def estimator_of(model, train=None):
 
 
 def in_dtype(model, dtype):
-    """The model with parameters of a dtype."""
+    """Return the model with parameters of this dtype."""
     return tuple(part.astype(dtype) if isinstance(part, np.ndarray) else part for part in model)
 
 
 def derivatives(f, X, step=1e-5):
-    """Central differences of f at each row, the derivative's index first."""
+    """Return central differences of f at each row; the first index is the feature of the derivative."""
     shifts = step * np.eye(X.shape[1])
     return np.stack([f(X + shift) - f(X - shift) for shift in shifts]) / (2.0 * step)
 
 
 def pre_activations(model, X):
-    """U = X W^T + b, in float64."""
+    """Return U = X W^T + b, in float64."""
     return X.astype(float) @ model[0].astype(float).T + model[1].astype(float)
 
 
 def visible_part(model, X):
-    """The visible units' part of the energy."""
+    """Return the visible units' part of the energy."""
     if model[4] == "gaussian":
         return -0.5 * ((X - model[2]) ** 2).sum(axis=1)
     return X @ model[2] + (entr(X) + entr(1.0 - X)).sum(axis=1)
 
 
 def scale_of_energy(model, X):
-    """What rounding is compared with: sum_k |Phi_k| + |x - c|^2/2 (bernoulli: + |c.x| + entropy; untied: the loss)."""
+    """Return the scale of rounding: sum_k |Phi_k| + |x - c|^2/2 (bernoulli: + |c.x| + entropy; untied: the loss)."""
     activation, visible, V = model[3:]
     if V is not None:
         return np.abs(Model(*model).energy(X)) + 1.0
@@ -132,10 +133,10 @@ def scale_of_energy(model, X):
 
 
 def rounding_of_energy(model, X, dtype):
-    """How far energies of a tied model may lie apart that were computed by different kernels.
+    """Return how far two energies of a tied model may differ if different kernels computed them.
 
-    What rounds u_k by r_k moves Phi(u) by up to sum_k |h| r_k (units that compete: max_k r_k), h where it is largest
-    within r_k; the rest is some eps of the terms that the energy itself adds up.
+    If rounding moves u_k by r_k, Phi(u) moves by up to sum_k |h| r_k (units that compete: max_k r_k). Here h is the
+    largest value within r_k. The rest is a few eps of the terms that the energy adds up.
     """
     W, b, activation = model[0], model[1], model[3]
     U, r = pre_activations(model, X), rounding_of(X, W.T, dtype, b)
@@ -147,7 +148,7 @@ def rounding_of_energy(model, X, dtype):
 
 
 class Arrays:
-    """A `Model` under the names of the estimators' methods."""
+    """A `Model` with the names of the estimators' methods."""
 
     def __init__(self, model):
         model = Model(*model)
@@ -164,7 +165,7 @@ through = pytest.mark.parametrize("through", [Arrays, estimator_of], ids=["array
 @every_visible
 @every_activation
 def test_field_is_the_gradient_of_the_energy(activation, visible, through):
-    """Tied: grad E is r(x) - x (ENERGY eq. 11), for bernoulli units logit r(x) - logit x (ENERGY eq. 28)."""
+    """If tied, grad E is r(x) - x (ENERGY eq. 11); for bernoulli units, logit r(x) - logit x (ENERGY eq. 28)."""
     X, model = make_model(activation, visible)
     landscape = through(model)
     field = landscape.vector_field(X)
@@ -177,7 +178,7 @@ def test_field_is_the_gradient_of_the_energy(activation, visible, through):
 @every_visible
 @every_activation
 def test_laplacian_is_the_trace_of_the_jacobian_of_the_field(activation, visible, tied, through):
-    """The divergence is sum_i d(r_i - x_i)/dx_i, for every kind of model."""
+    """The Laplacian is sum_i d(r_i - x_i)/dx_i, for every kind of model."""
     X, model = make_model(activation, visible, tied)
     landscape = through(model)
     trace = np.einsum("ini->n", derivatives(landscape.vector_field, X))
@@ -189,7 +190,7 @@ def test_laplacian_is_the_trace_of_the_jacobian_of_the_field(activation, visible
 @every_visible
 @every_activation
 def test_field_from_the_formula(activation, visible, tied, through):
-    """r(x) - x with r = output(V^T h(Wx + b) + c) (ENERGY eq. 2 and 4)."""
+    """The field is r(x) - x with r = output(V^T h(Wx + b) + c) (ENERGY eq. 2 and 4)."""
     X, model = make_model(activation, visible, tied)
     W, _, c, _, _, V = model
     A = activation.value(pre_activations(model, X)) @ (W if tied else V) + c
@@ -202,7 +203,7 @@ def test_field_from_the_formula(activation, visible, tied, through):
 @every_visible
 @every_activation
 def test_energy_from_the_formula(activation, visible, tied, through):
-    """Tied: sum Phi plus the visible units' part; untied: minus the loss."""
+    """The energy is sum Phi plus the visible units' part (tied), or minus the loss (untied)."""
     X, model = make_model(activation, visible, tied)
     landscape = through(model)
     R = X + landscape.vector_field(X)
@@ -218,7 +219,7 @@ def test_energy_from_the_formula(activation, visible, tied, through):
 @every_visible
 @every_activation
 def test_without_hidden_bias(activation, visible):
-    """b=None is b=0, in each function."""
+    """In each function, b=None equals b=0."""
     X, (W, b, *rest) = make_model(activation, visible)
     zero, none = Arrays((W, 0.0 * b, *rest)), Arrays((W, None, *rest))
     for name in PER_ROW:
@@ -226,7 +227,7 @@ def test_without_hidden_bias(activation, visible):
 
 
 def test_zero_bias_autoencoder_has_the_identities(rng):
-    """Trained, with its threshold in X's unit: the field is the gradient, its divergence the Laplacian."""
+    """For a trained model with its threshold in X's units, the field is the gradient, its divergence the Laplacian."""
     X = rng.standard_normal((40, 4))
     for activation in ("trec", "tlin"):
         autoencoder = ZeroBiasAutoencoder(6, activation=activation, max_iter=8, random_state=0).fit(X)
@@ -252,7 +253,7 @@ def test_absorbing_where_the_laplacian_is_negative(activation, visible, tied):
 
 
 def test_absorbing_has_both_answers(rng):
-    """Strong sigmoid units: between two sinks the flow runs apart."""
+    """With strong sigmoid units, sinks are absorbing; between two sinks the flow runs apart."""
     W = np.array([[6.0, 0.0]])
     autoencoder = estimator_of((W, np.array([0.0]), np.array([-3.0, 0.0]), as_activation("sigmoid"), "gaussian", None))
     assert_array_equal(autoencoder.is_absorbing([[0.0, 0.0], [3.0, 0.0], [-3.0, 0.0]]), [False, True, True])
@@ -262,7 +263,7 @@ def test_absorbing_has_both_answers(rng):
 
 
 def test_pca_is_a_special_case():
-    """Identity units on principal components: E is exactly -|x - r|^2/2, the divergence k - d (ENERGY 3.1)."""
+    """Identity units on principal components: E is exactly -|x - r|^2/2, and the divergence is k - d (ENERGY 3.1)."""
     X = load_iris().data
     for k in range(1, 5):
         pca = PCA(k).fit(X)
@@ -276,7 +277,7 @@ def test_pca_is_a_special_case():
 
 
 def test_kmeans_is_a_special_case():
-    """Max units on any centres, b_k = -|w_k|^2/2: E is -min|x - w_k|^2/2, the divergence -d (ENERGY 3.2)."""
+    """Max units on any centres, b_k = -|w_k|^2/2: E is -min|x - w_k|^2/2, and the divergence is -d (ENERGY 3.2)."""
     X = load_iris().data
     kmeans = KMeans(5, n_init=1, random_state=0).fit(X)
     W = kmeans.cluster_centers_
@@ -293,7 +294,7 @@ def test_kmeans_is_a_special_case():
 
 
 def test_kmeans_on_the_sphere_is_a_special_case(rng):
-    """Max units of unit-norm weights, without biases, on unit-norm data: E is 1/2 - min|x - w_k|^2/2."""
+    """Max units with unit-norm weights, without biases, on unit-norm data: E is 1/2 - min|x - w_k|^2/2."""
     X, W = (Z / np.linalg.norm(Z, axis=1, keepdims=True) for Z in (rng.standard_normal((m, 4)) for m in (50, 7)))
     model = W, np.zeros(7), np.zeros(4), as_activation("max"), "gaussian", None
     squared_distances = ((X[:, None] - W) ** 2).sum(axis=2)
@@ -303,7 +304,7 @@ def test_kmeans_on_the_sphere_is_a_special_case(rng):
 
 
 def hidden_states(k):
-    """All binary hidden states, shape (2^k, k)."""
+    """Return all binary hidden states, shape (2^k, k)."""
     return np.array(list(itertools.product((0.0, 1.0), repeat=k)))
 
 
@@ -319,7 +320,7 @@ def test_energy_of_a_bernoulli_rbm():
 
 
 def test_energy_of_a_bernoulli_rbm_by_enumeration(rng):
-    """The same, from the definition: the log of the sum of exp(-energy) over all hidden states."""
+    """E equals the definition of minus the free energy: the log of the sum of exp(-energy) over all hidden states."""
     W, b, c = rng.standard_normal((5, 4)), rng.standard_normal(5), rng.standard_normal(4)
     X, H = hidden_states(4), hidden_states(5)
     joint = (X @ W.T + b) @ H.T + (X @ c)[:, None]
@@ -329,7 +330,7 @@ def test_energy_of_a_bernoulli_rbm_by_enumeration(rng):
 
 
 def test_energy_of_a_gaussian_bernoulli_rbm(rng):
-    """Gaussian visible units of variance 1: log sum_h exp(-|x - c|^2/2 + b.h + h.Wx)."""
+    """With gaussian visible units of variance 1, E is log sum_h exp(-|x - c|^2/2 + b.h + h.Wx)."""
     W, b, c = rng.standard_normal((5, 4)), rng.standard_normal(5), rng.standard_normal(4)
     X, H = 2.0 * rng.standard_normal((30, 4)), hidden_states(5)
     joint = -0.5 * ((X - c) ** 2).sum(axis=1)[:, None] + (H @ b)[None] + X @ W.T @ H.T
@@ -354,7 +355,7 @@ def test_energy_of_a_mixture_of_gaussians(rng):
 @tied_or_not
 @every_activation
 def test_exact_zero_and_one(activation, tied, dtype):
-    """Bernoulli units take exact 0 and 1: finite, without a warning, and the limit of what is near them."""
+    """At exact 0 and 1, bernoulli units give finite results without a warning: the limits of those nearby."""
     X, model = make_model(activation, "bernoulli", tied, shape=(16, 4, 3))
     X, model = hidden_states(4).astype(dtype), in_dtype(model, dtype)
     X[3] = [0.0, 1.0, 0.25, 1.0]
@@ -375,7 +376,7 @@ def test_exact_zero_and_one(activation, tied, dtype):
 @pytest.mark.parametrize("outside", [-0.01, 1.01, 255.0])
 @pytest.mark.parametrize("method", EVERYTHING)
 def test_values_outside_zero_and_one_are_refused(method, outside):
-    """Bernoulli units refuse them in a sentence that says what to do."""
+    """Bernoulli units refuse values outside [0, 1], in a sentence that says what to do."""
     X, model = make_model(as_activation("sigmoid"), "bernoulli")
     X[1, 2] = outside
     with pytest.raises(ValueError, match=r"values in \[0, 1\].*MinMaxScaler.*visible='gaussian'"):
@@ -383,7 +384,7 @@ def test_values_outside_zero_and_one_are_refused(method, outside):
 
 
 def models_with_large_pre_activations(activation, visible, tied, dtype):
-    """Yield rows and models with |u| up to 1, 100 and 1e4: of large weights, large biases or large rows."""
+    """Yield rows and models with |u| up to 1, 100 and 1e4, from large weights, large biases or large rows."""
     for size, what in itertools.product((1.0, 1e2, 1e4), ("weights", "biases", "rows")):
         if (what, visible) == ("rows", "bernoulli"):
             continue
@@ -417,7 +418,7 @@ def test_no_overflow(activation, visible, tied, dtype):
 @every_visible
 @every_activation
 def test_float32_energy_agrees_with_float64(activation, visible):
-    """To 1e-5 of sum_k |Phi_k| + |x - c|^2/2, for |u| up to 1e4."""
+    """float32 and float64 energies agree to 1e-5 of sum_k |Phi_k| + |x - c|^2/2, for |u| up to 1e4."""
     for X, model in models_with_large_pre_activations(activation, visible, True, np.float32):
         X64, model64 = X.astype(float), in_dtype(model, float)
         error = np.abs(Model(*model).energy(X) - Model(*model64).energy(X64))
@@ -427,7 +428,7 @@ def test_float32_energy_agrees_with_float64(activation, visible):
 @pytest.mark.parametrize("offset", [1.0, 10.0, 100.0])
 @every_activation
 def test_float32_energy_of_data_off_the_origin(activation, offset):
-    """To the rounding of Wx + b where the two nearly cancel: data up to 100 standard deviations from the origin."""
+    """Energies agree to the rounding of Wx + b, whose terms nearly cancel for data 100 deviations off the origin."""
     X, (W, b, c, *rest) = make_model(activation, shape=(200, 20, 30), scale=0.2)
     X, b, c = X + offset, b - offset * W.sum(axis=1), c + offset
     X, model = X.astype(np.float32), in_dtype((W, b, c, *rest), np.float32)
@@ -440,7 +441,7 @@ def test_float32_energy_of_data_off_the_origin(activation, offset):
 @every_visible
 @every_activation
 def test_a_row_scores_alone_as_in_a_batch(activation, visible, dtype):
-    """Scores do not depend on the batch, over several blocks of rows, to 1e-12 or 1e-5 of their scale."""
+    """Scores do not depend on the batch, over several chunks of rows, to 1e-12 or 1e-5 of their scale."""
     X, model = make_model(activation, visible, shape=(9000, 8, 6), scale=0.5)
     X, model = X.astype(dtype), in_dtype(model, dtype)
     autoencoder = estimator_of(model)
@@ -493,7 +494,7 @@ def gain_of_a_step(X, model, step_size):
     seed=st.integers(0, 999),
 )
 def test_a_step_raises_the_energy_of_monotone_units(activation, visible, share, scale, seed):
-    """Non-decreasing h: by at least (s - s^2/2) |r - x|^2, for every step size s up to the longest."""
+    """With non-decreasing h, a step raises the energy by at least (s - s^2/2) |r - x|^2, for s up to the longest."""
     X, model = make_model(activation, visible, shape=(8, 4, 3), scale=scale, seed=seed)
     gain, promised, rounding = gain_of_a_step(X, model, share * LONGEST[visible])
     assert (gain >= promised - 1e-12 * rounding).all()
@@ -502,7 +503,7 @@ def test_a_step_raises_the_energy_of_monotone_units(activation, visible, share, 
 @pytest.mark.parametrize("visible", VISIBLE)
 @pytest.mark.parametrize("activation", MONOTONE, ids=name_of)
 def test_the_longest_step_never_lowers_the_energy(activation, visible):
-    """The ends of the range: s = 2 (gaussian) and 1 (bernoulli), and steps of nearly nothing."""
+    """At the ends of the range, s = 2 (gaussian), s = 1 (bernoulli) and tiny s, no step lowers the energy."""
     for scale, share in itertools.product((0.1, 1.0, 10.0), (1.0, 0.5, 1e-6)):
         X, model = make_model(activation, visible, shape=(40, 4, 3), scale=scale)
         gain, promised, rounding = gain_of_a_step(X, model, share * LONGEST[visible])
@@ -510,7 +511,7 @@ def test_the_longest_step_never_lowers_the_energy(activation, visible):
 
 
 def test_monotone_units_are_not_slowed_down(rng):
-    """They take the whole step of the size asked for."""
+    """Monotone units take the whole step of the given size."""
     for activation, visible in itertools.product(MONOTONE, VISIBLE):
         X, model = make_model(activation, visible)
         for size in (0.3, LONGEST[visible]):
@@ -527,7 +528,7 @@ def test_monotone_units_are_not_slowed_down(rng):
     seed=st.integers(0, 999),
 )
 def test_a_step_never_lowers_the_energy_of_other_units(activation, visible, share, scale, seed):
-    """Square and modulus: whatever the step size asked for, the energy does not fall."""
+    """With square and modulus units, the energy does not fall for any given step size."""
     X, model = make_model(activation, visible, shape=(8, 4, 3), scale=scale, seed=seed)
     gain, _, rounding = gain_of_a_step(X, model, share * LONGEST[visible])
     assert (gain >= -1e-12 * rounding).all()
@@ -535,7 +536,7 @@ def test_a_step_never_lowers_the_energy_of_other_units(activation, visible, shar
 
 @pytest.mark.parametrize("activation", NOT_MONOTONE, ids=name_of)
 def test_square_and_modulus_halve_the_step_where_they_must(activation):
-    """Where the whole step lowers the energy, the step taken is that one halved until the energy rises."""
+    """If the whole step lowers the energy, it is halved until the energy rises."""
     X, model = make_model(activation, shape=(200, 4, 3), scale=1.5)
     field = Model(*model).vector_field(X)
     points, _, _ = relax(Model(*model), X, step_size=2.0, max_iter=1, tol=0.0)
@@ -549,7 +550,7 @@ def test_square_and_modulus_halve_the_step_where_they_must(activation):
 
 
 def test_modulus_needs_no_halving_up_to_its_bound(rng):
-    """Steps up to 2/(1 + |W|_2^2) raise the energy of modulus units as they are."""
+    """Steps up to 2/(1 + |W|_2^2) raise the energy of modulus units without halving."""
     for seed in range(5):
         X, model = make_model(as_activation("modulus"), shape=(40, 4, 6), scale=1.0, seed=seed)
         size = min(2.0, 2.0 / (1.0 + np.linalg.norm(model[0], 2) ** 2))
@@ -562,7 +563,7 @@ def test_modulus_needs_no_halving_up_to_its_bound(rng):
 @every_visible
 @every_activation
 def test_no_step_of_a_trajectory_lowers_the_energy(activation, visible, scale, share):
-    """Nine steps one by one: each raises the energy; where none has left, they are the nine steps of one call."""
+    """Of nine single steps, each raises the energy; if no row diverges, they equal the nine steps of one call."""
     X, model = make_model(activation, visible, shape=(12, 4, 3), scale=scale)
     size = share * LONGEST[visible]
     points, taken = X, 0
@@ -584,7 +585,7 @@ def test_no_step_of_a_trajectory_lowers_the_energy(activation, visible, scale, s
 @every_visible
 @every_activation
 def test_converged_points_are_fixed_points(activation, visible, tied, dtype):
-    """Through the estimator: no entry of r(x) - x above tol root mean variances; finite, in X's dtype."""
+    """Points of the estimator's `relax` have no entry of r(x) - x above tol root mean variances; finite, X's dtype."""
     X, model = make_model(activation, visible, tied, shape=(30, 4, 3), scale=0.5)
     X, tol = X.astype(dtype), 1e-3
     autoencoder = estimator_of(in_dtype(model, dtype), train=X)
@@ -612,7 +613,7 @@ def test_converged_points_are_fixed_points(activation, visible, tied, dtype):
 @pytest.mark.parametrize("scale", [0.7, 1.5])
 @every_activation
 def test_bernoulli_rows_arrive(activation, scale, dtype):
-    """Within the cube, where the energy is bounded, all rows come to rest, in float32 as in float64."""
+    """In the cube the energy is bounded, so all rows come to rest, in float32 and float64."""
     X, model = make_model(activation, "bernoulli", shape=(60, 6, 5), scale=scale)
     _, _, converged = relax(Model(*in_dtype(model, dtype)), X.astype(dtype))
     assert converged.all()
@@ -623,7 +624,7 @@ def test_bernoulli_rows_arrive(activation, scale, dtype):
     [*(("gaussian", size) for size in (0.1, 0.5, 1.0, 1.5)), *(("bernoulli", size) for size in (0.1, 0.5, 1.0))],
 )
 def test_iterations_are_counted(visible, step_size):
-    """A constant reconstruction: |x_n - c| is |1 - s|^n |x - c|, and the count is the first n within tol."""
+    """With a constant reconstruction, |x_n - c| is |1 - s|^n |x - c|, and the count is the first n within tol."""
     c, tol = np.array([-0.4, 0.3]), 1e-4
     target = c if visible == "gaussian" else expit(c)
     model = np.zeros((1, 2)), np.zeros(1), c, as_activation("tanh"), visible, None
@@ -642,7 +643,7 @@ def test_iterations_are_counted(visible, step_size):
 
 
 def test_max_iter_zero_stays(rng):
-    """No step: the points are a copy of X, and only fixed points have arrived."""
+    """Without steps, the points are a copy of X, and only fixed points have arrived."""
     X, model = make_model(as_activation("sigmoid"), shape=(20, 4, 3))
     autoencoder = estimator_of(model)
     fixed = autoencoder.relax(X)[0]
@@ -675,7 +676,7 @@ DIVERGING = {name: (X, model) for name, X, model in diverging()}
 @pytest.mark.parametrize("step_size", [0.5, 1.0, 2.0])
 @pytest.mark.parametrize("name", DIVERGING)
 def test_diverging_trajectories_are_flagged(name, step_size, dtype):
-    """They stop at a finite point far out, before max_iter, flagged and without a warning."""
+    """Diverging rows stop at a finite point far out, before max_iter; they are flagged, without a warning."""
     X, model = DIVERGING[name]
     X, model = X.astype(dtype), in_dtype(model, dtype)
     autoencoder = estimator_of(model)
@@ -691,7 +692,7 @@ def test_diverging_trajectories_are_flagged(name, step_size, dtype):
 @both_dtypes
 @pytest.mark.parametrize("activation", ["identity", "square", "relu", "sigmoid", "modulus"])
 def test_relax_from_the_ends_of_the_floating_range(activation, dtype):
-    """Rows near the largest number: finite points, flagged unless they come back, no warning."""
+    """Rows near the largest float end at finite points, flagged unless they come back, without a warning."""
     _, model = make_model(as_activation(activation), shape=(6, 3, 2), scale=1.0)
     model = in_dtype(model, dtype)
     rows = np.array([[1.0, -0.5, 0.2], [-1.0, 1.0, 1.0], [0.0, 0.0, 1.0]])
@@ -706,7 +707,7 @@ def test_relax_from_the_ends_of_the_floating_range(activation, dtype):
 
 @every_activation
 def test_rows_do_not_depend_on_their_batch(activation):
-    """Each row goes as it goes alone, beside rows that diverge, arrive at once, or take long."""
+    """A row moves as it does alone, even beside rows that diverge, arrive at once, or take long."""
     X, model = make_model(activation, shape=(25, 4, 3), scale=0.6)
     X[::5] *= 100.0
     autoencoder = estimator_of(model)
@@ -718,7 +719,7 @@ def test_rows_do_not_depend_on_their_batch(activation):
 
 
 def test_a_sink_and_an_escape_in_one_batch():
-    """Square units: rows near the origin come to rest while rows far out leave."""
+    """With square units, rows near the origin come to rest while rows far out diverge."""
     model = np.array([[1.0, 0.0]]), np.zeros(1), np.zeros(2), as_activation("square"), "gaussian", None
     points, n_iter, converged = relax(Model(*model), np.array([[0.5, 3.0], [40.0, 0.0], [-0.5, -1.0]]))
     assert converged.tolist() == [True, False, True]
@@ -728,7 +729,7 @@ def test_a_sink_and_an_escape_in_one_batch():
 
 
 def test_relax_does_not_depend_on_the_blocks(rng, monkeypatch):
-    """The size of the blocks of rows changes nothing."""
+    """The size of the chunks of rows changes nothing."""
     X, model = make_model(as_activation("tanh"), shape=(300, 4, 3))
     autoencoder = estimator_of(model)
     whole = autoencoder.relax(X)
@@ -740,7 +741,7 @@ def test_relax_does_not_depend_on_the_blocks(rng, monkeypatch):
 
 
 def test_relax_does_not_depend_on_the_scale():
-    """Data and a homogeneous model in units 1024 times smaller: the same counts, points 1024 times as large."""
+    """In units 1024 times smaller, a homogeneous model gives the same counts, and points 1024 times as large."""
     X, (W, b, c, *rest) = make_model(as_activation("relu"), shape=(30, 4, 3), scale=0.4)
     small = estimator_of((W, b, c, *rest), train=X)
     large = estimator_of((W, 1024.0 * b, 1024.0 * c, *rest), train=1024.0 * X)
@@ -756,7 +757,7 @@ def test_relax_does_not_depend_on_the_scale():
 @pytest.mark.parametrize("step_size", [0.4, 1.0])
 @every_activation
 def test_bernoulli_stays_in_zero_and_one(activation, step_size, dtype):
-    """From the corners too: no point outside [0, 1]."""
+    """No point leaves [0, 1], even from the corners."""
     _, model = make_model(activation, "bernoulli", scale=3.0)
     autoencoder = estimator_of(in_dtype(model, dtype))
     for max_iter in (1, 2, 20):
@@ -766,7 +767,7 @@ def test_bernoulli_stays_in_zero_and_one(activation, step_size, dtype):
 
 
 def test_rows_that_miss_the_range_by_rounding_come_back():
-    """Bernoulli units take values like 1 + 4e-7; a step leads them into [0, 1]."""
+    """Bernoulli units accept values like 1 + 4e-7; a step leads them into [0, 1]."""
     c = np.array([40.0, -40.0])
     autoencoder = estimator_of((np.zeros((1, 2)), np.zeros(1), c, as_activation("relu"), "bernoulli", None))
     points, _, _ = autoencoder.relax([[1.0 + 4e-7, -4e-7]], step_size=0.1, max_iter=1, tol=0.0)
@@ -777,7 +778,7 @@ def test_rows_that_miss_the_range_by_rounding_come_back():
 @every_visible
 @pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.csr_array])
 def test_sparse_input(kind, visible, dtype):
-    """CSR rows give what dense ones give."""
+    """CSR rows give the same as dense rows."""
     X, model = make_model(as_activation("sigmoid"), visible, shape=(40, 4, 3))
     X[X < 0.5] = 0.0
     X = X.astype(dtype)
@@ -793,7 +794,7 @@ def test_sparse_input(kind, visible, dtype):
 @pytest.mark.parametrize("activation", ["sigmoid", "modulus", "softmax"])
 @every_visible
 def test_inputs_are_left_alone(visible, activation):
-    """Read-only rows and parameters will do, and nothing is written to them."""
+    """Read-only rows and parameters are accepted, and nothing is written to them."""
     X, model = make_model(as_activation(activation), visible)
     arrays = [X, *(part for part in model if isinstance(part, np.ndarray))]
     before = [array.copy() for array in arrays]
@@ -828,14 +829,14 @@ def test_inputs_are_left_alone(visible, activation):
     ids=str,
 )
 def test_relax_refuses(parameters, message):
-    """Bad step sizes, counts and tolerances are refused by name."""
+    """Wrong step sizes, counts and tolerances are refused; the error names the argument."""
     X, model = make_model(as_activation("sigmoid"))
     with pytest.raises((ValueError, TypeError), match=message):
         estimator_of(model).relax(X, **parameters)
 
 
 def test_relax_refuses_long_steps_of_bernoulli_units():
-    """There the longest step is 1; numpy's numbers are taken, also at the ends."""
+    """With bernoulli units the longest step is 1; numpy scalars are accepted, also at the ends."""
     X, model = make_model(as_activation("sigmoid"), "bernoulli")
     autoencoder = estimator_of(model)
     with pytest.raises(ValueError, match=r"step_size.*<= 1"):
@@ -847,7 +848,7 @@ def test_relax_refuses_long_steps_of_bernoulli_units():
 
 @pytest.mark.parametrize("method", EVERYTHING)
 def test_methods_validate(method):
-    """An unfitted estimator, another width and NaN are refused."""
+    """An unfitted estimator, a wrong number of features and NaN are refused."""
     X, model = make_model(as_activation("sigmoid"))
     with pytest.raises(NotFittedError):
         getattr(ContractiveAutoencoder(), method)(X)
@@ -865,7 +866,7 @@ def test_methods_validate(method):
 @tied_or_not
 @every_visible
 def test_coupled_units_of_the_user(visible, tied):
-    """With a divergence of their own they have a Laplacian, and the field is the gradient of their energy."""
+    """Coupled units that define a divergence have a Laplacian, and the field is the gradient of their energy."""
     X, model = make_model(NormalizedWithDivergence(), visible, tied)
     autoencoder = estimator_of(model)
     field = autoencoder.vector_field(X)
@@ -880,7 +881,7 @@ def test_coupled_units_of_the_user(visible, tied):
 
 @every_visible
 def test_coupled_units_without_a_divergence(visible):
-    """The Laplacian is refused in a sentence that says what is missing; all else works."""
+    """Without a divergence, the Laplacian is refused in a sentence that says what is missing; all else works."""
     X, model = make_model(Normalized(), visible)
     autoencoder = estimator_of(model)
     for method in ("laplacian", "is_absorbing"):
@@ -892,7 +893,7 @@ def test_coupled_units_without_a_divergence(visible):
 
 @dataclasses.dataclass(frozen=True)
 class Bump(Activation):
-    """h(u) = exp(-u^2), neither monotone nor with a potential."""
+    """h(u) = exp(-u^2), which is not monotone and has no potential here."""
 
     name = "bump"
     monotone = False
@@ -906,7 +907,7 @@ class Bump(Activation):
 
 
 def test_units_without_a_potential():
-    """Tied weights have no score then, in a sentence; they relax, unguarded, and untied ones have a score."""
+    """Without a potential, tied weights relax but have no score, and the error says why; untied ones have a score."""
     X, model = make_model(Bump())
     autoencoder = estimator_of(model)
     with pytest.raises(ValueError, match=r"needs an activation with a potential.*'bump'.*tied_weights=False"):
@@ -925,7 +926,7 @@ def test_units_without_a_potential():
 
 @pytest.fixture(scope="module")
 def circle():
-    """Rows on a noisy circle, and an autoencoder that has learned them."""
+    """Return rows on a noisy circle, and an autoencoder that has learned them."""
     rng = np.random.default_rng(0)
     angle = rng.uniform(0.0, 2.0 * np.pi, 1000)
     X = np.stack([np.cos(angle), np.sin(angle)], axis=1) + 0.05 * rng.standard_normal((1000, 2))
@@ -934,14 +935,14 @@ def circle():
 
 
 def fixed_point_inside(autoencoder):
-    """The fixed point inside the circle, as a row."""
+    """Return the fixed point inside the circle, as a row."""
     solution = root(lambda x: autoencoder.vector_field(x[None])[0], np.zeros(2), tol=1e-12)
     assert solution.success
     return solution.x[None]
 
 
 def test_circle_has_a_minimum_inside(circle):
-    """A fixed point at the centre from which the flow runs away in all directions: E is lowest there."""
+    """At the centre is a fixed point from which the flow runs away in all directions: E is lowest there."""
     _, autoencoder = circle
     centre = fixed_point_inside(autoencoder)
     assert np.linalg.norm(centre) < 0.3
@@ -955,7 +956,7 @@ def test_circle_has_a_minimum_inside(circle):
 
 
 def test_only_the_energy_tells_the_centre_of_the_circle_from_data(circle):
-    """The reconstruction error is zero at the minimum too, and ranks it above all data; the energy ranks it below."""
+    """The reconstruction error is zero at the minimum, so it ranks the centre above all data; the energy, below."""
     X, autoencoder = circle
     centre = fixed_point_inside(autoencoder)
     error, score = autoencoder.reconstruction_error(X), autoencoder.score_samples(X)
@@ -968,7 +969,7 @@ def test_only_the_energy_tells_the_centre_of_the_circle_from_data(circle):
 
 
 def test_the_circle_attracts(circle):
-    """From a ring near the centre, and from outside, all samples come to rest on the circle, uphill."""
+    """From a ring near the centre, and from outside, all rows move uphill and come to rest on the circle."""
     _, autoencoder = circle
     angle = np.linspace(0.0, 2.0 * np.pi, 50, endpoint=False)
     directions = np.stack([np.cos(angle), np.sin(angle)], axis=1)
@@ -981,6 +982,6 @@ def test_the_circle_attracts(circle):
 
 
 def test_all_activations_are_tested():
-    """The list that these tests run over has every registered activation."""
+    """The list of activations in these tests has every registered one."""
     assert {activation.name for activation in ALL_ACTIVATIONS} >= set(ACTIVATIONS)
     assert len(ACTIVATIONS) >= 14

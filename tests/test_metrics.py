@@ -50,19 +50,19 @@ def make(**parameters):
 
 
 def with_weights(activation, X, W, c=0.0):
-    """An autoencoder without threshold that has the weights W and the visible bias c."""
+    """Return an autoencoder without threshold that has the weights W and the visible bias c."""
     autoencoder = make(activation=activation, threshold=0.0).fit(X)
     autoencoder.components_, autoencoder.intercept_visible_ = W, np.broadcast_to(c, X.shape[1]).copy()
     return autoencoder
 
 
 def orthonormal(rng, d):
-    """An orthonormal basis, as rows."""
+    """Return an orthonormal basis, as rows."""
     return np.linalg.qr(rng.standard_normal((d, d)))[0]
 
 
 def test_no_gap_for_an_orthonormal_basis(rng):
-    """A linear basis, a basis and its negative under rectification, and the axes on non-negative data: no gap."""
+    """No gap for a linear basis, a basis and its negative with rectification, and the axes on non-negative data."""
     X, Q = rng.standard_normal((50, 4)), orthonormal(rng, 4)
     cases = [("tlin", X, Q), ("trec", X, np.vstack([Q, -Q])), ("trec", np.abs(X), np.eye(4))]
     for activation, data, W in cases:
@@ -73,14 +73,14 @@ def test_no_gap_for_an_orthonormal_basis(rng):
 
 @pytest.mark.parametrize("copies", [1, 2, 5])
 def test_no_gap_for_an_overcomplete_parseval_frame(copies, rng):
-    """Bases of lengths whose squares add to 1 are a Parseval frame too."""
+    """Several bases, with lengths whose squares add to 1, are a Parseval frame too."""
     X = rng.standard_normal((50, 4))
     W = np.vstack([orthonormal(rng, 4) for _ in range(copies)]) / np.sqrt(copies)
     assert parseval_gap(with_weights("tlin", X, W), X) == pytest.approx(0.0, abs=1e-14)
 
 
 def test_no_gap_around_the_visible_bias(rng):
-    """Rows around a point that the weights do not see: their distance from it counts."""
+    """With a visible bias outside the span of the weights, there is no gap for rows around it."""
     Q = orthonormal(rng, 5)
     c = 3.0 * Q[4]
     X = rng.standard_normal((50, 4)) @ Q[:4] + c
@@ -91,7 +91,7 @@ def test_no_gap_around_the_visible_bias(rng):
 
 @pytest.mark.parametrize("activation", ZERO_BIAS_ACTIVATIONS)
 def test_no_gap_at_fixed_points(activation, rng):
-    """An exact reconstruction is Parseval's identity, whatever the visible bias: there the gap is 0."""
+    """At fixed points the gap is 0 for any visible bias: an exact reconstruction gives Parseval's identity."""
     X = make_X(rng) + 1.0
     autoencoder = make(activation=activation, threshold=0.1, max_iter=60).fit(X)
     points, _, converged = autoencoder.relax(X, tol=1e-8, max_iter=5000)
@@ -103,7 +103,7 @@ def test_no_gap_at_fixed_points(activation, rng):
 
 
 def test_gap_of_an_orthogonal_basis_with_visible_bias(rng):
-    """It reconstructs x + c, not x: the gap is |x.c| over |x| |x - c|, as is that of the field along x."""
+    """An orthogonal basis reconstructs x + c, not x: the gap is |x.c| / (|x| |x - c|), the field along x."""
     X, c = rng.standard_normal((50, 4)), np.full(4, 0.5)
     autoencoder = with_weights("tlin", X, orthonormal(rng, 4), c)
     total = (np.linalg.norm(X, axis=1) * np.linalg.norm(X - c, axis=1)).sum()
@@ -113,7 +113,7 @@ def test_gap_of_an_orthogonal_basis_with_visible_bias(rng):
 
 
 def test_gap_where_the_right_side_vanishes():
-    """x.(x - c) is 0 on the sphere over c and negative inside it: the gap is finite there."""
+    """x.(x - c) is 0 on the sphere with diameter c, and negative inside it: the gap is finite there."""
     X = np.array([[1.0, 1.0], [1.0, -1.0], [1.0, 0.5], [1.0, -0.5]])
     autoencoder = with_weights("trec", X, np.eye(2), np.array([2.0, 0.0]))
     norms = np.linalg.norm(X, axis=1) * np.linalg.norm(X - [2.0, 0.0], axis=1)
@@ -123,7 +123,7 @@ def test_gap_where_the_right_side_vanishes():
 
 
 def test_gap_of_other_linear_units(rng):
-    """Identity and relu units without hidden bias are linear where active: a gap of 0 for an orthonormal basis."""
+    """Identity and relu units without hidden bias are linear where active, so an orthonormal basis has a gap of 0."""
     X, Q = rng.standard_normal((50, 4)), orthonormal(rng, 4)
     for activation, W in (("identity", Q), ("relu", np.vstack([Q, -Q]))):
         assert parseval_gap(linear(X, W, np.zeros(len(W)), np.zeros(4), activation), X) == pytest.approx(0, abs=1e-14)
@@ -141,7 +141,7 @@ def test_gap_of_other_linear_units(rng):
     ],
 )
 def test_gap_refuses_models_without_the_identity(parameters, b, message, rng):
-    """Hidden biases, untied weights, bernoulli units and units that are not linear have another identity, or none."""
+    """Models with hidden biases, untied weights, bernoulli or nonlinear units do not have the identity: refused."""
     X = expit(make_X(rng))
     autoencoder = make_contractive(alpha=0.0, **parameters).fit(X)
     autoencoder.intercept_hidden_ = np.full(6, b)
@@ -150,7 +150,7 @@ def test_gap_refuses_models_without_the_identity(parameters, b, message, rng):
 
 
 def test_gap_of_known_frames(rng):
-    """It is 1 where no unit is active, and |s^2 - 1| where the basis is s times too long."""
+    """The gap is 1 if no unit is active, and |s^2 - 1| if the basis is s times too long."""
     X, Q = rng.standard_normal((50, 4)), orthonormal(rng, 4)
     autoencoder = with_weights("tlin", X, Q)
     autoencoder.threshold_ = 1e6
@@ -163,7 +163,7 @@ def test_gap_of_known_frames(rng):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("activation", ZERO_BIAS_ACTIVATIONS)
 def test_gap_is_the_formula(activation, dtype, kind, rng):
-    """Summed over the rows in a loop it is the same: |sum of squares of the active - x.(x - c)| / |x| |x - c|."""
+    """The gap equals the formula, summed row by row: |sum of squares of the active - x.(x - c)| / |x| |x - c|."""
     X = (rng.standard_normal((90, 5)) * [1.0, 2.0, 1.0, 0.5, 1.0]).astype(dtype)
     autoencoder = make(activation=activation, threshold=0.5).fit(X)
     gap = total = 0.0
@@ -180,7 +180,7 @@ def test_gap_is_the_formula(activation, dtype, kind, rng):
 
 @pytest.mark.parametrize("elements", [1, 2**9])
 def test_gap_does_not_depend_on_the_blocks(elements, rng, monkeypatch):
-    """The size of the blocks of rows changes nothing."""
+    """The size of the chunks of rows changes nothing."""
     X = rng.standard_normal((300, 5))
     autoencoder = make().fit(X)
     whole = parseval_gap(autoencoder, X)
@@ -200,13 +200,13 @@ def test_gap_falls_with_training(activation):
 
 
 def test_gap_does_not_depend_on_the_scale(rng):
-    """It is a ratio: data and model scaled together have the same gap."""
+    """The gap is a ratio: scaling data and model together does not change it."""
     X = rng.standard_normal((60, 5))
     assert parseval_gap(make().fit(1024.0 * X), 1024.0 * X) == parseval_gap(make().fit(X), X)
 
 
 def test_gap_without_variance():
-    """Rows on the visible bias: 0 where no unit answers, infinite where one does; no warning of numpy's."""
+    """For rows equal to c, the gap is 0 if no unit is active, infinite if one is; numpy gives no warning."""
     X = np.ones((5, 2))
     autoencoder = with_weights("trec", X, np.array([[1.0, -1.0]]), 1.0)
     with warnings.catch_warnings():
@@ -217,7 +217,7 @@ def test_gap_without_variance():
 
 
 def test_gap_refuses(rng):
-    """An unfitted estimator, another width and NaN are refused; the model and X are left alone."""
+    """An unfitted estimator, a wrong number of features and NaN are refused; the model and X do not change."""
     X = rng.standard_normal((20, 3))
     with pytest.raises(NotFittedError):
         parseval_gap(make(), X)
@@ -246,25 +246,25 @@ def make_contractive(**parameters):
 
 
 def make_X(rng, n=200, d=5):
-    """Correlated rows around a mean that is not zero."""
+    """Return correlated rows around a mean that is not zero."""
     return rng.standard_normal((n, d)) @ rng.standard_normal((d, d)) + rng.standard_normal(d)
 
 
 def linear(X, W, b, c, activation="identity"):
-    """An autoencoder without penalty that has these parameters, and the moments of X."""
+    """Return an autoencoder without penalty that has these parameters, and the moments of X."""
     autoencoder = make_contractive(activation=activation, alpha=0.0, max_iter=1).fit(X)
     autoencoder.components_, autoencoder.intercept_hidden_, autoencoder.intercept_visible_ = W, b, c
     return autoencoder
 
 
 def hidden(autoencoder, X):
-    """h(Wx + b) from the public attributes."""
+    """Return h(Wx + b), from the public attributes."""
     activation = as_activation(autoencoder.activation, autoencoder.threshold)
     return activation.value(X @ autoencoder.components_.T + autoencoder.intercept_hidden_)
 
 
 def test_everything_public_is_tested():
-    """The list of measures has all that the module exports."""
+    """The list of measures in these tests has everything that the module exports."""
     assert {measure.__name__ for measure in [*MEASURES, parseval_gap, bias_statistics, frame_bounds]} == set(
         metrics.__all__
     )
@@ -272,7 +272,7 @@ def test_everything_public_is_tested():
 
 @every_measure
 def test_measures_of_a_pipeline(measure, rng):
-    """A Pipeline that ends in an autoencoder is measured in the space of its last step; the labels do not matter."""
+    """A Pipeline that ends in an autoencoder is measured in the space of its last step; labels have no effect."""
     X = make_X(rng)
     pipeline = make_pipeline(StandardScaler(), PCAWhitener(3), make_contractive()).fit(X)
     inside = pipeline[:-1].transform(X)
@@ -285,7 +285,7 @@ def test_measures_of_a_pipeline(measure, rng):
 
 @every_measure
 def test_measures_of_a_pipeline_in_a_pipeline(measure, rng):
-    """A Pipeline whose last step is a Pipeline ends in an autoencoder too."""
+    """The last step of a Pipeline may be a Pipeline that ends in an autoencoder."""
     X = make_X(rng)
     nested = make_pipeline(StandardScaler(), make_pipeline(PCAWhitener(3), make_contractive())).fit(X)
     flat = make_pipeline(StandardScaler(), PCAWhitener(3), make_contractive()).fit(X)
@@ -294,7 +294,7 @@ def test_measures_of_a_pipeline_in_a_pipeline(measure, rng):
 
 @every_measure
 def test_measures_of_a_frame(measure, rng):
-    """A data frame gives what its array gives, also through transformers that return frames."""
+    """A data frame gives the same as its array, even through transformers that return frames."""
     X = make_X(rng)
     frame = pd.DataFrame(X, columns=list("abcde"))
     pipeline = make_pipeline(StandardScaler(), make_contractive())
@@ -304,7 +304,7 @@ def test_measures_of_a_frame(measure, rng):
 
 @every_measure
 def test_measures_are_of_their_types(measure, rng):
-    """Numbers are Python floats, arrays are finite; X, its labels and the model are left alone."""
+    """Numbers are Python floats, arrays are finite; X, its labels and the model do not change."""
     X = make_X(rng)
     autoencoder, before = make_contractive().fit(X), X.copy()
     X.flags.writeable = False
@@ -319,7 +319,7 @@ def test_measures_are_of_their_types(measure, rng):
 @pytest.mark.parametrize("elements", [1, 2**9])
 @every_measure
 def test_measures_do_not_depend_on_the_blocks(measure, elements, rng, monkeypatch):
-    """The size of the blocks of rows changes nothing."""
+    """The size of the chunks of rows changes nothing."""
     X = make_X(rng, n=300)
     autoencoder = make_contractive().fit(X)
     whole = measure(autoencoder, X)
@@ -331,7 +331,7 @@ def test_measures_do_not_depend_on_the_blocks(measure, elements, rng, monkeypatc
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @every_measure
 def test_measures_of_sparse_and_float32_rows(measure, dtype, kind, rng):
-    """CSR rows give what dense ones give; float32 rows nearly what float64 ones give."""
+    """CSR rows give the same as dense rows; float32 rows give nearly the same as float64 rows."""
     X = make_X(rng).astype(np.float32).astype(float)
     X[np.abs(X) < 0.5] = 0.0
     autoencoder = make_contractive().fit(X)
@@ -342,7 +342,7 @@ def test_measures_of_sparse_and_float32_rows(measure, dtype, kind, rng):
 
 @every_measure
 def test_measures_refuse(measure, rng):
-    """Unfitted models, alone or in a Pipeline, another width, NaN, and what bernoulli units do not take."""
+    """Measures refuse unfitted models, a wrong number of features, NaN, and wrong values for bernoulli units."""
     X = make_X(rng)
     for unfitted in (make_contractive(), make_pipeline(make_contractive()), make_pipeline(StandardScaler(), make())):
         with pytest.raises(NotFittedError):
@@ -359,7 +359,7 @@ def test_measures_refuse(measure, rng):
 @pytest.mark.parametrize("visible", ["gaussian", "bernoulli"])
 @pytest.mark.parametrize(("activation", "tied"), NAMES_AND_TYING)
 def test_measures_of_every_model(activation, tied, visible, rng):
-    """All but score matching take every activation, tied or not, gaussian or bernoulli."""
+    """All measures but score matching take every activation, tied or untied, gaussian or bernoulli."""
     X = 0.05 + 0.9 * expit(make_X(rng, n=40))
     parameters = {"activation": activation, "threshold": 0.1, "alpha": 0.0, "max_iter": 2}
     autoencoder = make_contractive(tied_weights=tied, visible=visible, **parameters).fit(X)
@@ -374,7 +374,7 @@ def test_measures_of_every_model(activation, tied, visible, rng):
 
 
 def test_denoising_r2_is_the_score(rng):
-    """It is the autoencoder's `score`, on other rows too."""
+    """denoising_r2 equals the autoencoder's `score`, on new rows too."""
     X, other = make_X(rng), make_X(rng)
     autoencoder = make_contractive().fit(X)
     for rows in (X, other):
@@ -384,7 +384,7 @@ def test_denoising_r2_is_the_score(rng):
 @pytest.mark.parametrize("visible", ["gaussian", "bernoulli"])
 @pytest.mark.parametrize("tied", [True, False])
 def test_denoising_r2_is_the_formula(tied, visible, rng):
-    """It is 1 - sum |r(x + noise) - x|^2 / sum |x - mean|^2, with half the training data's deviations, on average."""
+    """It is 1 - sum |r(x + noise) - x|^2 / sum |x - mean|^2 on average, with noise of half the training deviations."""
     X = expit(make_X(rng, n=1500))
     autoencoder = make_contractive(tied_weights=tied, visible=visible, max_iter=30).fit(X[:500])
     V, ratios = autoencoder.decoder_components_, []
@@ -401,7 +401,7 @@ def test_denoising_r2_is_the_formula(tied, visible, rng):
     ("activation", "tied"), [pair for pair in NAMES_AND_TYING if pair[0] in ("sigmoid", "relu", "softmax", "max")]
 )
 def test_reconstruction_r2_is_the_formula(activation, tied, visible, rng):
-    """It is 1 - sum |r(x) - x|^2 / sum |x - mean|^2 with the training mean; on the training rows it is sklearn's."""
+    """It is 1 - sum |r(x) - x|^2 / sum |x - mean|^2 with the training mean; on training rows it equals r2_score."""
     X, other = (expit(make_X(rng)) for _ in range(2))
     autoencoder = make_contractive(activation=activation, alpha=0, tied_weights=tied, visible=visible).fit(X)
     for rows in (X, other):
@@ -413,7 +413,7 @@ def test_reconstruction_r2_is_the_formula(activation, tied, visible, rng):
 
 
 def test_reconstruction_r2_of_known_maps(rng):
-    """The identity has 1, the mean 0, and a projection the share of the variance that it keeps."""
+    """The identity scores 1, the mean 0, and a projection the share of the variance that it keeps."""
     X = make_X(rng)
     mean, (_, S, directions) = X.mean(axis=0), np.linalg.svd(X - X.mean(axis=0), full_matrices=False)
     for k, expected in ((5, 1.0), (2, (S[:2] ** 2).sum() / (S**2).sum()), (1, S[0] ** 2 / (S**2).sum())):
@@ -423,7 +423,7 @@ def test_reconstruction_r2_of_known_maps(rng):
 
 
 def test_reconstruction_r2_without_variance():
-    """A zero denominator gives what r2_score gives: 1 without residual, else 0."""
+    """With a zero denominator, the score is that of r2_score: 1 without residual, else 0."""
     X = np.full((8, 3), 2.0)
     assert reconstruction_r2(linear(X, np.zeros((4, 3)), np.zeros(4), np.full(3, 2.0)), X) == 1.0
     assert reconstruction_r2(linear(X, np.zeros((4, 3)), np.zeros(4), np.full(3, 2.5)), X) == 0.0
@@ -444,7 +444,7 @@ def test_per_feature_error_is_the_formula(tied, visible, rng):
 
 @pytest.mark.parametrize("scale", [2.0**-80, 1.0, 2.0**80])
 def test_sums_are_in_float64(scale, rng):
-    """Squares of float32 residuals overflow and underflow float32; their means come in float64, and scale."""
+    """Means are float64 and scale with the data, even if squares of float32 residuals leave the range of float32."""
     X, W, c = rng.standard_normal((200, 3)).astype(np.float32).astype(float), 0.6 * np.eye(3), rng.standard_normal(3)
     plain, scaled = linear(X, W, np.zeros(3), c), linear(scale * X, W, np.zeros(3), scale * c)
     rows = (scale * X).astype(np.float32)
@@ -459,7 +459,7 @@ def test_sums_are_in_float64(scale, rng):
 
 
 def score_matching_terms(autoencoder, X):
-    """Mean |r - x|^2 and the mean Laplacian by central differences of the score."""
+    """Return mean |r - x|^2, and the mean Laplacian by central differences of the score."""
     step, E = 1e-4, autoencoder.score_samples
     shifts = step * np.eye(X.shape[1])
     gradient = np.stack([(E(X + shift) - E(X - shift)) / (2 * step) for shift in shifts])
@@ -469,7 +469,7 @@ def score_matching_terms(autoencoder, X):
 
 @pytest.mark.parametrize("activation", ["identity", "sigmoid", "tanh", "softplus", "synchrony", "softmax", "square"])
 def test_score_matching_is_the_formula(activation, rng):
-    """J = t^2/2 mean |grad E|^2 + t mean laplacian E, t from the training rows, else from the rows given."""
+    """J = t^2/2 mean |grad E|^2 + t mean laplacian E, with t from X_train if given, else from X."""
     X = 0.3 * make_X(rng)
     train, other = X[:120], X[120:]
     autoencoder = make_contractive(n_components=3, activation=activation, alpha=0, max_iter=20).fit(train)
@@ -484,7 +484,7 @@ def test_score_matching_is_the_formula(activation, rng):
 
 
 def test_score_matching_temperature_is_the_best_on_the_training_rows(rng):
-    """No inverse temperature gives the training rows a lower loss; rows of their own give a lower one than theirs."""
+    """No other t gives the training rows a lower loss; for new rows, their own t gives a lower loss."""
     X = make_X(rng)
     train, other = X[:120], X[120:]
     autoencoder = make_contractive(max_iter=30).fit(train)
@@ -496,7 +496,7 @@ def test_score_matching_temperature_is_the_best_on_the_training_rows(rng):
 
 
 def test_score_matching_in_a_pipeline_transforms_the_training_rows(rng):
-    """X_train goes through the steps as X does."""
+    """The steps of a Pipeline transform X_train as they transform X."""
     X = 10.0 * make_X(rng) + 50.0
     pipeline = make_pipeline(StandardScaler(), make_contractive()).fit(X[:120])
     inside = pipeline[0].transform(X)
@@ -505,7 +505,7 @@ def test_score_matching_in_a_pipeline_transforms_the_training_rows(rng):
 
 
 def test_score_matching_of_a_repelling_model(rng):
-    """Where the mean Laplacian is positive no density fits: the temperature is infinite, the loss 0."""
+    """If the mean Laplacian is positive, no density fits: the temperature is infinite and the loss 0."""
     X = rng.standard_normal((50, 3))
     autoencoder = linear(X, 2.0 * np.eye(3), np.zeros(3), np.zeros(3))
     assert score_matching_loss(autoencoder, X) == 0.0
@@ -513,14 +513,14 @@ def test_score_matching_of_a_repelling_model(rng):
 
 
 def gaussian_model(X, precision, mean):
-    """The autoencoder of identity units whose energy is -(x - mean)^T precision (x - mean)/2, but for a factor."""
+    """Return an autoencoder of identity units with the energy -(x - mean)^T precision (x - mean)/2, up to a factor."""
     size = 1.1 * np.linalg.eigvalsh(precision).max()
     W = np.linalg.cholesky(np.eye(len(mean)) - precision / size).T
     return linear(X, W, np.zeros(len(mean)), mean - W.T @ W @ mean)
 
 
 def test_score_matching_is_least_at_the_true_precision(rng):
-    """Gaussian data, identity units: the held-out loss is lowest near the true precision, and -trace/2 there."""
+    """For gaussian data and identity units, the held-out loss is lowest near the true precision: -trace/2 there."""
     mean, mixing = np.array([1.0, -2.0, 0.5]), rng.standard_normal((3, 3))
     precision = np.linalg.inv(mixing @ mixing.T + 0.3 * np.eye(3))
     draw = np.linalg.cholesky(np.linalg.inv(precision))
@@ -546,7 +546,7 @@ def test_score_matching_is_least_at_the_true_precision(rng):
 
 
 def test_training_by_score_matching_finds_the_precision(rng):
-    """The laplacian penalty is score matching for exp(E/alpha): identity units learn the precision of the data."""
+    """The laplacian penalty is score matching for exp(E/alpha), so identity units learn the precision of the data."""
     X = rng.standard_normal((3000, 2)) @ np.array([[1.0, 0.0], [0.5, 0.6]]) + 3.0
     train, other = X[:2000], X[2000:]
     alpha = 0.1
@@ -575,7 +575,7 @@ def test_training_by_score_matching_finds_the_precision(rng):
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_score_matching_refuses_models_without_a_smooth_energy(parameters, named, measure, rng):
-    """The sentence says what it needs and what it got."""
+    """Models without a smooth energy are refused; the error says what is needed and what was given."""
     X = expit(make_X(rng))
     with pytest.raises(ValueError, match=f"score matching needs tied weights.*continuous.*{named}"):
         measure(make_contractive(**parameters).fit(X), X)
@@ -584,14 +584,14 @@ def test_score_matching_refuses_models_without_a_smooth_energy(parameters, named
 
 
 def test_score_matching_refuses_zero_bias_units(rng):
-    """Their activations jump."""
+    """Zero-bias units are refused, because their activations jump."""
     X = make_X(rng)
     with pytest.raises(ValueError, match=r"score matching needs.*'trec'"):
         score_matching_loss(make().fit(X), X)
 
 
 class Undifferentiable(Activation):
-    """h(u) = tanh(u) for which nobody has written a derivative."""
+    """h(u) = tanh(u), without a derivative."""
 
     name = "undifferentiable"
 
@@ -606,7 +606,7 @@ class Undifferentiable(Activation):
 
 
 def test_score_matching_refuses_units_without_a_derivative(rng):
-    """A sentence says what the activation lacks."""
+    """An activation without derivative is refused, in a sentence that says what it lacks."""
     X = make_X(rng)
     autoencoder = make_contractive(activation=Undifferentiable(), alpha=0.0).fit(X)
     with pytest.raises(ValueError, match=r"derivative or a divergence.*'undifferentiable'"):
@@ -614,18 +614,18 @@ def test_score_matching_refuses_units_without_a_derivative(rng):
 
 
 def test_score_matching_refuses_a_vanishing_residual(rng):
-    """A model that reconstructs all rows has no best temperature; constant rows neither."""
+    """A model that reconstructs all rows exactly has no best temperature, and neither do constant rows: refused."""
     X = make_X(rng)
     perfect = linear(X, np.eye(5), np.zeros(5), np.zeros(5))
     for loss in (score_matching_loss, neg_score_matching_loss):
         with pytest.raises(ValueError, match=r"residual.*below 1e-06 of the variance.*constant or dependent columns"):
             loss(perfect, X)
-    # Data of rank 2, and a model that projects on them.
+    # Data of rank 2, and a model that projects onto their span.
     low = rng.standard_normal((50, 2)) @ rng.standard_normal((2, 5))
     W = np.linalg.svd(low, full_matrices=False)[2][:2]
     with pytest.raises(ValueError, match="residual"):
         score_matching_loss(linear(low, W, np.zeros(2), np.zeros(5)), low)
-    # The rows that set the temperature count as well.
+    # The rows that set the temperature are checked too.
     with pytest.raises(ValueError, match="residual"):
         score_matching_loss(linear(low, W, np.zeros(2), np.zeros(5)), low + 1.0, low)
     constant = np.full((20, 3), 2.0)
@@ -638,7 +638,7 @@ def test_score_matching_refuses_a_vanishing_residual(rng):
 
 @pytest.mark.parametrize("scorer", SCORERS, ids=lambda scorer: scorer.__name__)
 def test_grid_search_takes_the_scorers(scorer, rng):
-    """By callable, without labels, on a Pipeline: the scores are those of each fold's model on its held-out rows."""
+    """A search over a Pipeline takes the scorers as callables, without labels; it scores each fold's held-out rows."""
     X = make_X(rng)
     pipeline = make_pipeline(StandardScaler(), make_contractive(solver="lbfgs", max_iter=20))
     grid = {"contractiveautoencoder__alpha": [0.0, 0.03, 100.0]}
@@ -658,7 +658,7 @@ def test_grid_search_takes_the_scorers(scorer, rng):
 
 
 def test_what_the_scorers_prefer(rng):
-    """Reconstruction prefers no penalty at all, denoising one inside; neither the strongest."""
+    """Reconstruction prefers no penalty, denoising prefers an intermediate one; neither prefers the strongest."""
     X = rng.standard_normal((300, 2)) @ rng.standard_normal((2, 8)) + 0.5 * rng.standard_normal((300, 8))
     grid = {"contractiveautoencoder__alpha": [0.0, 0.1, 100.0]}
     pipeline = make_pipeline(StandardScaler(), make_contractive(n_components=20, solver="lbfgs", max_iter=150))
@@ -670,7 +670,7 @@ def test_what_the_scorers_prefer(rng):
 
 
 def test_denoising_r2_is_the_default_of_a_search(rng):
-    """GridSearchCV without `scoring` uses `score`, which is the same number."""
+    """GridSearchCV without `scoring` uses `score`, which equals denoising_r2."""
     X = make_X(rng)
     grid = {"alpha": [0.0, 0.1]}
     default = GridSearchCV(make_contractive(), grid, cv=3).fit(X)
@@ -683,7 +683,7 @@ def test_denoising_r2_is_the_default_of_a_search(rng):
 
 @pytest.mark.parametrize("activation", ["sigmoid", "relu", "softplus", "tanh", "softmax"])
 def test_activation_fraction_is_the_formula(activation, rng):
-    """It is the share of pairs above the threshold, by absolute value where h can be negative (SPARSE eq. 14)."""
+    """It is the share of pairs with |h| above the threshold (SPARSE eq. 14)."""
     X = make_X(rng)
     autoencoder = make_contractive(activation=activation, alpha=0.0).fit(X)
     H = np.abs(hidden(autoencoder, X))
@@ -694,7 +694,7 @@ def test_activation_fraction_is_the_formula(activation, rng):
 
 
 def test_activation_fraction_does_not_depend_on_the_encoding(rng):
-    """It is about h, whatever `transform` returns."""
+    """activation_fraction measures h, whatever `transform` returns."""
     X = make_X(rng)
     autoencoder = make_contractive(activation="relu").fit(X)
     expected = [measure(autoencoder, X) for measure in OF_UNITS]
@@ -705,7 +705,7 @@ def test_activation_fraction_does_not_depend_on_the_encoding(rng):
 
 
 def test_activation_fraction_of_zero_bias_units(rng):
-    """Units without bias count where they exceed their threshold in X's unit."""
+    """Units without bias count as active if they exceed their threshold, which is in X's units."""
     X = make_X(rng)
     for activation in ZERO_BIAS_ACTIVATIONS:
         autoencoder = make(activation=activation).fit(X)
@@ -717,7 +717,7 @@ def test_activation_fraction_of_zero_bias_units(rng):
 
 @pytest.mark.parametrize("activation", ["sigmoid", "relu", "tanh"])
 def test_sparsities_are_the_formula(activation, rng):
-    """(1 - (mean |h|)^2 / mean h^2) / (1 - 1/n), over the samples of a unit and over the units of a sample."""
+    """Both are (1 - (mean |h|)^2 / mean h^2) / (1 - 1/n), over the samples of a unit or over the units of a sample."""
     X = make_X(rng)
     autoencoder = make_contractive(activation=activation).fit(X)
     H = np.abs(hidden(autoencoder, X))
@@ -731,7 +731,7 @@ def test_sparsities_are_the_formula(activation, rng):
 
 
 def test_sparsity_of_known_codes():
-    """One-hot codes are as sparse as can be, equal ones not at all; all units alive, a third of the pairs active."""
+    """One-hot codes have sparsity 1, equal codes 0; with one of three units active, the fraction is a third."""
     X = np.eye(3)
     one_hot = linear(X, np.eye(3), np.zeros(3), np.zeros(3), activation="relu")
     assert_array_equal(lifetime_sparsity(one_hot, X), np.ones(3))
@@ -747,7 +747,7 @@ def test_sparsity_of_known_codes():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_dead_units(dtype):
-    """They are counted; their lifetime sparsity is nan, as is the population sparsity of a silent row: no warning."""
+    """Dead units are counted. Their lifetime sparsity is nan, as is a silent row's population sparsity; no warning."""
     X = np.array([[1.0, 0.0], [2.0, 0.0], [0.0, -1.0]], dtype=dtype)
     W = np.array([[1.0, 0.0], [0.0, 1.0], [2.0, 0.0], [0.0, 0.0]])
     autoencoder = linear(X, W, np.array([0.0, 0.0, -2.5, -1.0]), np.zeros(2), activation="relu")
@@ -763,7 +763,7 @@ def test_dead_units(dtype):
 
 
 def test_sparsities_need_two(rng):
-    """One sample has no lifetime, one unit no population: refused in a sentence."""
+    """A single sample, or a single unit, has no such sparsity: refused in a sentence."""
     X = make_X(rng)
     autoencoder = make_contractive().fit(X)
     with pytest.raises(ValueError, match="at least two samples, got 1"):
@@ -779,14 +779,14 @@ every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 
 def frame(rng, W, activation="identity", b=0.0, n=50):
-    """An autoencoder with the weights W, and rows."""
+    """Return an autoencoder with the weights W, and rows."""
     X = rng.standard_normal((n, W.shape[1])).astype(W.dtype)
     return linear(X, W, np.full(len(W), b, dtype=W.dtype), np.zeros(W.shape[1], dtype=W.dtype), activation), X
 
 
 @every_dtype
 def test_bounds_of_known_frames(dtype, rng):
-    """An orthonormal basis has 1 and 1, a union of m of them m and m; what does not span the space has A = 0."""
+    """An orthonormal basis has bounds 1 and 1, a union of m bases has m and m; rows that do not span have A = 0."""
     bases = [orthonormal(rng, 4) for _ in range(3)]
     tolerance = 50 * float(np.finfo(dtype).eps)
     for m in (1, 2, 3):
@@ -800,7 +800,7 @@ def test_bounds_of_known_frames(dtype, rng):
 
 
 def test_bounds_are_those_of_the_sum_of_squares(rng):
-    """A |x|^2 <= sum (w.x)^2 <= B |x|^2, with equality for two x: the frame's definition."""
+    """By definition of a frame, A |x|^2 <= sum (w.x)^2 <= B |x|^2, each with equality for some x."""
     W = rng.standard_normal((7, 4))
     autoencoder, X = frame(rng, W, n=500)
     lower, upper = frame_bounds(autoencoder)
@@ -814,7 +814,7 @@ def test_bounds_are_those_of_the_sum_of_squares(rng):
 
 
 def test_bounds_of_a_pipeline_and_an_untied_model(rng):
-    """A Pipeline has those of its last step, an untied model those of its encoder; unfitted ones are refused."""
+    """A Pipeline has the bounds of its last step, an untied model those of its encoder; unfitted models are refused."""
     X = make_X(rng)
     pipeline = make_pipeline(StandardScaler(), make_contractive()).fit(X)
     assert frame_bounds(pipeline) == frame_bounds(pipeline[-1])
@@ -829,7 +829,7 @@ def test_bounds_of_a_pipeline_and_an_untied_model(rng):
 @pytest.mark.parametrize("activation", ["relu", "trec", "tlin", "shrink", "sigmoid"])
 @pytest.mark.parametrize("n_components", [3, 12])
 def test_spectrum_is_that_of_the_active_weights(n_components, activation, dtype, rng):
-    """Row by row the eigenvalues are numpy's, of the sum of w w^T over the active units; hidden biases count."""
+    """For each row the eigenvalues are numpy's, of the sum of w w^T over the active units; hidden biases count."""
     W = rng.standard_normal((n_components, 5)).astype(dtype)
     threshold = 0.5 if activation == "sigmoid" else 0.0
     autoencoder, X = frame(rng, W, activation, b=-0.3)
@@ -843,7 +843,7 @@ def test_spectrum_is_that_of_the_active_weights(n_components, activation, dtype,
 
 @pytest.mark.parametrize("activation", ["relu", "trec", "tlin", "shrink"])
 def test_spectrum_is_that_of_the_dynamics(activation, rng):
-    """Units of slope 1: less 1, the eigenvalues are those of the field's Jacobian, and their sum is the Laplacian."""
+    """For units with h' = 1, eigenvalues - 1 are those of the field's Jacobian, and their sum is the Laplacian."""
     X = make_X(rng)
     autoencoder = make_contractive(activation=activation, threshold=0.5, alpha=0.0, max_iter=30).fit(X)
     spectrum = active_set_spectrum(autoencoder, X)
@@ -856,7 +856,7 @@ def test_spectrum_is_that_of_the_dynamics(activation, rng):
 
 
 def test_spectrum_counts_the_directions_of_fixed_points(rng):
-    """Orthonormal active weights: as many eigenvalues of 1 as there are directions of fixed points (ZAE eq. 3)."""
+    """Orthonormal active weights have an eigenvalue of 1 for each direction of fixed points (ZAE eq. 3)."""
     Q = orthonormal(rng, 5)[:3]
     autoencoder, X = frame(rng, np.vstack([Q, -0.5 * Q.sum(axis=0)]), "relu")
     X = np.abs(X[:, :3]) @ Q  # the fourth unit is silent
@@ -865,7 +865,7 @@ def test_spectrum_counts_the_directions_of_fixed_points(rng):
 
 
 def test_spectrum_refuses(rng):
-    """Untied weights have two frames: refused by name."""
+    """Untied weights have two frames, so they are refused; the error names the class."""
     X = make_X(rng)
     with pytest.raises(ValueError, match="active_set_spectrum needs tied weights, got ContractiveAutoencoder"):
         active_set_spectrum(make_contractive(tied_weights=False).fit(X), X)
@@ -877,7 +877,7 @@ def test_spectrum_refuses(rng):
 
 
 def test_bias_statistics_are_the_formulas(rng):
-    """Moments, extremes and the share of negative biases, as Python floats; of a Pipeline those of its last step."""
+    """The statistics are Python floats with the values of their formulas; for a Pipeline, those of its last step."""
     X = make_X(rng)
     pipeline = make_pipeline(StandardScaler(), make_contractive(n_components=7, max_iter=40)).fit(X.astype(np.float32))
     b = pipeline[-1].intercept_hidden_.astype(float)
@@ -897,7 +897,7 @@ def test_bias_statistics_are_the_formulas(rng):
 
 
 def test_bias_statistics_read_what_the_user_put_there(rng):
-    """They are those of the public attribute; zero is not negative."""
+    """The statistics read the public attribute, even if a user has replaced it; zero is not negative."""
     autoencoder = make_contractive(n_components=4).fit(make_X(rng))
     autoencoder.intercept_hidden_ = np.array([-1, 0, 0, 3])
     result = bias_statistics(autoencoder)
@@ -906,7 +906,7 @@ def test_bias_statistics_read_what_the_user_put_there(rng):
 
 
 def test_bias_statistics_refuse(rng):
-    """Unfitted models, and such without hidden biases by name."""
+    """Unfitted models and models without hidden biases are refused."""
     with pytest.raises(NotFittedError):
         bias_statistics(make_contractive())
     with pytest.raises(NotFittedError):
@@ -916,7 +916,7 @@ def test_bias_statistics_refuse(rng):
 
 
 def test_measures_of_a_copy(rng):
-    """A deep copy measures the same."""
+    """A deep copy has the same measures."""
     X = make_X(rng)
     autoencoder = make_contractive().fit(X)
     for measure in MEASURES:

@@ -38,7 +38,7 @@ def X():
 
 
 def arrays(k=3, d=4):
-    """Return W, b and c."""
+    """Return random W, b and c."""
     rng = np.random.default_rng(0)
     return rng.standard_normal((k, d)), rng.standard_normal(k), rng.standard_normal(d)
 
@@ -46,7 +46,7 @@ def arrays(k=3, d=4):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
 def test_a_fitted_estimator_as_a_model(estimator, dtype, X):
-    """Its methods give the estimator's results to the bit, and its arrays are the estimator's."""
+    """The model gives the estimator's results to the bit, and shares its arrays."""
     X = X.astype(dtype)
     fitted = estimator.fit(X)
     model = Model.from_estimator(fitted)
@@ -62,14 +62,14 @@ def test_a_fitted_estimator_as_a_model(estimator, dtype, X):
 
 
 def test_replaced_attributes_count(X):
-    """The model is that of the public attributes, whoever has set them."""
+    """The model reads the public attributes, even if a user has replaced them."""
     fitted = ContractiveAutoencoder(6, **SMALL).fit(X)
     fitted.components_ = 2.0 * fitted.components_
     assert_array_equal(Model.from_estimator(fitted).energy(X), fitted.score_samples(X))
 
 
 def test_replaced_attributes_may_be_lists(X):
-    """And of another dtype: the model takes the widest."""
+    """Replaced attributes may be lists, and have other dtypes: the model takes the widest."""
     fitted = ContractiveAutoencoder(6, **SMALL).fit(X.astype(np.float32))
     expected = fitted.score_samples(X.astype(np.float32))
     fitted.components_ = fitted.components_.tolist()
@@ -79,7 +79,7 @@ def test_replaced_attributes_may_be_lists(X):
 
 
 def test_a_decoder_that_is_the_encoder_is_tied():
-    """So the energy is the potential; integers become floats."""
+    """With V=W the weights are tied, so the energy is the potential; integers become floats."""
     W = np.array([[1, 0], [0, 2]])
     model = Model(W, np.zeros(2, dtype=int), [0, 0], "tanh", V=W)
     assert model.tied
@@ -88,7 +88,7 @@ def test_a_decoder_that_is_the_encoder_is_tied():
 
 
 def test_a_single_row_is_enough():
-    """One row, by hand: E = softplus(w.x + b) - |x - c|^2/2."""
+    """The energy of one row equals the one computed by hand: E = softplus(w.x + b) - |x - c|^2/2."""
     model = Model(np.array([[2.0]]), np.array([1.0]), np.array([0.5]), "sigmoid")
     assert model.energy(np.array([[3.0]]))[0] == pytest.approx(np.log1p(np.exp(7.0)) - 0.5 * 2.5**2)
     points, _, converged = relax(model, np.array([[3.0]]))
@@ -97,7 +97,7 @@ def test_a_single_row_is_enough():
 
 
 def test_encodings():
-    """The four codes, with and without hidden bias."""
+    """The four encodings equal their formulas, with and without hidden bias."""
     W, b, c = arrays()
     X, model = np.eye(4), Model(W, b, c, TRec(0.5))
     U = X @ W.T
@@ -111,7 +111,7 @@ def test_encodings():
 
 
 def test_it_is_a_value():
-    """Attributes cannot be set; another dtype is another model, the same dtype the same one."""
+    """Attributes cannot be set. `astype` returns a new model for another dtype, and the same model for its own."""
     model = Model(*arrays(), "tanh")
     with pytest.raises(dataclasses.FrozenInstanceError):
         model.W = model.W
@@ -138,7 +138,7 @@ def test_it_is_a_value():
     ],
 )
 def test_what_does_not_go_together_is_refused(changed, words):
-    """In a sentence that says what was wanted."""
+    """Arrays and names that do not fit are refused, in a sentence that says what would."""
     W, b, c = arrays()
     with pytest.raises(ValueError, match=words):
         Model(**{"W": W, "b": b, "c": c, "activation": "tanh", **changed})
@@ -150,13 +150,13 @@ def test_what_does_not_go_together_is_refused(changed, words):
     ids=["unfitted", "whitener", "pipeline", "number"],
 )
 def test_only_fitted_autoencoders_have_a_model(wrong):
-    """Others are refused by name."""
+    """Other objects are refused, and the error names their class."""
     with pytest.raises(TypeError, match=f"takes a fitted autoencoder of skae, got {type(wrong).__name__}"):
         Model.from_estimator(wrong)
 
 
 def test_a_detector_reads_models(X):
-    """The integrated gradients of a detector around an autoencoder sum to differences of its model's energy."""
+    """The integrated gradients of a detector sum to differences of the energy of its autoencoder's model."""
     detector = EnergyOutlierDetector(ContractiveAutoencoder(6, **SMALL)).fit(X)
     contributions, start = detector.explain(X[:5], return_reference=True)
     model = Model.from_estimator(detector.estimator_)

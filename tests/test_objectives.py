@@ -1,4 +1,4 @@
-"""The reconstruction objective: gradients, refusals, weights, blocks of rows, dtypes, workspaces, constraints."""
+"""The reconstruction objective: gradients, refusals, weights, chunks of rows, dtypes, workspaces, constraints."""
 
 import dataclasses
 import itertools
@@ -54,7 +54,7 @@ def test_gradient(combination, weighted):
 
 @pytest.mark.parametrize("combination", STRANGERS, ids=id_of)
 def test_incompatible_partners_are_refused(combination):
-    """What a penalty cannot do is refused when the objective is built, in a sentence that names both sides."""
+    """A penalty that does not fit is refused when the objective is built, in a sentence that names both sides."""
     activation, penalties, visible, tied = combination
     culprits = [] if is_compatible(penalties, activation, "gaussian", True) else [f"'{activation.name}'"]
     culprits += [] if tied else ["tied_weights=False"]
@@ -70,7 +70,7 @@ def test_incompatible_partners_are_refused(combination):
 @tying
 @every_visible
 def test_value_is_the_weighted_mean_of_the_losses(visible, tied, penalties, weighted):
-    """The definition, written out row by row."""
+    """The value equals the definition, written out row by row."""
     layout, activation = make_layout(tied=tied), Tanh()
     theta, X, weight = make_problem(layout, activation, visible, weighted=weighted)
     blocks = layout.views(theta)
@@ -95,7 +95,7 @@ def test_value_is_the_weighted_mean_of_the_losses(visible, tied, penalties, weig
 @tying
 @every_visible
 def test_gradient_with_a_target_of_its_own(visible, tied, activation, rng):
-    """The input may be a corrupted version of what is to be reconstructed."""
+    """The input may be a corrupted version of the target."""
     target = rng.uniform(0.1, 0.9, (5, 4))
     check_gradient(activation, (L2(0.2),), visible, tied, weighted=True, target=target)
     layout = make_layout(tied=tied)
@@ -126,7 +126,7 @@ def test_gradient_without_a_hidden_bias(visible, tied, penalties):
 
 @pytest.mark.parametrize("penalties", PENALTY_SETS, ids=name_of)
 def test_weighted_rows_equal_repeated_rows(penalties):
-    """An integer weight repeats a row, a zero weight removes it, and the scale of the weights is nothing."""
+    """An integer weight repeats a row, a zero weight removes it, and the scale of the weights has no effect."""
     for activation, visible, tied in all_combinations(penalties, [Sigmoid(), TRec(0.5)]):
         layout = make_layout(tied=tied)
         objective = Reconstruction(layout, activation, visible=visible, penalties=penalties)
@@ -141,7 +141,7 @@ def test_weighted_rows_equal_repeated_rows(penalties):
 @weighting
 @pytest.mark.parametrize("penalties", PENALTY_SETS, ids=name_of)
 def test_unequal_blocks_of_rows_sum_to_the_whole(penalties, weighted):
-    """The mean over the blocks, weighted by their mass, is the whole: L-BFGS and threads rely on it."""
+    """The mean over chunks, weighted by their mass, equals the value of all rows: L-BFGS and threads rely on it."""
     for activation, visible, tied in all_combinations(penalties, [Tanh(), ReLU()]):
         layout = make_layout(tied=tied)
         objective = Reconstruction(layout, activation, visible=visible, penalties=penalties)
@@ -161,7 +161,7 @@ def test_unequal_blocks_of_rows_sum_to_the_whole(penalties, weighted):
 
 @weighting
 def test_mean_code_is_the_weighted_mean_of_the_codes(weighted):
-    """What a penalty on the mean code is given for all blocks."""
+    """`mean_code` is the weighted mean of the codes; a penalty on it gets this mean for every chunk."""
     layout = make_layout()
     theta, X, weight = make_problem(layout, Sigmoid(), weighted=weighted)
     blocks = layout.views(theta)
@@ -175,7 +175,7 @@ def test_mean_code_is_the_weighted_mean_of_the_codes(weighted):
 @pytest.mark.parametrize("penalties", PENALTY_SETS, ids=name_of)
 @pytest.mark.parametrize("activation", ALL_ACTIVATIONS, ids=name_of)
 def test_float32_stays_float32_and_agrees_with_float64(activation, penalties):
-    """Half the precision changes the last digits only, and nothing is promoted."""
+    """Half the precision changes only the last digits, and nothing is promoted."""
     for _, visible, tied in all_combinations(penalties, [activation]):
         layout = make_layout(tied=tied)
         objective = Reconstruction(layout, activation, visible=visible, penalties=penalties)
@@ -194,7 +194,7 @@ def test_float32_stays_float32_and_agrees_with_float64(activation, penalties):
 @penalised
 @tying
 def test_workspaces_do_not_remember_earlier_batches(tied, penalties, weighted):
-    """Large, small and large batches, first in one dtype, then in the other, give what a fresh objective gives."""
+    """After batches of other sizes and dtypes, an objective gives the results of a new one."""
     layout = make_layout(tied=tied)
 
     def fresh():
@@ -216,7 +216,7 @@ def test_workspaces_do_not_remember_earlier_batches(tied, penalties, weighted):
 
 
 def test_results_survive_the_next_call():
-    """A gradient and a mean code belong to the caller, not to the workspace."""
+    """The next call does not overwrite a gradient or a mean code: they belong to the caller."""
     layout = make_layout()
     objective = Reconstruction(layout, Sigmoid(), penalties=(Contractive(0.3),))
     theta, X, _ = make_problem(layout, Sigmoid())
@@ -232,7 +232,7 @@ def test_results_survive_the_next_call():
 @penalised
 @tying
 def test_out_receives_the_gradient(tied, penalties):
-    """`out=` is overwritten, whatever it held, and returned."""
+    """The gradient overwrites `out=`, whatever it held, and `out` is returned."""
     layout = make_layout(tied=tied)
     objective = Reconstruction(layout, Sigmoid(), penalties=penalties)
     theta, X, _ = make_problem(layout, Sigmoid())
@@ -245,7 +245,7 @@ def test_out_receives_the_gradient(tied, penalties):
 @tying
 @every_visible
 def test_read_only_and_fortran_ordered_arguments(visible, tied):
-    """Arguments are read, never written; a memmap or a transposed array gives the same."""
+    """Arguments are never written to; read-only or transposed arrays give the same."""
     layout = make_layout(tied=tied)
     objective = Reconstruction(layout, Sigmoid(), visible=visible, penalties=(Contractive(0.3), L2(0.2)))
     theta, X, weight = make_problem(layout, Sigmoid(), visible, weighted=True)
@@ -277,7 +277,7 @@ def test_alpha_zero_is_the_plain_model(penalty, tied):
 
 
 def test_penalties_add_up():
-    """Two penalties together cost, and pull, as much as each alone beyond the plain model."""
+    """The values of two penalties add up, and so do their gradients."""
     layout = make_layout()
     theta, X, _ = make_problem(layout, Sigmoid())
     parts = [(), (Contractive(0.3),), (Laplacian(0.2),), (Contractive(0.3), Laplacian(0.2))]
@@ -288,13 +288,13 @@ def test_penalties_add_up():
     assert_allclose(grads[1] + grads[2] - grads[0], grads[3], rtol=1e-11, atol=1e-13)
 
 
-# Constraints, as the solvers meet them
+# Constraints, in the forms that the solvers use
 
 
 @pytest.mark.parametrize("constraint", [UnitNorm, MaxNorm], ids=name_of)
 @pytest.mark.parametrize(("tied", "block"), [(True, "W"), (False, "V"), (False, "W")])
 def test_constraint_acts_on_its_block_alone(tied, block, constraint, rng):
-    """`project` and `project_gradient` leave all other parameters as they were."""
+    """`project` and `project_gradient` change no other parameters."""
     layout = make_layout(tied=tied)
     objective = Reconstruction(layout, Sigmoid(), constraint=constraint(block))
     theta, grad = 3.0 * rng.standard_normal((2, layout.size))
@@ -324,7 +324,7 @@ def test_vjp_is_the_gradient_of_the_unconstrained_objective(constraint, rng):
 
 @pytest.mark.parametrize("constraint", [None, UnitNorm("W"), MaxNorm("W", 20.0)], ids=name_of)
 def test_unconstrain_is_undone_by_constrain(constraint, rng):
-    """`constrain(unconstrain(theta))` is theta, for theta that meets the constraint; neither changes its argument."""
+    """`constrain(unconstrain(theta))` is theta if theta meets the constraint; neither changes its argument."""
     layout = make_layout()
     objective = Reconstruction(layout, Sigmoid(), constraint=constraint)
     theta = rng.standard_normal(layout.size)
@@ -338,7 +338,7 @@ def test_unconstrain_is_undone_by_constrain(constraint, rng):
 
 @dataclasses.dataclass(frozen=True)
 class MeanActivity(Penalty):
-    """alpha |mean code|^2, a penalty that is no mean over rows."""
+    """alpha |mean code|^2, a penalty that is not a mean over rows."""
 
     name = "mean activity"
     uses_mean_code = True
@@ -349,7 +349,7 @@ class MeanActivity(Penalty):
 
 
 def test_a_penalty_on_the_mean_code_is_exact_in_blocks(rng):
-    """With the mean code of all rows, blocks add up for L-BFGS and for the loss that is reported."""
+    """With the mean code of all rows, chunks add up exactly, for L-BFGS and for the reported loss."""
     layout = Layout(W=(3, 4), b=(3,), c=(4,))
     objective = Reconstruction(layout, as_activation("sigmoid"), penalties=[MeanActivity(0.7)])
     assert objective.uses_mean_code
@@ -371,7 +371,7 @@ def test_mean_value_keeps_targets(rng):
 
 
 class CarelessSine(Activation):
-    """sin(u), by a user who does not write to out."""
+    """sin(u), by a user whose methods ignore `out`."""
 
     name = "careless sine"
     monotone = False
@@ -387,7 +387,7 @@ class CarelessSine(Activation):
 
 
 class CarelessBackward(CarelessSine):
-    """The same by backward."""
+    """The same, with `backward` in place of `derivative`."""
 
     name = "careless backward"
 
@@ -398,7 +398,7 @@ class CarelessBackward(CarelessSine):
 @pytest.mark.parametrize("activation", [CarelessSine(), CarelessBackward()], ids=lambda a: a.name)
 @pytest.mark.parametrize("penalties", [(), (Contractive(0.2),)], ids=["plain", "contractive"])
 def test_an_activation_may_ignore_out(activation, penalties, rng):
-    """What it returns counts, not what scratch memory happened to hold."""
+    """The objective uses what the activation returns, not what scratch memory happens to hold."""
     layout = Layout(W=(3, 4), b=(3,), c=(4,))
     objective = Reconstruction(layout, activation, penalties=penalties)
     X, theta = rng.standard_normal((9, 4)), rng.standard_normal(layout.size)
@@ -407,7 +407,7 @@ def test_an_activation_may_ignore_out(activation, penalties, rng):
 
 
 def test_a_penalty_that_hides_its_need_of_a_derivative_is_told():
-    """A sentence, not an AttributeError from the depths."""
+    """The error is a sentence, not an AttributeError from the depths."""
 
     class Hidden(Penalty):
         name = "hidden"

@@ -1,4 +1,4 @@
-"""Layout, constraints on row lengths, and the start of training."""
+"""Layout, constraints on row lengths, and starting values."""
 
 import math
 
@@ -40,7 +40,7 @@ def test_views_share_memory_with_theta():
 
 @every_dtype
 def test_pack_is_undone_by_views(dtype, rng):
-    """Blocks go into a new vector of the given dtype in the layout's order, and come out as they were."""
+    """Blocks go into a new vector of the given dtype in the layout's order, and come out unchanged."""
     layout = Layout(W=(2, 3), b=(2,))
     blocks = {"b": rng.standard_normal(2), "W": rng.standard_normal((2, 3))}
     theta = layout.pack(dtype, **blocks)
@@ -51,7 +51,7 @@ def test_pack_is_undone_by_views(dtype, rng):
 
 
 def test_layout_describes_itself():
-    """Names, sizes and the representation that error messages and tests rely on."""
+    """Error messages and tests rely on the names, sizes and representation of a layout."""
     layout = Layout(W=(np.int64(2), 3), c=(3,))
     assert layout.size == 9
     assert "W" in layout
@@ -61,7 +61,7 @@ def test_layout_describes_itself():
 
 
 def test_pack_asks_for_every_block():
-    """A forgotten block is an error, not a block of garbage."""
+    """A missing block is an error; it does not leave garbage in theta."""
     with pytest.raises(KeyError, match="b"):
         Layout(W=(1, 1), b=(1,)).pack(np.float64, W=1.0)
 
@@ -72,7 +72,7 @@ def test_pack_asks_for_every_block():
 @every_dtype
 @every_constraint
 def test_project_meets_the_constraint_exactly_and_once(constraint, dtype, rng):
-    """Row lengths after `project` are exact to rounding; projecting again changes nothing more."""
+    """After `project`, row lengths are exact to rounding; a second projection changes nothing."""
     rows = (3.0 * rng.standard_normal((6, 4))).astype(dtype)
     rows[0] *= 0.01
     before = rows.copy()
@@ -106,7 +106,7 @@ def test_project_leaves_short_rows_and_zero_rows_finite(constraint):
 @every_dtype
 @every_constraint
 def test_tangent_removes_what_would_lengthen_the_rows(constraint, dtype, rng):
-    """Against the gradient no row of full length grows longer; shorter rows, and what lies across, are left alone."""
+    """No row of full length grows along minus the gradient; shorter rows and the tangential part do not change."""
     rows = (3.0 * rng.standard_normal((150, 4))).astype(dtype)
     rows[::3] *= 0.01
     constraint.project(rows)
@@ -121,14 +121,14 @@ def test_tangent_removes_what_would_lengthen_the_rows(constraint, dtype, rng):
     assert (dots[full] > -tolerance).all()
     assert_allclose(dots[removed], 0.0, atol=tolerance)
     assert_array_equal(grad[~removed], before[~removed])
-    # The difference is along the rows.
+    # The removed part lies along the rows.
     squares = (rows * rows).sum(axis=1, keepdims=True)
     assert_allclose(before - grad, (dots_before - dots)[:, None] * rows / squares, atol=10 * tolerance)
 
 
 @every_constraint
 def test_constrain_gives_rows_that_meet_the_constraint(constraint, rng):
-    """Any v is allowed; w(v) meets the constraint and v is left as it was."""
+    """w(v) meets the constraint for any v, and v does not change."""
     v = 5.0 * rng.standard_normal((6, 4))
     before = v.copy()
     rows = constraint.constrain(v)
@@ -140,7 +140,7 @@ def test_constrain_gives_rows_that_meet_the_constraint(constraint, rng):
 
 @every_constraint
 def test_constrain_undoes_unconstrain(constraint, rng):
-    """w -> v -> w is the identity, up to 0.99 of the largest length and at zero."""
+    """The round trip w -> v -> w is the identity, for rows of up to 0.99 of the largest length and for zero rows."""
     rows = rng.standard_normal((6, 4))
     constraint.project(rows)
     if constraint.name == "max":
@@ -149,7 +149,7 @@ def test_constrain_undoes_unconstrain(constraint, rng):
 
 
 def test_unconstrain_shortens_the_longest_rows_a_little():
-    """A row of the largest length has its v at infinity: it starts at 0.9995 of it, in the same direction."""
+    """A row of the largest length has its v at infinity, so it is shortened to 0.9995 of it, in the same direction."""
     constraint = MaxNorm("W", 1.5)
     rows = np.array([[1.5, 0.0], [0.9, 1.2]])
     start = constraint.constrain(constraint.unconstrain(rows))
@@ -173,7 +173,7 @@ def test_vjp_is_the_chain_rule(constraint, rng):
 
 
 def make_sample(rng, n=30, d=6, rank=None, weighted=True):
-    """A sample of correlated, off-centre data, with its weighted mean."""
+    """Return a sample of correlated, off-centre data, with its weighted mean."""
     rank = d if rank is None else rank
     X = 2.0 + rng.standard_normal((n, rank)) @ (np.diag(1.5 ** np.arange(rank)) @ rng.standard_normal((rank, d)))
     weight = rng.uniform(0.5, 2.0, n) if weighted else np.ones(n)
@@ -185,14 +185,14 @@ def glorot_limit(k, d):
 
 
 def longest(k, d):
-    """The length of the longest of k random rows, over the root mean square of all."""
+    """Return the length of the longest of k random rows, divided by the root mean square length."""
     deviation = min(max(0.5 * math.log(k / d), 0.0), 1.0)
     lengths = np.exp(deviation * ndtri((np.arange(k) + 0.5) / k))
     return lengths.max() / np.sqrt(np.mean(lengths**2))
 
 
 def test_glorot_is_uniform_within_its_bounds(rng):
-    """Weights fill (-limit, limit), limit = sqrt(6/(k + d)), where there are no more units than features."""
+    """With no more units than features, weights fill (-limit, limit), limit = sqrt(6/(k + d))."""
     limit = glorot_limit(300, 300)
     W = initial_weights("glorot", 300, Sample(np.ones((2, 300)), np.ones(2), np.ones(300)), rng)
     assert W.shape == (300, 300)
@@ -204,7 +204,7 @@ def test_glorot_is_uniform_within_its_bounds(rng):
 
 @pytest.mark.parametrize("init", ["data", "pca"])
 def test_rows_have_the_length_that_glorots_have_on_average(init, rng):
-    """All three starts put the pre-activations on one scale, whatever the scale of the data."""
+    """All three starts give rows of the same root mean square length, whatever the scale of the data."""
     sample = make_sample(rng)
     scaled = Sample(1e6 * sample.X, sample.weight, 1e6 * sample.mean)
     for each in (sample, scaled):
@@ -225,7 +225,7 @@ def test_data_rows_are_distinct_centred_samples(rng):
 
 
 def test_pca_rows_are_the_principal_axes(rng):
-    """Orthogonal, in order of variance, equal to the eigenvectors of the weighted covariance up to sign."""
+    """Rows are the eigenvectors of the weighted covariance (up to sign), in order of variance."""
     sample = make_sample(rng)
     W = initial_weights("pca", 4, sample, rng)
     unit = W / np.linalg.norm(W, axis=1)[:, None]
@@ -243,7 +243,7 @@ def test_pca_rows_are_the_principal_axes(rng):
     ids=["data-few-rows", "pca-few-rows", "pca-low-rank", "pca-more-units-than-features"],
 )
 def test_glorot_fills_in_where_rows_or_rank_run_out(init, n, rank, found, rng):
-    """Units beyond the rows or the rank of the sample start at random, none at zero, none twice."""
+    """Units beyond the rows or the rank of the sample start at random; no unit is zero, no two are equal."""
     k = 9
     W = initial_weights(init, k, make_sample(rng, n=n, rank=rank, weighted=False), rng)
     assert W.shape == (k, 6)
@@ -258,11 +258,11 @@ def test_glorot_fills_in_where_rows_or_rank_run_out(init, n, rank, found, rng):
 @pytest.mark.parametrize("value", [0.0, 0.1, 1e6 / 3])
 @every_init
 def test_constant_data_start_at_random(init, value, n, rng):
-    """Where all rows are alike there is no direction to learn from, not even that of the mean's rounding error."""
+    """If all rows are alike, the weights start at random; the mean's rounding error is not taken for a direction."""
     X = np.full((n, 4), value)
     W = initial_weights(init, 5, Sample(X, np.ones(n), np.ones(n) @ X / n), rng)
     assert np.abs(W).max() <= longest(5, 4) * glorot_limit(5, 4)
-    assert len(np.unique(np.abs(W))) == W.size  # no two weights alike: all are drawn by glorot
+    assert len(np.unique(np.abs(W))) == W.size  # no two weights are equal: glorot drew them all
 
 
 @pytest.mark.parametrize("visible", ["gaussian", "bernoulli"])
@@ -285,7 +285,7 @@ def test_one_row_one_feature_one_unit(init, visible):
 
 
 def start(sample, *, init="data", tied=True, visible="gaussian", dtype=np.float64, constraint=None, bias=True, seed=0):
-    """Layout and starting blocks of a small model."""
+    """Return the layout and starting blocks of a small model."""
     d, k = sample.X.shape[1], 5
     shapes = {"W": (k, d)} | ({} if tied else {"V": (k, d)}) | ({"b": (k,)} if bias else {})
     layout = Layout(**shapes, c=(d,))
@@ -297,7 +297,7 @@ def start(sample, *, init="data", tied=True, visible="gaussian", dtype=np.float6
 @pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
 @every_init
 def test_start_has_no_mean_residual(init, tied, bias, rng):
-    """The visible bias makes the weighted mean reconstruction the weighted mean: its gradient is zero."""
+    """The mean reconstruction starts at the mean of the data (both weighted): the gradient in c is zero."""
     sample = make_sample(rng)
     layout, theta = start(sample, init=init, tied=tied, bias=bias)
     _, grad = Reconstruction(layout, Sigmoid()).value_and_grad(theta, sample.X, None, sample.weight)
@@ -306,7 +306,7 @@ def test_start_has_no_mean_residual(init, tied, bias, rng):
 
 @every_init
 def test_start_does_not_depend_on_where_the_data_lie(init, rng):
-    """Shifting the data shifts c and turns b against it; weights, codes and loss stay."""
+    """Shifting the data shifts c, and changes b to compensate; weights, codes and loss stay the same."""
     sample, shift = make_sample(rng), 10.0 * rng.standard_normal(6)
     shifted = Sample(sample.X + shift, sample.weight, sample.mean + shift)
     layout, theta = start(sample, init=init)
@@ -329,7 +329,7 @@ def test_start_has_the_dtype_asked_for(init, dtype, rng):
 
 
 def test_untied_decoder_starts_equal_to_the_encoder(rng):
-    """Without a constraint V = W, in memory of its own."""
+    """Without a constraint, V starts equal to W, in separate memory."""
     layout, theta = start(make_sample(rng), tied=False)
     blocks = layout.views(theta)
     assert_array_equal(blocks["V"], blocks["W"])
@@ -337,7 +337,7 @@ def test_untied_decoder_starts_equal_to_the_encoder(rng):
 
 
 def test_start_meets_the_constraint(rng):
-    """Decoder rows are unit from the first update on; the encoder keeps its length."""
+    """Decoder rows have length 1 before the first update; the encoder keeps its length."""
     layout, theta = start(make_sample(rng), tied=False, constraint=UnitNorm("V"))
     blocks = layout.views(theta)
     assert_allclose(np.linalg.norm(blocks["V"], axis=1), 1.0, rtol=1e-14)
@@ -345,7 +345,7 @@ def test_start_meets_the_constraint(rng):
 
 
 def test_bernoulli_start_is_finite_where_columns_never_change(rng):
-    """A pixel that is always 0 or always 1 has no finite logit: it is kept off the edges."""
+    """A pixel that is always 0 or always 1 has no finite logit: its mean is moved inwards, and the start is finite."""
     X = (rng.random((20, 3)) < 0.5).astype(float)
     X[:, 0], X[:, 1] = 0.0, 1.0
     layout, theta = start(Sample(X, np.ones(20), X.mean(axis=0)), visible="bernoulli", init="glorot")
@@ -355,14 +355,14 @@ def test_bernoulli_start_is_finite_where_columns_never_change(rng):
 
 
 def test_start_is_reproducible(rng):
-    """The same generator gives the same start, another one another."""
+    """The same seed gives the same start; another seed gives another start."""
     sample = make_sample(rng)
     assert_array_equal(start(sample, seed=3)[1], start(sample, seed=3)[1])
     assert not np.array_equal(start(sample, seed=3)[1], start(sample, seed=4)[1])
 
 
 def test_start_uses_the_given_activation(rng):
-    """The visible bias accounts for the mean code of the units in use, a thresholded one here."""
+    """The visible bias accounts for the mean code of the given activation, here one with a threshold."""
     sample = make_sample(rng)
     layout = Layout(W=(5, 6), c=(6,))
     theta = initial_parameters(layout, "glorot", sample, TRec(1.0), "gaussian", np.random.default_rng(0), np.float64)
@@ -371,7 +371,7 @@ def test_start_uses_the_given_activation(rng):
 
 
 class Staircase(Activation):
-    """Flat on [-2, -1], [-0.5, 0.3] and [2, 3], rising between them."""
+    """An activation that is flat on [-2, -1], [-0.5, 0.3] and [2, 3], and rises between them."""
 
     name = "staircase"
     kinks = (3.0, -2.0, -1.0, -0.5, 0.3, 2.0)
@@ -400,7 +400,7 @@ class Staircase(Activation):
 )
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
 def test_units_start_at_the_edges_of_the_flat_region_around_zero(activation, edges, scale, rng):
-    """Units lie there in turn at the data's mean: each is active on some rows and idle on others, at every scale."""
+    """At the data's mean, units lie at the two edges in turn: each is active on some rows only, at every scale."""
     sample = make_sample(rng, n=200)
     sample = Sample(scale * sample.X, sample.weight, scale * sample.mean)
     layout = Layout(W=(5, 6), b=(5,), c=(6,))
@@ -414,7 +414,7 @@ def test_units_start_at_the_edges_of_the_flat_region_around_zero(activation, edg
 
 
 def test_untied_units_start_at_the_edges_too(rng):
-    """With a decoder of its own and a constraint on its rows, the biases are those of the encoder."""
+    """With an untied, constrained decoder, the encoder alone still sets the hidden biases."""
     sample = make_sample(rng)
     layout = Layout(W=(5, 6), V=(5, 6), b=(5,), c=(6,))
     parts = (sample, Shrink(0.7), "gaussian", rng, np.float64, UnitNorm("V"))

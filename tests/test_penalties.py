@@ -1,4 +1,4 @@
-"""Penalties: values by definition, what they refuse and in which words, the registry."""
+"""Penalties: their values by definition, what they refuse and in which words, the registry."""
 
 import dataclasses
 
@@ -42,7 +42,7 @@ weighting = pytest.mark.parametrize("weighted", [False, True], ids=["equal", "we
 @pytest.mark.parametrize("activation", ALL_ACTIVATIONS, ids=name_of)
 @every_penalty
 def test_contract(penalty, activation):
-    """Each registered penalty meets the contract of `Penalty` with all that it goes with."""
+    """Each registered penalty meets the contract of `Penalty` with all partners that it accepts."""
     if is_compatible((penalty,), activation, "gaussian", True):
         check_penalty(penalty, activation)
     else:
@@ -58,18 +58,18 @@ def test_is_a_value_object(penalty):
 
 
 def test_instances_are_immutable():
-    """What a class declares cannot be changed on an instance: it may be shared by many models."""
+    """Attributes of an instance cannot be changed: many models may share it."""
     assert [penalty for penalty in ALL_PENALTIES if not is_frozen(penalty, "requires")] == []
 
 
 def mean_over_rows(batch, of_row):
-    """Weighted mean of a function of x over the rows of a batch."""
+    """Return the weighted mean of a function of x over the rows of a batch."""
     weight = np.broadcast_to(batch.weight, (len(batch.X), 1))[:, 0]
     return sum(w * of_row(x) for w, x in zip(weight, batch.X, strict=True))
 
 
 def jacobian(f, x):
-    """Jacobian (outputs, inputs) of a vector function, by central differences."""
+    """Return the Jacobian (outputs, inputs) of a vector function, by central differences."""
     return np.stack([numerical_gradient(lambda x, i=i: f(x)[i], x) for i in range(len(f(x)))])
 
 
@@ -77,7 +77,7 @@ def jacobian(f, x):
 @tying
 @pytest.mark.parametrize("activation", [Sigmoid(), Tanh(), ReLU(), Square(), Modulus()], ids=name_of)
 def test_contractive_is_the_squared_jacobian_of_the_code(activation, tied, weighted):
-    """SPARSE eq. 9: alpha times the mean squared Frobenius norm of dh/dx."""
+    """The value is alpha times the mean squared Frobenius norm of dh/dx (SPARSE eq. 9)."""
     batch, grad = make_batch(activation, tied=tied, weighted=weighted)
     bias = batch.U[0] - batch.W @ batch.X[0]
     expected = mean_over_rows(batch, lambda x: (jacobian(lambda x: activation.value(batch.W @ x + bias), x) ** 2).sum())
@@ -87,7 +87,7 @@ def test_contractive_is_the_squared_jacobian_of_the_code(activation, tied, weigh
 @weighting
 @pytest.mark.parametrize("activation", [Sigmoid(), Tanh(), ReLU(), Softplus(), Identity()], ids=name_of)
 def test_laplacian_is_the_trace_of_the_jacobian_of_the_reconstruction(activation, weighted):
-    """ENERGY eq. 39: alpha times the mean divergence of r, for tied weights."""
+    """For tied weights, the value is alpha times the mean divergence of r (ENERGY eq. 39)."""
     batch, grad = make_batch(activation, weighted=weighted)
     bias = batch.U[0] - batch.W @ batch.X[0]
 
@@ -99,7 +99,7 @@ def test_laplacian_is_the_trace_of_the_jacobian_of_the_reconstruction(activation
 
 @tying
 def test_l2_counts_each_matrix_once(tied):
-    """Weight decay of W and, where there is one of its own, V."""
+    """Weight decay counts W once, and V only if it is not W."""
     batch, grad = make_batch(Sigmoid(), tied=tied)
     expected = 0.35 * ((batch.W**2).sum() + (0.0 if tied else (batch.V**2).sum()))
     assert_allclose(L2(0.7).add(batch, grad), expected, rtol=1e-13)
@@ -120,7 +120,7 @@ COMPATIBILITY = {
 @tying
 @pytest.mark.parametrize("name", COMPATIBILITY)
 def test_compatibility_table(name, tied, visible):
-    """Which partners each built-in penalty takes, written out by hand."""
+    """Each built-in penalty takes exactly the partners of the table, which is written by hand."""
     refused, untied_too, bernoulli_too = COMPATIBILITY[name]
     for activation in ALL_ACTIVATIONS:
         expected = activation.name not in refused and (tied or untied_too) and (visible == "gaussian" or bernoulli_too)
@@ -145,7 +145,7 @@ def test_compatibility_table(name, tied, visible):
     ids=["derivative", "complement", "monotone", "tied", "gaussian"],
 )
 def test_refusal_names_both_sides(penalty, activation, visible, tied, reason):
-    """One sentence says which penalty, what it requires, and what it got instead."""
+    """The error is one sentence: which penalty, what it requires, and what it got instead."""
     with pytest.raises(ValueError, match=reason) as caught:
         check_compatible(penalty, activation, visible, tied)
     assert f"'{penalty.name}'" in str(caught.value)
@@ -153,7 +153,7 @@ def test_refusal_names_both_sides(penalty, activation, visible, tied, reason):
 
 
 class Silent(Activation):
-    """An activation with nothing but what the base class demands."""
+    """An activation that defines only what the base class demands."""
 
     name = "silent"
     monotone = False
@@ -167,7 +167,7 @@ class Silent(Activation):
 
 @pytest.mark.parametrize("key", REQUIREMENTS)
 def test_every_requirement_can_be_met_and_can_fail(key):
-    """Each requirement tells some model from another, and its refusal is a complete sentence."""
+    """Each requirement accepts some model and refuses another, and its refusal is a complete sentence."""
 
     class Demanding(L2):
         name = "demanding"
@@ -193,7 +193,7 @@ def test_every_requirement_can_be_met_and_can_fail(key):
 
 @pytest.mark.parametrize("name", sorted(PENALTIES))
 def test_as_penalty_takes_names_and_instances(name):
-    """The strength given replaces the instance's own, which is left as it was."""
+    """The given strength replaces the instance's own in a copy; the instance does not change."""
     penalty = as_penalty(name, 0.25)
     assert type(penalty) is PENALTIES[name]
     assert penalty.alpha == 0.25
@@ -202,7 +202,7 @@ def test_as_penalty_takes_names_and_instances(name):
 
 
 def test_as_penalty_lists_the_names_it_knows():
-    """A misspelt name is answered by all that there are."""
+    """The error for a misspelt name lists all names."""
     with pytest.raises(ValueError, match="no penalty is called 'contraktive'") as caught:
         as_penalty("contraktive", 0.1)
     assert all(name in str(caught.value) for name in PENALTIES)
@@ -210,25 +210,25 @@ def test_as_penalty_lists_the_names_it_knows():
 
 @pytest.mark.parametrize("wrong", [None, 0.1, Contractive], ids=repr)
 def test_as_penalty_refuses_other_types(wrong):
-    """A class in place of an instance is a TypeError that says what would be right."""
+    """A class in place of an instance raises a TypeError that says what would be right."""
     with pytest.raises(TypeError, match=r"a name or an instance of skae\.penalties\.Penalty, got "):
         as_penalty(wrong, 0.1)
 
 
 def test_alpha_is_kept_as_a_python_float():
-    """A numpy alpha from a parameter grid would promote float32 arrays."""
+    """alpha becomes a Python float: a numpy alpha, as from a parameter grid, would promote float32 arrays."""
     assert type(Contractive(np.float64(0.1)).alpha) is float
     assert type(as_penalty("l2", np.float32(0.5)).alpha) is float
 
 
 def test_registry_is_read_only():
-    """PENALTIES can be read by everyone and changed by `register_penalty` alone."""
+    """Everyone can read PENALTIES; only `register_penalty` changes it."""
     with pytest.raises(TypeError):
         PENALTIES["mine"] = L2
 
 
 def test_register_penalty_refuses_what_is_no_penalty():
-    """A foreign class and a class without a name are refused by name."""
+    """The errors for a foreign class and a class without a name say which class was refused."""
     for wrong in (L2(), int, "l2"):
         with pytest.raises(TypeError, match="only subclasses of Penalty can be registered, got "):
             register_penalty(wrong)
@@ -242,7 +242,7 @@ def test_register_penalty_refuses_what_is_no_penalty():
 
 
 def test_unknown_requirement_is_refused_where_it_is_written():
-    """A misspelt requirement would otherwise never be tested."""
+    """A class with a misspelt requirement is refused: nothing would ever test that requirement."""
     with pytest.raises(TypeError, match="Demanding requires patience, but a penalty can require elementwise, "):
 
         class Demanding(L2):
@@ -260,7 +260,7 @@ def test_describe_names_every_one():
 
 
 class Activity(Penalty):
-    """alpha/2 sum_k h(u_k)^2: keeps the code small."""
+    """alpha/2 sum_k h(u_k)^2, a penalty that keeps the code small."""
 
     name = "activity"
     requires = ("derivative",)
@@ -289,7 +289,7 @@ def test_a_users_penalty_passes_the_same_checks(activity):
 
 @weighting
 def test_a_users_penalty_trains(activity, weighted):
-    """The objective adds a new penalty, alone or beside a built-in one, with every activation it goes with."""
+    """The objective adds a new penalty, alone or beside a built-in one, with every activation that it accepts."""
     for penalties in ((activity,), (activity, Contractive(0.2))):
         for activation, visible, tied in all_combinations(penalties):
             check_gradient(activation, penalties, visible, tied, weighted)
@@ -297,7 +297,7 @@ def test_a_users_penalty_trains(activity, weighted):
 
 @dataclasses.dataclass(frozen=True)
 class Costly(Penalty):
-    """alpha (|W|^2/2 + |V|^2 when untied), added to the arrays themselves."""
+    """alpha (|W|^2/2 + |V|^2 when untied), whose gradient is added to W and V without `add_rows`."""
 
     name = "costly"
 
@@ -312,7 +312,7 @@ class Costly(Penalty):
 
 @weighting
 def test_weights_may_be_penalised_in_place(weighted):
-    """A penalty that adds to W's and V's gradients itself trains beside those that add multiples of rows."""
+    """A penalty may add to the gradients of W and V itself, beside penalties that add multiples of rows."""
     for penalties in ((Costly(0.3),), (Costly(0.3), Contractive(0.2), L2(0.1)), (L2(0.1), Costly(0.3))):
         for activation, visible, tied in all_combinations(penalties):
             check_gradient(activation, penalties, visible, tied, weighted)

@@ -1,4 +1,4 @@
-"""Pictures of fitted estimators: what the displays compute, that they draw it, and what they refuse."""
+"""Pictures of fitted estimators: displays compute the right arrays, draw them, and refuse wrong arguments."""
 
 import subprocess
 import sys
@@ -60,32 +60,32 @@ BRIEF = {"max_iter": 5, "tol": 0, "random_state": 0}
 
 @pytest.fixture(scope="module")
 def digits():
-    """Digits with values in [0, 1], and their labels."""
+    """Return digits with values in [0, 1], and their labels."""
     X, y = load_digits(return_X_y=True)
     return X[:300] / 16, y[:300]
 
 
 @pytest.fixture(scope="module")
 def circle():
-    """Points of a circle."""
+    """Return points of a circle."""
     return make_circle(200, random_state=0)[0]
 
 
 @pytest.fixture(scope="module")
 def autoencoder(digits):
-    """A small model of the digits."""
+    """Return a small model of the digits."""
     return ContractiveAutoencoder(20, early_stopping=True, **BRIEF).fit(digits[0])
 
 
 @pytest.fixture(scope="module")
 def plane(circle):
-    """A small model of the circle, with a potential."""
+    """Return a small model of the circle, with a potential."""
     return ContractiveAutoencoder(10, alpha=0.03, max_iter=50, tol=0, random_state=0).fit(circle)
 
 
 @pytest.fixture(scope="module")
 def classifier(digits):
-    """A small fine-tuned classifier of the digits below 8."""
+    """Return a small fine-tuned classifier of the digits below 8."""
     X, y = digits
     model = ClassSpecificAEClassifier(ContractiveAutoencoder(5, max_iter=40, tol=0), max_iter=3, tol=0, random_state=0)
     return model.fit(X[y < 8], y[y < 8])
@@ -93,7 +93,7 @@ def classifier(digits):
 
 @pytest.fixture(scope="module")
 def displays(digits, circle, autoencoder, plane, classifier):
-    """One call of each display, by the display's name; it takes the axes."""
+    """Return one call of each display, by the display's name; each call takes the axes."""
     X, y = digits
     return {
         "FiltersDisplay": lambda ax=None: FiltersDisplay.from_estimator(autoencoder, ax=ax),
@@ -112,18 +112,18 @@ def displays(digits, circle, autoencoder, plane, classifier):
 NAMES = [name for name in plotting.__all__ if name.endswith("Display")]
 
 
-# What holds for all
+# All displays
 
 
 def test_importing_needs_no_matplotlib():
-    """matplotlib is loaded when something is drawn."""
+    """Importing skae.plotting does not load matplotlib; drawing does."""
     code = "import sys, skae.plotting; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_axes_given_or_new_and_drawn_again(displays, name):
-    """Each display draws into the axes that it is given, makes its own, and draws the same arrays again."""
+    """Each display draws into given axes, or makes new axes, and can draw the same arrays again."""
     display = displays[name]()
     assert isinstance(display, getattr(plotting, name))
     assert display.figure_.get_layout_engine() is not None
@@ -143,7 +143,7 @@ def test_axes_given_or_new_and_drawn_again(displays, name):
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("style", ["default", "dark_background"])
 def test_light_and_dark_styles(displays, name, style):
-    """What is drawn has the colours of the style: nothing is written in the colour of the paper."""
+    """Displays use the colours of the style: no text has the colour of the background."""
     with pyplot.style.context(style):
         display = displays[name]()
         display.figure_.canvas.draw()
@@ -154,7 +154,7 @@ def test_light_and_dark_styles(displays, name, style):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_is_cut_off(displays, name):
-    """All labels lie on the figure as it is first drawn."""
+    """All labels lie inside the figure when it is first drawn."""
     display = displays[name]()
     display.figure_.canvas.draw()
     box, figure = display.figure_.get_tightbbox(), display.figure_.get_size_inches()
@@ -185,7 +185,7 @@ def test_missing_matplotlib_is_named(displays, name, monkeypatch):
 )
 @pytest.mark.parametrize("before", [[], [StandardScaler()]])
 def test_unfitted_estimators_are_refused(draw, before, circle):
-    """As everywhere in scikit-learn, alone and at the end of a Pipeline."""
+    """Unfitted estimators are refused as everywhere in scikit-learn, alone and at the end of a Pipeline."""
     with pytest.raises(NotFittedError):
         draw(make_pipeline(*before, ContractiveAutoencoder()), circle)
 
@@ -193,7 +193,7 @@ def test_unfitted_estimators_are_refused(draw, before, circle):
 @pytest.mark.parametrize("draw", [ReconstructionDisplay, SparsityDisplay, ActivationDisplay, ScoreHistogramDisplay])
 @pytest.mark.parametrize("form", [sparse.csr_matrix, sparse.coo_array])
 def test_sparse_rows(draw, form, autoencoder, digits):
-    """Sparse rows give what dense ones do, and inputs are not changed."""
+    """Sparse rows give the same as dense rows, and inputs do not change."""
     X = digits[0].copy()
     display, other = draw.from_estimator(autoencoder, X), draw.from_estimator(autoencoder, form(X))
     assert_array_equal(X, digits[0])
@@ -203,7 +203,7 @@ def test_sparse_rows(draw, form, autoencoder, digits):
 
 
 def test_data_frames(circle):
-    """Estimators fitted on named columns are asked with named columns, without a warning; names are shown."""
+    """Estimators fitted on named columns get named columns, so they give no warning; the names are shown."""
     frame = pd.DataFrame(circle, columns=["left", "right"])
     model = make_pipeline(StandardScaler().set_output(transform="pandas"), ContractiveAutoencoder(5, **BRIEF))
     model.fit(frame)
@@ -219,7 +219,7 @@ def test_data_frames(circle):
 
 
 def test_axes_of_another_kind_are_refused(autoencoder):
-    """A figure or an array of axes is no axes."""
+    """A figure, or an array of axes, is refused as `ax`."""
     with pytest.raises(TypeError, match=r"ax must be the axes of a matplotlib figure or None, got ndarray"):
         FiltersDisplay.from_estimator(autoencoder, ax=np.empty(2))
 
@@ -229,7 +229,7 @@ def test_axes_of_another_kind_are_refused(autoencoder):
 
 @pytest.mark.parametrize("before", [[PCAWhitener(0.9)], [StandardScaler(), PCAWhitener(10, whiten="zca", eps=0.1)]])
 def test_filters_through_a_pipeline_are_derivatives(digits, before):
-    """Encoder filters are du/dx, decoder filters the change of the Pipeline's reconstruction with h."""
+    """Encoder filters are du/dx, decoder filters are the derivatives of the Pipeline's reconstruction in h."""
     X, _ = digits
     model = make_pipeline(*before, ZeroBiasAutoencoder(6, **BRIEF)).fit(X)
     steps, last = model[:-1], model[-1]
@@ -244,7 +244,7 @@ def test_filters_through_a_pipeline_are_derivatives(digits, before):
 
 
 def test_a_step_that_is_not_affine_ends_the_way_back(digits):
-    """Before a step without inverse, or that is not affine, filters stay what they are behind it."""
+    """At a step that has no inverse or is not affine, the mapping ends: filters refer to the output of this step."""
     X, _ = digits
     scaler = StandardScaler()
     for step in (ContrastNormalizer(), PowerTransformer(), FunctionTransformer(np.tanh)):
@@ -257,7 +257,7 @@ def test_a_step_that_is_not_affine_ends_the_way_back(digits):
 
 @pytest.mark.parametrize("kind", ["decoder", "encoder"])
 def test_filters_of_large_images_fit_into_memory(kind, rng):
-    """No matrix of features by features is made on the way through a Pipeline."""
+    """The mapping through a Pipeline makes no matrix of features by features."""
     X = rng.standard_normal((5, 4096), dtype=np.float32)
     model = make_pipeline(StandardScaler(), FunctionTransformer(), ContractiveAutoencoder(3, max_iter=1, tol=0)).fit(X)
     tracemalloc.start()
@@ -272,7 +272,7 @@ def test_filters_of_large_images_fit_into_memory(kind, rng):
 
 
 def test_small_filters_show_that_a_step_is_curved(digits):
-    """A step that is almost affine near zero is not affine for that."""
+    """Small filters do not make a curved step look affine, though it is almost affine near zero."""
     X, _ = digits
     curved = FunctionTransformer(np.sinh, np.arcsinh)
     model = make_pipeline(curved, ContractiveAutoencoder(4, **BRIEF)).fit(X)
@@ -281,7 +281,7 @@ def test_small_filters_show_that_a_step_is_curved(digits):
 
 
 def test_pipelines_in_pipelines(digits):
-    """Steps are found wherever they stand, and "passthrough" is none."""
+    """Steps of nested Pipelines are found, and "passthrough" is not a step."""
     X, _ = digits
     inner = make_pipeline(
         "passthrough", MinMaxScaler(), make_pipeline(PCAWhitener(5), ContractiveAutoencoder(4, **BRIEF))
@@ -300,7 +300,7 @@ def test_pipelines_in_pipelines(digits):
 
 
 def test_untied_kinds_order_and_number(digits):
-    """`kind` chooses the weights, "norm" the longest first, `n_filters` how many."""
+    """`kind` chooses the weights, order="norm" puts the longest first, `n_filters` sets their number."""
     X, _ = digits
     model = DenoisingAutoencoder(12, tied_weights=False, **BRIEF).fit(X)
     assert_allclose(FiltersDisplay.from_estimator(model).filters, model.decoder_components_)
@@ -311,7 +311,7 @@ def test_untied_kinds_order_and_number(digits):
 
 
 def test_tiles():
-    """Every filter keeps its shape, zero is the middle of the range, one pixel of nothing lies between the tiles."""
+    """Every filter keeps its shape, zero is the middle of the range, and a gap of one pixel lies between the tiles."""
     filters = np.array([[0.0, 2.0, -1.0, 0.0], [0.0, 0.0, 0.0, 0.0], [4.0, 0.0, 0.0, 0.0]])
     picture = np.ma.filled(FiltersDisplay(filters).plot(n_columns=2).image_.get_array(), np.nan)
     expected = [[0, 1, np.nan, 0, 0], [-0.5, 0, np.nan, 0, 0], [np.nan] * 5]
@@ -323,7 +323,7 @@ def test_tiles():
 
 
 def test_colors(rng):
-    """(h, w, 3) and (3, h, w) are one picture, its numbers in another order; zero is mid-grey, gaps transparent."""
+    """(h, w, 3) and (3, h, w) give the same picture; zero is mid-grey, and gaps are transparent."""
     images = rng.standard_normal((4, 3, 2, 3))
     orders = [(images, (3, 2, 3)), (np.moveaxis(images, -1, 1), (3, 3, 2))]
     last, first = (FiltersDisplay(i.reshape(4, -1), image_shape=s).plot().image_.get_array() for i, s in orders)
@@ -337,7 +337,7 @@ def test_colors(rng):
 
 
 def test_mosaic_of_one_row(rng):
-    """No gap at the edges."""
+    """A mosaic of one row has no gap at its edges."""
     images = rng.standard_normal((3, 4, 5))
     picture = mosaic(images, 3)
     assert picture.shape == (4, 17)
@@ -346,7 +346,7 @@ def test_mosaic_of_one_row(rng):
 
 @pytest.mark.parametrize("image_shape", [None, (8, 9), (64,), 8, (-8, -8), (2, 4, 8), (2, 2, 2, 8), (8.0, 8.0), "8"])
 def test_shapes_that_are_no_image(image_shape, digits):
-    """One sentence asks for the shape, or says which it must be."""
+    """The error asks for the image shape in one sentence, or says which shapes are right."""
     X = digits[0][:, :63] if image_shape is None else digits[0]
     model = ContractiveAutoencoder(3, **BRIEF).fit(X)
     message = r"63 features are no square image.*give image_shape" if image_shape is None else "image_shape must be"
@@ -356,7 +356,7 @@ def test_shapes_that_are_no_image(image_shape, digits):
 
 @pytest.mark.parametrize("limit", ["a", 0.0, np.nan, np.inf])
 def test_wrong_filters_and_limits(limit):
-    """Rows of numbers, and a range of them."""
+    """Filters that are not rows of numbers, and limits that are not a positive number, are refused."""
     with pytest.raises(ValueError, match="limit must be a finite number > 0 or None"):
         FiltersDisplay(np.ones((2, 4))).plot(limit=limit)
     for filters in (np.ones(4), np.ones((0, 4))):
@@ -366,7 +366,7 @@ def test_wrong_filters_and_limits(limit):
 
 @pytest.mark.parametrize("options", [{"kind": "both"}, {"order": "size"}, {"n_filters": 0}, {"n_columns": 1.5}])
 def test_wrong_options_of_filters(options, autoencoder):
-    """What it is, what it was, what it must be."""
+    """The error for a wrong option says its name, its value, and what it must be."""
     (name,) = options
     with pytest.raises(ValueError, match=f"{name} must be"):
         FiltersDisplay.from_estimator(autoencoder, **options)
@@ -378,7 +378,7 @@ def test_wrong_options_of_filters(options, autoencoder):
 
 
 def test_path_is_that_of_regularization_path(digits):
-    """Its filters are those of the fits, in their order, behind a Pipeline too; the estimator stays unfitted."""
+    """The path shows the filters of the fits in their order, also in a Pipeline; the estimator stays unfitted."""
     X, _ = digits
     alphas = [0.01, 0.1]
     model = SaturatingAutoencoder(6, **BRIEF)
@@ -397,7 +397,7 @@ def test_path_is_that_of_regularization_path(digits):
 
 
 def test_wrong_paths(digits, autoencoder):
-    """Models without alpha, none at all, or of different widths have no path."""
+    """Models without alpha, an empty list, and models of different widths are refused."""
     X, _ = digits
     with pytest.raises(ValueError, match="estimators with an alpha, which ZeroBiasAutoencoder has not"):
         PathDisplay.from_estimators([ZeroBiasAutoencoder(3, **BRIEF).fit(X)])
@@ -415,7 +415,7 @@ def test_wrong_paths(digits, autoencoder):
 
 
 def test_path_behind_a_step_that_needs_labels(digits):
-    """Labels are for the steps; filters come back to the features that were taken away, as zeros."""
+    """The steps get the labels; features that a step has dropped come back as zeros."""
     X, y = digits
     X = X[:, X.std(axis=0) > 0.0]
     pipeline = make_pipeline(SelectKBest(k=30), SaturatingAutoencoder(3, **BRIEF))
@@ -428,7 +428,7 @@ def test_path_behind_a_step_that_needs_labels(digits):
 
 
 def test_reconstructions_are_the_pipelines(digits):
-    """What is drawn is inverse_transform of the last step's reconstruction, in units of the input."""
+    """The display shows inverse_transform of the last step's reconstruction, in units of the input."""
     X, _ = digits
     model = make_pipeline(StandardScaler(), PCAWhitener(0.9), ContractiveAutoencoder(8, **BRIEF)).fit(X)
     display = ReconstructionDisplay.from_estimator(model, X, n_samples=4)
@@ -441,7 +441,7 @@ def test_reconstructions_are_the_pipelines(digits):
 
 @pytest.mark.parametrize("noise", ["gaussian", "masking", "salt_and_pepper"])
 def test_reconstructions_of_corrupted_samples(noise, digits, autoencoder):
-    """The reconstruction is of what is drawn as corrupted; a seed draws it again; labels stand beside the rows."""
+    """The drawn corrupted samples are reconstructed; a seed repeats them; labels stand beside the rows."""
     X, _ = digits
     display, again = (
         ReconstructionDisplay.from_estimator(autoencoder, X, noise=noise, noise_level=0.3, random_state=0)
@@ -456,7 +456,7 @@ def test_reconstructions_of_corrupted_samples(noise, digits, autoencoder):
 
 @pytest.mark.parametrize("before", [[], [MinMaxScaler().set_output(transform="pandas")]])
 def test_noise_that_leaves_the_range_of_bernoulli_units(before, circle):
-    """Noisy samples are neither refused nor clipped, as in `score`, alone and through a Pipeline."""
+    """Noisy samples are neither refused nor clipped, as in `score`, alone and in a Pipeline."""
     X = pd.DataFrame(MinMaxScaler().fit_transform(circle))
     autoencoder = DenoisingAutoencoder(8, visible="bernoulli", noise="gaussian", **BRIEF)
     model = make_pipeline(*before, autoencoder).fit(X)
@@ -470,7 +470,7 @@ def test_noise_that_leaves_the_range_of_bernoulli_units(before, circle):
 
 
 def test_lines_of_unlike_features_are_standardised(rng):
-    """A feature in units of its own does not hide the others; features of one unit stay as they are."""
+    """Features with other units do not hide the rest: all are standardised. Features in one unit are not."""
     X = rng.standard_normal((50, 5))
     model = make_pipeline(StandardScaler(), ContractiveAutoencoder(4, **BRIEF))
     display = ReconstructionDisplay.from_estimator(model.fit(X), X)
@@ -483,7 +483,7 @@ def test_lines_of_unlike_features_are_standardised(rng):
 
 
 def test_reconstructions_of_what_is_no_number(digits):
-    """Categories cannot be drawn, nor corrupted; what the last step sees can. Numbers held as objects are numbers."""
+    """Categories can be neither drawn nor corrupted, but the last step's input can. Numbers may be held as objects."""
     labels = pd.DataFrame({"label": np.where(digits[1] > 4, "1", "0")})
     for encoder in (OneHotEncoder(sparse_output=False), OrdinalEncoder()):
         model = make_pipeline(encoder, ContractiveAutoencoder(2, **BRIEF)).fit(labels)
@@ -504,7 +504,7 @@ def test_reconstructions_of_what_is_no_number(digits):
 
 
 def test_energy_and_field(plane, circle):
-    """The surface is score_samples, and the arrows are its gradient."""
+    """The surface shows score_samples, and the arrows are its gradient."""
     display = EnergyDisplay.from_estimator(plane, circle, grid_resolution=15, n_arrows=4)
     points = np.column_stack([display.xx0.ravel(), display.xx1.ravel()])
     assert_array_equal(display.energy.ravel(), plane.score_samples(points))
@@ -515,7 +515,7 @@ def test_energy_and_field(plane, circle):
 
 
 def test_field_through_a_pipeline(circle):
-    """Arrows lead to the Pipeline's own reconstruction, in units of the input."""
+    """In a Pipeline, arrows lead to the Pipeline's own reconstruction, in units of the input."""
     model = make_pipeline(StandardScaler(), PCAWhitener(), ContractiveAutoencoder(6, **BRIEF)).fit(circle * [10.0, 1.0])
     display = EnergyDisplay.from_estimator(model, circle * [10.0, 1.0], grid_resolution=10)
     steps, last = model[:-1], model[-1]
@@ -525,7 +525,7 @@ def test_field_through_a_pipeline(circle):
 
 
 def test_energy_of_what_has_no_field(circle):
-    """Detectors, classifiers and Pipelines that cannot be undone have no arrows, and refuse to be asked for them."""
+    """Detectors, classifiers and Pipelines without inverse have no arrows, and refuse field=True."""
     labels = (circle[:, 0] > 0).astype(int)
     autoencoder = ContractiveAutoencoder(4, **BRIEF)
     for model in (
@@ -541,7 +541,7 @@ def test_energy_of_what_has_no_field(circle):
 
 
 def test_energy_of_bernoulli_units(circle):
-    """The grid stays in [0, 1], which such units ask for; a larger one is refused by the model."""
+    """For bernoulli units the grid stays in [0, 1]; the model refuses a larger one."""
     X = MinMaxScaler().fit_transform(circle)
     model = ContractiveAutoencoder(4, visible="bernoulli", **BRIEF).fit(X)
     display = EnergyDisplay.from_estimator(model, X, grid_resolution=10)
@@ -551,7 +551,7 @@ def test_energy_of_bernoulli_units(circle):
 
 
 def test_energy_of_bernoulli_units_inside(circle):
-    """The grid stays in [0, 1] for detectors and classifiers that are made of such autoencoders."""
+    """The grid stays in [0, 1] for detectors and classifiers with bernoulli autoencoders."""
     X = MinMaxScaler().fit_transform(circle)
     autoencoder = ContractiveAutoencoder(4, visible="bernoulli", **BRIEF)
     for model in (
@@ -566,7 +566,7 @@ def test_energy_of_bernoulli_units_inside(circle):
 
 
 def test_constant_energy_and_constant_feature(circle):
-    """A flat surface, and a feature without range, are drawn too."""
+    """A constant energy, and a feature without range, can be drawn."""
     X = circle * [1.0, 0.0]
     model = ContractiveAutoencoder(4, **BRIEF).fit(X)
     display = EnergyDisplay.from_estimator(model, X, grid_resolution=10)
@@ -579,14 +579,14 @@ def test_constant_energy_and_constant_feature(circle):
     "options", [{"grid_resolution": 1}, {"n_arrows": 0}, {"eps": -1.0}, {"eps": np.nan}, {"field": "yes"}]
 )
 def test_wrong_options_of_energy(options, plane, circle):
-    """What it is, what it was, what it must be."""
+    """The error for a wrong option says its name, its value, and what it must be."""
     (name,) = options
     with pytest.raises(ValueError, match=f"{name} must be"):
         EnergyDisplay.from_estimator(plane, circle, **options)
 
 
 def test_a_display_drawn_again_has_one_colorbar(plane, circle):
-    """It replaces its own in the same axes, whatever became of that; those in other axes stay."""
+    """A display replaces its own colour bar in the same axes, in whatever state; those in other axes stay."""
     display = EnergyDisplay.from_estimator(plane, circle, grid_resolution=10)
     figure, ax = display.figure_, display.ax_
     assert len(display.plot(ax).figure_.axes) == 2
@@ -602,7 +602,7 @@ def test_a_display_drawn_again_has_one_colorbar(plane, circle):
 
 
 def test_displays_of_lists():
-    """Constructors take what numpy makes arrays of."""
+    """Constructors take lists: everything that numpy turns into arrays."""
     grid = [0, 1, 2]
     xx0, xx1 = [grid] * 3, [[i] * 3 for i in grid]
     EnergyDisplay(xx0, xx1, [[0, 1, 0], [1, 2, 1], [0, 1, 0]], positions=[[1, 1]], field=[[1, 0]], X=[[1, 2]]).plot()
@@ -616,7 +616,7 @@ def test_displays_of_lists():
 
 
 def test_energy_needs_two_features(autoencoder, plane, digits, circle):
-    """One sentence says so; without score_samples there is no energy."""
+    """Other numbers of features, and estimators without score_samples, are refused in one sentence."""
     with pytest.raises(ValueError, match=r"models of two features, got X of shape \(300, 64\)"):
         EnergyDisplay.from_estimator(autoencoder, digits[0])
     with pytest.raises(ValueError, match=r"needs at least one sample, got X of shape \(0, 2\)"):
@@ -629,7 +629,7 @@ def test_energy_needs_two_features(autoencoder, plane, digits, circle):
 
 
 def test_groups_of_scores(digits, autoencoder, classifier):
-    """Labels group the scores, for a classifier into known and unknown, for a detector into in- and outliers."""
+    """Labels group the scores: known and unknown for a classifier, inliers and outliers for a detector."""
     X, y = digits
     display = ScoreHistogramDisplay.from_estimator(classifier, X, y)
     assert_array_equal(display.scores, classifier.score_samples(X))
@@ -650,7 +650,7 @@ def test_groups_of_scores(digits, autoencoder, classifier):
 
 
 def test_far_scores_do_not_hide_the_others(rng):
-    """One score far off is counted in the outermost bin; equal scores have a bin too."""
+    """The outermost bin counts a score that lies far off; equal scores have a bin too."""
     scores = np.append(rng.standard_normal(200), [-1e9, 1e9])
     display = ScoreHistogramDisplay(scores).plot(bins=10)
     assert display.ax_.get_xlim()[0] > -20.0
@@ -661,7 +661,7 @@ def test_far_scores_do_not_hide_the_others(rng):
 
 
 def test_wrong_labels(digits, autoencoder):
-    """As many labels as samples; a score is needed."""
+    """Wrong numbers or kinds of labels, and estimators without scores, are refused."""
     X, y = digits
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         ScoreHistogramDisplay.from_estimator(autoencoder, X, y[:-1])
@@ -685,7 +685,7 @@ def test_wrong_labels(digits, autoencoder):
     ],
 )
 def test_wrong_scores(scores, message):
-    """Of what is no finite number there is no histogram; nor is a threshold anything else."""
+    """Scores and thresholds that are not finite numbers are refused."""
     with pytest.raises(ValueError, match=message):
         ScoreHistogramDisplay(scores).plot()
     with pytest.raises(ValueError, match="offset must be a finite number or None, got 'a'"):
@@ -696,7 +696,7 @@ def test_wrong_scores(scores, message):
 
 
 def test_loss_curves_of_several_fits(digits, autoencoder, classifier):
-    """Training and validation loss over the epochs; the next fit has the next colour."""
+    """Training and validation loss are drawn over the epochs; the next fit has the next colour."""
     X, _ = digits
     display = LossCurveDisplay.from_estimator(autoencoder)
     assert_array_equal(display.line_.get_data(), [np.arange(1, 6), autoencoder.loss_curve_])
@@ -710,7 +710,7 @@ def test_loss_curves_of_several_fits(digits, autoencoder, classifier):
 
 
 def test_the_axis_is_logarithmic_where_losses_span_much():
-    """And linear where they do not, or one is negative."""
+    """The axis is logarithmic if losses span much; it is linear if they do not, or if one is negative."""
     scales = {"log": [10.0, 1.0], "linear": [2.0, 1.0]}
     for scale, curve in scales.items():
         assert LossCurveDisplay(curve).plot().ax_.get_yscale() == scale
@@ -718,7 +718,7 @@ def test_the_axis_is_logarithmic_where_losses_span_much():
 
 
 def test_other_lines_do_not_choose_the_scale():
-    """A line of the user's own is no loss; those of another fit are."""
+    """A line of the user does not count as a loss; lines of other fits do."""
     _, ax = pyplot.subplots()
     ax.axhline(0.0)
     ax.plot([1, 2], [1e-3, 1e3])
@@ -727,7 +727,7 @@ def test_other_lines_do_not_choose_the_scale():
 
 
 def test_no_loss_curve(digits, circle):
-    """One sentence, for a classifier with where to look."""
+    """Estimators without loss curve are refused in one sentence; for a classifier it says where to look."""
     with pytest.raises(
         ValueError, match=r"^loss_curve must have shape \(n_iter,\) with at least one epoch, got \(0,\)"
     ):
@@ -746,7 +746,7 @@ def test_no_loss_curve(digits, circle):
 
 
 def test_sparsity_is_that_of_the_metrics(digits):
-    """The mean is `activation_fraction`, the dead units those of `dead_unit_fraction`; the legend counts them."""
+    """Its mean is `activation_fraction`, its dead units those of `dead_unit_fraction`; the legend counts them."""
     X, _ = digits
     model = SaturatingAutoencoder(10, activation="relu", **BRIEF).fit(X)
     model.intercept_hidden_[[2, 5]] = -1e3
@@ -767,7 +767,7 @@ def test_sparsity_is_that_of_the_metrics(digits):
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_activations(name):
-    """Where it is smooth, the derivative is that of h, and h that of the potential; jumps are gaps."""
+    """Away from kinks, the curves are derivatives of each other: potential, h, derivative. Jumps are gaps."""
     display = ActivationDisplay.from_activation(name)
     u, curves = display.u, display.curves
     assert {"value", "derivative", "potential"} <= set(curves)
@@ -784,7 +784,7 @@ def test_activations(name):
 
 
 def test_pre_activations_behind_the_activation(digits, autoencoder):
-    """The histogram counts all W x + b of the samples."""
+    """The histogram counts all pre-activations W x + b of the samples."""
     X, _ = digits
     display = ActivationDisplay.from_estimator(autoencoder, X, limits=(-50.0, 50.0))
     U = X @ autoencoder.components_.T + autoencoder.intercept_hidden_
@@ -796,7 +796,7 @@ def test_pre_activations_behind_the_activation(digits, autoencoder):
 
 
 def test_sheet_of_all_activations():
-    """One axes each, and one legend."""
+    """The sheet has one axes for each activation, and one legend."""
     figure = activation_sheet()
     assert len(figure.axes) == len(ACTIVATIONS)
     assert len(figure.legends) == 1

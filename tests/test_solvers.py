@@ -1,4 +1,4 @@
-"""Solvers: update rules, the epoch loop, L-BFGS, schedules, when they stop and what they report."""
+"""Solvers: update rules, the epoch loop, L-BFGS, schedules, stopping, reports."""
 
 import dataclasses
 import math
@@ -18,7 +18,7 @@ from skae.solvers._stochastic import largest_curvature
 
 
 class Quadratic:
-    """Mean over the rows of (theta - x)^T A (theta - x)/2: its minimum is the mean row, its Hessian A."""
+    """Mean over the rows of (theta - x)^T A (theta - x)/2. The minimum is at the mean row; the Hessian is A."""
 
     def __init__(self, eigenvalues):
         basis = np.linalg.qr(np.random.default_rng(7).standard_normal((len(eigenvalues),) * 2))[0]
@@ -50,7 +50,7 @@ class Quadratic:
 
 
 class Blocks:
-    """The ``batches`` of a solver: given blocks of rows and weights, the same in every epoch or in drawn order."""
+    """The ``batches`` of a solver: the given chunks of rows and weights, in a fixed or a random order each epoch."""
 
     def __init__(self, X, weight=None, edges=(), shuffle=False):
         weights = [None] * (len(edges) + 1) if weight is None else np.split(weight, edges)
@@ -79,7 +79,7 @@ def quadratic():
 
 @pytest.fixture
 def rows(rng):
-    """Twelve rows in four dimensions, off centre."""
+    """Return twelve rows in four dimensions, off centre."""
     return 1.0 + rng.standard_normal((12, 4))
 
 
@@ -87,7 +87,7 @@ def rows(rng):
 
 
 def naive_sgd(rule, theta, grads, rates):
-    """Sutskever et al. 2013: v <- m v - eta g; the Nesterov step looks ahead by m v."""
+    """Update as in Sutskever et al. 2013: v <- m v - eta g; the Nesterov step looks ahead by m v."""
     velocity = np.zeros_like(theta)
     for g, eta in zip(grads, rates, strict=True):
         velocity = rule.momentum * velocity - eta * g
@@ -96,7 +96,7 @@ def naive_sgd(rule, theta, grads, rates):
 
 
 def naive_adam(rule, theta, grads, rates):
-    """Kingma and Ba 2015, algorithm 1, with an epsilon that is a share of the overall root mean square."""
+    """Update as in Kingma and Ba 2015, algorithm 1, with epsilon as a share of the overall root mean square."""
     mean, square = np.zeros_like(theta), np.zeros_like(theta)
     for t, (g, eta) in enumerate(zip(grads, rates, strict=True), start=1):
         mean = rule.beta_1 * mean + (1 - rule.beta_1) * g
@@ -115,7 +115,7 @@ RULES = [SGD(), SGD(momentum=0.5, nesterov=False), SGD(momentum=0.0), Adam(), Ad
 @pytest.mark.parametrize("size", [1, 16384, 40000])
 @pytest.mark.parametrize("rule", RULES, ids=repr)
 def test_update_equals_the_textbook(rule, size, dtype, rng):
-    """In blocks and in place, over several steps and beyond one block, each rule does what its paper says."""
+    """In place, over several steps and more than one chunk, each rule gives what its paper says."""
     theta, grads, rates = rng.standard_normal(size), rng.standard_normal((4, size)), [0.1, 0.2, 0.05, 0.1]
     grads += np.where(grads < 0.0, -0.01, 0.01)  # none is taken for rounding
     expected = REFERENCES[rule.name](rule, theta, grads, rates)
@@ -131,7 +131,7 @@ def test_update_equals_the_textbook(rule, size, dtype, rng):
 @every_dtype
 @every_rule
 def test_state_is_plain_arrays(rule, dtype):
-    """The state can be carried and pickled: arrays of theta's dtype or counters, none of them theta's memory."""
+    """The state is arrays of theta's dtype and counters, without theta's memory: it can be carried and pickled."""
     theta = np.ones(5, dtype=dtype)
     for array in rule.init(theta).values():
         assert type(array) is np.ndarray
@@ -141,7 +141,7 @@ def test_state_is_plain_arrays(rule, dtype):
 
 @every_dtype
 def test_adam_does_not_step_along_rounding(dtype):
-    """A first gradient that is rounding beside the others moves nothing; later ones do."""
+    """In the first gradient, entries that are only rounding move nothing; in later gradients they do."""
     theta, rule = np.zeros(3, dtype=dtype), Adam()
     state = rule.init(theta)
     noise = 4.0 * np.finfo(dtype).eps
@@ -153,7 +153,7 @@ def test_adam_does_not_step_along_rounding(dtype):
 
 @pytest.mark.parametrize("scale", [1e-6, 1e6])
 def test_adam_does_not_see_the_scale_of_the_objective(scale, rng):
-    """The same gradients times a power of two make the same steps."""
+    """Gradients times a power of two give the same steps."""
     grads = rng.standard_normal((5, 40))
     results = []
     for factor in (1.0, 2.0 ** round(np.log2(scale))):
@@ -166,7 +166,7 @@ def test_adam_does_not_see_the_scale_of_the_objective(scale, rng):
 
 
 def test_every_update_rule_has_a_reference():
-    """A new rule must come with its textbook form above."""
+    """Every update rule has its textbook form above, new ones too."""
     assert set(UPDATE_RULES) == set(REFERENCES) == {rule.name for rule in RULES}
     assert all(issubclass(cls, UpdateRule) for cls in UPDATE_RULES.values())
 
@@ -191,7 +191,7 @@ def test_stochastic_reaches_the_minimum_of_a_quadratic(rule, dtype, quadratic, r
 
 
 def test_no_rate_works(quadratic, rows, rng):
-    """A loss that is infinite wherever it goes is refused, in words."""
+    """If the loss is infinite at every rate, the error says so in words."""
 
     class Infinite(Quadratic):
         def value_and_grad(self, *args, **kwargs):
@@ -205,7 +205,7 @@ def test_no_rate_works(quadratic, rows, rng):
 
 @every_rule
 def test_the_search_for_a_rate_leaves_no_trace(rule, quadratic, rows):
-    """The start is not changed, and the fit is one at the rate that was found, with the same order of the rows."""
+    """After a search, the fit equals one with the found rate given: same start, same order of the rows."""
     start = np.zeros(4)
     solver = Stochastic(rule, max_iter=40, tol=0.0)
     batches = Blocks(rows, edges=(4, 8), shuffle=True)
@@ -218,7 +218,7 @@ def test_the_search_for_a_rate_leaves_no_trace(rule, quadratic, rows):
 
 
 class Steps(UpdateRule):
-    """Moves nothing, and notes the rates."""
+    """An update rule that moves nothing, and notes the rates."""
 
     name = "steps"
     learning_rate = 1.0
@@ -237,12 +237,12 @@ class Steps(UpdateRule):
     ("max_iter", "n_iter", "reason"), [(100, 11, "converged"), (8, 8, "converged"), (6, 6, "max_iter")]
 )
 def test_a_plateau_starts_the_fall_of_the_rate(max_iter, n_iter, reason, quadratic, rows, rng):
-    """Where the loss does not fall for 5 epochs, the rate falls to almost zero over the next 5, or until `max_iter`."""
+    """If the loss does not fall for 5 epochs, the rate falls to almost zero over the next 5, or until `max_iter`."""
     rule = Steps()
     solver = Stochastic(rule, max_iter=max_iter, n_iter_no_change=5)
     result = solver.minimize(quadratic, np.zeros(4), Blocks(rows, edges=(4, 8)), rng)
     assert (result.n_iter, result.reason) == (n_iter, reason)
-    # Three updates an epoch; the first epoch is the best, and the next five are no better.
+    # Each epoch has three updates. The first epoch is the best, and the next five are no better.
     before, fall = np.split(np.array(rule.rates), [18])
     assert_allclose(before, [SCHEDULES["linear"](step, 3 * max_iter) for step in range(18)])
     if len(fall):
@@ -251,7 +251,7 @@ def test_a_plateau_starts_the_fall_of_the_rate(max_iter, n_iter, reason, quadrat
 
 
 def test_a_plateau_at_a_constant_rate_ends_training(quadratic, rows, rng):
-    """There is nothing to settle."""
+    """With a constant rate, a plateau ends the fit at once."""
     rule = Steps()
     solver = Stochastic(rule, max_iter=100, n_iter_no_change=5, schedule="constant")
     result = solver.minimize(quadratic, np.zeros(4), Blocks(rows), rng)
@@ -261,14 +261,14 @@ def test_a_plateau_at_a_constant_rate_ends_training(quadratic, rows, rng):
 
 @every_rule
 def test_stochastic_passes_over_shuffled_batches(rule, quadratic, rows, rng):
-    """With several batches an epoch the steps shrink with the schedule and end near the minimum."""
+    """With several batches in each epoch, the steps shrink with the schedule and end near the minimum."""
     batches = Blocks(rows, edges=(4, 8), shuffle=True)
     result = Stochastic(rule, max_iter=1000, tol=0.0, learning_rate=0.02).minimize(quadratic, np.zeros(4), batches, rng)
     assert_allclose(result.theta, rows.mean(axis=0), atol=0.02)
 
 
 def test_theta_and_state_passed_in_are_not_changed(quadratic, rows, rng):
-    """A warm start can be repeated: the solver works on copies."""
+    """The solver works on copies, so a warm start can be repeated."""
     solver, theta = Stochastic(Adam(), max_iter=3), np.ones(4)
     state = solver.minimize(quadratic, theta, Blocks(rows), rng).state
     before = {name: array.copy() for name, array in state.items()}
@@ -282,7 +282,7 @@ def test_theta_and_state_passed_in_are_not_changed(quadratic, rows, rng):
 
 @pytest.mark.parametrize("rule", [SGD(), SGD(momentum=0.0), Adam()], ids=repr)
 def test_two_epochs_equal_one_and_one(rule, quadratic, rows):
-    """`state` carries all that there is: momentum, moments, counter and learning rate."""
+    """Two epochs equal one and one more: `state` carries momentum, moments, counter and learning rate."""
     batches = Blocks(rows, edges=(3, 8), shuffle=True)
 
     def minimize(max_iter, theta, rng, state=None):
@@ -301,7 +301,7 @@ def test_two_epochs_equal_one_and_one(rule, quadratic, rows):
 
 
 def test_state_of_another_rule_is_not_used(quadratic, rows):
-    """After a change of solver the first step is a fresh one."""
+    """A state of another rule is ignored: the fit starts afresh."""
     foreign = SGD().init(np.zeros(4)) | {"velocity": np.full(4, 1e6)}
     results = [
         Stochastic(Adam(), max_iter=1).minimize(
@@ -313,7 +313,7 @@ def test_state_of_another_rule_is_not_used(quadratic, rows):
 
 
 def test_learning_rate_given_beats_the_one_carried(quadratic, rows, rng):
-    """A rate that was found is carried; one that is given is used, and not carried."""
+    """A rate that a search found is carried in the state; a given rate is used instead, and not carried."""
     theta = np.zeros(4)
     found = Stochastic(SGD(), max_iter=1).minimize(quadratic, theta, Blocks(rows), rng).state
     assert found["learning_rate"] > 0.0
@@ -325,7 +325,7 @@ def test_learning_rate_given_beats_the_one_carried(quadratic, rows, rng):
 
 
 def test_state_of_other_shapes_is_not_used(quadratic, rows, rng):
-    """After a change of the parameters' number the first step is a fresh one."""
+    """A state for another number of parameters is ignored: the fit starts afresh."""
     foreign = Adam().init(np.zeros(7))
     solver = Stochastic(Adam(), max_iter=1)
     result = solver.minimize(quadratic, np.zeros(4), Blocks(rows), np.random.default_rng(0), state=foreign)
@@ -334,13 +334,13 @@ def test_state_of_other_shapes_is_not_used(quadratic, rows, rng):
 
 
 def test_sgd_finds_a_rate_of_the_order_of_the_curvature(quadratic, rows, rng):
-    """Where neither user nor rule gives a rate it is at most 1/curvature, and not much less on a quadratic."""
+    """Without a given rate, sgd finds one of at most 1/curvature, and not much less on a quadratic."""
     result = Stochastic(SGD(), max_iter=1).minimize(quadratic, np.zeros(4), Blocks(rows), rng)
     assert 0.1 / EIGENVALUES[0] < result.state["learning_rate"] < 1.01 / EIGENVALUES[0]
 
 
 def test_loss_curve_is_the_weighted_mean_over_the_batches(quadratic, rows, rng):
-    """Batches of unequal mass count by their mass; each loss is that before the batch's own update."""
+    """Batches count in proportion to their weight; the loss of each is the one before its own update."""
     weight = rng.uniform(0.5, 2.0, 12)
     solver = Stochastic(SGD(), max_iter=1, learning_rate=1e-300)  # stays where it is
     result = solver.minimize(quadratic, np.zeros(4), Blocks(rows, weight, edges=(1, 5)), rng)
@@ -348,7 +348,7 @@ def test_loss_curve_is_the_weighted_mean_over_the_batches(quadratic, rows, rng):
 
 
 def test_weights_count_in_batches_of_one_row(rng):
-    """A row of weight 9 pulls nine times as much as one of weight 1, though each batch takes its own mean."""
+    """A row of weight 9 has nine times the effect of a row of weight 1, though each batch takes its own mean."""
     X, weight = np.array([[0.0], [1.0]]), np.array([1.0, 9.0])
     objective = Quadratic([1.0])
     solver = Stochastic(SGD(), max_iter=500, tol=0.0, learning_rate=0.01)
@@ -359,7 +359,7 @@ def test_weights_count_in_batches_of_one_row(rng):
 
 @pytest.mark.parametrize("solver", [Stochastic(Adam(), max_iter=20), LBFGS(max_iter=20)], ids=["adam", "lbfgs"])
 def test_on_epoch_sees_every_epoch_and_can_stop(solver, quadratic, rows, rng):
-    """A true answer ends the fit with the reason "stopped", at the parameters that on_epoch saw."""
+    """If on_epoch returns True, the fit ends with the reason "stopped", at the parameters that on_epoch got."""
     seen = []
 
     def on_epoch(epoch):
@@ -403,7 +403,7 @@ def test_the_whole_epoch_loop_is_reproducible(quadratic, rows):
 @pytest.mark.parametrize("constraint", [UnitNorm("V"), MaxNorm("V", 0.9)], ids=name_of)
 @every_rule
 def test_constraint_holds_after_every_update(rule, constraint, rng):
-    """Each batch's gradient is taken at, and each epoch ends with, rows that meet the constraint to 1e-12."""
+    """Rows meet the constraint to 1e-12 at each gradient and after each epoch."""
     layout = make_layout(tied=False)
 
     def worst(theta):
@@ -434,7 +434,7 @@ def test_constraint_holds_after_every_update(rule, constraint, rng):
 
 
 def test_update_rule_sees_the_projected_gradient(rng):
-    """Momentum must not gather what the constraint takes away again after each update."""
+    """The rule gets the projected gradient: momentum must not collect what the constraint removes after each update."""
     layout = make_layout(tied=False)
 
     class Spy(SGD):
@@ -458,7 +458,7 @@ def test_update_rule_sees_the_projected_gradient(rng):
 
 @pytest.mark.parametrize("constraint", [UnitNorm("V"), MaxNorm("V", 0.9)], ids=name_of)
 def test_lbfgs_meets_the_constraint(constraint, rng):
-    """Reparametrised, every iterate that is reported meets the constraint, and the loss falls all the way."""
+    """Every reported iterate meets the constraint, and the loss falls at every iteration."""
     layout = make_layout(tied=False)
     objective = Reconstruction(layout, Sigmoid(), constraint=constraint)
     theta = rng.standard_normal(layout.size)
@@ -484,7 +484,7 @@ def test_lbfgs_meets_the_constraint(constraint, rng):
 
 @every_dtype
 def test_lbfgs_reaches_the_minimum_of_a_quadratic(dtype, quadratic, rows, rng):
-    """Unequal weighted blocks in changing order are one objective, minimised to the precision of the dtype."""
+    """Unequal weighted chunks in changing order act as one objective, minimised to the precision of the dtype."""
     weight = rng.uniform(0.5, 2.0, 12).astype(dtype)
     batches = Blocks(rows.astype(dtype), weight, edges=(1, 8), shuffle=True)
     result = LBFGS(tol=0.0).minimize(quadratic, np.zeros(4, dtype=dtype), batches, rng)
@@ -499,7 +499,7 @@ def test_lbfgs_reaches_the_minimum_of_a_quadratic(dtype, quadratic, rows, rng):
 
 @pytest.mark.parametrize("factor", [1e-6, 1.0, 1e6])
 def test_lbfgs_does_not_depend_on_the_scale_of_the_loss(factor, rows, rng):
-    """Data in other units take the same iterations: scipy's own tests are absolute below 1."""
+    """Data in other units take the same iterations, although scipy's own tests are absolute below 1."""
     result = LBFGS(tol=0.0, max_iter=6).minimize(
         Quadratic(factor * np.array(EIGENVALUES)), np.zeros(4), Blocks(rows), rng
     )
@@ -509,13 +509,13 @@ def test_lbfgs_does_not_depend_on_the_scale_of_the_loss(factor, rows, rng):
 
 
 def test_lbfgs_stops_at_max_iter(quadratic, rows, rng):
-    """The limit is a number of iterations, and says so."""
+    """max_iter limits the iterations, and the reason says so."""
     result = LBFGS(max_iter=2, tol=0.0).minimize(quadratic, np.zeros(4), Blocks(rows), rng)
     assert (result.reason, result.n_iter, len(result.loss_curve)) == ("max_iter", 2, 2)
 
 
 def test_lbfgs_started_at_the_minimum_stays(quadratic, rng):
-    """A gradient of zero at the start, and a loss of zero, are no error."""
+    """A gradient of zero at the start, or a loss of zero, is not an error."""
     result = LBFGS().minimize(quadratic, np.ones(4), Blocks(np.ones((3, 4))), rng)
     assert_array_equal(result.theta, 1.0)
     assert result.reason == "converged"
@@ -523,7 +523,7 @@ def test_lbfgs_started_at_the_minimum_stays(quadratic, rng):
 
 
 def test_lbfgs_gives_every_block_the_mean_code_of_all_rows(quadratic, rows, rng):
-    """A penalty on the mean code is not a sum over blocks: each must be told the global mean."""
+    """A penalty on the mean code is not a sum over chunks, so every chunk must get the mean over all rows."""
     given = []
 
     class WithMeanCode(Quadratic):
@@ -543,14 +543,14 @@ def test_lbfgs_gives_every_block_the_mean_code_of_all_rows(quadratic, rows, rng)
 
 
 class Barrier(Quadratic):
-    """x - log(x), summed: infinite or NaN unless theta > 0, smallest at 1."""
+    """The sum of x - log(x): infinite or NaN unless theta > 0, smallest at 1."""
 
     def value_and_grad(self, theta, X, target=None, sample_weight=None, *, mean_code=None, out=None):
         return float((theta - np.log(theta)).sum()), 1.0 - 1.0 / theta
 
 
 def test_lbfgs_line_search_steps_back_from_values_that_are_not_finite(rng):
-    """An overflow on the way is no divergence: the step is shortened, without a warning."""
+    """An overflow in the line search is not a divergence: the step is shortened, without a warning."""
     result = LBFGS(tol=0.0).minimize(Barrier(EIGENVALUES), np.full(4, 30.0), Blocks(np.ones((1, 4))), rng)
     assert_allclose(result.theta, 1.0, rtol=1e-5)
 
@@ -559,7 +559,7 @@ def test_lbfgs_line_search_steps_back_from_values_that_are_not_finite(rng):
 
 
 class Diverging(Quadratic):
-    """Becomes infinite, NaN, or overflows with a warning after a number of evaluations."""
+    """An objective that becomes infinite or NaN, or overflows with a warning, after a number of evaluations."""
 
     def __init__(self, kind, after):
         super().__init__(EIGENVALUES)
@@ -579,7 +579,7 @@ class Diverging(Quadratic):
 @pytest.mark.parametrize("kind", ["inf", "nan", "overflow", "theta"])
 @every_rule
 def test_divergence_is_reported_with_advice(rule, kind, rows, rng):
-    """The error names epoch and learning rate and says what to change, in place of numpy's warnings."""
+    """The error names epoch and learning rate, and says what to change; numpy gives no warnings."""
     solver = Stochastic(rule, learning_rate=0.1)
     with pytest.raises(DivergenceError, match=r"epoch 3 .* learning rate of 0\.1; use a lower learning_rate_init"):
         solver.minimize(Diverging(kind, after=4), np.zeros(4), Blocks(rows, edges=(6,)), rng)
@@ -588,14 +588,14 @@ def test_divergence_is_reported_with_advice(rule, kind, rows, rng):
 @pytest.mark.parametrize("kind", ["inf", "nan", "overflow", "theta"])
 @every_rule
 def test_divergence_at_the_start_is_reported_with_advice(rule, kind, rows, rng):
-    """Also where the learning rate is still being looked for."""
+    """Divergence is reported with advice even during the search for a learning rate."""
     with pytest.raises(DivergenceError, match=r"diverge.* bring the features to a common scale"):
         Stochastic(rule).minimize(Diverging(kind, after=0), np.zeros(4), Blocks(rows), rng)
 
 
 @pytest.mark.parametrize("kind", ["inf", "nan", "overflow"])
 def test_lbfgs_refuses_a_start_that_is_not_finite(kind, rows, rng):
-    """Nothing can be done from there but to scale the data."""
+    """L-BFGS refuses a start whose loss is not finite; the error advises to scale the data."""
     with pytest.raises(DivergenceError, match=r"at the start is (inf|nan); bring the features to a common scale"):
         LBFGS().minimize(Diverging(kind, after=0), np.zeros(4), Blocks(rows), rng)
 
@@ -611,7 +611,7 @@ def test_divergence_error_is_a_value_error():
 @pytest.mark.parametrize("n_steps", [1, 2, 19, 20, 21, 1000])
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_schedules_are_factors(name, n_steps):
-    """Every step of a fit has a factor in (0, 1], and some step comes close to 1."""
+    """Every step of a fit has a factor in (0, 1], and the largest is close to 1."""
     factors = np.array([SCHEDULES[name](step, n_steps) for step in range(n_steps)])
     assert (factors > 0.0).all()
     assert (factors <= 1.0).all()
@@ -619,7 +619,7 @@ def test_schedules_are_factors(name, n_steps):
 
 
 def test_linear_schedule_warms_up_and_decays():
-    """It rises over the first twentieth of the steps and falls linearly to almost nothing."""
+    """The linear schedule rises over the first twentieth of the steps, then falls linearly to almost zero."""
     factors = np.array([SCHEDULES["linear"](step, 1000) for step in range(1000)])
     assert factors.argmax() in (49, 50)
     assert_allclose(np.diff(factors[:50]), 0.02, rtol=1e-9)
@@ -630,14 +630,14 @@ def test_linear_schedule_warms_up_and_decays():
 
 @pytest.mark.parametrize("sign", [1.0, -1.0], ids=["positive", "negative"])
 def test_plateau_waits_for_patience(sign):
-    """A loss that stays ends it after `patience` epochs without a fall by tol; a negative loss counts alike."""
+    """A plateau is reached after `patience` epochs without a fall by tol, for negative losses too."""
     plateau = Plateau(tol=0.01, patience=3)
     losses = sign * 10.0 - np.array([0.0, 1.0, 1.0, 1.05, 2.0, 1.5, 2.05, 2.0])
     assert [plateau.reached(loss) for loss in losses] == [False] * 7 + [True]
 
 
 def test_plateau_lets_a_slow_fall_add_up():
-    """Falls that are too small alone, but not together within the patience, go on."""
+    """Falls that are too small alone, but large enough together within the patience, do not end the fit."""
     plateau = Plateau(tol=0.01, patience=3)
     assert not any(plateau.reached(loss) for loss in 0.995 ** np.arange(100))
     plateau = Plateau(tol=0.01, patience=3)
@@ -653,7 +653,7 @@ def test_plateau_with_tol_zero_never_ends():
 @every_dtype
 @pytest.mark.parametrize("eigenvalues", [EIGENVALUES, (100.0, 1.0, 1.0, 1.0), (-8.0, 1.0, 1.0, 0.5)], ids=str)
 def test_largest_curvature_is_the_largest_eigenvalue(eigenvalues, dtype, rows, rng):
-    """On a quadratic, in magnitude, whatever the data and the point."""
+    """On a quadratic, the estimate is the largest eigenvalue in magnitude, for any data and any point."""
     theta = rng.standard_normal(4).astype(dtype)
     batch = (rows.astype(dtype), None, None)
     estimate = largest_curvature(Quadratic(eigenvalues), theta, batch, rng, n_iter=30)
@@ -664,7 +664,7 @@ def test_largest_curvature_is_the_largest_eigenvalue(eigenvalues, dtype, rows, r
 
 
 def test_largest_curvature_of_a_flat_objective_is_positive(rows, rng):
-    """Its reciprocal is a learning rate: it must not be a division by zero."""
+    """A flat objective has a positive estimate: its reciprocal is a learning rate, so it must not be zero."""
     estimate = largest_curvature(Quadratic(np.zeros(4)), np.zeros(4), (rows, None, None), rng)
     assert estimate == 1.0
     result = Stochastic(SGD(), max_iter=2).minimize(Quadratic(np.zeros(4)), np.ones(4), Blocks(rows), rng)
@@ -673,7 +673,7 @@ def test_largest_curvature_of_a_flat_objective_is_positive(rows, rng):
 
 @pytest.mark.parametrize("instance", [SGD(), Adam(), Stochastic(SGD()), LBFGS()], ids=repr)
 def test_solvers_and_rules_are_immutable(instance):
-    """All that changes is in the state and in theta."""
+    """Solvers and rules are immutable: only state and theta change."""
     for field in dataclasses.fields(instance):
         with pytest.raises(dataclasses.FrozenInstanceError):
             setattr(instance, field.name, None)

@@ -1,4 +1,4 @@
-"""Visible units: output, loss, the residual that both share, their part of the energy."""
+"""Visible units: output, loss, residual, and their part of the energy."""
 
 import numpy as np
 import pytest
@@ -14,12 +14,12 @@ every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=name_of)
 
 @pytest.fixture
 def arrays(rng):
-    """Pre-outputs A and data X in (0, 1), of shape (6, 4)."""
+    """Return pre-outputs A and data X in (0, 1), both of shape (6, 4)."""
     return 2.0 * rng.standard_normal((6, 4)), rng.uniform(0.02, 0.98, (6, 4))
 
 
 def test_losses_follow_their_definitions(arrays):
-    """Half the squared error, and the cross-entropy of the sigmoid."""
+    """The losses are half the squared error, and the cross-entropy of the sigmoid."""
     A, X = arrays
     assert_allclose(VISIBLE["gaussian"].losses(A, X), 0.5 * ((X - A) ** 2).sum(axis=1), rtol=1e-13)
     R = expit(A)
@@ -31,7 +31,7 @@ def test_losses_follow_their_definitions(arrays):
 @every_dtype
 @every_visible
 def test_residual_is_the_gradient_of_the_loss(visible, dtype, weight, arrays, rng):
-    """In both cases the gradient with respect to A is weight * (R - X), written over A."""
+    """For both kinds of units the gradient in A is weight * (R - X), written over A."""
     exact, X = arrays
     weight = 0.2 if weight == "number" else rng.random((6, 1)).astype(dtype)
     A, data = exact.astype(dtype), X.astype(dtype)
@@ -47,7 +47,7 @@ def test_residual_is_the_gradient_of_the_loss(visible, dtype, weight, arrays, rn
 @every_dtype
 @every_visible
 def test_output_is_in_place_and_keeps_the_dtype(visible, dtype, arrays):
-    """The reconstruction needs no second array of A's size."""
+    """`output` works in place and keeps the dtype: the reconstruction needs no second array of A's size."""
     A = arrays[0].astype(dtype)
     expected = {"gaussian": A.copy(), "bernoulli": expit(A)}[visible.name]
     R = visible.output(A)
@@ -58,7 +58,7 @@ def test_output_is_in_place_and_keeps_the_dtype(visible, dtype, arrays):
 
 @every_visible
 def test_losses_leave_their_arguments_alone(visible, arrays):
-    """Scoring calls `losses` on the user's own rows."""
+    """`losses` does not change its arguments: scoring calls it on the user's own rows."""
     A, X = arrays
     before = A.copy(), X.copy()
     A.flags.writeable = X.flags.writeable = False
@@ -71,7 +71,7 @@ def test_losses_leave_their_arguments_alone(visible, arrays):
 @every_dtype
 @every_visible
 def test_large_pre_outputs_stay_finite(visible, dtype):
-    """|a| up to 1e4 neither overflows nor gives NaN, at data on the edges of [0, 1] too."""
+    """Pre-outputs up to 1e4 in magnitude give no overflow and no NaN, even for data at 0 and 1."""
     edge = np.array([-1e4, -100.0, -1.0, 0.0, 1.0, 100.0, 1e4], dtype=dtype)
     A, X = (np.ascontiguousarray(G) for G in np.meshgrid(edge, np.array([0.0, 0.3, 1.0], dtype=dtype)))
     with np.errstate(over="raise", invalid="raise", divide="raise"):
@@ -86,7 +86,7 @@ def test_large_pre_outputs_stay_finite(visible, dtype):
 @every_dtype
 @every_visible
 def test_potential_has_the_gradient_of_the_energy(visible, dtype, arrays, rng):
-    """Its gradient is c - x (gaussian, ENERGY eq. 11) or c - logit x (bernoulli, eq. 28)."""
+    """The gradient of the potential is c - x (gaussian, ENERGY eq. 11) or c - logit x (bernoulli, eq. 28)."""
     _, X = arrays
     c = rng.standard_normal(4)
     expected = c - X if visible.name == "gaussian" else c - np.log(X / (1.0 - X))
@@ -99,7 +99,7 @@ def test_potential_has_the_gradient_of_the_energy(visible, dtype, arrays, rng):
 
 @every_dtype
 def test_entropy_is_zero_on_the_corners(dtype):
-    """0 log 0 = 0: on binary rows the bernoulli potential is c.x alone, without a warning."""
+    """With 0 log 0 = 0, the bernoulli potential of binary rows is c.x alone, without a warning."""
     X = np.array([[0, 1, 1], [0, 0, 0], [1, 1, 1], [1, 0, 0.5]], dtype=dtype)
     c = np.array([0.3, -2.0, 0.7], dtype=dtype)
     with np.errstate(all="raise", under="ignore"):
@@ -108,7 +108,7 @@ def test_entropy_is_zero_on_the_corners(dtype):
 
 
 def test_registry_is_read_only():
-    """The names are those that the documentation fixes."""
+    """The registry has the names of the documentation and cannot be changed."""
     assert set(VISIBLE) == {"gaussian", "bernoulli"}
     assert all(visible.name == name for name, visible in VISIBLE.items())
     with pytest.raises(TypeError):

@@ -1,4 +1,4 @@
-"""PCAWhitener and ContrastNormalizer: their identities, what they refuse, and what they leave alone."""
+"""PCAWhitener and ContrastNormalizer: their identities, what they refuse, and what they do not change."""
 
 import contextlib
 import copy
@@ -32,7 +32,7 @@ few_examples = settings(deadline=None, max_examples=60)
 
 
 def low_rank(rng, n, d, rank, ratio=0.8):
-    """Centred rows of a rank (at most n - 1), with standard deviations that fall by a ratio."""
+    """Return centred rows of the given rank (at most n - 1), with standard deviations that fall by a ratio."""
     U = rng.standard_normal((n, rank))
     U, _ = np.linalg.qr(U - U.mean(axis=0))
     V, _ = np.linalg.qr(rng.standard_normal((d, rank)))
@@ -40,13 +40,13 @@ def low_rank(rng, n, d, rank, ratio=0.8):
 
 
 def make_X(rng, n=60, d=5):
-    """Correlated rows of full rank, around a mean that is not zero."""
+    """Return correlated rows of full rank, around a mean that is not zero."""
     return low_rank(rng, n, d, d) + rng.standard_normal(d)
 
 
 @st.composite
 def matrices(draw, per_feature=True):
-    """Rows, wider or taller, of any rank, scale and place; and the rank."""
+    """Draw rows of any shape, rank, scale and location; return them with their rank."""
     n, d = draw(st.integers(2, 40)), draw(st.integers(1, 20))
     rank = draw(st.integers(1, min(n - 1, d)))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
@@ -58,19 +58,19 @@ def matrices(draw, per_feature=True):
 
 
 def covariance(Z):
-    """The covariance of the columns, in float64, always a matrix."""
+    """Return the covariance of the columns, in float64, always as a matrix."""
     return np.atleast_2d(np.cov(Z.astype(np.float64), rowvar=False))
 
 
 def assert_like(a, b, *, rtol, atol=0.0):
-    """Assert that two whiteners have learnt the same."""
+    """Assert that two whiteners have equal fitted attributes."""
     for name in FITTED:
         assert_allclose(getattr(a, name), getattr(b, name), rtol=rtol, atol=atol, err_msg=name)
 
 
 @contextlib.contextmanager
 def unchanged(estimator):
-    """Assert that the body leaves vars(estimator) as they were, to the bit."""
+    """Assert that the body does not change vars(estimator), to the bit."""
     before = joblib.hash(vars(estimator))
     yield
     assert joblib.hash(vars(estimator)) == before
@@ -82,7 +82,7 @@ def unchanged(estimator):
 @few_examples
 @given(matrices(), st.sampled_from(DTYPES))
 def test_whitened_covariance_is_the_identity(data, dtype):
-    """Kept components have unit variance and no covariance, whatever the shape, rank, scales and place."""
+    """Kept components have unit variance and no covariance, for any shape, rank, scales and location."""
     X, _ = data
     Z = PCAWhitener().fit_transform(X.astype(dtype))
     assert_allclose(covariance(Z), np.eye(Z.shape[1]), atol=ROUNDING[dtype])
@@ -91,7 +91,7 @@ def test_whitened_covariance_is_the_identity(data, dtype):
 @few_examples
 @given(matrices(), st.sampled_from(DTYPES))
 def test_zca_covariance_is_a_projection(data, dtype):
-    """Rotated back, the covariance is the projector on the kept subspace: the identity at full rank."""
+    """With "zca" the covariance is the projector onto the kept subspace: at full rank, the identity."""
     X, _ = data
     whitener = PCAWhitener(whiten="zca").fit(X.astype(dtype))
     V = whitener.components_.astype(np.float64)
@@ -103,7 +103,7 @@ def test_zca_covariance_is_a_projection(data, dtype):
 @few_examples
 @given(matrices())
 def test_the_rank_is_found(data):
-    """In float64 as many components are kept as the data have directions, over 12 orders of variance."""
+    """In float64 the number of kept components is the rank of the data, over 12 orders of variance."""
     X, rank = data
     assert PCAWhitener().fit(X).n_components_ == rank
 
@@ -111,14 +111,14 @@ def test_the_rank_is_found(data):
 @few_examples
 @given(matrices(per_feature=False), st.sampled_from(DTYPES))
 def test_the_rank_is_found_on_a_common_scale(data, dtype):
-    """Rounding is not taken for a direction, in float32 neither, at means a hundred times the deviation."""
+    """Rounding is not taken for a direction, even in float32 and at means a hundred times the deviation."""
     X, rank = data
     assert PCAWhitener().fit(X.astype(dtype)).n_components_ == rank
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_far_feature_does_not_hide_the_others(dtype, rng):
-    """A feature with a large mean is rounded itself; a small one beside it, which is exact, is kept."""
+    """A feature with a large mean is rounded itself; a small, exact feature beside it is kept."""
     X = rng.standard_normal((200, 3)) * [100.0, 1.0, 1e-2]
     X[:, 0] += 1e5 if dtype == np.float32 else 1e14
     whitener = PCAWhitener().fit(X.astype(dtype))
@@ -128,7 +128,7 @@ def test_a_far_feature_does_not_hide_the_others(dtype, rng):
 @few_examples
 @given(matrices(), st.sampled_from(WHITEN), st.sampled_from([1, 2, 0.9, None]))
 def test_inverse_transform_is_exact_on_the_kept_subspace(data, whiten, n_components):
-    """The way back gives the projection of the data on the kept components, around their mean."""
+    """inverse_transform gives the projection of the data onto the kept components, around the mean."""
     X, _ = data
     whitener = PCAWhitener(n_components, whiten=whiten).fit(X)
     V = whitener.components_
@@ -142,7 +142,7 @@ def test_inverse_transform_is_exact_on_the_kept_subspace(data, whiten, n_compone
 @pytest.mark.parametrize("whiten", WHITEN)
 @pytest.mark.parametrize("eps", [0.0, 0.1])
 def test_transform_is_the_formula(whiten, eps, rng):
-    """Codes are those of the docstring, from the public attributes."""
+    """transform equals the formula of the docstring, computed from the public attributes."""
     X = make_X(rng)
     whitener = PCAWhitener(3, whiten=whiten, eps=eps).fit(X)
     V, variances = whitener.components_, whitener.explained_variance_
@@ -155,7 +155,7 @@ def test_transform_is_the_formula(whiten, eps, rng):
 @pytest.mark.parametrize("shape", [(80, 6), (6, 20)])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_agrees_with_pca(dtype, shape, rng):
-    """Variances, shares and components (up to the sign) are those of scikit-learn's PCA."""
+    """Variances, shares and components (up to sign) equal those of scikit-learn's PCA."""
     X = low_rank(rng, *shape, 5) + rng.standard_normal(shape[1])
     whitener, pca = PCAWhitener(4).fit(X.astype(dtype)), PCA(4, svd_solver="full").fit(X)
     rtol = 1e-4 if dtype == np.float32 else 1e-10
@@ -184,7 +184,7 @@ def test_zca_keeps_the_direction_of_the_input(eps, rng):
 
 @pytest.mark.parametrize("n_components", [None, 2])
 def test_a_common_scale(n_components, rng):
-    """whiten=None makes the mean variance of the components 1, and keeps their ratios and the distances."""
+    """whiten=None makes the mean variance of the components 1; it keeps the ratios of variances and of distances."""
     X = make_X(rng)
     whitener = PCAWhitener(n_components, whiten=None).fit(X)
     Z = whitener.transform(X)
@@ -197,7 +197,7 @@ def test_a_common_scale(n_components, rng):
 
 @pytest.mark.parametrize("whiten", WHITEN)
 def test_eps_damps_small_variances(whiten, rng):
-    """A variance v becomes v / (v + eps), least where v is small."""
+    """A variance v becomes v / (v + eps), so small variances become smallest."""
     X = make_X(rng)
     plain, damped = PCAWhitener(whiten=whiten), PCAWhitener(whiten=whiten, eps=0.2)
     before, after = (np.linalg.eigvalsh(covariance(each.fit_transform(X)))[::-1] for each in (plain, damped))
@@ -212,7 +212,7 @@ def test_eps_damps_small_variances(whiten, rng):
 
 @pytest.mark.parametrize("fraction", [0.01, 0.3, 0.5, 0.9, 0.99, 0.999999])
 def test_a_fraction_keeps_the_fewest_that_reach_it(fraction, rng):
-    """One component fewer would fall short of the fraction of variance."""
+    """The kept components reach the fraction of variance; one component fewer would not."""
     whitener = PCAWhitener(fraction).fit(low_rank(rng, 100, 20, 12) + 3.0)
     shares = whitener.explained_variance_ratio_
     assert shares.sum() >= fraction
@@ -227,7 +227,7 @@ def test_a_fraction_keeps_the_fewest_that_reach_it(fraction, rng):
     ],
 )
 def test_a_fraction_of_one_keeps_all(smallest, dtype, rng):
-    """n_components=1.0 is None: a component whose share rounding hides in the sum is kept too."""
+    """n_components=1.0 equals None: it also keeps a component whose share rounding hides in the sum."""
     for _ in range(20):
         X = (rng.standard_normal((300, 3)) * [1.0, 0.1, smallest]).astype(dtype)
         assert PCAWhitener(1.0).fit(X).n_components_ == PCAWhitener().fit(X).n_components_ == 3
@@ -236,14 +236,14 @@ def test_a_fraction_of_one_keeps_all(smallest, dtype, rng):
 @pytest.mark.parametrize(("n_components", "kept"), [(1, 1), (4, 4), (6, 6), (7, 6), (100, 6), (None, 6), (1.0, 6)])
 @pytest.mark.parametrize("shape", [(50, 9), (8, 30)])
 def test_never_more_than_the_rank(shape, n_components, kept, rng):
-    """An integer is the number of components, where the data have so many directions."""
+    """An integer sets the number of components, up to the rank of the data."""
     whitener = PCAWhitener(n_components).fit(low_rank(rng, *shape, 6) + 1.0)
     assert whitener.n_components_ == len(whitener.explained_variance_) == kept
     assert whitener.components_.shape == (kept, shape[1])
 
 
 def test_shares_count_what_is_dropped(rng):
-    """explained_variance_ratio_ is the share of the whole variance, not of what is kept."""
+    """explained_variance_ratio_ is the share of the total variance, not of the kept variance."""
     X = make_X(rng)
     whole, part = PCAWhitener().fit(X), PCAWhitener(2).fit(X)
     assert whole.explained_variance_ratio_.sum() == pytest.approx(1.0)
@@ -265,7 +265,7 @@ def test_shares_count_what_is_dropped(rng):
 )
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_invalid_parameters(method, parameters, words, rng):
-    """A parameter that does not exist is refused by name, and nothing is set."""
+    """The error for an invalid parameter names it, and fit sets nothing."""
     whitener = PCAWhitener(**parameters)
     with unchanged(whitener), pytest.raises(InvalidParameterError, match=words):
         getattr(whitener, method)(make_X(rng))
@@ -275,7 +275,7 @@ def test_invalid_parameters(method, parameters, words, rng):
 
 
 def by_chunks(whitener, X, cuts, weight=None):
-    """Fit by chunks that end at `cuts`."""
+    """Return a whitener fitted by chunks that end at `cuts`."""
     for rows in np.split(np.arange(len(X)), cuts):
         whitener.partial_fit(X[rows], sample_weight=None if weight is None else weight[rows])
     return whitener
@@ -283,7 +283,7 @@ def by_chunks(whitener, X, cuts, weight=None):
 
 @st.composite
 def cut_matrices(draw, **options):
-    """Rows, their rank, and where to cut them: any number of chunks, of one row too."""
+    """Draw rows and cuts between chunks, also chunks of one row; return rows, rank and cuts."""
     X, rank = draw(matrices(**options))
     return X, rank, sorted(draw(st.sets(st.integers(1, len(X) - 1))))
 
@@ -291,7 +291,7 @@ def cut_matrices(draw, **options):
 @few_examples
 @given(cut_matrices(per_feature=False), st.sampled_from(DTYPES), st.sampled_from(WHITEN), st.integers(0, 3))
 def test_chunks_give_the_result_of_one_fit(data, dtype, whiten, n_dropped):
-    """Chunk by chunk, transform returns what one fit gives; components that are cut on the way too."""
+    """Chunk by chunk, transform returns the same as after one fit, even if components are dropped on the way."""
     X, rank, cuts = data
     X = X.astype(dtype)
     n_components = max(1, rank - n_dropped) if n_dropped else None
@@ -300,14 +300,14 @@ def test_chunks_give_the_result_of_one_fit(data, dtype, whiten, n_dropped):
         warnings.simplefilter("error")
         chunked = by_chunks(PCAWhitener(n_components, whiten=whiten), X, cuts)
     assert chunked.n_samples_seen_ == whole.n_samples_seen_
-    # Means a hundred times the deviation leave five digits of a float32.
+    # With a mean of a hundred times the deviation, a float32 has five digits left.
     assert_allclose(chunked.transform(X), whole.transform(X), atol=5e-3 if dtype == np.float32 else 1e-8)
 
 
 @few_examples
 @given(cut_matrices())
 def test_chunks_of_features_of_unlike_scales(data):
-    """Chunk by chunk, over 12 orders of variance, the whitened features are those of one fit."""
+    """Chunk by chunk, the whitened features equal those of one fit, over 12 orders of variance."""
     X, rank, cuts = data
     whole, chunked = PCAWhitener(whiten="zca").fit(X), by_chunks(PCAWhitener(whiten="zca"), X, cuts)
     assert chunked.n_components_ == rank
@@ -318,7 +318,7 @@ def test_chunks_of_features_of_unlike_scales(data):
 
 @pytest.mark.parametrize("chunk", [1, 7, 50])
 def test_weighted_chunks(chunk, rng):
-    """Weights go through chunks: the result is that of one weighted fit."""
+    """With weights, chunks give the result of one weighted fit."""
     X, weight = make_X(rng, n=100), rng.uniform(0.1, 3.0, 100)
     chunked = by_chunks(PCAWhitener(), X, range(chunk, 100, chunk), weight)
     assert_like(chunked, PCAWhitener().fit(X, sample_weight=weight), rtol=1e-9, atol=1e-12)
@@ -327,7 +327,7 @@ def test_weighted_chunks(chunk, rng):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", [(100, 5), (6, 20), (500, 30)])
 def test_partial_fit_goes_on_after_fit(shape, dtype, rng):
-    """After a fit that kept all, partial_fit is exact, and does not warn."""
+    """After a fit that kept all components, partial_fit is exact, and does not warn."""
     X = (low_rank(rng, *shape, 5) + 1.0).astype(dtype)
     half = shape[0] // 2
     with warnings.catch_warnings():
@@ -339,7 +339,7 @@ def test_partial_fit_goes_on_after_fit(shape, dtype, rng):
 
 @pytest.mark.parametrize("n_components", [2, 0.5])
 def test_partial_fit_says_what_a_fit_has_dropped(n_components, rng):
-    """After a fit that cut components, partial_fit warns; after partial_fit alone, which cut nothing, it does not."""
+    """partial_fit warns after a fit that dropped components, but not after other calls of partial_fit."""
     X = make_X(rng)
     whitener = PCAWhitener(n_components).fit(X)
     with pytest.warns(UserWarning, match="kept 2 components only"):
@@ -351,7 +351,7 @@ def test_partial_fit_says_what_a_fit_has_dropped(n_components, rng):
 
 
 def test_fit_forgets_what_partial_fit_saw(rng):
-    """A fit starts afresh, of another width too."""
+    """A fit forgets earlier rows, and may have another number of features."""
     X = make_X(rng)
     whitener = PCAWhitener().partial_fit(X).fit(X[:, :3])
     assert_like(whitener, PCAWhitener().fit(X[:, :3]), rtol=0.0)
@@ -359,7 +359,7 @@ def test_fit_forgets_what_partial_fit_saw(rng):
 
 
 def test_first_row_alone(rng):
-    """One row has no variance: it becomes zero, and is right as part of more rows."""
+    """A first row alone has no variance and becomes zero; more rows then give the result of one fit."""
     X = make_X(rng)
     whitener = PCAWhitener().partial_fit(X[:1])
     assert_array_equal(whitener.transform(X[:1]), np.zeros((1, 1)))
@@ -368,7 +368,7 @@ def test_first_row_alone(rng):
 
 @pytest.mark.parametrize("n_components", [None, 2])
 def test_copies_go_on(n_components, rng):
-    """Pickle, skops and deepcopy transform to the same bits, and so do further chunks; clone is unfitted."""
+    """Copies by pickle, skops and deepcopy give the same bits, also after more chunks; a clone is unfitted."""
     X = make_X(rng)
     whitener = PCAWhitener(n_components).partial_fit(X[:30])
     trusted = ["skae.preprocessing._whitening.PCAWhitener"]
@@ -389,7 +389,7 @@ def test_copies_go_on(n_components, rng):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", [(60, 5), (8, 20)])
 def test_integer_weights_are_repeated_rows(shape, dtype, rng):
-    """A row of weight 3 is three rows, one of weight 0 none, for n > d and n < d."""
+    """A row of weight 3 equals three rows, a row of weight 0 none, for n > d and n < d."""
     X, weight = (low_rank(rng, *shape, 5) + 1.0).astype(dtype), rng.integers(1, 4, shape[0])
     weight[::4] = 0
     weighted = PCAWhitener(3).fit(X, sample_weight=weight)
@@ -403,7 +403,7 @@ def test_integer_weights_are_repeated_rows(shape, dtype, rng):
 
 
 def test_weights_that_leave_one_row_are_refused(rng):
-    """A fit needs two rows of positive weight, as it needs two rows."""
+    """A fit needs two rows of positive weight."""
     whitener = PCAWhitener()
     with unchanged(whitener), pytest.raises(ValueError, match="1 sample"):
         whitener.fit(make_X(rng), sample_weight=np.arange(60) == 7)
@@ -416,7 +416,7 @@ def test_weights_that_leave_one_row_are_refused(rng):
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_constant_and_duplicate_columns(dtype, method, whiten, rng):
-    """They add no direction: the covariance of what is kept is the identity, and the way back is exact."""
+    """Constant and duplicate columns add no direction: whitening works, and inverse_transform is exact."""
     X = make_X(rng)[:, [0, 1, 0, 2, 3, 4, 1]]
     X[:, 5] = 0.1
     X = X.astype(dtype)
@@ -433,7 +433,7 @@ def test_constant_and_duplicate_columns(dtype, method, whiten, rng):
 @pytest.mark.parametrize("value", [0.0, 0.1, -1e6])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_constant_data(dtype, value, n_components, whiten):
-    """Rows that are all alike become zero, without a warning, and come back."""
+    """If all rows are equal, they become zero without a warning, and inverse_transform gives them back."""
     X = np.full((7, 4), value, dtype=dtype)
     for method in ("fit", "partial_fit"):
         whitener = getattr(PCAWhitener(n_components, whiten=whiten), method)(X)
@@ -451,7 +451,7 @@ def test_one_feature(rng):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("exponent", [-30, -18, 18, 21, 30])
 def test_extreme_scales(exponent, dtype, rng):
-    """Scales at which squares leave float32 whiten as any other, without a warning of numpy's."""
+    """Whitening works at scales whose squares leave the range of float32, without a warning of numpy."""
     X = (make_X(rng) * 10.0**exponent).astype(dtype)
     for method in ("fit", "partial_fit"):
         Z = getattr(PCAWhitener(), method)(X).transform(X)
@@ -459,7 +459,7 @@ def test_extreme_scales(exponent, dtype, rng):
 
 
 def test_values_whose_squares_overflow_are_refused(rng):
-    """What float64 cannot square is refused in words, or whitened; it does not end in a model of zeros."""
+    """Values whose squares overflow in float64 are refused in words or whitened; they never give a model of zeros."""
     X = make_X(rng) * 1e200
     whitener = PCAWhitener()
     with warnings.catch_warnings():
@@ -475,7 +475,7 @@ def test_values_whose_squares_overflow_are_refused(rng):
 @pytest.mark.parametrize("shift", [0.0, 10.0])
 @pytest.mark.parametrize("shape", [(2000, 12), (11, 40)])
 def test_small_eigenvalues_of_float32(shape, shift, rng):
-    """float32 data give variances down to 1e-5 of the largest, right to 1 %, and their directions."""
+    """float32 data give variances down to 1e-5 of the largest to within 1 %, with their directions."""
     n, d = shape
     X = low_rank(rng, n, d, 8, ratio=np.sqrt(1e-5) ** (1 / 7)) + shift * rng.standard_normal(d)
     whitener = PCAWhitener().fit(X.astype(np.float32))
@@ -490,7 +490,7 @@ def test_small_eigenvalues_of_float32(shape, shift, rng):
 @pytest.mark.parametrize("predict", DTYPES)
 @pytest.mark.parametrize("train", DTYPES)
 def test_dtypes(train, predict, whiten, rng):
-    """Components have the dtype of the training data, results that of the data given; moments are float64."""
+    """Components have the dtype of the training data, results the dtype of their input; moments are float64."""
     X = make_X(rng)
     for method in ("fit", "partial_fit"):
         whitener = getattr(PCAWhitener(whiten=whiten), method)(X.astype(train))
@@ -506,7 +506,7 @@ def test_dtypes(train, predict, whiten, rng):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_sparse_is_dense(method, dtype, kind, rng):
-    """Sparse rows give the same bits as the array, and are left as they were."""
+    """Sparse rows give the same bits as the array, and do not change."""
     X = make_X(rng, n=90).astype(dtype)
     X[X < 0.3] = 0.0
     S = getattr(sparse, kind)(X)
@@ -530,7 +530,7 @@ def test_memmap(method, rng, tmp_path):
 @pytest.mark.parametrize("n_components", [None, 5])
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_memory_does_not_grow_with_the_rows(method, n_components, weighted, tmp_path):
-    """A tall memmap is read a block at a time, also where float32 products do not suffice."""
+    """A tall memmap is read one chunk at a time, even if float32 products are not exact enough."""
     X = np.memmap(tmp_path / "X", dtype=np.float32, mode="w+", shape=(100_000, 50))
     X[:] = np.random.default_rng(0).standard_normal(X.shape) * np.geomspace(1.0, 1e-4, 50)
     weight = np.full(len(X), 2.0) if weighted else None
@@ -542,7 +542,7 @@ def test_memory_does_not_grow_with_the_rows(method, n_components, weighted, tmp_
 
 
 def test_input_is_not_written_to(rng):
-    """X is left as it was, read-only too, by every method."""
+    """No method writes to X; read-only X is accepted."""
     X = make_X(rng)
     before = X.copy()
     X.flags.writeable = False
@@ -556,7 +556,7 @@ def test_input_is_not_written_to(rng):
 
 @pytest.mark.parametrize("whiten", WHITEN)
 def test_names_out(whiten, rng):
-    """zca keeps the names of the features; a rotation has names of its own."""
+    """whiten="zca" keeps the names of the features; other columns get new names."""
     table = pd.DataFrame(make_X(rng), columns=list("abcde"))
     whitener = PCAWhitener(3, whiten=whiten).set_output(transform="pandas").fit(table)
     expected = list("abcde") if whiten == "zca" else [f"pcawhitener{k}" for k in range(3)]
@@ -566,7 +566,7 @@ def test_names_out(whiten, rng):
 
 
 def test_the_kind_can_be_changed_on_a_fitted_whitener(rng):
-    """`whiten` and `eps` only scale what fit has found: set on a fitted whitener, they count."""
+    """`whiten` and `eps` only change the scaling, so they can be set on a fitted whitener."""
     X = make_X(rng)
     whitener = PCAWhitener().fit(X)
     for whiten in WHITEN:
@@ -578,7 +578,7 @@ def test_the_kind_can_be_changed_on_a_fitted_whitener(rng):
 
 
 def with_value(X, value):
-    """X with one value replaced."""
+    """Return X with one value replaced."""
     X = X.copy()
     X[3, 1] = value
     return X
@@ -607,7 +607,7 @@ BAD_WEIGHTS = {
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 @pytest.mark.parametrize("case", BAD_DATA)
 def test_bad_data_is_refused_and_changes_nothing(case, method, fitted, rng):
-    """Data that cannot be used end in a sentence and leave the whitener as it was."""
+    """Data that cannot be used are refused in a sentence, and do not change the whitener."""
     spoil, words = BAD_DATA[case]
     whitener = PCAWhitener().partial_fit(make_X(rng)) if fitted else PCAWhitener()
     with unchanged(whitener), pytest.raises(ValueError, match=words):
@@ -618,7 +618,7 @@ def test_bad_data_is_refused_and_changes_nothing(case, method, fitted, rng):
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 @pytest.mark.parametrize("case", BAD_WEIGHTS)
 def test_bad_weights_are_refused_and_change_nothing(case, method, fitted, rng):
-    """Weights that make no sense end in a sentence about them."""
+    """Invalid weights are refused in a sentence, and do not change the whitener."""
     weights, words = BAD_WEIGHTS[case]
     whitener = PCAWhitener().partial_fit(make_X(rng)) if fitted else PCAWhitener()
     with unchanged(whitener), pytest.raises(ValueError, match=words):
@@ -634,7 +634,7 @@ def test_one_sample_is_refused(rng):
 
 @pytest.mark.parametrize("whiten", WHITEN)
 def test_another_width_is_refused(whiten, rng):
-    """transform, partial_fit and inverse_transform name the width that they got and the one that is right."""
+    """The errors of transform, partial_fit and inverse_transform name the given and the right number of features."""
     whitener = PCAWhitener(3, whiten=whiten).partial_fit(make_X(rng))
     for method in ("transform", "partial_fit"):
         with unchanged(whitener), pytest.raises(ValueError, match=r"4 features.*5 features"):
@@ -644,7 +644,7 @@ def test_another_width_is_refused(whiten, rng):
 
 
 def test_not_fitted():
-    """Every method says that the whitener is not fitted."""
+    """Every method of an unfitted whitener raises NotFittedError."""
     whitener = PCAWhitener()
     for method in ("transform", "inverse_transform"):
         with pytest.raises(NotFittedError):
@@ -656,14 +656,14 @@ def test_not_fitted():
 @pytest.mark.parametrize("method", ["transform", "inverse_transform"])
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_bad_values_to_transform(bad, method, rng):
-    """transform and inverse_transform refuse what is no number."""
+    """transform and inverse_transform refuse NaN and infinity."""
     whitener = PCAWhitener().fit(make_X(rng))
     with unchanged(whitener), pytest.raises(ValueError, match=r"NaN|infinity"):
         getattr(whitener, method)(with_value(make_X(rng), bad))
 
 
 def test_an_interrupted_fit_changes_nothing(rng, monkeypatch):
-    """Ctrl-C in the decomposition leaves a fitted whitener as it was."""
+    """Ctrl-C in the decomposition does not change a fitted whitener."""
 
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
@@ -682,7 +682,7 @@ def test_an_interrupted_fit_changes_nothing(rng, monkeypatch):
 @pytest.mark.parametrize("eps", [0.0, 1e-8, 10.0])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_contrast_is_the_formula(dtype, eps):
-    """Each row loses its mean and is divided by its standard deviation + eps, in X's dtype."""
+    """transform subtracts each row's mean and divides by its standard deviation + eps, in X's dtype."""
     X = load_digits().data[:50].astype(dtype)
     Z = ContrastNormalizer(eps).fit_transform(X)
     assert Z.dtype == dtype
@@ -691,7 +691,7 @@ def test_contrast_is_the_formula(dtype, eps):
 
 
 def test_contrast_needs_no_fit(rng):
-    """It has no state: unfitted, fitted on other rows, row by row, the result is the same."""
+    """ContrastNormalizer has no state: unfitted, fitted on other rows, or row by row, the result is the same."""
     X = make_X(rng)
     Z = ContrastNormalizer().transform(X)
     assert_array_equal(ContrastNormalizer().fit(X[:1]).transform(X), Z)
@@ -700,7 +700,7 @@ def test_contrast_needs_no_fit(rng):
 
 
 def test_contrast_does_not_change_the_estimator(rng):
-    """transform of an unfitted normaliser sets nothing on it: data of another width are welcome after."""
+    """transform of an unfitted normaliser sets nothing, so the next data may have another number of features."""
     normalizer = ContrastNormalizer()
     with unchanged(normalizer):
         normalizer.transform(make_X(rng))
@@ -712,7 +712,7 @@ def test_contrast_does_not_change_the_estimator(rng):
 @pytest.mark.parametrize("value", [0.0, 0.1, -200.3, 1e6 / 3.0])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_constant_row_becomes_zero(dtype, value, d, eps):
-    """The rounding of a constant row's mean is not blown up to a contrast."""
+    """A constant row becomes zero: the rounding of its mean is not amplified to a contrast."""
     X = np.full((2, d), value, dtype=dtype)
     assert_allclose(ContrastNormalizer(eps).transform(X), np.zeros((2, d)), atol=1e-5)
 
@@ -729,7 +729,7 @@ def test_contrast_of_extreme_scales(dtype, scale, rng):
 
 
 def test_contrast_leaves_its_input_alone(rng):
-    """Read-only rows are taken, and nothing is written to X."""
+    """Read-only rows are accepted, and nothing is written to X."""
     X = make_X(rng)
     before = X.copy()
     ContrastNormalizer().fit_transform(X)
@@ -739,7 +739,7 @@ def test_contrast_leaves_its_input_alone(rng):
 
 
 def test_contrast_keeps_names(rng):
-    """One column in, one column out: the names stay."""
+    """Columns keep their names."""
     table = pd.DataFrame(make_X(rng), columns=list("abcde"))
     normalizer = ContrastNormalizer().set_output(transform="pandas")
     assert normalizer.fit_transform(table).columns.tolist() == list("abcde")
@@ -747,7 +747,7 @@ def test_contrast_keeps_names(rng):
 
 
 def test_contrast_refuses(rng):
-    """NaN, another width than that of fit, and a negative eps are refused in words."""
+    """NaN, a wrong number of features and a negative eps are refused in words."""
     X = make_X(rng)
     normalizer = ContrastNormalizer().fit(X)
     with unchanged(normalizer), pytest.raises(ValueError, match="NaN"):
@@ -760,13 +760,13 @@ def test_contrast_refuses(rng):
         ContrastNormalizer(-1.0).fit(X)
 
 
-# Found by review
+# Special cases
 
 
 @pytest.mark.parametrize("total", [1.0, 1.0 + 2.3e-16, 1.0 - 1e-16, 1.01, 1.9])
 @pytest.mark.parametrize("chunks", [1, 4])
 def test_weights_that_are_shares(chunks, total, rng):
-    """Weights that sum to one or so are shares: no division by what rounding leaves of n - 1."""
+    """Weights that sum to about one are shares: variances are not divided by n - 1, which would be near 0."""
     X, weight = make_X(rng, n=400), rng.uniform(size=400)
     weight *= total / weight.sum()
     whitener = PCAWhitener()
@@ -779,7 +779,7 @@ def test_weights_that_are_shares(chunks, total, rng):
 
 
 def test_a_cut_of_little_variance_is_announced(rng):
-    """What is dropped may be a billionth of the variance; whitening would have brought it to one."""
+    """partial_fit warns even if the dropped variance is a billionth: whitening would have scaled it to one."""
     X = rng.standard_normal((500, 3)) * [1.0, 1e-5, 1e-6]
     with pytest.warns(UserWarning, match="kept 1 components only"):
         PCAWhitener(1).fit(X).set_params(n_components=None).partial_fit(X)
@@ -791,7 +791,7 @@ def test_a_cut_of_little_variance_is_announced(rng):
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_fewer_rows_than_features(dtype, weighted, rng):
-    """The route by products of rows gives what the singular value decomposition gives."""
+    """For n < d, the products of rows give the same as the singular value decomposition."""
     X = (low_rank(rng, 40, 300, 39, ratio=0.85) + 3.0).astype(dtype)
     weight = rng.integers(1, 4, 40) if weighted else np.ones(40, dtype=int)
     whitener = PCAWhitener().fit(X, sample_weight=weight)
@@ -806,7 +806,7 @@ def test_fewer_rows_than_features(dtype, weighted, rng):
 
 @pytest.mark.parametrize("ratio", [0.5, 0.3])
 def test_products_on_rotated_data_are_as_exact_as_qr(ratio, rng):
-    """Standard deviations over ten decades: each is right, and the whitened covariance is the identity."""
+    """For standard deviations over ten decades, each is exact, and the whitened covariance is the identity."""
     X = low_rank(rng, 400, 16, 16, ratio=ratio)
     whitener = PCAWhitener().fit(X)
     deviations = np.linalg.svd(X - X.mean(axis=0), compute_uv=False) / np.sqrt(399.0)
@@ -817,7 +817,7 @@ def test_products_on_rotated_data_are_as_exact_as_qr(ratio, rng):
 
 
 def test_a_row_without_weight_is_not_looked_at(rng):
-    """A zero weight is an absent row, whatever it holds."""
+    """A row of zero weight is ignored, whatever it holds."""
     X, weight = make_X(rng), np.ones(60)
     X[0], weight[0] = 1e300, 0.0
     for whitener in (PCAWhitener(0.9).fit(X, sample_weight=weight), PCAWhitener(0.9).partial_fit(X, None, weight)):
@@ -827,13 +827,13 @@ def test_a_row_without_weight_is_not_looked_at(rng):
 
 
 def test_partial_fit_keeps_no_more_than_a_square(rng):
-    """What stays for the next call has at most as many rows as there are features."""
+    """The array that partial_fit keeps has at most as many rows as features."""
     whitener = PCAWhitener(2).partial_fit(make_X(rng, n=9))
     assert whitener._factor.shape == (5, 5)
 
 
 def test_float32_far_off_the_origin_is_centred(rng):
-    """The mean is not rounded to float32 where it is subtracted."""
+    """float32 data far from the origin are centred well: the mean is not rounded to float32."""
     X = (low_rank(rng, 2000, 6, 6, ratio=0.5) + 100.3).astype(np.float32)
     Z = PCAWhitener(3).fit_transform(X)
     assert Z.dtype == np.float32
@@ -841,7 +841,7 @@ def test_float32_far_off_the_origin_is_centred(rng):
 
 
 def test_contrast_of_float32_rows_far_off_the_origin(rng):
-    """Dividing before the mean is off costs no digits."""
+    """float32 rows far from the origin lose no digits: scaling before the mean is subtracted is exact."""
     X = (1000.0 + 0.01 * rng.standard_normal((20, 50))).astype(np.float32)
     expected = X.astype(np.float64) - X.astype(np.float64).mean(axis=1, keepdims=True)
     expected /= expected.std(axis=1, keepdims=True)
@@ -850,6 +850,6 @@ def test_contrast_of_float32_rows_far_off_the_origin(rng):
 
 @pytest.mark.parametrize(("dtype", "scale"), [(np.float64, 1e-200), (np.float32, 1e-36)])
 def test_too_small_to_whiten(dtype, scale, rng):
-    """Data whose squares are lost are refused in words."""
+    """Data whose squares underflow are refused in words."""
     with pytest.raises(ValueError, match="too small"):
         PCAWhitener().fit((scale * make_X(rng)).astype(dtype))

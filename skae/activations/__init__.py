@@ -1,4 +1,4 @@
-"""Activation functions h of the hidden units, with what training and the energy need of each.
+"""Activation functions h of the hidden units, with the derivatives and antiderivatives that skae needs.
 
 =========== ============================== ============================================
 name        h(u)                           antiderivative, one unit's term of the energy
@@ -19,9 +19,9 @@ max         one-hot of the largest u       max_k u_k
 softmax     exp(u_k)/sum_j exp(u_j)        log sum_k exp(u_k)
 =========== ============================== ============================================
 
-A new activation is a subclass of `Activation`; pass an instance of it as ``activation=``, or register
-the class with `register_activation` to use it by name. ``ACTIVATIONS.describe()`` lists all that are registered,
-and what each defines.
+A new activation is a subclass of `Activation`. Pass an instance of it as ``activation=``, or register the class with
+`register_activation` to use it by name. ``ACTIVATIONS.describe()`` lists all registered activations, and the methods
+that each one defines.
 """
 
 from skae.activations._base import (

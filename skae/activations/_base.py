@@ -15,27 +15,27 @@ from skae._typing import FloatArray
 class Activation(Immutable, ABC):
     """Base class of the activations: immutable, stateless, arrays in and arrays out.
 
-    Conventions: ``u`` are pre-activations of shape (..., n_components), ``h = value(u)``; ``out`` is
-    None (allocate) or an array of u's shape and dtype that shares no memory with the inputs, to write to and return.
-    float32 stays float32.
+    Conventions: ``u`` holds pre-activations, shape (..., n_components), and ``h = value(u)``. ``out`` is an array to
+    write to and return. It has u's shape and dtype and shares no memory with the inputs. With None, the method
+    allocates one. float32 stays float32.
 
-    A subclass must define `name`, `value` and, unless it defines `derivative`, `backward`. It may define
+    A subclass must define `name` and `value`. It must also define `derivative` or `backward`. It may define
 
     - ``derivative(u, h, out=None)``, ``second_derivative(u, h, out=None)``,
       ``third_derivative(u, h, out=None)``: elementwise derivatives, almost everywhere;
-    - ``potential(u)``: the antiderivative of h summed over the last axis, shape (...,) (ENERGY eq. 11);
-    - ``complement(u, out=None)``, ``complement_derivative(u, out=None)``: distance to the nearest
-      flat region and its derivative (SAT eq. 1);
-    - ``divergence(h, W, V, slope=None)``, where there is no `derivative`: sum_i s_i dA_i/dx_i of A = h(X W^T) V for
-      each row, shape (n,), with the slopes s of the visible units, of shape (n, d), or 1 if None.
+    - ``potential(u)``: the antiderivative of h, summed over the last axis, shape (...,) (ENERGY eq. 11);
+    - ``complement(u, out=None)``, ``complement_derivative(u, out=None)``: the distance to the nearest
+      flat region, and its derivative (SAT eq. 1);
+    - ``divergence(h, W, V, slope=None)``, for a class without `derivative`: the sum_i s_i dA_i/dx_i of each row, with
+      A = h(X W^T) V, shape (n,). `slope` is s = dR/dA, the slope of the visible units, shape (n, d); None means 1.
 
-    What a class does not define is absent: penalties and scores test for it with `hasattr`, and refuse
-    an activation that lacks what they need.
+    A method that a class does not define is absent. Penalties and scores test for it with `hasattr`. They refuse
+    an activation that lacks a method they need.
 
     Attributes
     ----------
     name : str
-        Name under which `register_activation` files it.
+        Name under which `register_activation` files the class.
     continuous : bool
         Whether h is continuous.
     monotone : bool
@@ -47,9 +47,10 @@ class Activation(Immutable, ABC):
     flat_below_zero : bool
         Whether h(u) = h(0) for all u <= 0, so that h(max(0, u)) = h(u).
     derived_bias : bool
-        Whether the hidden bias is no free parameter but a function of W and c, the one with which u_k says how well
-        the reconstruction output(w_k + c), that of unit k alone, fits x: b_k = -|w_k|^2/2 - w_k.c for gaussian
-        visible units. It suits units that compete. The weights must be tied. See `skae.visible.Visible.derived_bias`.
+        Whether the hidden bias is a function of W and c instead of a free parameter. Then u_k says how well
+        output(w_k + c), the reconstruction by unit k alone, fits x. For gaussian visible units,
+        b_k = -|w_k|^2/2 - w_k.c. It suits units that compete. The weights must be tied. See
+        `skae.visible.Visible.derived_bias`.
     kinks : tuple of float
         Points where h or h' jumps.
 
@@ -111,7 +112,7 @@ class Activation(Immutable, ABC):
         def divergence(
             self, h: FloatArray, W: FloatArray, V: FloatArray, slope: FloatArray | None = None
         ) -> FloatArray:
-            """Return sum_i s_i dA_i/dx_i of each row."""
+            """Return sum_i s_i dA_i/dx_i for each row."""
 
     @property
     def kinks(self) -> tuple[float, ...]:
@@ -122,13 +123,13 @@ class Activation(Immutable, ABC):
         """Return h(u)."""
 
     def backward(self, u: FloatArray, h: FloatArray, grad_h: FloatArray, out: FloatArray | None = None) -> FloatArray:
-        """Return the gradient with respect to u, given the gradient with respect to h; `out` may be `grad_h`."""
+        """Return the gradient in u, given the gradient in h; `out` may be `grad_h`."""
         return ops.multiply(grad_h, self.derivative(u, h), out=out)
 
 
 _ABILITIES = ("derivative", "second_derivative", "third_derivative", "potential", "complement", "divergence")
 
-#: All activation classes by name. ``ACTIVATIONS.describe()`` is a table of them.
+#: All activation classes by name. ``ACTIVATIONS.describe()`` returns a table of them.
 ACTIVATIONS: Registry[Activation] = Registry(
     "activation", Activation, lambda cls: [name for name in _ABILITIES if hasattr(cls, name)]
 )
@@ -142,9 +143,9 @@ def as_activation(activation: str | Activation, threshold: float = 1.0) -> Activ
     Parameters
     ----------
     activation : str or Activation
-        A registered name, or an instance (returned as it is).
+        A registered name, or an instance, which is returned unchanged.
     threshold : float, default=1.0
-        Passed to the class where it has a `threshold`.
+        Passed to the class if it has a `threshold`.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Activations that couple the units: only `backward`, no elementwise derivative."""
+"""Activations that couple the units: they define `backward`, but no elementwise derivative."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from skae.activations._base import Activation, register_activation
 class Max(Activation):
     """h(u) = 1 for the largest u (the first of ties), 0 for the others: K-means (ENERGY eq. 22).
 
-    The hidden bias is derived from the weights, b_k = -|w_k|^2/2 - w_k.c, so that the unit whose centre w_k + c is
-    nearest to x wins. The squared error and the energy are then those of K-means::
+    The hidden bias is derived from the weights: b_k = -|w_k|^2/2 - w_k.c. So the unit whose centre w_k + c is
+    nearest to x wins. Then the squared error, and minus the energy, equal the K-means loss::
 
         |x - r(x)|^2/2 = min_k |x - w_k - c|^2/2 = -E(x)
 
-    With bernoulli visible units b_k = -sum_i softplus(w_ki + c_i), and the least cross-entropy takes the place of the
-    least distance.
+    With bernoulli visible units, b_k = -sum_i softplus(w_ki + c_i). Then the unit with the least cross-entropy wins.
 
     Examples
     --------
@@ -90,7 +89,7 @@ class Softmax(Activation):
         return top[..., 0] + ops.log(ops.exp(shares, out=shares).sum(axis=-1))
 
     def divergence(self, h: FloatArray, W: FloatArray, V: FloatArray, slope: FloatArray | None = None) -> FloatArray:
-        """Return sum_k h_k (s w_k).v_k - (s sum_k h_k w_k).(sum_k h_k v_k), s the slope."""
+        """Return sum_k h_k (s w_k).v_k - (s sum_k h_k w_k).(sum_k h_k v_k), with s the slope."""
         mean_w, mean_v = ops.matmul(h, W), ops.matmul(h, V)
         if slope is None:
             return ops.matmul(h, ops.row_dots(W, V)) - ops.row_dots(mean_w, mean_v)

@@ -1,4 +1,4 @@
-"""Piecewise linear elementwise activations: h'' is zero almost everywhere."""
+"""Piecewise linear, elementwise activations: h'' is zero almost everywhere."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from skae.activations._base import Activation, register_activation
 
 
 class _ZeroCurvature:
-    """Second and third derivative of a piecewise linear h: zero almost everywhere (SPARSE 3.1 uses just that)."""
+    """Second and third derivative of a piecewise linear h: zero almost everywhere (SPARSE 3.1 relies on it)."""
 
     def second_derivative(self, u: FloatArray, h: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return h''(u) = 0."""
@@ -65,7 +65,7 @@ class ReLU(_ZeroCurvature, Activation):
         return ops.greater(h, 0.0, out=out)
 
     def potential(self, u: FloatArray) -> FloatArray:
-        """Return sum max(0, u)^2/2 (ENERGY 2.3.5 prints twice that; its text says half-square)."""
+        """Return sum max(0, u)^2/2 (ENERGY 2.3.5 prints twice this, but its text says half-square)."""
         h = self.value(u)
         return 0.5 * (h * h).sum(axis=-1)
 
@@ -137,7 +137,7 @@ class TRec(_Thresholded):
     flat_below_zero = True
 
     @property
-    def continuous(self) -> bool:  # type: ignore[override] # a property where it depends on the threshold
+    def continuous(self) -> bool:  # type: ignore[override] # a property, because it depends on the threshold
         return self.threshold == 0.0
 
     @property
@@ -175,7 +175,7 @@ class TLin(_Thresholded):
     Parameters
     ----------
     threshold : float, default=1.0
-        Theta, >= 0: units are silent where u^2 is at most that.
+        Theta, >= 0. A unit is silent where u^2 <= theta.
 
     Examples
     --------
@@ -191,7 +191,7 @@ class TLin(_Thresholded):
     name = "tlin"
 
     @property
-    def continuous(self) -> bool:  # type: ignore[override] # a property where it depends on the threshold
+    def continuous(self) -> bool:  # type: ignore[override] # a property, because it depends on the threshold
         return self.threshold == 0.0
 
     @property
@@ -265,7 +265,7 @@ class Shrink(_Thresholded):
         return 0.5 * (h * h).sum(axis=-1)
 
     def complement(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
-        """Return abs(h(u)), the distance to the flat middle (SAT eq. 1; SAT 3.2 prints abs(u))."""
+        """Return abs(h(u)), the distance to the flat middle (SAT eq. 1; SAT 3.2 prints abs(u) instead)."""
         out = self.value(u, out=out)
         return ops.absolute(out, out=out)
 

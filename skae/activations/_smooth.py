@@ -156,7 +156,7 @@ class Softplus(Activation):
     name = "softplus"
     non_negative = True
 
-    # B_n / (n + 1)! for even n = 2, 4, ..., 16 (Bernoulli numbers)
+    # B_n / (n + 1)! for even n = 2, 4, ..., 16, with the Bernoulli numbers B_n.
     _SERIES = tuple(
         b / math.factorial(n + 1)
         for n, b in zip(
@@ -187,7 +187,7 @@ class Softplus(Activation):
         return ops.multiply(out, 1.0 - 2.0 * s, out=out)
 
     def potential(self, u: FloatArray) -> FloatArray:
-        """Return sum -Li2(-exp(u)), the dilogarithm, as a series in y = log(1 + exp(-|u|)) <= log 2."""
+        """Return sum -Li2(-exp(u)), with Li2 the dilogarithm, as a series in y = log(1 + exp(-|u|)) <= log 2."""
         a = -ops.absolute(u)
         y = ops.softplus(a)
         y2 = y * y
@@ -243,7 +243,7 @@ class Square(Activation):
 
 @register_activation
 class Synchrony(Activation):
-    """h(u) = u sigmoid(u^2), the synchrony autoencoder's unit.
+    """h(u) = u sigmoid(u^2), the unit of the synchrony autoencoder.
 
     Examples
     --------
@@ -273,7 +273,7 @@ class Synchrony(Activation):
         return ops.multiply(out, u, out=out)
 
     def derivative(self, u: FloatArray, h: FloatArray, out: FloatArray | None = None) -> FloatArray:
-        """Return s + 2u^2 s', s = sigmoid at u^2."""
+        """Return s + 2u^2 s', with s = sigmoid and its derivatives at u^2."""
         v, s, s1, _, _ = self._sigmoid_derivatives(u)
         return ops.add(s, 2.0 * v * s1, out=out)
 
@@ -288,5 +288,5 @@ class Synchrony(Activation):
         return ops.add(6.0 * s1, v * (24.0 * s2 + 8.0 * v * s3), out=out)
 
     def potential(self, u: FloatArray) -> FloatArray:
-        """Return sum log(1 + exp(u^2))/2 (half of ENERGY eq. 21, which goes with |x|^2 in place of |x|^2/2)."""
+        """Return sum log(1 + exp(u^2))/2 (half of ENERGY eq. 21, which uses |x|^2 in place of |x|^2/2)."""
         return 0.5 * ops.softplus(u * u).sum(axis=-1)

@@ -1,8 +1,9 @@
 """Measures of fitted autoencoders.
 
-Each takes a fitted autoencoder, or a Pipeline that ends in one, and data as they go into it. Where the last step sees
-transformed data, the measure is in their space. `denoising_r2`, `reconstruction_r2` and `neg_score_matching_loss` have
-the signature of a scorer: ``GridSearchCV(..., scoring=reconstruction_r2)``. Sums are in float64, over blocks of rows.
+Each function takes a fitted autoencoder, or a Pipeline that ends in one, and data for its input. With a Pipeline, the
+measure is in the space of the data that the last step gets. `denoising_r2`, `reconstruction_r2` and
+`neg_score_matching_loss` have the signature of a scorer: ``GridSearchCV(..., scoring=reconstruction_r2)``. Sums are in
+float64, over chunks of rows.
 """
 
 from skae.metrics._codes import activation_counts as activation_counts

@@ -1,4 +1,4 @@
-"""What the codes and the hidden units of an autoencoder are like: sparsity, biases, frames."""
+"""Measures of the codes and the hidden units of an autoencoder: sparsity, biases, frames."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from skae.training import row_blocks
 
 
 def activation_fraction(estimator: Any, X: MatrixLike, *, threshold: float = 0.0) -> float:
-    """Return the average activation fraction: the share of (sample, unit) pairs with h > threshold (SPARSE eq. 14).
+    """Return the average activation fraction, the share of (sample, unit) pairs with h > threshold (SPARSE eq. 14).
 
     Parameters
     ----------
     estimator : autoencoder, or a Pipeline that ends in one
-        Fitted. h is its activation, whatever `encoding` says.
+        Fitted. h is its activation; `encoding` has no effect.
     X : {array-like, CSR matrix} of shape (n_samples, n_features)
         Data.
     threshold : float, default=0.0
-        The paper's delta_min: 0 for relu, 0.1 for sigmoid and softplus. Activations that can be negative are
-        compared by absolute value.
+        The paper's delta_min: 0 for relu, 0.1 for sigmoid and softplus. For activations that can be negative, the
+        absolute value of h is compared.
 
     Returns
     -------
     float
-        In [0, 1].
+        The share, in [0, 1].
 
     Examples
     --------
@@ -45,12 +45,12 @@ def activation_fraction(estimator: Any, X: MatrixLike, *, threshold: float = 0.0
 
 
 def dead_unit_fraction(estimator: Any, X: MatrixLike, *, threshold: float = 0.0) -> float:
-    """Return the share of units with h > threshold on no sample.
+    """Return the share of units whose h is above the threshold on no sample.
 
     Parameters
     ----------
     estimator : autoencoder, or a Pipeline that ends in one
-        Fitted. h is its activation, whatever `encoding` says.
+        Fitted. h is its activation; `encoding` has no effect.
     X : {array-like, CSR matrix} of shape (n_samples, n_features)
         Data.
     threshold : float, default=0.0
@@ -59,7 +59,7 @@ def dead_unit_fraction(estimator: Any, X: MatrixLike, *, threshold: float = 0.0)
     Returns
     -------
     float
-        In [0, 1].
+        The share, in [0, 1].
 
     Examples
     --------
@@ -85,15 +85,15 @@ def lifetime_sparsity(estimator: Any, X: MatrixLike) -> FloatArray:
     Parameters
     ----------
     estimator : autoencoder, or a Pipeline that ends in one
-        Fitted. h is its activation, whatever `encoding` says.
+        Fitted. h is its activation; `encoding` has no effect.
     X : {array-like, CSR matrix} of shape (n_samples, n_features)
         Data, at least two samples.
 
     Returns
     -------
     ndarray of shape (n_components,)
-        0 for a unit that is equally active on all samples, 1 for one that is active on a single sample, nan for a
-        dead one.
+        0 for a unit that is equally active on all samples, 1 for a unit that is active on a single sample, nan for a
+        dead unit.
 
     Examples
     --------
@@ -113,7 +113,7 @@ def lifetime_sparsity(estimator: Any, X: MatrixLike) -> FloatArray:
 
 
 def population_sparsity(estimator: Any, X: MatrixLike) -> FloatArray:
-    """Return how few of the units each sample activates (Vinje & Gallant 2000).
+    """Return for each sample how few units it activates (Vinje & Gallant 2000).
 
     ::
 
@@ -122,14 +122,14 @@ def population_sparsity(estimator: Any, X: MatrixLike) -> FloatArray:
     Parameters
     ----------
     estimator : autoencoder, or a Pipeline that ends in one
-        Fitted, with at least two units. h is its activation, whatever `encoding` says.
+        Fitted, with at least two units. h is its activation; `encoding` has no effect.
     X : {array-like, CSR matrix} of shape (n_samples, n_features)
         Data.
 
     Returns
     -------
     ndarray of shape (n_samples,)
-        0 where all units are equally active, 1 where a single one is, nan where none is.
+        0 for a sample with all units equally active, 1 if a single unit is active, nan if no unit is.
 
     Examples
     --------
@@ -141,13 +141,13 @@ def population_sparsity(estimator: Any, X: MatrixLike) -> FloatArray:
     >>> population_sparsity(autoencoder, X).shape
     (1797,)
     """
-    blocks = [(np.abs(H).sum(axis=1), (H**2).sum(axis=1), H.shape[1]) for H in _hidden_units(estimator, X)]
-    absolute, squares = (np.concatenate([block[i] for block in blocks]) for i in range(2))
-    return _sparsity(absolute, squares, blocks[0][2], "units")
+    sums = [(np.abs(H).sum(axis=1), (H**2).sum(axis=1), H.shape[1]) for H in _hidden_units(estimator, X)]
+    absolute, squares = (np.concatenate([each[i] for each in sums]) for i in range(2))
+    return _sparsity(absolute, squares, sums[0][2], "units")
 
 
 def bias_statistics(estimator: Any) -> dict[str, float]:
-    """Return what the hidden biases are like; regularized training often makes them negative (ZAE figure 1).
+    """Return statistics of the hidden biases; regularized training often makes them negative (ZAE figure 1).
 
     Parameters
     ----------
@@ -157,8 +157,8 @@ def bias_statistics(estimator: Any) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        "mean", "std", "min", "median" and "max" of `intercept_hidden_`, and "negative_fraction", the share below
-        zero.
+        "mean", "std", "min", "median" and "max" of `intercept_hidden_`, and "negative_fraction", the share of biases
+        below zero.
 
     Raises
     ------
@@ -192,14 +192,14 @@ def bias_statistics(estimator: Any) -> dict[str, float]:
 
 
 def _hidden_units(estimator, X):
-    """Yield h(u) of each block of rows, in float64."""
+    """Yield h(u) for each chunk of rows, in float64."""
     model, X = model_and_input(estimator, X)
-    for _, block in row_blocks(X, len(model.W)):
-        yield model.code(block).astype(np.float64)
+    for _, chunk in row_blocks(X, len(model.W)):
+        yield model.code(chunk).astype(np.float64)
 
 
 def activation_counts(estimator, X, threshold):
-    """Return on how many samples each unit is above the threshold, and the number of samples."""
+    """Return for each unit the number of samples with |h| above the threshold, and the number of all samples."""
     counts = n_samples = 0
     for H in _hidden_units(estimator, X):
         counts, n_samples = counts + (np.abs(H) > threshold).sum(axis=0), n_samples + len(H)
@@ -207,7 +207,7 @@ def activation_counts(estimator, X, threshold):
 
 
 def _sparsity(absolute, squares, n, what):
-    """(1 - (mean |h|)^2 / mean h^2) / (1 - 1/n) from the sums; nan where all h are 0."""
+    """Return (1 - (mean |h|)^2 / mean h^2) / (1 - 1/n), from the sums; nan if all h are 0."""
     if n < 2:
         raise ValueError(f"this sparsity needs at least two {what}, got {n}")
     squares = np.where(squares > 0.0, squares, np.nan)
@@ -221,20 +221,22 @@ def active_set_spectrum(estimator: Any, X: MatrixLike, *, threshold: float = 0.0
 
         S(x) = {k : |h(u_k)| > threshold},    eigenvalues of sum_{k in S(x)} w_k w_k^T
 
-    That matrix is the paper's W_S W_S^T (its columns are our rows). Where units are linear once active (relu, trec,
-    tlin), the fixed points x = r(x) with the active set S solve ``(W_S W_S^T - I) x = -W_S b_S - c`` (ZAE eq. 3; the
-    paper leaves out c). There are as many directions in which a fixed point can move and stay one as there are
-    eigenvalues equal to 1. Along a larger one the reconstruction moves away, along a smaller one it returns.
+    This matrix is the paper's W_S W_S^T (its columns are our rows). Relu, trec and tlin units are linear where they are
+    active. For them, the fixed points x = r(x) with the active set S solve ``(W_S W_S^T - I) x = -W_S b_S - c`` (ZAE
+    eq. 3; the paper leaves out c). Each eigenvalue equal to 1 gives one direction in which a fixed point can move and
+    stay a fixed point. In a direction with a larger eigenvalue, the reconstruction moves away; with a smaller one, it
+    returns.
 
     Parameters
     ----------
     estimator : autoencoder, or a Pipeline that ends in one
-        Fitted, with tied weights. h is its activation, whatever `encoding` says.
+        Fitted, with tied weights. h is its activation; `encoding` has no effect.
     X : {array-like, CSR matrix} of shape (n_samples, n_features)
-        Data. A sample costs a singular value decomposition of its active weights; samples with the same active set
-        share it.
+        Data. Each sample takes a singular value decomposition of its active weights. Samples with the same active set
+        share one.
     threshold : float, default=0.0
-        See `activation_fraction`. Sigmoid units are never exactly 0; 0.5 is the paper's w.x + b > 0 for them (2.1.2).
+        See `activation_fraction`. Sigmoid units are never exactly 0. For them, 0.5 is the paper's condition
+        w.x + b > 0 (2.1.2).
 
     Returns
     -------
@@ -244,12 +246,12 @@ def active_set_spectrum(estimator: Any, X: MatrixLike, *, threshold: float = 0.0
     Raises
     ------
     ValueError
-        If the decoder has weights of its own.
+        If the weights are untied.
 
     See Also
     --------
-    frame_bounds : The bounds of all weights together.
-    parseval_gap : How far the active weights are from a Parseval frame along each sample.
+    frame_bounds : The frame bounds of all weights together.
+    parseval_gap : The distance of the active weights from a Parseval frame, along each sample.
 
     Examples
     --------
@@ -275,21 +277,21 @@ def active_set_spectrum(estimator: Any, X: MatrixLike, *, threshold: float = 0.0
 
 
 def frame_bounds(estimator: Any) -> tuple[float, float]:
-    """Return the frame bounds of the weights: the largest A and the smallest B of the inequality (ZAE 3.2, eq. 6).
+    """Return the frame bounds of the weights, the largest A and the smallest B of the inequality (ZAE 3.2, eq. 6).
 
     ::
 
         A |x|^2 <= sum_k (w_k.x)^2 <= B |x|^2    for all x
 
     They are the smallest and the largest eigenvalue of the frame operator sum_k w_k w_k^T. The weights are a frame
-    where A > 0, that is where they span the data space: an exact reconstruction (ZAE eq. 6) is then possible. The frame
-    is tight where A = B, and a Parseval frame, its own dual, where both are 1.
+    if A > 0, that is, if they span the data space. Then an exact reconstruction (ZAE eq. 6) is possible. The frame is
+    tight if A = B. It is a Parseval frame, its own dual, if both are 1.
 
     Parameters
     ----------
     estimator : autoencoder, or a Pipeline that ends in one
-        Fitted. The weights are all of `components_`, those of the encoder; `active_set_spectrum` has the bounds of the
-        active ones.
+        Fitted. The function takes all rows of `components_`, the encoder weights. `active_set_spectrum` gives the
+        bounds of the active ones.
 
     Returns
     -------
@@ -317,48 +319,48 @@ def frame_bounds(estimator: Any) -> tuple[float, float]:
 
 
 def _frame_spectrum(W):
-    """Return the eigenvalues of W^T W, shape (d,), largest first; zeros where the rows of W do not span all."""
+    """Return the eigenvalues of W^T W, shape (d,), largest first; zeros for directions that the rows do not span."""
     spectrum = np.zeros(W.shape[1])
     spectrum[: min(W.shape)] = np.linalg.svd(W, compute_uv=False) ** 2
     return spectrum
 
 
 def parseval_gap(estimator: Any, X: MatrixLike) -> float:
-    """Return how far the active weights are from Parseval's identity, sum_{k active} (w_k.x)^2 = x.(x - c).
+    """Return the distance of the active weights from Parseval's identity, sum_{k active} (w_k.x)^2 = x.(x - c).
 
     Minimising the reconstruction error of a model without hidden bias drives the active weights of each sample
-    towards a Parseval frame (ZAE eq. 6 and 7). The identity is an exact reconstruction,
-    ``x = sum_{k active} (w_k.x) w_k + c``, multiplied by x; without visible bias c its right side is the paper's |x|^2.
-    The gap is::
+    towards a Parseval frame (ZAE eq. 6 and 7). The identity follows from an exact reconstruction,
+    ``x = sum_{k active} (w_k.x) w_k + c``: multiply it by x. Without visible bias c, its right side is the paper's
+    |x|^2. The gap is::
 
         mean_x | sum_{k active} (w_k.x)^2 - x.(x - c) | / mean_x |x| |x - c|
 
-    The numerator is the mean of |x.(r(x) - x)|, which is 0 at fixed points. The right side of the identity can vanish
-    or be negative, so the denominator is its largest possible value for x and x - c of their lengths.
+    The numerator is the mean of |x.(r(x) - x)|, which is 0 at fixed points. The right side of the identity can be zero
+    or negative. So the denominator is the largest value that x.(x - c) can have for vectors of these lengths.
 
     Parameters
     ----------
     estimator : ZeroBiasAutoencoder, or a Pipeline that ends in one
-        Fitted. Other autoencoders will do where they have tied weights, gaussian visible units, no hidden bias (or one
-        that is 0), and units that are linear where they are active (trec, tlin, relu, identity).
+        Fitted. Another autoencoder works if it has tied weights, gaussian visible units, no hidden bias (or a bias of
+        0), and units that are linear where they are active (trec, tlin, relu, identity).
     X : {array-like, CSR matrix} of shape (n_samples, n_features)
         Data.
 
     Returns
     -------
     float
-        0 for a Parseval frame without visible bias, and at fixed points of every model. Without visible bias, 1 where
-        no unit is active.
+        The gap. It is 0 for a Parseval frame without visible bias, and at fixed points of every model. Without visible
+        bias, it is 1 if no unit is active.
 
     Raises
     ------
     ValueError
-        If the model is not of the kind above.
+        If the model does not meet these conditions.
 
     See Also
     --------
     active_set_spectrum : The eigenvalues of the active weights' frame operator, all 1 for a Parseval frame.
-    frame_bounds : The bounds of all weights together.
+    frame_bounds : The frame bounds of all weights together.
 
     Examples
     --------
@@ -380,18 +382,18 @@ def parseval_gap(estimator: Any, X: MatrixLike) -> float:
         )
     c = model.c.astype(np.float64)
     gap = total = 0.0
-    for _, block in row_blocks(X, len(model.W)):
-        U = block @ model.W.T
+    for _, chunk in row_blocks(X, len(model.W)):
+        U = chunk @ model.W.T
         H = model.activation.value(U)
         if not np.array_equal(H, U * (H != 0.0)):
             raise ValueError(
                 "parseval_gap needs units that are linear where they are active (trec, tlin, relu, identity), got "
                 f"activation={model.activation.name!r}"
             )
-        block = block.astype(np.float64)
-        squares, products = np.einsum("ij,ij->i", H, U, dtype=np.float64), np.einsum("ij,ij->i", block, block - c)
+        chunk = chunk.astype(np.float64)
+        squares, products = np.einsum("ij,ij->i", H, U, dtype=np.float64), np.einsum("ij,ij->i", chunk, chunk - c)
         gap += float(np.abs(squares - products).sum())
-        total += float((np.linalg.norm(block, axis=1) * np.linalg.norm(block - c, axis=1)).sum())
+        total += float((np.linalg.norm(chunk, axis=1) * np.linalg.norm(chunk - c, axis=1)).sum())
     if total == 0.0:
         return 0.0 if gap == 0.0 else np.inf
     return gap / total

@@ -1,4 +1,4 @@
-"""How well an autoencoder reconstructs and fits: scores without labels."""
+"""Scores without labels: how well an autoencoder reconstructs and fits the data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from skae._typing import FloatArray, MatrixLike
 from skae.autoencoders import autoencoder_and_input, autoencoder_of, denoising_score, model_and_input
 from skae.training import row_blocks
 
-# Below this share of the variance the residual counts as none: no temperature is finite there.
+# A residual below this share of the variance counts as zero: no finite temperature is best for it.
 _NO_RESIDUAL = 1e-6
 
 
@@ -21,7 +21,7 @@ def denoising_r2(estimator: Any, X: MatrixLike, y: Any = None) -> float:
 
         1 - sum |r(x + noise) - x|^2 / sum |x - mean|^2
 
-    with Gaussian noise of half the training data's standard deviation in each feature (fixed seeds).
+    The noise is Gaussian, with half the standard deviation of the training data in each feature, and fixed seeds.
 
     Parameters
     ----------
@@ -30,12 +30,12 @@ def denoising_r2(estimator: Any, X: MatrixLike, y: Any = None) -> float:
     X : {array-like, CSR matrix} of shape (n_samples, n_features)
         Data.
     y : Ignored
-        Present so that the function is a scorer.
+        Not used; a scorer must have it.
 
     Returns
     -------
     float
-        At most 1, the higher the better.
+        The score, at most 1. Higher is better.
 
     Examples
     --------
@@ -54,7 +54,7 @@ def denoising_r2(estimator: Any, X: MatrixLike, y: Any = None) -> float:
 def reconstruction_r2(estimator: Any, X: MatrixLike, y: Any = None) -> float:
     """Return 1 - sum |r(x) - x|^2 / sum |x - mean|^2, with the mean of the training data.
 
-    It tells how much of the variance the reconstruction keeps, and prefers the weakest regularization: choose
+    It is the share of the variance that the reconstruction keeps. It prefers the weakest regularization, so choose
     hyper-parameters by `denoising_r2` instead.
 
     Parameters
@@ -64,12 +64,12 @@ def reconstruction_r2(estimator: Any, X: MatrixLike, y: Any = None) -> float:
     X : {array-like, CSR matrix} of shape (n_samples, n_features)
         Data.
     y : Ignored
-        Present so that the function is a scorer.
+        Not used; a scorer must have it.
 
     Returns
     -------
     float
-        At most 1, the higher the better; as `sklearn.metrics.r2_score`, 1 or 0 where X does not vary.
+        The score, at most 1. Higher is better. If X does not vary, it is 1 or 0, as with `sklearn.metrics.r2_score`.
 
     Examples
     --------
@@ -99,7 +99,7 @@ def per_feature_error(estimator: Any, X: MatrixLike) -> FloatArray:
     Returns
     -------
     ndarray of shape (n_features,)
-        mean_x (x_i - r_i(x))^2, in squared units of the feature.
+        The errors, mean_x (x_i - r_i(x))^2, in squared units of the feature.
 
     Examples
     --------
@@ -113,13 +113,13 @@ def per_feature_error(estimator: Any, X: MatrixLike) -> FloatArray:
     """
     model, X = model_and_input(estimator, X)
     total = sum(
-        (model.vector_field(block).astype(np.float64) ** 2).sum(axis=0) for _, block in row_blocks(X, len(model.W))
+        (model.vector_field(chunk).astype(np.float64) ** 2).sum(axis=0) for _, chunk in row_blocks(X, len(model.W))
     )
     return total / X.shape[0]
 
 
 def score_matching_loss(estimator: Any, X: MatrixLike, X_train: MatrixLike | None = None) -> float:
-    """Return the score matching loss of the density p(x) ~ exp(t E(x)) (Hyvarinen 2005), the lower the better.
+    """Return the score matching loss of the density p(x) ~ exp(t E(x)) (Hyvarinen 2005); lower is better.
 
     It is a loss, not a scorer: ``GridSearchCV(scoring=neg_score_matching_loss)`` takes its negative.
 
@@ -127,35 +127,35 @@ def score_matching_loss(estimator: Any, X: MatrixLike, X_train: MatrixLike | Non
 
         J(t) = t^2/2 mean |r(x) - x|^2 + t mean laplacian(x)
 
-    Up to a constant it is half the mean squared distance between the score of p and that of the data's density.
+    Up to a constant, it is half the mean squared distance between the score of p and the score of the data's density.
     The inverse temperature t is the best one on the training data, max(0, -mean laplacian / mean |r - x|^2).
 
     Parameters
     ----------
     estimator : autoencoder, or a Pipeline that ends in one
-        Fitted; with tied weights, gaussian visible units and a continuous activation with a derivative.
+        Fitted. It needs tied weights, gaussian visible units, and a continuous activation with a derivative.
     X : {array-like, CSR matrix} of shape (n_samples, n_features)
         Data to measure.
     X_train : {array-like, CSR matrix} of shape (n_samples, n_features), default=None
-        Data that set the temperature, those of the fit as a rule; X itself if None.
+        Data that set the temperature, usually the training data. None takes X itself.
 
     Returns
     -------
     float
-        J, in units of one over the squared units of X.
+        The loss J. Its unit is 1 / (unit of X)^2.
 
     Raises
     ------
     ValueError
-        If the model has no smooth energy (untied, bernoulli, or an activation that jumps: trec, tlin, max), or if
-        the residual vanishes, where no temperature is finite (constant columns, data of lower rank).
+        If the model has no smooth energy (untied, bernoulli, or an activation that jumps: trec, tlin, max). Also if
+        the residual vanishes (constant columns, data of lower rank): then no temperature is finite.
 
     Notes
     -----
-    A single constant or dependent column escapes the check of the residual, which is that of all features together,
-    and makes J very negative all the same: drop it first. J is 0 where no temperature is better than none, which is
-    less, and so better, than any positive J. Its unit is that of the last step's input: do not compare pipelines with
-    different scalers or whiteners by it.
+    Drop single constant or dependent columns first. They make J very negative, and the check of the residual does not
+    find them, because it adds up all features. If t = 0 is best, J is 0; this is lower, and so better, than any
+    positive J. The unit of J depends on the input of the last step, so do not compare pipelines with different scalers
+    or whiteners by it.
 
     Examples
     --------
@@ -177,26 +177,26 @@ def score_matching_loss(estimator: Any, X: MatrixLike, X_train: MatrixLike | Non
 
 
 def neg_score_matching_loss(estimator: Any, X: MatrixLike, y: Any = None) -> float:
-    """Return minus `score_matching_loss`, the temperature set by X itself: a scorer.
+    """Return minus `score_matching_loss`, with the temperature set by X itself: a scorer.
 
     Parameters
     ----------
     estimator : autoencoder, or a Pipeline that ends in one
-        Fitted; see `score_matching_loss` for what it must be.
+        Fitted. See `score_matching_loss` for the conditions.
     X : {array-like, CSR matrix} of shape (n_samples, n_features)
         Data.
     y : Ignored
-        Present so that the function is a scorer.
+        Not used; a scorer must have it.
 
     Returns
     -------
     float
-        (mean laplacian)^2 / (2 mean |r - x|^2), or 0 where the mean Laplacian is not negative.
+        The score, (mean laplacian)^2 / (2 mean |r - x|^2), or 0 if the mean Laplacian is not negative.
 
     Notes
     -----
-    A model whose temperature does not hold for new data is not punished: a scorer sees no training data. With a
-    temperature of given rows, pass
+    A scorer gets no training data. So the score does not punish a model whose temperature does not hold for new data.
+    To set the temperature by given rows, pass
     ``scoring=lambda model, X, y=None: -score_matching_loss(model, X, X_train=X_train)``.
 
     Examples
@@ -223,9 +223,9 @@ def _score_matching_means(estimator, X):
             f"tied_weights={model.tied}, visible={model.visible!r}, activation={activation.name!r}"
         )
     residual = laplacian = 0.0
-    for _, block in row_blocks(X, len(model.W)):
-        residual += float((model.vector_field(block).astype(np.float64) ** 2).sum())
-        laplacian += float(model.laplacian(block).sum(dtype=np.float64))
+    for _, chunk in row_blocks(X, len(model.W)):
+        residual += float((model.vector_field(chunk).astype(np.float64) ** 2).sum())
+        laplacian += float(model.laplacian(chunk).sum(dtype=np.float64))
     residual, laplacian = residual / X.shape[0], laplacian / X.shape[0]
     variance = float(np.sum(estimator.var_))
     if residual <= _NO_RESIDUAL * variance:

@@ -1,7 +1,8 @@
-"""Objectives of training: value and gradient over the rows of a batch, in one flat parameter vector.
+"""Objectives of training: value and gradient over the rows of a batch, for one flat parameter vector.
 
-An objective has ``value_and_grad``, ``value``, ``mean_code``, ``project``, ``project_gradient`` and, for
-unconstrained solvers, ``constrain``, ``vjp`` and ``unconstrain``; see `Reconstruction`.
+An objective has the methods ``value_and_grad``, ``value``, ``project`` and ``project_gradient``. Unconstrained solvers
+also use ``constrain``, ``vjp`` and ``unconstrain``. If ``uses_mean_code`` is true, it has ``mean_code`` too. See
+`Reconstruction`.
 """
 
 from skae.objectives._classification import LOSSES, Classification

@@ -1,4 +1,4 @@
-"""The conditional log-likelihood of classes, or a hinge loss, given the energies of one autoencoder a class."""
+"""Classification losses (conditional log-likelihood, hinge) of the energies of one autoencoder for each class."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from skae.visible import VISIBLE
 
 
 def _log_loss(scores, target, weight):
-    """Return the weighted mean of -log P(target) (ENERGY eq. 45), and turn the scores into its gradient."""
+    """Return the weighted mean of -log P(target) (ENERGY eq. 45); write its gradient over the scores."""
     rows = ops.arange(len(scores))
     scores -= scores.max(axis=1, keepdims=True)
     own = scores[rows, target]
@@ -30,9 +30,9 @@ def _log_loss(scores, target, weight):
 
 
 def _hinge(scores, target, weight):
-    """Return the weighted mean of max_j (score_j + [j is not the target]) - score_target, and its gradient in scores.
+    """Return the weighted mean of max_j (score_j + [j is not the target]) - score_target.
 
-    The hinge loss of Crammer and Singer (2001).
+    This is the hinge loss of Crammer and Singer (2001). Write its gradient over the scores.
     """
     rows = ops.arange(len(scores))
     own = scores[rows, target]
@@ -47,12 +47,12 @@ def _hinge(scores, target, weight):
     return ops.weighted_sum(losses, weight)
 
 
-#: The losses by name: functions of scores (n, K), target (n,) and weight that turn the scores into the gradient.
+#: The losses by name. Each takes scores (n, K), target (n,) and row weights, and writes its gradient over the scores.
 LOSSES = MappingProxyType({"log_loss": _log_loss, "hinge": _hinge})
 
 
 class Classification(Constrained):
-    """Loss of the class scores s_j(x) = E_j(x) + C_j, the energies of one tied autoencoder a class (ENERGY eq. 45).
+    """Loss of the class scores s_j(x) = E_j(x) + C_j, with one tied autoencoder for each class (ENERGY eq. 45).
 
     ::
 
@@ -60,15 +60,15 @@ class Classification(Constrained):
         E_j(x) = sum_k Phi(u_jk) + c_j.x             bernoulli
         dE_j/dW_j = h(u_j) x^T,  dE_j/db_j = h(u_j),  dE_j/dc_j = x - c_j  (bernoulli: x)
 
-    less what is the same for all classes. No derivative of h appears, so that every activation will do. Where the
-    units derive b_j from W_j and c_j, its gradient goes on to these.
+    Terms that are the same for all classes are left out. No derivative of h appears, so every activation works. If the
+    units derive b_j from W_j and c_j, the gradient in b_j is passed on to W_j and c_j.
 
     Parameters
     ----------
     layout : skae.parameters.Layout
-        With the blocks W (K, k, d), c (K, d) and C (K,), and b (K, k) where the hidden bias is a parameter.
+        It has the blocks W (K, k, d), c (K, d) and C (K,). It also has b (K, k) if the hidden bias is a parameter.
     activations : sequence of skae.activations.Activation
-        The hidden units of each class; they may differ in a threshold.
+        The hidden units of each class. They may differ in a threshold.
     visible : {"gaussian", "bernoulli"}, default="gaussian"
         The visible units.
     loss : {"log_loss", "hinge"}, default="log_loss"
@@ -79,9 +79,9 @@ class Classification(Constrained):
         Constraint on the row lengths of W.
     """
 
-    #: The blocks that decay.
+    #: Names of the blocks that weight decay acts on.
     weights: tuple[str, ...] = ("W",)
-    #: Blocks of rows need nothing of the others.
+    #: A chunk of rows needs no statistics of the other rows.
     uses_mean_code = False
 
     def __init__(
@@ -118,26 +118,26 @@ class Classification(Constrained):
         X : ndarray of shape (n, d)
             Rows.
         target : ndarray of int of shape (n,)
-            Their classes, from 0.
+            The class of each row, from 0.
         sample_weight : ndarray of shape (n,), optional
             Non-negative weights, not all zero.
         mean_code : None
             Not used.
         out : ndarray of shape (layout.size,), optional
-            Where to write the gradient.
+            Array to write the gradient to.
 
         Returns
         -------
         value : float
             Weighted mean over the rows, plus the weight decay.
         grad : ndarray of shape (layout.size,)
-            Its gradient.
+            Gradient of the value.
         """
         out = ops.empty_like(theta) if out is None else out
         blocks, grads = self.layout.views(theta), self.layout.views(out)
         scores, U, context = self._scores(blocks, X)
         value = self.loss(scores, target, ops.row_weights(len(X), sample_weight))
-        G = scores  # the loss has turned them into its gradient
+        G = scores  # the loss has written its gradient over them
         dU = self._codes(U)
         ops.multiply(dU, G[:, :, None], out=dU)
         grad_b = ops.column_sums(dU)  # before `_set_weight_gradients`, which may overwrite dU
@@ -172,7 +172,7 @@ class Classification(Constrained):
         return self.loss(scores, target, ops.row_weights(len(X), sample_weight)) + self._decay(blocks)
 
     def scores(self, theta: FloatArray, X: FloatArray) -> FloatArray:
-        """Return s_j(x), less what is the same for all classes, shape (n, K)."""
+        """Return s_j(x) without the terms that are the same for all classes, shape (n, K)."""
         return self._scores(self.layout.views(theta), X)[0]
 
     def code(self, theta: FloatArray, X: FloatArray) -> FloatArray:
@@ -180,7 +180,7 @@ class Classification(Constrained):
         return self._codes(self._biased(self.layout.views(theta), X)[0])
 
     def hidden_bias(self, blocks: Mapping[str, FloatArray]) -> FloatArray | None:
-        """Return the hidden biases that the blocks of parameters amount to, shape (K, k); None where there are none."""
+        """Return the hidden biases, given or derived, shape (K, k); None if there are none."""
         if not self._derives_bias:
             return blocks.get("b")
         b = ops.empty(blocks["W"].shape[:2], dtype=blocks["W"].dtype)
@@ -189,35 +189,35 @@ class Classification(Constrained):
         return b
 
     def _biased(self, blocks, X):
-        """Pre-activations u_j (n, K, k), and what `_set_weight_gradients` needs beside."""
+        """Return the pre-activations u_j (n, K, k), and the context that `_set_weight_gradients` needs."""
         U, context = self._pre_activations(blocks, X)
         b = self.hidden_bias(blocks)
         return U if b is None else ops.add(U, b, out=U), context
 
     def _scores(self, blocks, X):
-        """Scores (n, K), pre-activations (n, K, k), and what `_set_weight_gradients` needs beside."""
+        """Return scores (n, K), pre-activations (n, K, k), and the context that `_set_weight_gradients` needs."""
         U, context = self._biased(blocks, X)
         scores = self.visible.class_potential(X, blocks["c"])
         ops.add(scores, blocks["C"], out=scores)
         return ops.add(scores, self._potentials(U), out=scores), U, context
 
     def _pre_activations(self, blocks, X):
-        """u_j without bias, shape (n, K, k)."""
+        """Return u_j without bias, shape (n, K, k), and the context that `_set_weight_gradients` needs: None here."""
         n_classes, k, d = blocks["W"].shape
         return ops.matmul(X, blocks["W"].reshape(-1, d).T).reshape(len(X), n_classes, k), None
 
     def _set_weight_gradients(self, blocks, grads, X, context, dU):
-        """Set the gradients of the weights, given that of the pre-activations, which may be overwritten."""
+        """Set the gradients in the weights, given dU, the gradient in the pre-activations; dU may be overwritten."""
         ops.matmul(dU.reshape(len(X), -1).T, X, out=grads["W"].reshape(-1, X.shape[1]))
 
     def _decay(self, blocks):
-        """The weight decay."""
+        """Return the weight decay."""
         if self.l2 == 0.0:
             return 0.0
         return 0.5 * self.l2 * sum(ops.sum_squares(blocks[name]) for name in self.weights)
 
     def _potentials(self, U):
-        """sum_k Phi(u_jk), shape (n, K)."""
+        """Return sum_k Phi(u_jk), shape (n, K)."""
         if self._alike:
             return self.activation.potential(U)
         out = ops.empty(U.shape[:2], dtype=U.dtype)
@@ -226,7 +226,7 @@ class Classification(Constrained):
         return out
 
     def _codes(self, U):
-        """h(u_j), shape (n, K, k)."""
+        """Return h(u_j), shape (n, K, k)."""
         if self._alike:
             return self.activation.value(U)
         out = ops.empty_like(U)

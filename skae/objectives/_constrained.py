@@ -1,4 +1,4 @@
-"""What an objective says of the constraint on its parameters."""
+"""The methods of an objective that apply the constraint on its parameters."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from skae.parameters import Layout, MaxNorm, UnitNorm
 
 
 class Constrained:
-    """Constraint on the row lengths of one block, for all solvers.
+    """Constraint on the row lengths of one block, in the forms that the solvers use.
 
     Attributes
     ----------
     layout : skae.parameters.Layout
-        Of the parameters.
+        Layout of the parameters.
     constraint : skae.parameters.UnitNorm, skae.parameters.MaxNorm or None
-        The constraint, if there is one.
+        The constraint, or None.
     """
 
     layout: Layout
@@ -26,7 +26,7 @@ class Constrained:
             self.constraint.project(self._constrained(theta))
 
     def project_gradient(self, theta: FloatArray, grad: FloatArray) -> None:
-        """Remove from `grad`, in place, what the constraint does not let change `theta`."""
+        """Remove from `grad`, in place, the part along which the constraint does not let `theta` change."""
         if self.constraint is not None:
             self.constraint.tangent(self._constrained(theta), self._constrained(grad))
 
@@ -38,7 +38,7 @@ class Constrained:
         return theta
 
     def vjp(self, v: FloatArray, grad: FloatArray) -> FloatArray:
-        """Return the gradient with respect to `v`, given the one with respect to `constrain(v)`."""
+        """Return the gradient in `v`, given the gradient in `constrain(v)`."""
         result = grad.copy()
         if self.constraint is not None:
             self._constrained(result)[...] = self.constraint.vjp(self._constrained(v), self._constrained(grad))
@@ -52,7 +52,7 @@ class Constrained:
         return v
 
     def _constrained(self, theta):
-        """The rows of the constrained block of a flat vector, as a view."""
+        """Return the rows of the constrained block of a flat vector, as a view."""
         assert self.constraint is not None
         block = self.layout.views(theta)[self.constraint.block]
         return block.reshape(-1, block.shape[-1])

@@ -1,4 +1,4 @@
-"""Autoencoders of several classes that share their factors: for classification, and for denoising pretraining."""
+"""Autoencoders of several classes that share factors: objectives of classification and of denoising pretraining."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from skae.visible import VISIBLE
 
 
 class FactoredClassification(Classification):
-    """`Classification` with the weights of all classes made of shared factors (ENERGY 4.1, eq. 46 and 48).
+    """`Classification` in which the weights of all classes are products of shared factors (ENERGY 4.1, eq. 46 and 48).
 
     ::
 
@@ -24,10 +24,10 @@ class FactoredClassification(Classification):
     Parameters
     ----------
     layout : skae.parameters.Layout
-        With the blocks P (F, d), Q (F, k) and f (K, F) in the place of W, which are the transpose of the paper's W^x,
-        its W^h, and its w^f.
+        In place of W, it has the blocks P (F, d), Q (F, k) and f (K, F). In the paper's names, P is the transpose of
+        W^x, Q is W^h, and f is w^f.
     activations, visible, loss
-        As those of `Classification`.
+        As in `Classification`.
     l2 : float, default=0.0
         Strength of l2/2 (|P|^2 + |Q|^2 + |f|^2).
     """
@@ -35,13 +35,13 @@ class FactoredClassification(Classification):
     weights = ("P", "Q", "f")
 
     def _pre_activations(self, blocks, X):
-        """u_j without bias, shape (n, K, k), and the factors' responses, plain (n, F) and gated (n, K, F)."""
+        """Return u_j without bias, shape (n, K, k), and the factors' responses, plain (n, F) and gated (n, K, F)."""
         Z = ops.matmul(X, blocks["P"].T)
         gated = Z[:, None, :] * blocks["f"]
         return ops.matmul(gated, blocks["Q"]), (Z, gated)
 
     def _set_weight_gradients(self, blocks, grads, X, context, dU):
-        """Set the gradients of P, Q and f."""
+        """Set the gradients in P, Q and f."""
         Z, gated = context
         n_factors, k = blocks["Q"].shape
         ops.matmul(gated.reshape(-1, n_factors).T, dU.reshape(-1, k), out=grads["Q"])
@@ -52,18 +52,19 @@ class FactoredClassification(Classification):
 
 
 class FactoredReconstruction(Constrained):
-    """Mean loss of the reconstruction, by the autoencoder of each row's class, where all share their factors.
+    """Mean loss of the reconstruction: the autoencoder of its class reconstructs each row; the classes share factors.
 
     ::
 
         u = ((P x) * f_y) Q + b_y,    r(x) = output(((h(u) Q^T) * f_y) P + c_y)
 
-    for a row x of class y (ENERGY eq. 46 and 47, whose indices and h are mended here).
+    for a row x of class y (ENERGY eq. 46 and 47, with the indices and the h of the paper corrected).
 
     Parameters
     ----------
     layout : skae.parameters.Layout
-        With the blocks P (F, d), Q (F, k), f (K, F) and c (K, d), and b (K, k) where the hidden units have a bias.
+        It has the blocks P (F, d), Q (F, k), f (K, F) and c (K, d). It also has b (K, k) if the hidden units have a
+        bias.
     activation : skae.activations.Activation
         The hidden units of all classes.
     visible : {"gaussian", "bernoulli"}, default="gaussian"
@@ -71,14 +72,15 @@ class FactoredReconstruction(Constrained):
     l2 : float, default=0.0
         Strength of l2/2 (|P|^2 + |Q|^2 + |f|^2).
     frozen : sequence of str, default=()
-        Blocks that stay as they are.
+        Names of the blocks that training does not change.
 
     Raises
     ------
     ValueError
-        If the hidden units would derive their bias from the weights.
+        If the hidden units derive their bias from the weights.
     """
 
+    #: Names of the blocks that weight decay acts on.
     weights = ("P", "Q", "f")
     uses_mean_code = False
 
@@ -93,7 +95,7 @@ class FactoredReconstruction(Constrained):
     ) -> None:
         self.layout, self.activation, self.visible = layout, activation, VISIBLE[visible]
         self.l2, self.frozen = float(l2), tuple(frozen)
-        derives_bias(layout, activation)  # which refuses it
+        derives_bias(layout, activation)  # raises an error if it would be derived
 
     def value_and_grad(
         self,
@@ -114,20 +116,20 @@ class FactoredReconstruction(Constrained):
         X : ndarray of shape (n, d)
             The network's input.
         target : tuple of ndarray of shape (n, d) and ndarray of int of shape (n,)
-            What to reconstruct, and the classes, from 0.
+            The rows to reconstruct, and the class of each row, from 0.
         sample_weight : ndarray of shape (n,), optional
             Non-negative weights, not all zero.
         mean_code : None
             Not used.
         out : ndarray of shape (layout.size,), optional
-            Where to write the gradient.
+            Array to write the gradient to.
 
         Returns
         -------
         value : float
             Weighted mean over the rows, plus the weight decay.
         grad : ndarray of shape (layout.size,)
-            Its gradient.
+            Gradient of the value.
         """
         out = ops.empty_like(theta) if out is None else out
         blocks, grads = self.layout.views(theta), self.layout.views(out)
@@ -165,19 +167,23 @@ class FactoredReconstruction(Constrained):
         return self._forward(self.layout.views(theta), X, target, sample_weight)[0]
 
     def project_gradient(self, theta: FloatArray, grad: FloatArray) -> None:
-        """Set the gradient of the frozen blocks to zero, in place."""
+        """Set the gradient in the frozen blocks to zero, in place."""
         grads = self.layout.views(grad)
         for name in self.frozen:
             grads[name].fill(0.0)
 
     def vjp(self, v: FloatArray, grad: FloatArray) -> FloatArray:
-        """Return the gradient, zero in the frozen blocks."""
+        """Return a copy of the gradient that is zero in the frozen blocks."""
         result = grad.copy()
         self.project_gradient(v, result)
         return result
 
     def _forward(self, blocks, X, target, sample_weight):
-        """Return the loss, and the gates, the responses, gated ones, U, H, outputs, gated ones, and the residual."""
+        """Return the loss, and the arrays that its gradient needs.
+
+        These are the gates f_y, the factors' responses Z = P x and their gated form, U, H, the factors' outputs
+        D = H Q^T and their gated form, and the weighted residual.
+        """
         clean, labels = target
         gate = blocks["f"][labels]
         Z = ops.matmul(X, blocks["P"].T)

@@ -1,4 +1,4 @@
-"""Whether the hidden bias of an objective is a block of its parameters, or follows from others."""
+"""Whether the hidden bias of an objective is a parameter, or follows from the weights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def derives_bias(layout: Layout, activation: Activation) -> bool:
     Raises
     ------
     ValueError
-        If it should be, but the decoder is another block than W, or W is made of factors.
+        If the activation derives its bias, but the decoder has a block of its own, or W is a product of factors.
     """
     if "b" in layout or not activation.derived_bias:
         return False

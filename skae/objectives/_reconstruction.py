@@ -1,4 +1,4 @@
-"""The reconstruction objective: the five matrix products of a training step, and what is elementwise between them."""
+"""The reconstruction objective: the five matrix products of a training step, and the elementwise work between them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from skae.visible import VISIBLE
 
 
 class _Workspace:
-    """Scratch arrays by name, kept between batches; each grows to the largest batch seen."""
+    """Scratch arrays by name, kept between batches. Each grows to the size of the largest batch."""
 
     def __init__(self):
         self._arrays = {}
@@ -30,16 +30,16 @@ class _Workspace:
 
 
 class _Deferred(Gradient):
-    """A gradient whose part in the weights is added after the products, which write there first.
+    """A gradient in the weights that is added later: first the matrix products write to the same arrays.
 
-    Multiples of rows are only noted down, and an array of zeros is made only where a penalty asks for one.
+    `add_rows` only notes its arguments. An array of zeros is made only for a penalty that adds to W or V itself.
     """
 
     def __init__(self, U, zeros, tied):
         self.U, self._zeros, self._tied, self._noted = U, zeros, tied, []
 
     @functools.cached_property
-    def W(self) -> FloatArray:  # type: ignore[override] # made when it is asked for
+    def W(self) -> FloatArray:  # type: ignore[override] # made on first use
         return self._zeros("gradient of W")
 
     @functools.cached_property
@@ -50,7 +50,7 @@ class _Deferred(Gradient):
         self._noted.append((name, scale, rows))
 
     def add_to(self, W, V):
-        """Add the part in the weights to W and V."""
+        """Add the gradient in the weights to W and V."""
         targets = {"W": W, "V": V}
         for name in ("W",) if self._tied else ("W", "V"):
             if name in vars(self):
@@ -67,15 +67,15 @@ class Reconstruction(Constrained):
         U = X W^T + b,   H = h(U),   A = H V + c,   R = A (gaussian) or sigmoid(A) (bernoulli)
         value = mean_i |x_i - r_i|^2 / 2  (gaussian) or cross-entropy (bernoulli)  + penalties
 
-    X is (n, d), W and V are (k, d), b is (k,), c is (d,). All arrays have theta's dtype. The value is the
-    weighted mean over the rows given, so that of A and B together is the weighted mean of the blocks'.
+    X is (n, d), W and V are (k, d), b is (k,), c is (d,). All arrays have theta's dtype. The value is the weighted
+    mean over the given rows. So the value of several chunks of rows together is the weighted mean of their values.
 
     Parameters
     ----------
     layout : skae.parameters.Layout
-        With the blocks W and c, V when untied, and b where the hidden bias is a parameter.
+        It has the blocks W and c. It also has V if the weights are untied, and b if the hidden bias is a parameter.
     activation : skae.activations.Activation
-        The hidden units. Where the layout has no b, they have no bias, or the one that they derive from W and c.
+        The hidden units. If the layout has no b, they have no bias, or derive it from W and c.
     visible : {"gaussian", "bernoulli"}, default="gaussian"
         The visible units.
     penalties : sequence of skae.penalties.Penalty, default=()
@@ -86,8 +86,8 @@ class Reconstruction(Constrained):
     Raises
     ------
     ValueError
-        If a penalty does not work with the activation, the visible units or the tying, or the hidden units would derive
-        their bias from untied weights.
+        If a penalty does not work with the activation, the visible units or the tying, or if the hidden units derive
+        their bias but the weights are untied.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class Reconstruction(Constrained):
             check_compatible(penalty, activation, visible, self.tied)
         elementwise = {"elementwise", "derivative", "second_derivative"}
         self._needs_derivative = any(elementwise.intersection(penalty.requires) for penalty in self.penalties)
-        #: Whether blocks need the `mean_code` of all rows, to be exact.
+        #: Whether a chunk of rows needs the `mean_code` of all rows.
         self.uses_mean_code = any(penalty.uses_mean_code for penalty in self.penalties)
         self._scratch = _Workspace()
 
@@ -131,26 +131,26 @@ class Reconstruction(Constrained):
         X : ndarray of shape (n, d)
             The network's input.
         target : ndarray of shape (n, d), optional
-            What to reconstruct; X if not given.
+            The rows to reconstruct; by default X.
         sample_weight : ndarray of shape (n,), optional
             Non-negative weights, not all zero.
         mean_code : ndarray of shape (k,), optional
-            Mean code over all rows, for penalties on it; that of the rows given if not given.
+            Mean code over all rows, for penalties that use it; by default the mean over the given rows.
         out : ndarray of shape (layout.size,), optional
-            Where to write the gradient.
+            Array to write the gradient to.
 
         Returns
         -------
         value : float
             Weighted mean over the rows, plus penalties.
         grad : ndarray of shape (layout.size,)
-            Its gradient.
+            Gradient of the value.
         """
         out = ops.empty_like(theta) if out is None else out
-        blocks = self.layout.views(out)
+        grads = self.layout.views(out)
         n, (k, d) = X.shape[0], self.layout.shapes["W"]
-        # Stacked along the batch, so that the two gradient products of tied weights are one:
-        # W's gradient is [dU; H]^T [X; E].
+        # The arrays are stacked along the batch, so tied weights need one gradient product instead of two:
+        # the gradient in W is [dU; H]^T [X; E].
         codes = self._scratch("codes", (2 * n, k), theta.dtype)
         inputs = self._scratch("inputs", (2 * n, d), theta.dtype)
         value, batch = self._forward(theta, X, target, sample_weight, mean_code, H=codes[n:], E=inputs[n:])
@@ -164,13 +164,13 @@ class Reconstruction(Constrained):
 
         penalties, grad = self._penalize(batch, dU)
         if self.tied:
-            ops.matmul(codes.T, inputs, out=blocks["W"])
+            ops.matmul(codes.T, inputs, out=grads["W"])
         else:
-            ops.matmul(codes[:n].T, inputs[:n], out=blocks["W"])
-            ops.matmul(codes[n:].T, inputs[n:], out=blocks["V"])
-        grad.add_to(blocks["W"], blocks.get("V", blocks["W"]))
-        ops.column_sums(inputs[n:], out=blocks["c"])
-        self._set_bias_gradient(theta, blocks, dU)
+            ops.matmul(codes[:n].T, inputs[:n], out=grads["W"])
+            ops.matmul(codes[n:].T, inputs[n:], out=grads["V"])
+        grad.add_to(grads["W"], grads.get("V", grads["W"]))
+        ops.column_sums(inputs[n:], out=grads["c"])
+        self._set_bias_gradient(theta, grads, dU)
         return value + penalties, out
 
     def value(
@@ -193,7 +193,7 @@ class Reconstruction(Constrained):
         return value
 
     def code(self, theta: FloatArray, X: FloatArray) -> FloatArray:
-        """Return the code of the rows of X, shape (n, k), in memory that the next call overwrites."""
+        """Return the code of the rows of X, shape (n, k); the next call overwrites this array."""
         H = self._scratch("codes", (2 * X.shape[0], self.layout.shapes["W"][0]), theta.dtype)[: X.shape[0]]
         return ops.copy_into(H, self.activation.value(self._pre_activations(self.layout.views(theta), X), out=H))
 
@@ -205,11 +205,11 @@ class Reconstruction(Constrained):
         return sample_weight @ H / sample_weight.sum()
 
     def hidden_bias(self, blocks: Mapping[str, FloatArray]) -> FloatArray | None:
-        """Return the hidden bias that the blocks of parameters amount to, shape (k,); None where there is none."""
+        """Return the hidden bias, given or derived, shape (k,); None if there is none."""
         return self.visible.derived_bias(blocks["W"], blocks["c"]) if self._derives_bias else blocks.get("b")
 
     def _set_bias_gradient(self, theta, grads, dU):
-        """Set the gradient of the hidden bias or, where it is derived, add to those of W and c."""
+        """Set the gradient in the hidden bias; if the bias is derived, add to the gradients in W and c instead."""
         if "b" in grads:
             ops.column_sums(dU, out=grads["b"])
         elif self._derives_bias:
@@ -219,13 +219,13 @@ class Reconstruction(Constrained):
             grads["c"] += c
 
     def _pre_activations(self, blocks, X):
-        """U = X W^T + b, shape (n, k), in a scratch array."""
+        """Return U = X W^T + b, shape (n, k), in a scratch array."""
         W, b = blocks["W"], self.hidden_bias(blocks)
         U = ops.matmul(X, W.T, out=self._scratch("U", (X.shape[0], W.shape[0]), W.dtype))
         return U if b is None else ops.add(U, b, out=U)
 
     def _forward(self, theta, X, target, sample_weight, mean_code, H, E):
-        """Fill the code H and the weighted residual E; return the loss and the batch."""
+        """Write the code to H and the weighted residual to E; return the loss and the batch."""
         blocks = self.layout.views(theta)
         W, V = blocks["W"], blocks.get("V", blocks["W"])
         weight = ops.row_weights(X.shape[0], sample_weight)
@@ -237,7 +237,7 @@ class Reconstruction(Constrained):
         return loss, Batch(X, U, H, W, V, weight, self.activation, mean_code, self._scratch)
 
     def _penalize(self, batch, dU):
-        """Return the sum of the penalties and their gradient, whose part in U is added to dU."""
+        """Return the sum of the penalties, and their gradient in the weights; add their gradient in U to dU."""
 
         def zeros(name):
             array = self._scratch(name, self.layout.shapes["W"], dU.dtype)

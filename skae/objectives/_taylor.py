@@ -15,11 +15,12 @@ from skae.penalties import Gradient, Penalty
 class _Taylor(Reconstruction):
     """Reconstruction loss plus the terms of an expansion in the noise, all at the clean input.
 
-    Both expansions move the reconstruction by S V, S of shape (n, k), and count what that costs to first order::
+    Both expansions move the reconstruction by S V, with S of shape (n, k), and add the change of the loss to first
+    order::
 
         value = mean_i |x_i - r_i|^2/2 + (r_i - x_i).(S V)_i + curvature + penalties
 
-    A subclass says what S is, how it depends on U and W, and what `curvature` it adds.
+    A subclass defines S and its dependence on U and W (`_shift`), and the term `_curvature`.
     """
 
     def __init__(
@@ -44,29 +45,29 @@ class _Taylor(Reconstruction):
     ) -> tuple[float, FloatArray]:
         """Return the objective over the rows and its gradient; see `Reconstruction.value_and_grad`."""
         out = ops.empty_like(theta) if out is None else out
-        blocks, k = self.layout.views(out), self.layout.shapes["W"][0]
+        grads, k = self.layout.views(out), self.layout.shapes["W"][0]
         clean = X if target is None else target
         H, E = ops.empty((len(clean), k), dtype=theta.dtype), ops.empty_like(clean)
         value, batch = self._forward(theta, clean, None, sample_weight, mean_code, H=H, E=E)
-        V, gW, gV = batch.V, blocks["W"], blocks.get("V", blocks["W"])
+        V, gW, gV = batch.V, grads["W"], grads.get("V", grads["W"])
         gW.fill(0.0)
         gV.fill(0.0)
-        slope = self.activation.second_derivative(batch.U, H)
+        second = self.activation.second_derivative(batch.U, H)
         noise = X - clean
-        S, S_slope, add_gradient = self._shift(batch, slope, noise)
-        P = ops.matmul(E, V.T)  # of the weighted residuals
+        S, S_derivative, add_gradient = self._shift(batch, second, noise)
+        P = ops.matmul(E, V.T)  # gradient in S
         value += ops.dot(P, S)
         add_gradient(P, gW)
         gV += ops.matmul(S.T, E)
         R = E + ops.multiply(ops.matmul(S, V), batch.weight)
         dU = ops.multiply(ops.matmul(R, V.T), batch.D)
-        dU += P * S_slope
-        value += self._curvature(batch, slope, dU, gW, gV)
+        dU += P * S_derivative
+        value += self._curvature(batch, second, dU, gW, gV)
         value += sum(penalty.add(batch, Gradient(dU, gW, gV)) for penalty in self.penalties)
         gW += ops.matmul(dU.T, clean)
         gV += ops.matmul(H.T, R)
-        ops.column_sums(R, out=blocks["c"])
-        self._set_bias_gradient(theta, blocks, dU)
+        ops.column_sums(R, out=grads["c"])
+        self._set_bias_gradient(theta, grads, dU)
         return value, out
 
     def value(
@@ -81,39 +82,39 @@ class _Taylor(Reconstruction):
         """Return the objective over the rows of X."""
         return self.value_and_grad(theta, X, target, sample_weight, mean_code=mean_code)[0]
 
-    def _shift(self, batch, slope, noise):
+    def _shift(self, batch, second, noise):
         """Return S, its elementwise derivative in U, and a function that adds its gradient in W.
 
-        That function takes P, the gradient of the value in S, and the array to add to.
+        `second` is h''(U). The function takes P, the gradient of the value in S, and the array to add to.
         """
         raise NotImplementedError
 
-    def _curvature(self, batch, slope, dU, gW, gV):
-        """Return the rest of the expansion and add its gradients."""
+    def _curvature(self, batch, second, dU, gW, gV):
+        """Return the rest of the expansion, and add its gradients to dU, gW and gV."""
         return 0.0
 
 
 class FirstOrder(_Taylor):
-    """The first-order term of explicit noise alone: eDAE (SPARSE 3.1.1).
+    """Only the first-order term of explicit noise: eDAE (SPARSE 3.1.1).
 
     ::
 
         |x - r(x)|^2/2 + (r(x) - x).J (x~ - x),    J = sum_k v_k h'(u_k) w_k^T
 
-    `X` is the corrupted input x~, `target` the clean x.
+    `X` is the corrupted input x~, and `target` is the clean x.
     """
 
-    def _shift(self, batch, slope, noise):
+    def _shift(self, batch, second, noise):
         moved = ops.matmul(noise, batch.W.T)
 
         def add_gradient(P, gW):
             gW += ops.matmul((P * batch.D).T, noise)
 
-        return batch.D * moved, slope * moved, add_gradient
+        return batch.D * moved, second * moved, add_gradient
 
 
 class SecondOrder(_Taylor):
-    """The expected loss under Gaussian noise to second order (SPARSE eq. 7, with the 1/2 of our loss).
+    """The expected loss under Gaussian noise, to second order (SPARSE eq. 7, with the 1/2 of our loss).
 
     ::
 
@@ -122,9 +123,9 @@ class SecondOrder(_Taylor):
     Parameters
     ----------
     layout, activation, penalties, constraint
-        As those of `Reconstruction`.
+        As in `Reconstruction`.
     noise_variance : float
-        The variance s of the noise.
+        Variance s of the noise.
     """
 
     def __init__(
@@ -139,21 +140,21 @@ class SecondOrder(_Taylor):
         super().__init__(layout, activation, penalties=penalties, constraint=constraint)
         self.noise_variance = float(noise_variance)
 
-    def _shift(self, batch, slope, noise):
+    def _shift(self, batch, second, noise):
         half = 0.5 * self.noise_variance
         norms = half * ops.row_squared_norms(batch.W)
 
         def add_gradient(P, gW):
-            ops.add_scaled_rows(gW, 2.0 * half * ops.column_sums(P * slope), batch.W)
+            ops.add_scaled_rows(gW, 2.0 * half * ops.column_sums(P * second), batch.W)
 
-        return slope * norms, self.activation.third_derivative(batch.U, batch.H) * norms, add_gradient
+        return second * norms, self.activation.third_derivative(batch.U, batch.H) * norms, add_gradient
 
-    def _curvature(self, batch, slope, dU, gW, gV):
+    def _curvature(self, batch, second, dU, gW, gV):
         half, D = 0.5 * self.noise_variance, batch.D
         encoder, decoder = ops.matmul(batch.W, batch.W.T), ops.matmul(batch.V, batch.V.T)
         mixed = ops.matmul(D, encoder * decoder)
         weighted = D * batch.weight
-        dU += 2.0 * half * mixed * slope * batch.weight
+        dU += 2.0 * half * mixed * second * batch.weight
         coupling = 2.0 * half * ops.matmul(weighted.T, D)
         gW += ops.matmul(coupling * decoder, batch.W)
         gV += ops.matmul(coupling * encoder, batch.V)

@@ -1,4 +1,4 @@
-"""Parameters of an objective: one flat vector, its named blocks, the constraint on row lengths, the start."""
+"""Parameters of an objective: one flat vector with named blocks, constraints on row lengths, starting values."""
 
 from skae.parameters._constraints import MaxNorm, UnitNorm
 from skae.parameters._initialization import (

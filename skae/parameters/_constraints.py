@@ -1,4 +1,4 @@
-"""Constraints on the row lengths of one block."""
+"""Constraints on the row lengths of one block of parameters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from skae._typing import FloatArray
 
 
 def _row_norms(rows):
-    """Euclidean lengths of the rows; NaN where they overflow, so that the row does and training stops."""
+    """Return the Euclidean lengths of the rows; an overflow gives NaN, which makes the row NaN and stops training."""
     norms = ops.sqrt(ops.row_squared_norms(rows))
     norms[norms == np.inf] = np.nan
     return norms
@@ -26,7 +26,7 @@ class UnitNorm:
     Parameters
     ----------
     block : str
-        The block of the `Layout` that is constrained.
+        Name of the constrained block of the `Layout`.
     """
 
     block: str
@@ -41,7 +41,7 @@ class UnitNorm:
         ops.divide(rows, norms[:, None], out=rows)
 
     def tangent(self, rows: FloatArray, grad: FloatArray) -> None:
-        """Remove from `grad`, in place, what would change the rows' lengths."""
+        """Remove from `grad`, in place, the part along each row, which would change its length."""
         ops.add_scaled_rows(grad, -ops.row_dots(rows, grad), rows)
 
     def constrain(self, v: FloatArray) -> FloatArray:
@@ -51,13 +51,13 @@ class UnitNorm:
         return rows
 
     def vjp(self, v: FloatArray, grad: FloatArray) -> FloatArray:
-        """Return the gradient with respect to v, given the one with respect to w = v/|v|."""
+        """Return the gradient in v, given the gradient in w = v/|v|."""
         norms = np.sqrt(ops.row_squared_norms(v))[:, None]
         rows = v / norms
         return (grad - ops.row_dots(rows, grad)[:, None] * rows) / norms
 
     def unconstrain(self, rows: FloatArray) -> FloatArray:
-        """Return some v with w = v/|v|."""
+        """Return a v with w = v/|v|."""
         return rows.copy()
 
 
@@ -68,7 +68,7 @@ class MaxNorm:
     Parameters
     ----------
     block : str
-        The block of the `Layout` that is constrained.
+        Name of the constrained block of the `Layout`.
     max_norm : float, default=1.0
         The largest length.
     """
@@ -85,7 +85,7 @@ class MaxNorm:
             ops.multiply(rows, scale[:, None], out=rows)
 
     def tangent(self, rows: FloatArray, grad: FloatArray) -> None:
-        """Remove from `grad`, in place, the part along a longest row that would lengthen it further."""
+        """Remove from `grad`, in place, the part that would lengthen a row beyond `max_norm`."""
         squares = ops.row_squared_norms(rows)
         dots = ops.row_dots(rows, grad)
         outward = (squares >= self.max_norm**2 * (1.0 - 1e-5)) & (dots < 0.0)
@@ -94,21 +94,21 @@ class MaxNorm:
             np.divide(-dots, squares, out=scale, where=outward)
             ops.add_scaled_rows(grad, scale, rows)
 
-    # w = v / sqrt(1 + |v|^2/c^2) maps all v onto |w| < c. The clipped v min(1, c/|v|) has zero gradient along
-    # v outside the ball, hence false stationary points.
+    # w = v / sqrt(1 + |v|^2/c^2), with c = max_norm, maps all v onto |w| < c. Clipping, v min(1, c/|v|), would have
+    # zero gradient along v outside the ball, and so false stationary points.
 
     def constrain(self, v: FloatArray) -> FloatArray:
         """Return w = v / sqrt(1 + |v|^2/c^2) for each row v."""
         return v / np.sqrt(1.0 + ops.row_squared_norms(v) / self.max_norm**2)[:, None]
 
     def vjp(self, v: FloatArray, grad: FloatArray) -> FloatArray:
-        """Return the gradient with respect to v, given the one with respect to w."""
+        """Return the gradient in v, given the gradient in w."""
         s = 1.0 / np.sqrt(1.0 + ops.row_squared_norms(v) / self.max_norm**2)
         along = s**3 / self.max_norm**2 * ops.row_dots(v, grad)
         return s[:, None] * grad - along[:, None] * v
 
     def unconstrain(self, rows: FloatArray) -> FloatArray:
-        """Return the v of w (of a slightly shorter w where |w| = c, whose v is at infinity)."""
+        """Return the v of each w. A w with |w| = c has its v at infinity: take the v of a slightly shorter w."""
         squares = np.minimum(ops.row_squared_norms(rows) / self.max_norm**2, 0.999)
         norms = np.sqrt(ops.row_squared_norms(rows))
         short = np.divide(np.sqrt(squares) * self.max_norm, norms, out=np.ones_like(norms), where=norms > 0)

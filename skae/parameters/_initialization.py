@@ -1,4 +1,4 @@
-"""The start of training: weights, biases, and the flat vector of both."""
+"""Starting values of training: weights, biases, and the flat vector of both."""
 
 from __future__ import annotations
 
@@ -18,24 +18,25 @@ from skae.visible import VISIBLE
 
 
 def _centred(X, mean):
-    """X - mean, without the mean's rounding error where a feature is constant."""
+    """Return X - mean; a constant feature gives exact zeros, not the rounding error of its mean."""
     centred = X - mean
     centred[np.abs(centred) <= 1e-12 * np.abs(mean)] = 0.0
     return centred
 
 
 def _glorot(n_components, n_features, sample, rng):
-    """Uniform in +-sqrt(6 / (n_components + n_features)) (Glorot and Bengio 2010)."""
+    """Return weights that are uniform in +-sqrt(6 / (n_components + n_features)) (Glorot and Bengio 2010)."""
     limit = math.sqrt(6.0 / (n_components + n_features))
     return rng.uniform(-limit, limit, (n_components, n_features))
 
 
 def _lengths(n_components, n_features, rng):
-    """Factors on the rows' lengths, of mean square 1, shape (k, 1): all 1 unless there are more units than features.
+    """Return factors on the rows' lengths, shape (k, 1), with mean square 1.
 
-    Where units are many, each is short, and works where its activation is linear: training then stops for long at what
-    a linear autoencoder can do. So the lengths follow a log-normal distribution, the wider the more units there are
-    for each feature: the longest leave the linear range at once.
+    All are 1 unless there are more units than features. With many units, each row is short, and its unit works where
+    the activation is linear. Training then stays for long at the loss of a linear autoencoder. So the lengths follow
+    a log-normal distribution, which is wider for more units per feature. The units with the longest rows leave the
+    linear range at once.
     """
     if n_components <= n_features:
         return np.ones((n_components, 1))
@@ -46,40 +47,40 @@ def _lengths(n_components, n_features, rng):
 
 
 def _data(n_components, n_features, sample, rng):
-    """Randomly chosen centred samples, no two alike: tied units that start alike stay alike."""
-    # In an order of their own, so that repeating or reordering the rows changes nothing.
+    """Return randomly chosen centred samples, no two alike: tied units that start alike stay alike."""
+    # np.unique sorts the rows, so repeating or reordering them changes nothing.
     distinct = np.unique(sample.X, axis=0)
     return _centred(distinct[rng.permutation(len(distinct))[:n_components]], sample.mean)
 
 
 def _pca(n_components, n_features, sample, rng):
-    """Leading principal components of the sample."""
+    """Return the leading principal components of the sample."""
     root = np.sqrt(sample.weight / sample.weight.sum())[:, None]
     centred = _centred(sample.X, sample.mean) * root
     _, singular, components = np.linalg.svd(centred, full_matrices=False)
     rank = int((singular > 1e-7 * singular.max(initial=0.0)).sum())
     components = components[: min(rank, n_components)]
-    # The sign that makes the largest entry positive, as scikit-learn's svd_flip.
+    # Choose the sign that makes the largest entry positive, as scikit-learn's svd_flip does.
     largest = np.argmax(np.abs(components), axis=1)[:, None]
     return components * np.sign(np.take_along_axis(components, largest, axis=1))
 
 
 def _kmeans_plus_plus(n_rows, sample, rng):
-    """Return some rows of the sample, no two alike, drawn far from one another; fewer where there are not so many.
+    """Return `n_rows` rows of the sample, no two alike, drawn far from one another, by k-means++.
 
-    That is k-means++ (Arthur and Vassilvitskii 2007): each is drawn with a probability proportional to its weight times
-    its squared distance from the nearest of those before. Of several drawn so, the one that lowers the sum of these
-    most is taken.
+    It returns fewer rows if the sample has fewer distinct ones. k-means++ (Arthur and Vassilvitskii 2007) draws each
+    row with a probability proportional to its weight times its squared distance from the nearest row chosen before.
+    At each turn it draws several candidates, and chooses the one that lowers the sum of these products most.
     """
-    # In an order of their own, so that repeating or reordering the rows changes nothing.
+    # np.unique sorts the rows, so repeating or reordering them changes nothing.
     distinct, inverse = np.unique(sample.X, axis=0, return_inverse=True)
     weight = np.bincount(inverse.reshape(-1), weights=sample.weight)
     centred = _centred(distinct, sample.mean)
-    centred /= np.abs(centred).max() or 1.0  # no overflow in the squares
+    centred /= np.abs(centred).max() or 1.0  # against overflow in the squares
     squares = ops.row_squared_norms(centred)
 
     def distances(rows):
-        """Squared distances of all rows from some, shape (len(rows), m)."""
+        """Return the squared distances of all m rows from some of them, shape (len(rows), m)."""
         far = np.maximum(squares + squares[rows, None] - 2.0 * (centred[rows] @ centred.T), 0.0)
         far[np.arange(len(rows)), rows] = 0.0
         return far
@@ -98,13 +99,16 @@ def _kmeans_plus_plus(n_rows, sample, rng):
     return distinct[chosen]
 
 
-#: Ways to start the weights, by name.
+#: Functions of (n_components, n_features, sample, rng) that return starting weights, by name.
 INITIALIZATIONS = {"glorot": _glorot, "data": _data, "pca": _pca}
 
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """Some rows of the training data, for the start: X (m, d) float64, weight (m,), and the data's mean (d,)."""
+    """Rows of the training data that set the starting values.
+
+    X has shape (m, d) and is float64. The row weights `weight` have shape (m,), the mean of all the data (d,).
+    """
 
     X: FloatArray
     weight: FloatArray
@@ -114,9 +118,9 @@ class Sample:
 def initial_weights(init: Init, n_components: int, sample: Sample, rng: np.random.Generator) -> FloatArray:
     """Return the starting weights, shape (n_components, n_features), float64.
 
-    All three ways give rows of the root mean square length sqrt(2d/(d + k)). "data" and "pca" have equal lengths;
-    "glorot" has unequal ones where there are more units than features.
-    Where "data" or "pca" is short of rows or of rank, or a row is zero, glorot fills in.
+    With every `init`, the root mean square length of the rows is sqrt(2d/(d + k)). "data" and "pca" give rows of equal
+    length. "glorot" gives rows of unequal length if there are more units than features. If "data" or "pca" has too few
+    rows or too low a rank, or gives a row of zeros, glorot fills in.
 
     Parameters
     ----------
@@ -130,30 +134,34 @@ def initial_weights(init: Init, n_components: int, sample: Sample, rng: np.rando
         Source of randomness.
     """
     n_features = sample.X.shape[1]
-    weights = _glorot(n_components, n_features, sample, rng)
+    W = _glorot(n_components, n_features, sample, rng)
     if init == "glorot":
-        return weights * _lengths(n_components, n_features, rng)
+        return W * _lengths(n_components, n_features, rng)
     rows = INITIALIZATIONS[init](n_components, n_features, sample, rng)
     largest = np.abs(rows).max(axis=1, keepdims=True)
-    rows = np.divide(rows, largest, out=np.zeros_like(rows), where=largest > 0)  # no overflow in the squares
+    rows = np.divide(rows, largest, out=np.zeros_like(rows), where=largest > 0)  # against overflow in the squares
     norms = np.sqrt(ops.row_squared_norms(rows))
     alive = norms > 0.0
     length = math.sqrt(2.0 * n_features / (n_features + n_components))
-    weights[: len(rows)][alive] = rows[alive] * (length / norms[alive])[:, None]
-    return weights
+    W[: len(rows)][alive] = rows[alive] * (length / norms[alive])[:, None]
+    return W
 
 
 def _mean_direction(sample):
-    """The direction of the data's mean, of length 1 far from zero, falling to 0 where the mean is that of rounding."""
+    """Return the direction of the data's mean, of length near 1 if the mean is far from zero, near 0 if it is close."""
     centred = _centred(sample.X, sample.mean)
-    largest = max(np.abs(sample.mean).max(), np.abs(centred).max()) or 1.0  # no square is lost
+    # Divided by the largest number, no square overflows or underflows.
+    largest = max(np.abs(sample.mean).max(), np.abs(centred).max()) or 1.0
     mean = sample.mean / largest
     spread = float(sample.weight @ ops.row_squared_norms(centred / largest)) / float(sample.weight.sum())
     return mean / (np.sqrt(mean @ mean + spread) or 1.0)
 
 
-def _edges(activation, n_components):
-    """The pre-activations that units start at: 0, or in turn the edges of the flat region around it, shape (k,)."""
+def _starting_pre_activations(activation, n_components):
+    """Return the pre-activation of each unit at the data's mean, shape (k,).
+
+    It is 0, unless h is flat around 0. Then the units take the edges of the flat region in turn.
+    """
     zero = np.zeros(1)
     below, above = ([kink for kink in activation.kinks if sign * kink >= 0.0] for sign in (-1.0, 1.0))
     edges = [*sorted(below)[-1:], *sorted(above)[:1]]
@@ -175,21 +183,22 @@ def initial_parameters(
 ) -> FloatArray:
     """Return the flat starting vector of a reconstruction objective.
 
-    The hidden biases start at -W mean, as if the data were centred, or beside it, at an edge of the flat region around
-    zero where the activation has one: every unit is active on about half of the samples, whatever their scale. Without
-    hidden bias, the rows of W start with little of the mean's direction instead, the less the farther the mean is from
-    zero. The visible biases start where the mean residual over the sample is zero: then the start does not depend on
-    where the data lie.
+    The hidden biases start at -W mean, so the pre-activations are zero at the data's mean. If the activation is flat
+    around zero, they start at an edge of the flat region instead. Then every unit is active on about half of the
+    samples, whatever their scale. Without hidden bias, the direction of the mean is removed from the rows of W instead,
+    the more completely, the farther the mean is from zero. The visible biases start at values that make the mean
+    residual over the sample zero. So the start does not depend on the location of the data.
 
-    Units that derive their bias stand for the reconstructions output(w_k + c). The visible biases start where
-    output(c) is the mean and, with "data", each output(w_k + c) at a sample (bernoulli: nearly), by k-means++.
+    Units that derive their bias stand for the reconstructions output(w_k + c). The visible biases start at values with
+    output(c) equal to the mean. With "data", k-means++ chooses samples, and each output(w_k + c) starts at one of them
+    (for bernoulli, nearly).
 
     Parameters
     ----------
     layout : Layout
-        With blocks W, c and perhaps V and b.
+        It has the blocks W and c, and may have V and b.
     init : {"glorot", "data", "pca"}
-        See `initial_weights`. Untied decoders start equal to the encoder.
+        See `initial_weights`. An untied decoder starts equal to the encoder.
     sample : Sample
         Rows of the training data.
     activation : Activation
@@ -199,9 +208,9 @@ def initial_parameters(
     rng : numpy.random.Generator
         Source of randomness.
     dtype : numpy dtype
-        Of the result.
+        Dtype of the result.
     constraint : UnitNorm or MaxNorm, optional
-        Applied to its block.
+        Constraint that the start meets.
     """
     derives_bias = activation.derived_bias and "b" not in layout
     if derives_bias:
@@ -222,7 +231,7 @@ def initial_parameters(
 
 
 def _initial_centres(init, n_components, sample, visible, rng):
-    """The blocks W and c of units that derive their bias; see `initial_parameters`."""
+    """Return the blocks W and c of units that derive their bias; see `initial_parameters`."""
     units = VISIBLE[visible]
     c = units.link(sample.mean)
     if init != "data":
@@ -236,7 +245,7 @@ def _initial_centres(init, n_components, sample, visible, rng):
 def initial_biases(
     W: FloatArray, V: FloatArray, sample: Sample, activation: Activation, visible: VisibleName, hidden_bias: bool = True
 ) -> tuple[FloatArray | float, FloatArray]:
-    """Return the starting hidden biases (k,), 0 where there are none, and visible biases (d,).
+    """Return the starting hidden biases (k,), or 0 if there are none, and visible biases (d,).
 
     Parameters
     ----------
@@ -247,6 +256,6 @@ def initial_biases(
     hidden_bias : bool, default=True
         Whether the hidden units have a bias.
     """
-    b = _edges(activation, len(W)) - W @ sample.mean if hidden_bias else 0.0
+    b = _starting_pre_activations(activation, len(W)) - W @ sample.mean if hidden_bias else 0.0
     H = activation.value(sample.X @ W.T + b)  # (m, k)
     return b, VISIBLE[visible].link(sample.mean) - (sample.weight @ H / sample.weight.sum()) @ V

@@ -45,11 +45,11 @@ class Layout:
         return f"Layout({', '.join(f'{name}={shape}' for name, shape in self.shapes.items())})"
 
     def views(self, theta: FloatArray) -> dict[str, FloatArray]:
-        """Return the blocks of `theta` by name, as views: writing to them writes to `theta`."""
+        """Return the blocks of `theta` by name, as views; writing to a view writes to `theta`."""
         return {name: theta[self._slices[name]].reshape(shape) for name, shape in self.shapes.items()}
 
     def pack(self, dtype: DTypeLike, **blocks: ArrayLike) -> FloatArray:
-        """Return a new flat vector that holds a copy of the given blocks, one for each name."""
+        """Return a new flat vector with copies of the given blocks, one for each name of the layout."""
         theta = ops.empty(self.size, dtype=dtype)
         for name, view in self.views(theta).items():
             view[...] = blocks[name]

@@ -11,8 +11,9 @@ sparse       alpha sum_k KL(rho || mean h_k)           SPARSE eq. 12-13
 l2           alpha/2 (|W|^2 + |V|^2 when untied)       ENERGY 4.4
 ============ ========================================= ==================================
 
-A new penalty is a subclass of `Penalty`; pass an instance of it as ``penalty=``, or register the class with
-`register_penalty` to use it by name. ``PENALTIES.describe()`` lists all that are registered, and what each requires.
+A new penalty is a subclass of `Penalty`. Pass an instance of it as ``penalty=``, or register the class with
+`register_penalty` to use it by name. ``PENALTIES.describe()`` lists all registered penalties, and what each one
+requires.
 """
 
 from skae.penalties._base import (

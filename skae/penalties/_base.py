@@ -13,7 +13,7 @@ from skae.activations import Activation
 from skae.complements import has_complement
 from skae.penalties._batch import Batch, Gradient
 
-#: What a penalty may require: a test of (activation, visible, tied), and what to say where it fails.
+#: What a penalty may require: a test of (activation, visible, tied), and the words for the error if it fails.
 REQUIREMENTS = MappingProxyType(
     {
         "elementwise": (
@@ -64,14 +64,14 @@ class Penalty(Immutable, ABC):
     Attributes
     ----------
     name : str
-        Name under which `register_penalty` files it.
+        Name under which `register_penalty` files the class.
     requires : tuple of str
         Keys of `REQUIREMENTS` that activation, visible units and tying must meet.
     scale_free_encoder : bool
-        Whether, with untied weights, it falls to zero by shrinking W and growing V at the same
-        reconstruction. Such a model keeps its decoder rows at unit length.
+        Whether a model with untied weights can bring the penalty to zero without changing the reconstruction, by
+        shrinking W and growing V. Such a model keeps its decoder rows at unit length.
     uses_mean_code : bool
-        Whether it reads ``batch.mean_code``, so that blocks of rows need that of all rows.
+        Whether the penalty reads ``batch.mean_code``. Then a chunk of rows needs the mean code of all rows.
 
     Examples
     --------
@@ -118,14 +118,14 @@ class Penalty(Immutable, ABC):
         ----------
         batch : skae.penalties.Batch
             ``X`` (n, d), ``U`` and ``H`` (n, k), ``D`` = h'(U), ``W`` and ``V`` (k, d; the same array when
-            tied), ``weight`` (the rows' weights, which sum to 1: shape (n, 1), or one number for all),
+            tied), ``weight`` (the rows' weights, which sum to 1: shape (n, 1), or one number for all rows),
             ``activation``, ``mean_code`` (k,), ``column_means(A)`` and ``column_mean_squares(A)`` (weighted means over
             the rows), ``weighted(v)`` (``v * weight``, for v of shape (k,)).
         grad : skae.penalties.Gradient
-            ``U`` (n, k), ``W`` and ``V`` (k, d; the same array when tied): add to them the gradient of the
-            weighted mean over the rows. What is added to ``U`` is propagated to W and b afterwards. Multiples of rows
-            are cheaper by ``grad.add_rows("W", scale, rows)``, which stands for ``grad.W += scale[:, None] * rows``;
-            as that may be done later, `scale` and `rows` must not be changed afterwards.
+            ``U`` (n, k), ``W`` and ``V`` (k, d; the same array when tied). Add to them the gradient of the weighted
+            mean over the rows. The objective propagates ``U`` to W and b afterwards. For multiples of rows, call
+            ``grad.add_rows("W", scale, rows)``: it is cheaper than ``grad.W += scale[:, None] * rows``. It may do the
+            work later, so do not change `scale` and `rows` after the call.
 
         Returns
         -------
@@ -134,7 +134,7 @@ class Penalty(Immutable, ABC):
         """
 
 
-#: All penalty classes by name. ``PENALTIES.describe()`` is a table of them and of what they require.
+#: All penalty classes by name. ``PENALTIES.describe()`` returns a table of them and of their requirements.
 PENALTIES: Registry[Penalty] = Registry("penalty", Penalty, lambda cls: cls.requires)
 
 register_penalty = PENALTIES.register
@@ -146,14 +146,14 @@ def as_penalty(penalty: str | Penalty, alpha: float) -> Penalty:
     Parameters
     ----------
     penalty : str or Penalty
-        A registered name, or an instance, whose own strength is replaced.
+        A registered name, or an instance. `alpha` replaces the instance's own strength.
     alpha : float
         The strength.
 
     Returns
     -------
     Penalty
-        An instance of that strength.
+        An instance with this strength.
 
     Raises
     ------
@@ -174,12 +174,12 @@ def as_penalty(penalty: str | Penalty, alpha: float) -> Penalty:
 
 
 def check_compatible(penalty: Penalty, activation: Activation, visible: VisibleName, tied: bool) -> None:
-    """Raise ValueError where a penalty requires what activation, visible units or tying do not offer.
+    """Raise ValueError if activation, visible units or tying do not meet what a penalty requires.
 
     Parameters
     ----------
     penalty : Penalty
-        Its `requires` are tested.
+        The penalty whose `requires` are tested.
     activation : Activation
         The hidden units.
     visible : {"gaussian", "bernoulli"}
@@ -190,7 +190,7 @@ def check_compatible(penalty: Penalty, activation: Activation, visible: VisibleN
     Raises
     ------
     ValueError
-        Where something that is required is missing.
+        If a requirement is not met.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a penalty reads, a batch, and where it adds its gradient."""
+"""The batch that a penalty reads, and the gradient that it adds to."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from skae.activations import Activation
 
 
 class Batch:
-    """What a penalty sees of one batch.
+    """The arrays of one batch that a penalty reads.
 
     Parameters
     ----------
@@ -23,13 +23,13 @@ class Batch:
     W, V : ndarray of shape (k, d)
         Encoder and decoder weights, the same array when tied.
     weight : float or ndarray of shape (n, 1)
-        The rows' weights; over the batch they sum to 1.
+        The rows' weights. They sum to 1 over the batch. One number stands for equal weights.
     activation : skae.activations.Activation
         The hidden units.
     mean_code : ndarray of shape (k,) or None
-        Mean code over all rows, where the batch has some of them only.
+        Mean code over all rows, if the batch holds only some of them.
     scratch : callable
-        ``scratch(name, shape, dtype)`` returns the array that `D` is written to.
+        ``scratch(name, shape, dtype)`` returns an array; the batch writes `D` to it.
 
     Examples
     --------
@@ -73,11 +73,11 @@ class Batch:
 
     @functools.cached_property
     def mean_code(self) -> FloatArray:
-        """Mean code over all rows that count: the batch's own, or the one that was given, shape (k,)."""
+        """Mean code over all rows, shape (k,): the one given to the batch, else the mean over the batch."""
         return self.column_means(self.H) if self._mean_code is None else self._mean_code
 
     def weighted(self, v: FloatArray) -> FloatArray:
-        """Return v (k,) times the rows' weights: (n, k), or (k,) where the weights are one number."""
+        """Return v (k,) times the rows' weights: shape (n, k), or (k,) if the weight is one number."""
         return v * self.weight
 
     def column_means(self, A: FloatArray) -> FloatArray:
@@ -90,14 +90,14 @@ class Batch:
 
 
 class Gradient:
-    """Where penalties add their gradients.
+    """The arrays that penalties add their gradients to.
 
     Parameters
     ----------
     U : ndarray of shape (n, k)
-        Of the pre-activations.
+        Gradient in the pre-activations.
     W, V : ndarray of shape (k, d)
-        Of encoder and decoder, the same array when tied.
+        Gradients in the encoder and decoder weights, the same array when tied.
 
     Examples
     --------
@@ -114,5 +114,5 @@ class Gradient:
         self.U, self.W, self.V = U, W, V
 
     def add_rows(self, name: Literal["W", "V"], scale: float | FloatArray, rows: FloatArray) -> None:
-        """Add scale[:, None] * rows to W or V, by name, now or later; `scale` (k,) may be one number."""
+        """Add scale[:, None] * rows to W or V, at once or later; `scale` is (k,) or one number."""
         ops.add_scaled_rows(getattr(self, name), scale, rows)

@@ -1,4 +1,4 @@
-"""Penalties on the code: how far its units are from saturation, and how often they are active."""
+"""Penalties on the code: on the units' distance from saturation, and on their mean activity."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from skae.penalties._batch import Batch, Gradient
 @register_penalty
 @dataclasses.dataclass(frozen=True)
 class Saturation(Penalty):
-    """alpha sum_k complement(u_k): the distance to where the unit is flat (SAT eq. 2).
+    """alpha sum_k complement(u_k), the distance of u_k to the nearest flat region of h (SAT eq. 2).
 
-    With relu and shrink it is the L1 norm of the code (SAT 3.2).
+    With relu and shrink, it is alpha times the L1 norm of the code (SAT 3.2).
 
     Parameters
     ----------
@@ -52,28 +52,29 @@ class Saturation(Penalty):
 
     def add(self, batch: Batch, grad: Gradient) -> float:
         """Return the value and add the gradient."""
-        value, slope = complement(batch.activation, batch.U, self.scale)
-        ops.multiply(slope, self.alpha, out=slope)
-        ops.multiply(slope, batch.weight, out=slope)
-        ops.add(grad.U, slope, out=grad.U)
+        value, grad_U = complement(batch.activation, batch.U, self.scale)
+        ops.multiply(grad_U, self.alpha, out=grad_U)
+        ops.multiply(grad_U, batch.weight, out=grad_U)
+        ops.add(grad.U, grad_U, out=grad.U)
         return self.alpha * float(batch.column_means(value).sum())
 
 
 @register_penalty
 @dataclasses.dataclass(frozen=True)
 class Sparse(Penalty):
-    """alpha sum_k KL(rho || m_k) of the mean code m (SPARSE eq. 12; eq. 13, -alpha sum_k log(1 - m_k), at rho = 0).
+    """alpha sum_k KL(rho || m_k), with m the mean code (SPARSE eq. 12; at rho = 0, eq. 13: -alpha sum_k log(1 - m_k)).
 
-    The divergence is exact for units with values in [0, 1] (sigmoid, softmax). For others that are never negative
-    (relu, softplus, ...) it continues by its tangent where a mean leaves [1e-4, 1 - 1e-4] (or half the way from rho to
-    0 or 1, if that is less), so that dead units and means above 1 have a finite value and a slope towards rho.
+    The divergence is exact for units with values in [0, 1] (sigmoid, softmax). Other units that are never negative
+    (relu, softplus, ...) may have means near 0 or above 1. Outside [1e-4, 1 - 1e-4], the tangent continues the
+    divergence. Where that margin is wider than half the way from rho to 0 or 1, half the way replaces it. So dead
+    units and means above 1 have a finite value, and gradient descent moves them towards rho.
 
     Parameters
     ----------
     alpha : float, default=0.1
         Strength, >= 0.
     target : float, default=0.05
-        Mean activation to aim at, rho, in [0, 1).
+        The mean activation rho to aim at, in [0, 1).
 
     Examples
     --------
@@ -105,15 +106,15 @@ class Sparse(Penalty):
     def add(self, batch: Batch, grad: Gradient) -> float:
         """Return the value and add the gradient."""
         mean, rho, dtype = batch.mean_code.astype("float64"), self.target, batch.H.dtype
-        # Small, with slopes that float32 can hold.
+        # Small, but with derivatives that float32 can hold.
         margin = 1e-37 * max(1.0, self.alpha) if batch.activation.at_most_one else 1e-4
-        # A tangent from the far side of rho would lead away from it, and down without bound.
+        # A tangent that starts on the other side of rho would lead away from rho, and fall without bound.
         low, high = min(margin, 0.5 * rho or margin), min(max(margin, ops.eps(dtype)), 0.5 * (1.0 - rho))
         inside = ops.clip(mean, low, 1.0 - high)
-        slope = (1.0 - rho) / (1.0 - inside) - rho / inside
-        value = (rho - 1.0) * ops.log(1.0 - inside) - rho * ops.log(inside) + slope * (mean - inside)
+        derivative = (1.0 - rho) / (1.0 - inside) - rho / inside  # in the mean code, (k,)
+        value = (rho - 1.0) * ops.log(1.0 - inside) - rho * ops.log(inside) + derivative * (mean - inside)
         if rho > 0.0:
             value += rho * math.log(rho) + (1.0 - rho) * math.log(1.0 - rho)
-        slope = ops.multiply((self.alpha * slope).astype(dtype), batch.weight, out=ops.empty_like(batch.H))
-        ops.add(grad.U, batch.activation.backward(batch.U, batch.H, slope), out=grad.U)
+        grad_H = ops.multiply((self.alpha * derivative).astype(dtype), batch.weight, out=ops.empty_like(batch.H))
+        ops.add(grad.U, batch.activation.backward(batch.U, batch.H, grad_H), out=grad.U)
         return self.alpha * float(value.sum())

@@ -12,7 +12,7 @@ from skae.penalties._batch import Batch, Gradient
 
 @register_penalty
 class Contractive(Penalty):
-    """alpha sum_k h'(u_k)^2 |w_k|^2: the code's Jacobian (SPARSE eq. 9, ENERGY eq. 40).
+    """alpha sum_k h'(u_k)^2 |w_k|^2, the squared Jacobian of the code (SPARSE eq. 9, ENERGY eq. 40).
 
     Parameters
     ----------
@@ -42,20 +42,20 @@ class Contractive(Penalty):
         """Return the value and add the gradient."""
         norms = ops.row_squared_norms(batch.W)  # (k,)
         steepness = batch.column_mean_squares(batch.D)  # (k,)
-        slope = batch.activation.second_derivative(batch.U, batch.H)
-        ops.multiply(slope, batch.D, out=slope)
-        ops.multiply(slope, batch.weighted(2.0 * self.alpha * norms), out=slope)
-        ops.add(grad.U, slope, out=grad.U)
+        grad_U = batch.activation.second_derivative(batch.U, batch.H)
+        ops.multiply(grad_U, batch.D, out=grad_U)
+        ops.multiply(grad_U, batch.weighted(2.0 * self.alpha * norms), out=grad_U)
+        ops.add(grad.U, grad_U, out=grad.U)
         grad.add_rows("W", 2.0 * self.alpha * steepness, batch.W)
         return self.alpha * float(steepness @ norms)
 
 
 @register_penalty
 class Laplacian(Penalty):
-    """alpha sum_k h'(u_k) |w_k|^2: the trace of the reconstruction's Jacobian (ENERGY eq. 39).
+    """alpha sum_k h'(u_k) |w_k|^2, the trace of the Jacobian of the reconstruction (ENERGY eq. 39).
 
-    With the squared error it is score matching of p(x) proportional to exp(E(x)/alpha), so alpha is a floor on the
-    variance that the model can see: on standardised data 0.01 to 0.5.
+    With the squared error, training is score matching of p(x) proportional to exp(E(x)/alpha). So alpha is the
+    smallest variance that the model can see. On standardised data, use 0.01 to 0.5.
 
     Parameters
     ----------
@@ -84,9 +84,9 @@ class Laplacian(Penalty):
         """Return the value and add the gradient."""
         norms = ops.row_squared_norms(batch.W)  # (k,)
         steepness = batch.column_means(batch.D)  # (k,)
-        slope = batch.activation.second_derivative(batch.U, batch.H)
-        ops.multiply(slope, batch.weighted(self.alpha * norms), out=slope)
-        ops.add(grad.U, slope, out=grad.U)
+        grad_U = batch.activation.second_derivative(batch.U, batch.H)
+        ops.multiply(grad_U, batch.weighted(self.alpha * norms), out=grad_U)
+        ops.add(grad.U, grad_U, out=grad.U)
         grad.add_rows("W", 2.0 * self.alpha * steepness, batch.W)
         return self.alpha * float(steepness @ norms)
 
@@ -96,15 +96,16 @@ class Laplacian(Penalty):
 class Marginalized(Penalty):
     """alpha sum_k h'(u_k)^2 |v_k|^2 sum_i s_i w_ki^2: the marginalized denoising autoencoder (SPARSE eq. 10-11).
 
-    It is the expected loss under Gaussian noise of variance 2 alpha s_i in feature i, to second order, without the
-    terms that couple the units and without the curvature of h; |w_k|^4 when tied with s = 1.
+    It approximates the increase of the expected loss under Gaussian noise of variance 2 alpha s_i in feature i. The
+    approximation is of second order. It leaves out the terms that couple the units, and the curvature of h. With tied
+    weights and s = 1, the norms together are |w_k|^4.
 
     Parameters
     ----------
     alpha : float, default=0.1
         Strength, >= 0.
     feature_variances : tuple of float or None, default=None
-        The s_i, relative variances of the features' noise; 1 if None.
+        The s_i, relative variances of the noise in each feature. None means 1.
 
     Examples
     --------
@@ -135,7 +136,7 @@ class Marginalized(Penalty):
 
     def add(self, batch: Batch, grad: Gradient) -> float:
         """Return the value and add the gradient."""
-        noisy = batch.W  # s o W
+        noisy = batch.W  # s * W, elementwise
         if self.feature_variances is not None:
             if len(self.feature_variances) != batch.W.shape[1]:
                 raise ValueError(
@@ -144,10 +145,10 @@ class Marginalized(Penalty):
             noisy = batch.W * ops.array_like(self.feature_variances, batch.W)
         encoder, decoder = ops.row_dots(batch.W, noisy), ops.row_squared_norms(batch.V)  # (k,)
         steepness = batch.column_mean_squares(batch.D)  # (k,)
-        slope = batch.activation.second_derivative(batch.U, batch.H)
-        ops.multiply(slope, batch.D, out=slope)
-        ops.multiply(slope, batch.weighted(2.0 * self.alpha * encoder * decoder), out=slope)
-        ops.add(grad.U, slope, out=grad.U)
+        grad_U = batch.activation.second_derivative(batch.U, batch.H)
+        ops.multiply(grad_U, batch.D, out=grad_U)
+        ops.multiply(grad_U, batch.weighted(2.0 * self.alpha * encoder * decoder), out=grad_U)
+        ops.add(grad.U, grad_U, out=grad.U)
         grad.add_rows("W", 2.0 * self.alpha * steepness * decoder, noisy)
         grad.add_rows("V", 2.0 * self.alpha * steepness * encoder, batch.V)
         return self.alpha * float(steepness @ (encoder * decoder))

@@ -11,7 +11,7 @@ from skae.penalties._batch import Batch, Gradient
 
 @register_penalty
 class L2(Penalty):
-    """alpha/2 (|W|^2 + |V|^2 when untied): weight decay (ENERGY 4.4).
+    """alpha/2 (|W|^2 + |V|^2 when untied), weight decay (ENERGY 4.4).
 
     Parameters
     ----------

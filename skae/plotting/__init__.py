@@ -5,7 +5,7 @@ class                     shows
 ========================= =======================================================================
 `FiltersDisplay`          what the units have learned, as image tiles
 `PathDisplay`             the same filters along the regularization strength (SAT figure 5)
-`ReconstructionDisplay`   inputs, corrupted if asked for, above their reconstructions
+`ReconstructionDisplay`   inputs (corrupted ones too, on request) above their reconstructions
 `EnergyDisplay`           energy and vector field over the plane (ENERGY figure 2)
 `ScoreHistogramDisplay`   scores by label: classes, in- and outliers (ENERGY figure 3)
 `LossCurveDisplay`        training and validation loss over the epochs
@@ -13,10 +13,11 @@ class                     shows
 `ActivationDisplay`       an activation, its derivative, potential and complement
 ========================= =======================================================================
 
-Each has a class method ``from_estimator`` that takes a fitted estimator, or a Pipeline that ends in one, computes and
-draws; its constructor takes the arrays, and ``plot(ax=None)`` draws them (again). ``ax=None`` makes a new figure with
-`matplotlib.pyplot`. After drawing, ``ax_`` is the axes and ``figure_`` the figure: every display draws into one axes.
-`activation_sheet` draws all activations side by side. matplotlib is imported when something is drawn.
+Each class has a class method ``from_estimator``. It takes a fitted estimator, or a Pipeline that ends in one; it
+computes the arrays and draws them. The constructor takes the arrays, and ``plot(ax=None)`` draws them (again).
+``ax=None`` makes a new figure with `matplotlib.pyplot`. Every display draws into one axes: after drawing, ``ax_`` is
+the axes and ``figure_`` the figure. `activation_sheet` draws all activations side by side. The first drawing imports
+matplotlib.
 """
 
 from skae.plotting._activation import ActivationDisplay, activation_sheet

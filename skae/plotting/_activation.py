@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _N_POINTS = 501
 _BESIDE_KINK = 1e-9
 _JUMP = 1e-3
-# Pre-activations of more samples do not change a histogram.
+# Pre-activations of more samples hardly change a histogram.
 _MOST_SAMPLES = 2000
 _BINS = 60
 _STYLES = {
@@ -42,7 +42,7 @@ class ActivationDisplay(Display):
     u : ndarray of shape (n_points,)
         Pre-activations.
     curves : dict of str to ndarray of shape (n_points,)
-        What to draw over u, of "value", "derivative", "potential" and "complement"; nan makes a gap.
+        Curves over u. Keys are among "value", "derivative", "potential" and "complement". nan makes a gap.
     name : str, default=None
         Name of the activation, for the title.
     counts, edges : ndarray of shape (n_bins,) and (n_bins + 1,), default=None
@@ -53,9 +53,9 @@ class ActivationDisplay(Display):
     lines_ : dict of str to matplotlib.lines.Line2D
         The curves.
     ax_ : matplotlib.axes.Axes
-        Axes that it was drawn in.
+        Axes of the drawing.
     figure_ : matplotlib.figure.Figure
-        Figure that it was drawn in.
+        Figure of the drawing.
 
     See Also
     --------
@@ -63,8 +63,8 @@ class ActivationDisplay(Display):
 
     Notes
     -----
-    softmax and max couple the units: two of them are taken, one at u and the other at 0, and what is drawn is h and the
-    derivative of the first one, and the potential of both.
+    softmax and max couple the units. For them the display takes two units, one at u and the other at 0. It draws h and
+    the derivative of the first unit, and the potential of both.
 
     Examples
     --------
@@ -107,7 +107,7 @@ class ActivationDisplay(Display):
         activation : str or Activation
             A registered name, or an instance.
         threshold : float, default=1.0
-            Of a name that has one.
+            Threshold for a name whose activation has one.
         limits : sequence of two floats, default=(-3.0, 3.0)
             Smallest and largest u.
         ax : matplotlib.axes.Axes, default=None
@@ -116,7 +116,7 @@ class ActivationDisplay(Display):
         Returns
         -------
         ActivationDisplay
-            The display, drawn.
+            The display, already drawn.
         """
         activation = as_activation(activation, threshold)
         return cls(*_curves(activation, _checked_limits(limits)), name=_name(activation)).plot(ax)
@@ -130,23 +130,23 @@ class ActivationDisplay(Display):
         limits: Sequence[float] | None = None,
         ax: Axes | None = None,
     ) -> Self:
-        """Draw the activation of an autoencoder, before a histogram of its pre-activations if there are data.
+        """Draw the activation of an autoencoder; with data, draw a histogram of its pre-activations behind it.
 
         Parameters
         ----------
         estimator : autoencoder, or a Pipeline that ends in one
             Fitted if X is given.
         X : {array-like, CSR matrix} of shape (n_samples, n_features), default=None
-            Data, of which 2000 rows at most are taken.
+            Data. At most 2000 rows are used.
         limits : sequence of two floats, default=None
-            Smallest and largest u; None is -3 and 3, or more where that leaves out pre-activations.
+            Smallest and largest u. None takes -3 and 3, or a wider range if pre-activations lie outside.
         ax : matplotlib.axes.Axes, default=None
             Axes to draw in; None makes a new figure.
 
         Returns
         -------
         ActivationDisplay
-            The display, drawn.
+            The display, already drawn.
         """
         activation = activation_of(estimator)
         if X is None:
@@ -212,7 +212,7 @@ def activation_sheet(
     activations : iterable of str or Activation, default=None
         Names or instances; None takes all in `skae.activations.ACTIVATIONS`.
     threshold : float, default=1.0
-        Of names that have one.
+        Threshold for names whose activations have one.
     limits : sequence of two floats, default=(-3.0, 3.0)
         Smallest and largest u.
     n_columns : int, default=4
@@ -254,13 +254,13 @@ def activation_sheet(
 
 
 def _name(activation):
-    """The name of an activation, with its threshold."""
+    """Return the name of an activation, with its threshold."""
     threshold = getattr(activation, "threshold", None)
     return activation.name if threshold is None else f"{activation.name}(threshold={threshold:.3g})"
 
 
 def _checked_limits(limits):
-    """Two finite numbers, the smaller one first, or a sentence."""
+    """Return the limits as two floats; refuse limits that are not two finite numbers, the smaller one first."""
     numbers = np.asarray(limits)
     if numbers.shape != (2,) or numbers.dtype.kind not in "iuf" or not -np.inf < numbers[0] < numbers[1] < np.inf:
         raise ValueError(f"limits must be two finite numbers, the smaller one first, got {limits!r}")
@@ -268,7 +268,7 @@ def _checked_limits(limits):
 
 
 def _curves(activation, limits):
-    """Return u and the curves over it: of a unit, or of one of two where the units are coupled."""
+    """Return u and the curves over it, for a single unit, or for the first of two units that are coupled."""
     kinks = np.array([kink for kink in (*activation.kinks, 0.0) if limits[0] < kink < limits[1]])
     beside = [kinks - _BESIDE_KINK, kinks, kinks + _BESIDE_KINK]
     u = np.unique(np.concatenate([np.linspace(limits[0], limits[1], _N_POINTS), *beside]))
@@ -287,7 +287,7 @@ def _curves(activation, limits):
 
 
 def _with_gaps(u, values, kinks):
-    """Return values with nan at the kinks where they jump."""
+    """Return values with nan at those kinks where the values jump."""
     values = np.array(values, dtype=np.float64)
     before, behind = (np.searchsorted(u, kinks + sign * _BESIDE_KINK) for sign in (-1.0, 1.0))
     for left, right in zip(before, behind, strict=True):
@@ -297,7 +297,7 @@ def _with_gaps(u, values, kinks):
 
 
 def _pre_activations(estimator, X):
-    """Return u of some rows."""
+    """Return the pre-activations of some rows."""
     X = sliceable(X)
     n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
     model, inputs = model_and_input(estimator, X[:: max(1, -(-n_samples // _MOST_SAMPLES))])

@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-# A logarithmic axis shows more where the losses span at least this factor.
+# The axis is logarithmic if the losses span at least this factor.
 _WIDE = 5.0
-# The lines of losses in all axes, where others may be drawn too.
+# All lines that show losses. An axes may have other lines too.
 _LINES: WeakSet[Line2D] = WeakSet()
 
 
 class LossCurveDisplay(Display):
     """Training loss, and validation loss if there is one (dashed), over the epochs.
 
-    The axis is logarithmic where all losses in the axes, those of other fits too, are positive, and the largest is more
-    than five times the smallest.
+    The axis is logarithmic if all losses in the axes are positive, and the largest is more than five times the
+    smallest. Losses of other fits in the same axes count too.
 
     Parameters
     ----------
@@ -45,9 +45,9 @@ class LossCurveDisplay(Display):
     validation_line_ : matplotlib.lines.Line2D or None
         The validation loss.
     ax_ : matplotlib.axes.Axes
-        Axes that it was drawn in.
+        Axes of the drawing.
     figure_ : matplotlib.figure.Figure
-        Figure that it was drawn in.
+        Figure of the drawing.
 
     Examples
     --------
@@ -86,8 +86,8 @@ class LossCurveDisplay(Display):
         Parameters
         ----------
         estimator : estimator with `loss_curve_`, or a Pipeline that ends in one
-            Fitted autoencoder, or a `ClassSpecificAEClassifier` that was fine-tuned (those of the pretraining are in
-            the autoencoders, its `estimators_`).
+            A fitted autoencoder, or a fine-tuned `ClassSpecificAEClassifier`. The classifier's curve is the one of
+            fine-tuning; its autoencoders, `estimators_`, have the curves of pretraining.
         name : str, default=None
             Name of the fit, for the legend.
         ax : matplotlib.axes.Axes, default=None
@@ -96,7 +96,7 @@ class LossCurveDisplay(Display):
         Returns
         -------
         LossCurveDisplay
-            The display, drawn.
+            The display, already drawn.
 
         Raises
         ------
@@ -125,7 +125,7 @@ class LossCurveDisplay(Display):
         ax : matplotlib.axes.Axes, default=None
             Axes to draw in; None makes a new figure.
         name : str, default=None
-            Name of the fit, for the legend; None takes that of the display.
+            Name of the fit, for the legend; None takes the display's name.
         **kwargs : dict
             Passed to `matplotlib.axes.Axes.plot` for both lines.
 
@@ -156,7 +156,7 @@ class LossCurveDisplay(Display):
 
 
 def _checked_curve(name, curve):
-    """Return a curve as an array, or say what it must be."""
+    """Return a curve as an array; refuse one that is not one-dimensional or is empty."""
     curve = np.asarray(curve, dtype=np.float64)
     if curve.ndim != 1 or not len(curve):
         raise ValueError(f"{name} must have shape (n_iter,) with at least one epoch, got {curve.shape}")

@@ -1,4 +1,4 @@
-"""What all displays share: matplotlib when it is needed, axes, and checks of arguments."""
+"""The base of all displays: the import of matplotlib, axes, and checks of arguments."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def pyplot():
-    """Return `matplotlib.pyplot`, or say what brings it."""
+    """Return `matplotlib.pyplot`; if it is missing, the error says how to install it."""
     try:
         from matplotlib import pyplot
     except ImportError as error:
@@ -29,7 +29,7 @@ class Display:
     figure_: Figure
 
     def _axes(self, ax, figsize=None):
-        """Set `ax_` and `figure_` and return the axes: those given, or new ones."""
+        """Set `ax_` and `figure_`, and return the axes: the given one, or a new one."""
         if ax is None:
             _, ax = pyplot().subplots(figsize=figsize, layout="constrained")
         elif not hasattr(ax, "get_figure"):
@@ -39,31 +39,31 @@ class Display:
 
 
 def next_color(ax):
-    """Return the next colour of the axes' cycle."""
+    """Return the next colour of the colour cycle of an axes."""
     (line,) = ax.plot([], [])
     line.remove()
     return line.get_color()
 
 
 def dense(X):
-    """Return a numeric array, be X a list, a data frame or sparse."""
+    """Return X as an array; X may be a list, a data frame or sparse."""
     return np.asarray(X.toarray() if sparse.issparse(X) else X)
 
 
 def sliceable(X):
-    """Return X in a form that gives rows by X[start:stop:step]."""
+    """Return X in a form that can be sliced by X[start:stop:step]."""
     return X.tocsr() if sparse.issparse(X) else X
 
 
 def like_frame(values, X):
-    """Return values as a data frame of X's kind, where X is one."""
+    """Return values as a data frame of X's kind if X is a data frame, else as they are."""
     if not hasattr(X, "columns"):
         return values
     return type(X)({name: values[:, i] for i, name in enumerate(X.columns)})
 
 
 def check_count(name, value, smallest=1, none=False):
-    """Refuse what is not an integer from `smallest` on (or None, where that is allowed)."""
+    """Refuse a value that is not an integer >= `smallest`; with `none`, allow None too."""
     if none and value is None:
         return
     if not isinstance(value, Integral) or isinstance(value, bool) or value < smallest:
@@ -71,6 +71,6 @@ def check_count(name, value, smallest=1, none=False):
 
 
 def check_option(name, value, options):
-    """Refuse what is not one of the options."""
+    """Refuse a value that is not one of the options."""
     if value not in options:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, options))}, got {value!r}")

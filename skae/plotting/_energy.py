@@ -24,13 +24,15 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
     from matplotlib.quiver import Quiver
 
-# Energies fall off like the square of the distance from the data: the colours end at this quantile of the grid.
+# Energies fall off like the square of the distance from the data. So the darkest colour starts at this quantile of the
+# energies on the grid.
 _LOW_GRID = 0.3
-# They end before that where the data's energies, down to this quantile, would have less than a tenth of the colours.
+# It starts at a higher energy, up to the quantile _LOW_GRID_AT_MOST of the grid, if otherwise the data would have less
+# than a share of 1 / _REACH of the colours. The data's energies count from their quantile _LOW_DATA on.
 _LOW_DATA, _REACH, _LOW_GRID_AT_MOST = 0.05, 10.0, 0.7
-# Features in one unit, as these ranges suggest, have axes of one scale.
+# If the ranges of the two features differ by at most this factor, both axes have the same scale.
 _LARGEST_ASPECT = 3.0
-# The grid goes beyond the data by so much of their range to each side.
+# The grid goes beyond the data on each side by this share of their range.
 _MARGIN = 0.25
 _LEVELS = 30
 _MOST_POINTS = 500
@@ -39,8 +41,8 @@ _MOST_POINTS = 500
 class EnergyDisplay(Display):
     """Energy of a model of two features, with its vector field and the data (ENERGY figure 2, SAT figures 2 and 3).
 
-    Energies fall off like the square of the distance from the data: the darkest colour stands for all that is below
-    the 30 % quantile of the grid, or a higher energy where that would leave the data too few of the colours.
+    Energies fall off like the square of the distance from the data. So the darkest colour stands for all energies
+    below the 30 % quantile of the grid. If this leaves too few colours for the data, it ends at a higher energy.
 
     Parameters
     ----------
@@ -49,7 +51,7 @@ class EnergyDisplay(Display):
     energy : array-like of shape (grid_resolution, grid_resolution)
         Energy score of each point of the grid.
     positions, field : array-like of shape (n, 2), default=None
-        Where arrows begin, and the vector field there, in units of the features.
+        The points where arrows begin, and the vector field at these points, in units of the features.
     X : array-like of shape (n_samples, 2), default=None
         Points to draw.
     feature_names : sequence of str, default=("x0", "x1")
@@ -60,15 +62,15 @@ class EnergyDisplay(Display):
     surface_ : matplotlib.contour.QuadContourSet
         The energy.
     colorbar_ : matplotlib.colorbar.Colorbar or None
-        Its scale. Drawn into the same axes again, a display replaces the one that it has.
+        The scale of the energy. If a display is drawn into the same axes again, it replaces its colour bar.
     arrows_ : matplotlib.quiver.Quiver or None
         The field.
     points_ : matplotlib.lines.Line2D or None
         The data.
     ax_ : matplotlib.axes.Axes
-        Axes that it was drawn in.
+        Axes of the drawing.
     figure_ : matplotlib.figure.Figure
-        Figure that it was drawn in.
+        Figure of the drawing.
 
     Examples
     --------
@@ -126,16 +128,16 @@ class EnergyDisplay(Display):
         estimator : estimator with `score_samples`, or a Pipeline that ends in one
             Fitted to two features.
         X : {array-like, CSR matrix} of shape (n_samples, 2)
-            Data, at most 500 of which are drawn.
+            Data. At most 500 points are drawn.
         grid_resolution : int, default=100
             Number of points of the grid along each feature.
         eps : float or None, default=None
-            How far the grid goes beyond X, as a fraction of the range of each feature. None is 0.25, and 0 for
-            autoencoders with ``visible="bernoulli"``, alone or in a detector or classifier, which refuse what lies
-            outside.
+            How far the grid goes beyond X, as a fraction of the range of each feature. None takes 0.25. For
+            autoencoders with ``visible="bernoulli"``, alone or in a detector or classifier, None takes 0, because they
+            refuse values outside [0, 1].
         field : bool or None, default=None
-            Whether to draw r(x) - x as arrows, through a Pipeline as the way to its own reconstruction of x. None
-            does where the estimator is an autoencoder and the steps before it can be undone.
+            Whether to draw r(x) - x as arrows. For a Pipeline, r(x) is the Pipeline's own reconstruction of x. None
+            draws arrows if the estimator is an autoencoder and all steps before it have an inverse.
         n_arrows : int, default=20
             Number of arrows along each feature.
         colorbar : bool, default=True
@@ -146,12 +148,12 @@ class EnergyDisplay(Display):
         Returns
         -------
         EnergyDisplay
-            The display, drawn.
+            The display, already drawn.
 
         Raises
         ------
         ValueError
-            If X has not two features, or the field is asked for and there is none.
+            If X does not have two features, or if ``field=True`` and the estimator has no field.
         """
         check_count("grid_resolution", grid_resolution, 2)
         check_count("n_arrows", n_arrows)
@@ -228,9 +230,9 @@ class EnergyDisplay(Display):
         return self
 
     def _remove_colorbar(self, ax):
-        """Forget the colour bar, and take it away where it stands beside these axes."""
+        """Forget the colour bar, and remove it if it stands beside these axes."""
         if self.colorbar_ is not None and ax is self.ax_ and self.colorbar_.ax in self.figure_.axes:
-            self.surface_.axes = ax  # which ax.clear() forgets, and remove needs
+            self.surface_.axes = ax  # ax.clear() forgets it, and remove() needs it
             self.colorbar_.remove()
         self.colorbar_ = None
 
@@ -258,13 +260,13 @@ def _limits(points, estimator, eps):
 
 
 def _has_bernoulli_units(estimator):
-    """Whether the estimator is an autoencoder with such visible units, or a detector or classifier made of them."""
+    """Return whether the estimator is an autoencoder with bernoulli units, or a detector or classifier that has one."""
     model = last_step(estimator)
     parts = (model, getattr(model, "estimator_", None), *getattr(model, "estimators_", ())[:1])
     return any(getattr(last_step(part), "visible", None) == "bernoulli" for part in parts)
 
 
 def _grid(low, high, resolution):
-    """Return the points of a grid, shape (resolution**2, 2), and their coordinates as two matrices."""
+    """Return the points of a grid, shape (resolution**2, 2), and the two matrices of their coordinates."""
     xx = np.meshgrid(*(np.linspace(a, b, resolution) for a, b in zip(low, high, strict=True)))
     return np.column_stack([each.ravel() for each in xx]), xx

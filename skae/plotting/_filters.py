@@ -35,24 +35,24 @@ KINDS = ("decoder", "encoder")
 class FiltersDisplay(Display):
     """The filters of hidden units as image tiles.
 
-    Zero is mid-grey; each filter has a range of its own, unless `plot` is given a `limit`.
+    Zero is mid-grey. Each filter is scaled by its own range, unless `plot` gets a `limit`.
 
     Parameters
     ----------
     filters : array-like of shape (n_filters, n_features)
-        A filter a row.
+        The filters, one in each row.
     image_shape : tuple of int, default=None
-        (height, width), (height, width, 3) or (3, height, width). None takes a square number of features as a grey
-        image, and three times a square number as (side, side, 3).
+        (height, width), (height, width, 3) or (3, height, width). None takes a grey image if the number of features is
+        a square, and (side, side, 3) if it is three times a square.
 
     Attributes
     ----------
     image_ : matplotlib.image.AxesImage
         The tiles.
     ax_ : matplotlib.axes.Axes
-        Axes that it was drawn in.
+        Axes of the drawing.
     figure_ : matplotlib.figure.Figure
-        Figure that it was drawn in.
+        Figure of the drawing.
 
     See Also
     --------
@@ -95,16 +95,17 @@ class FiltersDisplay(Display):
         estimator : autoencoder, or a Pipeline that ends in one
             Fitted.
         kind : {"decoder", "encoder"}, default="decoder"
-            What a unit adds to the reconstruction, or what it responds to. Through a Pipeline, the filters are taken
-            back to its input: "decoder" by the linear part of `inverse_transform`, "encoder" by that of `transform`,
-            from the last step to the first. A step that is not affine, such as `ContrastNormalizer`, or has no inverse
-            ends that, and the filters are those of what comes out of it.
+            "decoder" draws the patterns that units add to the reconstruction, "encoder" the patterns that units respond
+            to. In a Pipeline, the filters are mapped back to its input, from the last step to the first. "decoder"
+            uses the linear part of `inverse_transform`, "encoder" the linear part of `transform`. The mapping ends at
+            a step that has no inverse or is not affine, such as `ContrastNormalizer`. Then the filters refer to the
+            output of that step.
         image_shape : tuple of int, default=None
             See `FiltersDisplay`.
         n_filters : int or None, default=100
             Number of filters; None draws all.
         order : {"norm"} or None, default=None
-            "norm" draws the longest first; None takes the units as they are.
+            "norm" draws the filters from the longest to the shortest; None keeps the order of the units.
         n_columns : int or None, default=None
             Tiles in a row; None makes the picture nearly square.
         ax : matplotlib.axes.Axes, default=None
@@ -113,7 +114,7 @@ class FiltersDisplay(Display):
         Returns
         -------
         FiltersDisplay
-            The display, drawn.
+            The display, already drawn.
         """
         check_count("n_filters", n_filters, none=True)
         check_option("order", order, (None, "norm"))
@@ -139,7 +140,7 @@ class FiltersDisplay(Display):
         n_columns : int or None, default=None
             Tiles in a row; None makes the picture nearly square.
         limit : float, default=None
-            The absolute value of black and white; None is the largest of each filter.
+            The absolute value of black and white; None takes each filter's largest one.
         cmap : str or matplotlib Colormap, default="gray"
             Colours of grey images, from the most negative to the most positive value.
 
@@ -164,7 +165,7 @@ class FiltersDisplay(Display):
 
 
 def input_filters(estimator, kind="decoder"):
-    """Return the filters of an autoencoder as seen from the input of the Pipeline that ends in it."""
+    """Return the filters of an autoencoder, mapped back to the input of the Pipeline that ends in it."""
     check_option("kind", kind, KINDS)
     model = autoencoder_of(estimator)
     check_is_fitted(model)

@@ -6,7 +6,7 @@ import numpy as np
 
 
 def guess_image_shape(n_features):
-    """Return (s, s) or (s, s, 3) where the number of features is such a product, else None."""
+    """Return (s, s) or (s, s, 3) if the number of features is that product, else None."""
     for n_pixels, colors in ((n_features, ()), (n_features / 3, (3,))):
         side = math.isqrt(int(n_pixels))
         if side**2 == n_pixels:
@@ -15,7 +15,7 @@ def guess_image_shape(n_features):
 
 
 def checked_image_shape(image_shape, n_features):
-    """Return the shape of images of so many numbers, guessed if None."""
+    """Return the shape of images with `n_features` numbers; guess it if None."""
     if image_shape is None:
         image_shape = guess_image_shape(n_features)
         if image_shape is None:
@@ -42,14 +42,14 @@ def images_of(rows, image_shape):
 
 
 def scaled_by_largest(rows):
-    """Return each row divided by its largest absolute value: in [-1, 1], 0 stays 0."""
+    """Return each row divided by its largest absolute value, in [-1, 1]; a row of zeros stays zero."""
     rows = np.asarray(rows, dtype=np.float64)
     largest = np.abs(rows).max(axis=1, keepdims=True)
     return np.divide(rows, largest, out=np.zeros_like(rows), where=largest > 0.0)
 
 
 def mosaic(images, n_columns):
-    """Return one image of all, row by row, with a gap of one pixel, NaN, between them."""
+    """Return one image with all images side by side, row by row, and a gap of one pixel (NaN) between them."""
     n, height, width = images.shape[:3]
     n_rows = math.ceil(n / n_columns)
     tiles = np.full((n_rows * n_columns, height + 1, width + 1, *images.shape[3:]), np.nan)
@@ -64,7 +64,7 @@ def near_square(n, images):
 
 
 def draw_mosaic(ax, picture, limits, cmap):
-    """Draw a mosaic of grey or colour images with values between the limits; gaps are transparent."""
+    """Draw a mosaic of grey or colour images, with values between the limits; gaps are transparent."""
     low, high = limits
     if picture.ndim == 3:
         scaled = np.clip((picture - low) / (high - low), 0.0, 1.0)
@@ -76,14 +76,14 @@ def draw_mosaic(ax, picture, limits, cmap):
 
 
 def label_rows(ax, labels, height):
-    """Write a label beside each row of tiles of that height."""
+    """Write a label beside each row of tiles; `height` is the height of a tile."""
     ax.set_yticks([(height + 1) * row + 0.5 * (height - 1) for row in range(len(labels))], labels)
     ax.tick_params(axis="y", length=0)
-    ax.set_anchor("W")  # constrained layout then knows the labels' place before it knows the picture's size
+    ax.set_anchor("W")  # so constrained layout knows the place of the labels before it knows the size of the picture
 
 
 def figure_size(picture, width=6.4, labels=0.0):
-    """Return the size, in inches, of a figure for a mosaic, with so much space for labels at its left."""
+    """Return the size of a figure for a mosaic, in inches; `labels` is the space for labels at the left."""
     aspect = picture.shape[0] / picture.shape[1]
     height = (width - labels) * aspect
     if height > 9.0:

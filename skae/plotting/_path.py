@@ -49,9 +49,9 @@ class PathDisplay(Display):
     image_ : matplotlib.image.AxesImage
         The tiles.
     ax_ : matplotlib.axes.Axes
-        Axes that it was drawn in.
+        Axes of the drawing.
     figure_ : matplotlib.figure.Figure
-        Figure that it was drawn in.
+        Figure of the drawing.
 
     See Also
     --------
@@ -93,7 +93,7 @@ class PathDisplay(Display):
         Parameters
         ----------
         estimator : autoencoder with the parameter `alpha`, or a Pipeline that ends in one
-            Not changed, and need not be fitted: clones of all steps are.
+            It need not be fitted, and does not change: the function fits clones of all steps.
         X : {array-like, CSR matrix} of shape (n_samples, n_features)
             Training data.
         y : array-like of shape (n_samples,), default=None
@@ -103,14 +103,14 @@ class PathDisplay(Display):
         image_shape : tuple of int, default=None
             See `FiltersDisplay`.
         n_filters : int or None, default=16
-            Number of units, the first ones; None draws all.
+            Number of units to draw, from the first one; None draws all.
         ax : matplotlib.axes.Axes, default=None
             Axes to draw in; None makes a new figure.
 
         Returns
         -------
         PathDisplay
-            The display, drawn.
+            The display, already drawn.
         """
         check_count("n_filters", n_filters, none=True)
         model, steps = clone(autoencoder_of(estimator)), [clone(step) for step in steps_before(estimator)]
@@ -137,18 +137,18 @@ class PathDisplay(Display):
         Parameters
         ----------
         estimators : iterable of autoencoders, or of Pipelines that end in them
-            Fitted, of as many units, such as `regularization_path` yields them.
+            Fitted, all with the same number of units, as from `regularization_path`.
         image_shape : tuple of int, default=None
             See `FiltersDisplay`.
         n_filters : int or None, default=16
-            Number of units, the first ones; None draws all.
+            Number of units to draw, from the first one; None draws all.
         ax : matplotlib.axes.Axes, default=None
             Axes to draw in; None makes a new figure.
 
         Returns
         -------
         PathDisplay
-            The display, drawn.
+            The display, already drawn.
         """
         check_count("n_filters", n_filters, none=True)
         if isinstance(estimators, BaseEstimator) or not isinstance(estimators, Iterable):

@@ -31,42 +31,42 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
 
-# Fewer features are not taken for an image, unless it is asked for.
+# With fewer features, rows are drawn as images only on request.
 _SMALLEST_IMAGE = 36
-# Rows that tell how much the features vary.
+# Number of rows from which the deviations of the features are taken.
 _REFERENCE_ROWS = 1000
-# Features that vary so many times as much as half of them would hide the others.
+# Lines are standardised if a feature's deviation is more than this many times the median deviation.
 _LARGEST_SPREAD = 10.0
-# More names do not fit below the axes.
+# Largest number of feature names that fit below the axes.
 _MOST_NAMES = 40
 
 
 class ReconstructionDisplay(Display):
-    """Inputs and their reconstructions: rows of images, or a line over the features for each sample.
+    """Inputs and their reconstructions, as rows of images, or as one line over the features for each sample.
 
     Parameters
     ----------
     inputs : ndarray of shape (n_samples, n_features)
         The samples.
     reconstructions : ndarray of shape (n_samples, n_features)
-        Their reconstructions, or those of the corrupted samples.
+        The reconstructions of the samples, or of the corrupted samples.
     corrupted : ndarray of shape (n_samples, n_features), default=None
         The corrupted samples.
     kind : {"images", "lines"} or None, default=None
-        None draws images where `image_shape` is given, or can be guessed for 36 features or more.
+        None draws images if `image_shape` is given, or if there are at least 36 features and it can be guessed.
     image_shape : tuple of int, default=None
         See `FiltersDisplay`.
     feature_names : array-like of shape (n_features,), default=None
-        Names to write below lines.
+        Names to write below the lines.
     center, scale : ndarray of shape (n_features,), default=None
-        What is subtracted from the features, and what they are divided by, before lines are drawn.
+        Before lines are drawn, `center` is subtracted from the features, and the result is divided by `scale`.
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
-        Axes that it was drawn in.
+        Axes of the drawing.
     figure_ : matplotlib.figure.Figure
-        Figure that it was drawn in.
+        Figure of the drawing.
 
     Examples
     --------
@@ -117,24 +117,25 @@ class ReconstructionDisplay(Display):
     ) -> Self:
         """Draw the first samples and their reconstructions.
 
-        Lines are of standardised features (by the first 1000 rows) where some vary ten times as much as half of them.
+        Lines show standardised features if some feature's standard deviation is more than ten times the median one. The
+        first 1000 rows set means and deviations.
 
         Parameters
         ----------
         estimator : autoencoder, or a Pipeline that ends in one
-            Fitted. Through a Pipeline, the reconstruction is taken back to its input by the `inverse_transform` of its
-            steps. Where one has none, such as `ContrastNormalizer`, what comes out of it is drawn.
+            Fitted. In a Pipeline, the `inverse_transform` of its steps maps the reconstruction back to its input. If a
+            step has no inverse, such as `ContrastNormalizer`, the output of this step is drawn.
         X : {array-like, CSR matrix} of shape (n_samples, n_features)
             Samples.
         n_samples : int, default=10
-            Number of samples, the first ones of X.
+            Number of samples to draw, from the first row of X.
         kind : {"images", "lines"} or None, default=None
             See `ReconstructionDisplay`.
         image_shape : tuple of int, default=None
             See `FiltersDisplay`.
         noise : {"gaussian", "masking", "salt_and_pepper"}, Corruption or None, default=None
-            What is done to X first: the reconstruction is then that of the corrupted samples, which may lie outside
-            [0, 1] for ``visible="bernoulli"`` too.
+            A corruption of the samples. Then the corrupted samples are reconstructed. They may lie outside [0, 1], even
+            for ``visible="bernoulli"``.
         noise_level : float, default=0.1
             Level of the noise: the standard deviation, in units of X, or the share of features.
         random_state : int, RandomState instance or None, default=None
@@ -145,7 +146,7 @@ class ReconstructionDisplay(Display):
         Returns
         -------
         ReconstructionDisplay
-            The display, drawn.
+            The display, already drawn.
         """
         check_count("n_samples", n_samples)
         check_is_fitted(autoencoder_of(estimator))
@@ -196,7 +197,7 @@ class ReconstructionDisplay(Display):
         return self
 
     def _draw_images(self, rows, ax, cmap):
-        """Draw a row of tiles each of inputs and reconstructions."""
+        """Draw one row of tiles for the inputs, one for the reconstructions, and one for corrupted samples."""
         shape = checked_image_shape(self.image_shape, rows["input"].shape[1])
         images = images_of(np.concatenate(list(rows.values())), shape)
         low, high = float(rows["input"].min()), float(rows["input"].max())
@@ -206,7 +207,7 @@ class ReconstructionDisplay(Display):
         label_rows(ax, list(rows), images.shape[1])
 
     def _draw_lines(self, rows, ax):
-        """Draw a line for each sample above the one before, input under reconstruction."""
+        """Draw a line for each sample, each sample below the one before, with the reconstruction over the input."""
         n_samples, n_features = rows["input"].shape
         names = self.feature_names if n_features <= _MOST_NAMES else None
         ax = self._axes(ax, (6.4, min(1.0 + 0.6 * n_samples, 9.0) + (1.0 if names is not None else 0.0)))
@@ -235,7 +236,7 @@ class ReconstructionDisplay(Display):
 
 
 def _numbers(values):
-    """Return an array of numbers, which data frames may hold as objects, or say that it is none."""
+    """Return an array of numbers; data frames may hold them as objects. Refuse other arrays."""
     if values.dtype == object and all(isinstance(value, Real) for value in values.flat):
         return values.astype(np.float64)
     if values.dtype.kind not in "biuf":
@@ -247,7 +248,7 @@ def _numbers(values):
 
 
 def _unlike_scales(X):
-    """Return the means and deviations of features of unlike scales, (None, None) of others."""
+    """Return means and deviations of the features if their scales differ much, else (None, None)."""
     deviation = X.std(axis=0, dtype=np.float64)
     if not deviation.any() or deviation.max() <= _LARGEST_SPREAD * np.median(deviation[deviation > 0.0]):
         return None, None
@@ -255,7 +256,7 @@ def _unlike_scales(X):
 
 
 def _corrupted(shown, X, corruption, random_state):
-    """Return the samples corrupted, as an array or, where X is a data frame, as one."""
+    """Return the corrupted samples, as a data frame if X is one, else as an array."""
     values = _numbers(dense(shown))
     values = values.astype(np.result_type(values, np.float32), copy=False)
     low = high = None

@@ -17,17 +17,18 @@ from skae.plotting._display import Display, check_count, next_color
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# More groups than that are drawn one below the other.
+# With more groups than this, histograms are drawn one below the other.
 _MOST_OVERLAID = 4
-# The bins reach so many interquartile ranges beyond the quartiles of each group (Tukey's outer fences).
+# The bins reach this many interquartile ranges beyond the quartiles of each group (Tukey's outer fences).
 _FENCE = 3.0
 
 
 class ScoreHistogramDisplay(Display):
     """Histograms of the scores of samples, by group (ENERGY figure 3).
 
-    Each has the same area. Up to four are laid over each other, more are drawn one below the other. The bins reach
-    three interquartile ranges beyond the quartiles of each group; what lies beyond is counted in the outermost ones.
+    All histograms have the same area. Up to four are drawn over each other, more are drawn one below the other. The
+    bins reach three interquartile ranges beyond the quartiles of each group. The outermost bins count the scores that
+    lie beyond.
 
     Parameters
     ----------
@@ -41,9 +42,9 @@ class ScoreHistogramDisplay(Display):
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
-        Axes that it was drawn in.
+        Axes of the drawing.
     figure_ : matplotlib.figure.Figure
-        Figure that it was drawn in.
+        Figure of the drawing.
 
     Examples
     --------
@@ -82,8 +83,8 @@ class ScoreHistogramDisplay(Display):
         X : {array-like, CSR matrix} of shape (n_samples, n_features)
             Samples.
         y : array-like of shape (n_samples,), default=None
-            Labels that group the samples. For an outlier detector, 1 is "inlier" and -1 "outlier"; for a classifier
-            where some labels are in its `classes_` and some are not, these are "known" and "unknown".
+            Labels that group the samples. For an outlier detector, 1 is "inlier" and -1 "outlier". For a classifier,
+            if only some of the labels are in its `classes_`, the groups are "known" and "unknown".
         offset : float, default=None
             Threshold to draw as a line; None takes an outlier detector's `offset_`.
         bins : int, default=40
@@ -94,7 +95,7 @@ class ScoreHistogramDisplay(Display):
         Returns
         -------
         ScoreHistogramDisplay
-            The display, drawn.
+            The display, already drawn.
         """
         if not hasattr(estimator, "score_samples"):
             raise TypeError(
@@ -156,7 +157,7 @@ class ScoreHistogramDisplay(Display):
 
 
 def _checked_scores(scores):
-    """Return scores as an array, or say why they have no histogram."""
+    """Return scores as an array; refuse scores that have no histogram."""
     scores = np.asarray(scores, dtype=np.float64)
     if scores.ndim != 1 or not len(scores):
         raise ValueError(f"scores must have shape (n_samples,) with at least one sample, got {scores.shape}")
@@ -167,7 +168,7 @@ def _checked_scores(scores):
 
 
 def _checked_labels(name, labels):
-    """Return labels that can be told apart and sorted, or say what they must be."""
+    """Return the labels; refuse labels that are missing or cannot be sorted."""
     try:
         wrong = [label for label in np.unique(labels) if label is None or label != label]  # nan is not itself
     except TypeError:
@@ -190,7 +191,7 @@ def _groups(model, y):
 
 
 def _fences(scores):
-    """Return between which scores the bins of a group lie."""
+    """Return the lowest and the highest score that the bins of a group must cover."""
     first, third = np.quantile(scores, (0.25, 0.75))
     reach = _FENCE * (third - first)
     return max(scores.min(), first - reach), min(scores.max(), third + reach)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.patches import StepPatch
 
-# Height of a line of the legend, which has room above the shares.
+# Height of one line of the legend, as a share of the axis. The legend stands above the curve.
 _LEGEND_LINE = 0.08
 
 
@@ -35,13 +35,13 @@ class SparsityDisplay(Display):
     curve_ : matplotlib.patches.StepPatch
         The sorted shares.
     ax_ : matplotlib.axes.Axes
-        Axes that it was drawn in.
+        Axes of the drawing.
     figure_ : matplotlib.figure.Figure
-        Figure that it was drawn in.
+        Figure of the drawing.
 
     See Also
     --------
-    skae.metrics.activation_fraction : Their mean.
+    skae.metrics.activation_fraction : The mean of these shares.
     skae.metrics.dead_unit_fraction : The share of units that are never active.
 
     Examples
@@ -81,17 +81,18 @@ class SparsityDisplay(Display):
         name: str | None = None,
         ax: Axes | None = None,
     ) -> Self:
-        """Count how often the units of an autoencoder are active.
+        """Count how often the units of an autoencoder are active, and draw the shares.
 
         Parameters
         ----------
         estimator : autoencoder, or a Pipeline that ends in one
-            Fitted. h is its activation, whatever `encoding` says.
+            Fitted. h is its activation; `encoding` has no effect.
         X : {array-like, CSR matrix} of shape (n_samples, n_features)
             Data.
         threshold : float, default=None
-            A unit is active where abs(h) is above (`skae.metrics.activation_fraction`). None is 0 for activations with
-            kinks, such as relu, and 0.1 for smooth ones, such as sigmoid, which are nowhere zero (SPARSE eq. 14).
+            A unit is active if abs(h) is above it (`skae.metrics.activation_fraction`). None takes 0 for activations
+            with kinks, such as relu. It takes 0.1 for smooth ones, such as sigmoid, which are nowhere zero (SPARSE
+            eq. 14).
         name : str, default=None
             Name of the model, for the legend.
         ax : matplotlib.axes.Axes, default=None
@@ -100,7 +101,7 @@ class SparsityDisplay(Display):
         Returns
         -------
         SparsityDisplay
-            The display, drawn.
+            The display, already drawn.
         """
         if threshold is None:
             threshold = active_above(activation_of(estimator))

@@ -18,15 +18,15 @@ from skae.training import fit_task, unchanged_on_error
 class ContrastNormalizer(
     CallbackSupportMixin, DocumentationLink, OneToOneFeatureMixin, TransformerMixin, BaseEstimator
 ):
-    """Subtract each sample's own mean and divide by its own standard deviation + eps.
+    """Subtract each sample's own mean, and divide by its own standard deviation + eps.
 
     Stateless: `fit` only checks its input.
 
     Parameters
     ----------
     eps : float, default=1e-8
-        Added to the standard deviation, in units of X. On pixels from 0 to 255 a value near 10 keeps noise in
-        flat patches down. A sample of zero deviation becomes zero.
+        Added to the standard deviation, in units of X. For pixels from 0 to 255, a value near 10 does not amplify the
+        noise of flat patches. A sample of zero deviation becomes zero.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class ContrastNormalizer(
         Number of features seen in `fit`.
 
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the features, where X had names that are all strings.
+        Names of the features, if X had names that are all strings.
 
     Examples
     --------
@@ -46,7 +46,7 @@ class ContrastNormalizer(
     """
 
     n_features_in_: int
-    feature_names_in_: Array  # absent where X had no names
+    feature_names_in_: Array  # absent if X had no names
 
     _parameter_constraints: dict = {"eps": [Interval(Real, 0, None, closed="left")]}
 
@@ -56,7 +56,7 @@ class ContrastNormalizer(
     @_fit_context(prefer_skip_nested_validation=True)
     @with_callbacks
     def fit(self, X: ArrayLike, y: Any = None) -> Self:
-        """Check X and remember its width.
+        """Check X, and remember its number of features.
 
         Parameters
         ----------
@@ -88,18 +88,17 @@ class ContrastNormalizer(
             Rows of mean 0 and standard deviation (almost) 1, in X's dtype.
         """
         rows = validate_data(self, X, reset=False, dtype=DTYPES)
-        # In units of a power of two near the largest value, so that no square is lost; the mean is taken off twice
-        # for its rounding.
+        # Divide by a power of two near the largest value, so that no square overflows or underflows.
         largest = np.abs(rows).max(axis=1, keepdims=True)
-        unit = np.where(largest > 0.0, np.ldexp(np.ones_like(largest), np.frexp(largest)[1] - 1), 1.0).astype(
+        scale = np.where(largest > 0.0, np.ldexp(np.ones_like(largest), np.frexp(largest)[1] - 1), 1.0).astype(
             rows.dtype
         )
-        out = rows / unit
+        out = rows / scale
         out -= out.mean(axis=1, keepdims=True)
-        out -= out.mean(axis=1, keepdims=True)
+        out -= out.mean(axis=1, keepdims=True)  # again, because the first mean was rounded
         deviation = np.sqrt(np.mean(out * out, axis=1, keepdims=True))
         constant = rows.min(axis=1, keepdims=True) == rows.max(axis=1, keepdims=True)
-        deviation += (float(self.eps) / unit.astype(np.float64)).astype(rows.dtype)
+        deviation += (float(self.eps) / scale.astype(np.float64)).astype(rows.dtype)
         out[constant[:, 0]] = 0.0
         return np.divide(out, deviation, out=out, where=deviation > 0.0)
 

@@ -37,16 +37,16 @@ from skae.training import (
     warn,
 )
 
-# Whitening takes this many rows for each direction: with fewer, the variance of new rows along some direction is more
-# than four times that of the training rows (Marchenko and Pastur 1967: by 1/(1 - sqrt(directions/rows))^2).
+# Whitening needs this many rows for each direction. With fewer, new rows have more than four times the variance of the
+# training rows along some direction (Marchenko and Pastur 1967: 1/(1 - sqrt(directions/rows))^2 times).
 _ROWS_PER_DIRECTION = 4
 
-# The scale of smaller data, or their squares, cannot be held.
+# For smaller data, the whitening scale or the squares leave the range of the dtype.
 _SMALLEST = {np.dtype(np.float64): 1e-140, np.dtype(np.float32): 1e-34}
 
 
 class PCAWhitener(CallbackSupportMixin, DocumentationLink, TransformerMixin, BaseEstimator):
-    """Rotate the data to their principal components and give these unit variance.
+    """Rotate the data to their principal components, and scale these to unit variance.
 
     ::
 
@@ -54,27 +54,27 @@ class PCAWhitener(CallbackSupportMixin, DocumentationLink, TransformerMixin, Bas
         z = V^T S V (x - mean),    the same s                           whiten="zca"
         z = s V (x - mean),        s = 1/sqrt(mean variance + eps)      whiten=None
 
-    with the leading principal components as rows of V and S = diag(s). Directions without variance are always
-    dropped.
+    The rows of V are the leading principal components, and S = diag(s). Directions without variance are always dropped.
 
-    An autoencoder behind a whitener that drops components is blind off the kept subspace: its energy does not
-    see how far a sample lies from it. Keep all components (``n_components=None``), or score that distance apart.
+    If a whitener drops components, an autoencoder after it does not see them: its energy does not depend on the
+    distance of a sample from the kept subspace. Keep all components (``n_components=None``), or score this distance
+    separately.
 
     Parameters
     ----------
     n_components : int, float or None, default=None
-        Number of components to keep; a float in (0, 1] is the fraction of variance to keep; None keeps all. Never
-        more than the rank of the data. The last components of images are noise, which whitening raises to unit
-        variance: keep a fraction such as 0.9 there, or 0.99 with ``whiten=None``, before features.
+        Number of components to keep. A float in (0, 1] is the fraction of variance to keep. None keeps all. The number
+        is never larger than the rank of the data. The last components of images are noise, and whitening raises them to
+        unit variance. Before learning features of images, keep a fraction such as 0.9, or 0.99 with ``whiten=None``.
 
     whiten : {"pca", "zca"} or None, default="pca"
-        "pca": each component has unit variance. "zca": the same, rotated back to the features, so that the
-        result has n_features columns and looks like the input. None: one common scale, which makes the mean
+        "pca" gives each component unit variance. "zca" does the same and rotates back to the features, so that the
+        result has n_features columns and looks like the input. None uses one common scale, which makes the mean
         variance of the components 1 (ZAE's PCA without whitening).
 
     eps : float, default=0.0
-        Added to the variances before the root, in squared units of X: damps directions whose variance is smaller.
-        0 whitens exactly; features of images ask for as much as ``explained_variance_.mean()``, or for
+        Added to the variances before the root, in squared units of X. It damps directions of smaller variance. 0
+        whitens exactly. To learn features of images, use as much as ``explained_variance_.mean()``, or
         ``whiten=None``.
 
     Attributes
@@ -83,10 +83,10 @@ class PCAWhitener(CallbackSupportMixin, DocumentationLink, TransformerMixin, Bas
         Principal components, of decreasing variance.
 
     explained_variance_ : ndarray of shape (n_components_,)
-        Their variances (with n - 1 in the denominator, as in `sklearn.decomposition.PCA`).
+        Variances of the components (with n - 1 in the denominator, as in `sklearn.decomposition.PCA`).
 
     explained_variance_ratio_ : ndarray of shape (n_components_,)
-        Their shares of the total variance.
+        Shares of the components in the total variance.
 
     mean_ : ndarray of shape (n_features,)
         Mean of the training data.
@@ -104,7 +104,7 @@ class PCAWhitener(CallbackSupportMixin, DocumentationLink, TransformerMixin, Bas
         Number of features seen in training.
 
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the features, where X had names that are all strings.
+        Names of the features, if X had names that are all strings.
 
     See Also
     --------
@@ -112,15 +112,15 @@ class PCAWhitener(CallbackSupportMixin, DocumentationLink, TransformerMixin, Bas
 
     Notes
     -----
-    `fit` warns where it has fewer than four rows for each whitened direction: the variances of the last ones are then
-    those of the sample, and new rows vary quite differently along them. A direction that `eps` damps counts in part;
-    weighted rows count as rows of equal weight.
+    `fit` warns if it has fewer than four rows for each whitened direction. Then the smallest variances fit only the
+    sample, and new rows vary quite differently along these directions. A direction that `eps` damps counts in part.
+    Weighted rows count as the equivalent number of rows with equal weight.
 
-    Products are in X's type and sums over blocks of rows in float64, so float32 data stay float32; where that
-    is not exact enough for the smallest variance that is kept, they are repeated in float64, and once more on the
-    rotated data, which takes several times as long. After `partial_fit`, n_features x n_features numbers stay
-    with the estimator, for its next call. In float32 a direction whose standard deviation is below 1e-5 of the
-    largest counts as having none.
+    Products are in X's dtype, and sums over chunks of rows are in float64, so float32 data stay float32. If that is not
+    exact enough for the smallest kept variance, the products are repeated in float64. If that is not enough either,
+    they are repeated on the rotated data; all this takes several times as long. After `partial_fit`, the estimator
+    keeps n_features x n_features numbers for its next call. In float32, a direction counts as one without variance if
+    its standard deviation is below 1e-5 of the largest one.
 
     Examples
     --------
@@ -142,7 +142,7 @@ class PCAWhitener(CallbackSupportMixin, DocumentationLink, TransformerMixin, Bas
     n_components_: int
     n_samples_seen_: float
     n_features_in_: int
-    feature_names_in_: Array  # absent where X had no names
+    feature_names_in_: Array  # absent if X had no names
 
     _parameter_constraints: dict = {
         "n_components": [
@@ -169,11 +169,11 @@ class PCAWhitener(CallbackSupportMixin, DocumentationLink, TransformerMixin, Bas
         Parameters
         ----------
         X : {array-like, CSR matrix} of shape (n_samples, n_features)
-            Training data, at least two rows; sparse rows are densified a block at a time.
+            Training data, at least two rows. Sparse rows are densified one chunk at a time.
         y : Ignored
             Present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights, as numbers of repetitions; a zero weight is an absent row.
+            Non-negative weights. An integer weight repeats a row; a zero weight removes it.
 
         Returns
         -------
@@ -190,18 +190,18 @@ class PCAWhitener(CallbackSupportMixin, DocumentationLink, TransformerMixin, Bas
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: MatrixLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
-        """Take in more rows: chunk by chunk, the result is that of one `fit` to all of them.
+        """Add more rows: the result of all calls together is that of one `fit` to all rows.
 
-        After a `fit` that has dropped components, their variance is unknown; a warning says so.
+        If an earlier `fit` dropped components, their variance is unknown, and `partial_fit` warns.
 
         Parameters
         ----------
         X : {array-like, CSR matrix} of shape (n_samples, n_features)
-            Some rows.
+            A chunk of rows.
         y : Ignored
             Present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights, as numbers of repetitions; a zero weight is an absent row.
+            Non-negative weights. An integer weight repeats a row; a zero weight removes it.
 
         Returns
         -------
@@ -223,7 +223,7 @@ class PCAWhitener(CallbackSupportMixin, DocumentationLink, TransformerMixin, Bas
         return self
 
     def _validate(self, X, sample_weight, reset, ensure_min_samples):
-        """Return X, the weights, and the moments of the rows of positive weight."""
+        """Return X, the sample weights, and the moments of the rows with positive weight."""
         X = validate_data(
             self, X, reset=reset, accept_sparse="csr", dtype=DTYPES, ensure_min_samples=ensure_min_samples
         )
@@ -234,7 +234,7 @@ class PCAWhitener(CallbackSupportMixin, DocumentationLink, TransformerMixin, Bas
             fresh = moments(X, sample_weight, rows)
             mean_square = float(np.max(fresh[1] ** 2 + fresh[2]))
         limit = np.finfo(np.float64).max / (4.0 * X.shape[1] * X.shape[0])
-        # The largest square is between the largest mean square and as many times that as there are rows.
+        # The largest square is at least the largest mean square, and at most n_samples times it.
         if not _SMALLEST[X.dtype] ** 2 <= mean_square <= limit / X.shape[0]:
             low, high = value_range(X, rows)
             largest = max(high, -low)
@@ -247,7 +247,7 @@ class PCAWhitener(CallbackSupportMixin, DocumentationLink, TransformerMixin, Bas
         return X, sample_weight, fresh
 
     def _current_factor(self):
-        """The rows seen so far, as a `Factor`."""
+        """Return the rows so far, as a `Factor`."""
         if self._factor is not None:
             return Factor(self._factor)
         squares = self.explained_variance_ * self._denominator()
@@ -259,7 +259,7 @@ class PCAWhitener(CallbackSupportMixin, DocumentationLink, TransformerMixin, Bas
         return Factor(np.sqrt(squares)[:, None] * self.components_.astype(np.float64))
 
     def _denominator(self):
-        """N - 1, or n where there is no second row (weights that sum to 1 are shares, not numbers of rows)."""
+        """Return n - 1, or n if n < 2 (weights that sum to 1 are shares, not numbers of rows)."""
         n = float(self.n_samples_seen_)
         return n - 1.0 if n >= 2.0 else n
 
@@ -288,19 +288,19 @@ class PCAWhitener(CallbackSupportMixin, DocumentationLink, TransformerMixin, Bas
         self._has_cut = len(squares) < available[-1]
 
     def _n_kept(self, squares, total):
-        """How many of the sums of squares to keep."""
+        """Return how many of the sums of squares to keep."""
         if isinstance(self.n_components, Integral):
             return min(self.n_components, len(squares))
-        if self.n_components is None or self.n_components == 1.0:  # rounding may hide the smallest in the sum
+        if self.n_components is None or self.n_components == 1.0:  # in the sum below, rounding may hide the smallest
             return len(squares)
-        # The first at which the share is reached; rounding must not ask for one more than there are.
+        # Keep components until their share is reached. Because of rounding, the number may be one too large.
         return min(int(np.searchsorted(np.cumsum(squares), self.n_components * total)) + 1, len(squares))
 
     def _warn_of_few_rows(self, n_rows):
-        """Warn where the rows are too few to tell the variances by which the components are divided."""
+        """Warn if the rows are too few to estimate the variances that divide the components."""
         if self.whiten is None:
             return
-        # A component that eps damps counts in part, as in the degrees of freedom of ridge regression.
+        # A component that eps damps counts in part, like the degrees of freedom in ridge regression.
         n_whitened = float(np.sum(self.explained_variance_ * self._scale() ** 2))
         if n_rows < _ROWS_PER_DIRECTION * n_whitened:
             warn(
@@ -310,7 +310,7 @@ class PCAWhitener(CallbackSupportMixin, DocumentationLink, TransformerMixin, Bas
             )
 
     def _scale(self):
-        """What the components are multiplied by, shape (n_components_,)."""
+        """Return the factor of each component, shape (n_components_,)."""
         variances = self.explained_variance_
         if self.whiten is None:
             variances = np.full_like(variances, variances.mean())
@@ -334,18 +334,18 @@ class PCAWhitener(CallbackSupportMixin, DocumentationLink, TransformerMixin, Bas
         X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=DTYPES)
         mean, components = self.mean_.astype(X.dtype), self.components_.astype(X.dtype)
         scale = self._scale().astype(X.dtype)
-        # What the mean loses in X's type.
+        # Correct for the rounding of the mean to X's dtype.
         shift = ((mean - self.mean_) @ self.components_.T * self._scale()).astype(X.dtype)
         out = np.empty((X.shape[0], self._n_features_out), dtype=X.dtype)
-        for rows, block in row_blocks(X, len(components)):
-            Z = (block - mean) @ components.T
+        for rows, chunk in row_blocks(X, len(components)):
+            Z = (chunk - mean) @ components.T
             Z *= scale
             Z += shift
             out[rows] = Z @ components if self.whiten == "zca" else Z
         return out
 
     def inverse_transform(self, X: ArrayLike) -> FloatArray:
-        """Return the data that `transform` maps to X: exact on the kept subspace.
+        """Return the data that `transform` maps to X; it is exact on the kept subspace.
 
         Parameters
         ----------
@@ -355,7 +355,7 @@ class PCAWhitener(CallbackSupportMixin, DocumentationLink, TransformerMixin, Bas
         Returns
         -------
         ndarray of shape (n_samples, n_features)
-            Data, in X's dtype.
+            The data, in X's dtype.
         """
         check_is_fitted(self)
         Z = check_array(X, dtype=DTYPES, input_name="X")
@@ -375,12 +375,12 @@ class PCAWhitener(CallbackSupportMixin, DocumentationLink, TransformerMixin, Bas
         Parameters
         ----------
         input_features : array-like of str or None, default=None
-            Names of the features; with whiten="zca" those of the result.
+            Names of the features. They are used only with whiten="zca".
 
         Returns
         -------
         ndarray of str
-            pcawhitener0, pcawhitener1, ..., or with whiten="zca" the names of the input.
+            pcawhitener0, pcawhitener1, ...; with whiten="zca", the names of the features.
         """
         check_is_fitted(self)
         names = _check_feature_names_in(self, input_features)

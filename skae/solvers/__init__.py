@@ -1,15 +1,16 @@
-"""Solvers: minimise an objective over batches. They know no autoencoder, only the objective's protocol.
+"""Solvers: minimise an objective over batches. They know only the objective's protocol, not the autoencoders.
 
 ``minimize(objective, theta, batches, rng, *, on_epoch=None)`` of `Stochastic` and `LBFGS` returns a `Result`.
 
 - ``objective``: see `skae.objectives`.
-- ``theta``: the flat starting vector; it is not changed.
-- ``batches``: ``batches(rng)`` yields ``(X, target, sample_weight)`` of one epoch, ``len(batches)`` of them;
-  target and sample_weight may be None, and ``batches.mean_weight`` is the mean weight of a batch where they are not.
+- ``theta``: the flat starting vector. The solver does not change it.
+- ``batches``: a callable. ``batches(rng)`` yields the ``len(batches)`` batches of one epoch, each a tuple
+  ``(X, target, sample_weight)``. Target and sample_weight may be None. With sample weights, ``batches.mean_weight`` is
+  the mean weight of a batch.
 - ``rng``: a `numpy.random.Generator`.
-- ``on_epoch``: called with an `Epoch` after each epoch; a true answer ends the fit.
+- ``on_epoch``: called with an `Epoch` after each epoch. If it returns a true value, the fit ends.
 
-A new update rule is a subclass of `UpdateRule`: ``init`` and ``update``, with explicit state.
+A new update rule is a subclass of `UpdateRule` that defines ``init`` and ``update``, with explicit state.
 """
 
 from skae.solvers._lbfgs import LBFGS

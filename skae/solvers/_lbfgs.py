@@ -1,4 +1,4 @@
-"""L-BFGS over all rows at once, a block of rows at a time."""
+"""L-BFGS over all rows, which it reads one chunk at a time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 from skae._typing import BatchSource, FloatArray, Objective
 from skae.solvers._result import Epoch, Plateau, Result, check_finite, total_weight
 
-# Fewer iterations without a fall may be a plateau from which the loss falls again.
+# Iterations without a fall that end a fit. After fewer, the loss may still fall again.
 _PATIENCE = 50
 
 _ADVICE = "; bring the features to a common scale near 1 (StandardScaler, PCAWhitener)"
@@ -20,21 +20,22 @@ _ADVICE = "; bring the features to a common scale near 1 (StandardScaler, PCAWhi
 
 @dataclasses.dataclass(frozen=True)
 class LBFGS:
-    """scipy's L-BFGS-B on the exact objective; the iterate is float64, the objective sees theta's dtype.
+    """scipy's L-BFGS-B on the exact objective: the iterate is float64, the objective gets theta's dtype.
 
-    A weight constraint is met by a change of variables (`objective.constrain`). ``batches(rng)`` must yield the
-    same rows each time; the order may differ.
+    A change of variables (`objective.constrain`) meets a weight constraint. ``batches(rng)`` must yield the same rows
+    each time; their order may differ.
 
     Parameters
     ----------
     max_iter : int, default=200
         Largest number of iterations.
     tol : float, default=1e-3
-        See `n_iter_no_change`; 0 stops at the limit of precision only.
+        Relative fall of the loss, see `n_iter_no_change`. With 0, only the limit of precision stops the fit.
     n_iter_no_change : int, optional
-        Stop when the loss has fallen by less than `tol`, relative to itself, over so many iterations; 50 if not given.
+        Stop when the loss has fallen by less than `tol`, relative to itself, over this number of iterations; by
+        default 50.
     memory : int, default=20
-        Number of corrections kept.
+        Number of corrections that L-BFGS keeps.
 
     Examples
     --------
@@ -67,7 +68,7 @@ class LBFGS:
     memory: int = 20
 
     def patience(self, n_batches: int) -> int:
-        """Return the number of iterations without a fall of the loss that ends a fit."""
+        """Return the number of iterations without a fall of the loss after which a fit ends."""
         return _PATIENCE if self.n_iter_no_change is None else self.n_iter_no_change
 
     def minimize(
@@ -97,14 +98,15 @@ class LBFGS:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             start = evaluate(v)[0]
             check_finite(start, "at the start", advice=_ADVICE)
-            # scipy's tests are relative to max(1, |f|): divided by its start, f does not depend on the data's scale.
+            # scipy's stopping tests are relative to max(1, |f|). Divide f by its start, so that f does not depend on
+            # the scale of the data.
             scale = abs(start) or 1.0
 
             def scaled(v):
                 value, grad = evaluate(v)
                 if not math.isfinite(value):
-                    # Above the start, which is 1: the line search then shortens its step. A far larger number
-                    # would spoil its interpolation.
+                    # This is above the start, which is 1, so the line search shortens its step. A far larger number
+                    # would spoil the interpolation of the line search.
                     return 10.0, np.zeros_like(grad)
                 return value / scale, grad / scale
 
@@ -128,7 +130,7 @@ class LBFGS:
             }
             solution = minimize(scaled, v, jac=True, method="L-BFGS-B", callback=on_iteration, options=options)
         if reason is None:
-            # Status 1 is the limit on iterations or evaluations; else no step falls any further.
+            # Status 1 is the limit on iterations or evaluations. Otherwise no step lowers the loss any more.
             reason = "max_iter" if solution.status == 1 else "converged"
         theta = objective.constrain(np.asarray(solution.x)).astype(dtype)
         curve = curve or [start]
@@ -137,7 +139,7 @@ class LBFGS:
 
 
 def _whole(objective, theta, batches, rng):
-    """Value and float64 gradient over all batches together."""
+    """Return the value and the float64 gradient over all batches together."""
     mean_code = None
     if getattr(objective, "uses_mean_code", False):
         mean_code = mass = 0.0

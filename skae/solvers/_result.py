@@ -1,4 +1,4 @@
-"""What every solver reports, and when it stops."""
+"""The reports of every solver, and the test for when to stop."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ class DivergenceError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Epoch:
-    """State after one epoch, as `on_epoch` sees it.
+    """State after one epoch, the argument of `on_epoch`.
 
     Parameters
     ----------
     number : int
-        1 for the first epoch (or iteration) of this fit.
+        Number of the epoch (or iteration) in this fit, from 1.
     loss : float
-        Mean objective over the epoch's batches, each before its own update; exact for L-BFGS.
+        Mean objective over the epoch's batches, each before its own update. For L-BFGS, the exact objective.
     theta : ndarray
-        Parameters after the epoch; a solver goes on changing them, so copy what you keep.
+        Parameters after the epoch. The solver goes on changing this array: copy it to keep it.
 
     Examples
     --------
@@ -56,13 +56,13 @@ class Result:
     theta : ndarray
         Parameters after the last epoch.
     n_iter : int
-        Epochs (or iterations) run.
+        Number of epochs (or iterations) run.
     loss_curve : ndarray of shape (n_iter,)
         The loss of each epoch.
     reason : {"converged", "max_iter", "stopped"}
-        Why it ended; "stopped" by `on_epoch`.
+        Why the fit ended. "stopped" means that `on_epoch` ended it.
     state : dict of ndarray
-        Of the update rule, to continue from; empty for L-BFGS.
+        State of the update rule, to continue from. It is empty for L-BFGS.
 
     Examples
     --------
@@ -80,14 +80,14 @@ class Result:
 
 
 class Plateau:
-    """Tell when the loss has fallen by less than `tol`, relative to itself, over `patience` epochs.
+    """Test whether the loss has fallen by less than `tol`, relative to itself, over `patience` epochs.
 
     Parameters
     ----------
     tol : float
-        Relative fall that counts; 0 never stops.
+        Smallest relative fall that counts. With 0, the test never stops a fit.
     patience : int
-        Epochs without one, in a row. A slow fall adds up over them.
+        Number of epochs in a row without such a fall. Smaller falls add up over these epochs.
     """
 
     def __init__(self, tol: float, patience: int) -> None:
@@ -95,7 +95,7 @@ class Plateau:
         self.reference, self.stalled = math.inf, 0
 
     def reached(self, loss: float) -> bool:
-        """Take the loss of one epoch and return whether to stop."""
+        """Record the loss of one epoch, and return whether to stop."""
         if not self.tol > 0.0:
             return False
         if self.reference == math.inf or loss < self.reference - self.tol * abs(self.reference):
@@ -106,12 +106,12 @@ class Plateau:
 
 
 def total_weight(X: FloatArray, sample_weight: FloatArray | None) -> float:
-    """Return the weight of the rows of a batch together: their number where they have none."""
+    """Return the total weight of a batch; without sample weights, its number of rows."""
     return X.shape[0] if sample_weight is None else float(sample_weight.sum())
 
 
 def check_finite(loss: float, when: str, theta: FloatArray | None = None, advice: str = "") -> None:
-    """Raise DivergenceError unless the loss, and theta where given, are finite."""
+    """Raise DivergenceError unless the loss is finite, and theta too if it is given."""
     if not math.isfinite(loss):
         raise DivergenceError(f"training diverged: the loss {when} is {loss}{advice}")
     if theta is not None and not np.isfinite(theta).all():

@@ -14,14 +14,13 @@ from skae.solvers._result import DivergenceError, Epoch, Plateau, Result, check_
 from skae.solvers._schedules import SCHEDULES, falling
 from skae.solvers._update_rules import UpdateRule
 
-# A learning rate that nobody gave is tried for so many updates, and halved at most so many times.
+# The search for a learning rate tries each rate for this many updates.
 _TRIAL_STEPS = 100
 
-
+# The search halves the rate at most this many times.
 _MAX_TRIALS = 40
 
-
-# Fewer epochs, or updates, without a fall of the loss may be a plateau from which it falls again.
+# Epochs, and updates, without a fall of the loss that end a fit. After fewer, the loss may still fall again.
 _PATIENT_EPOCHS, _PATIENT_UPDATES = 10, 1000
 
 
@@ -32,21 +31,21 @@ class Stochastic:
     Parameters
     ----------
     update_rule : UpdateRule
-        Turns gradients into steps.
+        The rule that turns gradients into steps.
     max_iter : int, default=200
         Largest number of epochs.
     tol : float, default=1e-3
-        See `n_iter_no_change`; 0 never stops early.
+        Relative fall of the loss, see `n_iter_no_change`. With 0, the fit never stops early.
     n_iter_no_change : int, optional
-        When the loss has fallen by less than `tol`, relative to itself, over so many epochs, stop: at once where the
-        rate is constant, else after as many epochs in which it falls to zero. If not given: 10 epochs, or as many as
-        make 1000 updates where these are more.
+        The fit stops when the loss has fallen by less than `tol`, relative to itself, over this number of epochs. With
+        a constant rate it stops at once. Otherwise the rate first falls to zero, over the same number of epochs. The
+        default is 10 epochs, or the number of epochs that make 1000 updates if that is larger.
     schedule : {"constant", "linear"}, default="linear"
         Key of `SCHEDULES`.
     learning_rate : float, optional
-        The initial rate. If not given, the update rule's own or, where it has none, the reciprocal of the
-        objective's largest curvature at the start, halved until a trial of up to 100 updates at twice the rate does
-        not end higher than without any update.
+        The initial rate. By default, the update rule's own. If the rule has none, the fit searches for a rate, from
+        1 / (largest curvature of the objective at the start). It tries up to 100 updates at twice this rate. While the
+        trial ends with a higher loss than without any update, it halves the rate and tries again.
 
     Examples
     --------
@@ -81,7 +80,7 @@ class Stochastic:
     learning_rate: float | None = None
 
     def patience(self, n_batches: int) -> int:
-        """Return the number of epochs without a fall of the loss, each of so many batches, that ends a fit."""
+        """Return the number of epochs (of `n_batches` each) without a fall of the loss after which a fit ends."""
         if self.n_iter_no_change is not None:
             return self.n_iter_no_change
         return max(_PATIENT_EPOCHS, math.ceil(_PATIENT_UPDATES / n_batches))
@@ -96,7 +95,7 @@ class Stochastic:
         on_epoch: Callable[[Epoch], bool] | None = None,
         state: dict[str, Array] | None = None,
     ) -> Result:
-        """Minimise; see `skae.solvers`. `state` is that of an earlier `Result`, to continue; it is not changed.
+        """Minimise; see `skae.solvers`. To continue a fit, pass the `state` of its `Result`, which is not changed.
 
         Raises
         ------
@@ -109,7 +108,7 @@ class Stochastic:
         plateau, factor, n_steps = Plateau(self.tol, patience), SCHEDULES[self.schedule], 0
         total, last, converged, reason = self.max_iter * len(batches), self.max_iter, False, None
         curve: list[float] = []
-        # Overflow on the way to divergence is reported by check_finite, in words.
+        # On the way to divergence numbers overflow; check_finite reports it in words.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             rate = self._rate(objective, theta, batches, rng, state)
             advice = (
@@ -137,30 +136,33 @@ class Stochastic:
         return Result(theta, len(curve), np.array(curve), reason, state)
 
     def _last_epoch(self, n_epochs, patience):
-        """The epoch that ends a fit whose loss no longer falls after so many: noise of the rate is to settle first."""
+        """Return the last epoch of a fit whose loss no longer falls; a constant rate ends it now.
+
+        Otherwise the rate falls for `patience` more epochs, so that the noise that it causes settles.
+        """
         return n_epochs if self.schedule == "constant" else min(n_epochs + patience, self.max_iter)
 
     def _step(self, objective, theta, grad, state, batches, batch, rate):
-        """Update theta and state in place by one batch; return the value before."""
+        """Update theta and state in place by one batch; return the objective's value before the update."""
         X, target, sample_weight = batch
         value, _ = objective.value_and_grad(theta, X, target, sample_weight, out=grad)
         objective.project_gradient(theta, grad)
         if sample_weight is not None:
-            # The mean over the batch counts as much as the batch's weight does in the epoch.
+            # The mean over the batch counts in proportion to the batch's share of the epoch's weight.
             grad *= total_weight(X, sample_weight) / batches.mean_weight
         self.update_rule.update(theta, grad, state, rate)
         objective.project(theta)
         return value
 
     def _continued(self, theta, state):
-        """A copy of the state to continue from, or a fresh one where there is none that this rule can use."""
+        """Return a copy of the state, or a fresh state if this rule cannot use the one given."""
         fresh = self.update_rule.init(theta)
         if not state or any(name not in state or state[name].shape != fresh[name].shape for name in fresh):
             return fresh
         return {name: array.copy() for name, array in state.items()}
 
     def _rate(self, objective, theta, batches, rng, state):
-        """The learning rate that was given, the update rule's own, the one carried, or the largest that works."""
+        """Return the first that exists: the given rate, the rule's own, the one in `state`, the result of a search."""
         carried = state.pop("learning_rate", None)
         for rate in (self.learning_rate, self.update_rule.learning_rate):
             if rate is not None:
@@ -170,10 +172,10 @@ class Stochastic:
         return rate
 
     def _automatic_rate(self, objective, theta, batches, rng):
-        """The largest learning rate that works, of 1 / curvature at the start and its halves.
+        """Return the largest learning rate that works, among 1 / curvature at the start and its repeated halves.
 
-        Training may become more curved on its way, so a trial at twice the rate must not end higher than one without
-        any update, over the same batches.
+        The curvature may grow during training. So the trial uses twice the rate. It must not end with a higher loss
+        than without any update, over the same batches.
         """
         (trial_rng,) = rng.spawn(1)
         seed = int(trial_rng.integers(2**63))
@@ -181,7 +183,7 @@ class Stochastic:
         n_last = n_steps // 10
 
         def drawn(start=0):
-            """The batches of a trial, from one on."""
+            """Return the batches of a trial, from number `start` on."""
             draw = np.random.default_rng(seed)
             epochs = itertools.chain.from_iterable(batches(draw) for _ in itertools.count())
             return itertools.islice(epochs, start, n_steps)
@@ -199,7 +201,7 @@ class Stochastic:
         )
 
     def _trial(self, objective, theta, batches, drawn, rate):
-        """The values of updates from theta, which is not changed; infinity where one is not finite."""
+        """Return the values of a trial of updates from theta, or [inf] if one is not finite; theta is not changed."""
         theta, grad, state = theta.copy(), np.empty_like(theta), self.update_rule.init(theta)
         values = []
         for batch in drawn:
@@ -214,25 +216,25 @@ def largest_curvature(
 ) -> float:
     """Estimate the largest eigenvalue (in magnitude) of an objective's Hessian on one batch.
 
-    Power iteration on finite differences of the gradient.
+    It runs power iteration on finite differences of the gradient.
 
     Parameters
     ----------
     objective : object
         See `skae.objectives`.
     theta : ndarray
-        Where.
+        Parameters at which to estimate it.
     batch : tuple
         X, target and sample_weight.
     rng : numpy.random.Generator
         Draws the first direction.
     n_iter : int, default=10
-        Number of products.
+        Number of products of the Hessian with a direction.
 
     Returns
     -------
     float
-        The estimate; 1 where there is no curvature, or overflow.
+        The estimate. It is 1 if there is no curvature or the first product overflows.
     """
     X, target, sample_weight = batch
 
@@ -240,7 +242,7 @@ def largest_curvature(
         return objective.value_and_grad(theta, X, target, sample_weight)[1]
 
     origin = gradient(theta)
-    # A hundredth of a typical parameter each: the median does not see a few large biases.
+    # Move each parameter by about a hundredth of a typical one. The median ignores a few large biases.
     radius = 1e-2 * math.sqrt(theta.size) * (float(np.median(np.abs(theta))) or 1e-3)
     direction = rng.standard_normal(theta.size).astype(theta.dtype)
     curvature = 1.0
@@ -255,5 +257,5 @@ def largest_curvature(
 
 
 def _norm(vector):
-    """Euclidean norm in float64."""
+    """Return the Euclidean norm, computed in float64."""
     return float(np.linalg.norm(vector.astype(np.float64)))

@@ -1,4 +1,4 @@
-"""Update rules: explicit state of plain arrays, everything in place, in blocks that stay in cache."""
+"""Update rules: explicit state of plain arrays, all work in place, in chunks that stay in cache."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ import numpy as np
 from skae import _ops as ops
 from skae._typing import Array, FloatArray
 
-# A gradient below so many units of rounding of the largest one is rounding.
+# Entries of a gradient below this number times eps times the largest entry are rounding.
 _ROUNDING = 64.0
 
 
-def _blocks(size: int) -> Iterator[slice]:
-    """Slices that cut a flat vector into blocks."""
-    return (slice(start, start + ops.BLOCK) for start in range(0, size, ops.BLOCK))
+def _chunks(size: int) -> Iterator[slice]:
+    """Yield the slices that cut a flat vector into chunks."""
+    return (slice(start, start + ops.CHUNK) for start in range(0, size, ops.CHUNK))
 
 
 @dataclasses.dataclass(frozen=True)
 class UpdateRule(ABC):
-    """Base class of the update rules: immutable; the state is passed in and out.
+    """Base class of the update rules: immutable; the caller keeps the state.
 
     Attributes
     ----------
     name : str
-        Name under which `UPDATE_RULES` files it.
+        Name under which `UPDATE_RULES` files the class.
     learning_rate : float or None
-        The rate that suits it; None where that depends on the objective's curvature.
+        A rate that suits the rule; None if a good rate depends on the objective's curvature.
 
     Examples
     --------
@@ -71,12 +71,12 @@ class UpdateRule(ABC):
 
 @dataclasses.dataclass(frozen=True)
 class SGD(UpdateRule):
-    """Gradient descent with momentum: v <- m v - eta g; theta <- theta + v, with Nesterov theta + m v - eta g.
+    """Gradient descent with momentum: v <- m v - eta g; theta <- theta + v (Nesterov: theta + m v - eta g).
 
     Parameters
     ----------
     momentum : float, default=0.9
-        The share m of the velocity that stays, in [0, 1).
+        The share m of the velocity that each update keeps, in [0, 1).
     nesterov : bool, default=True
         Whether to look ahead by one step of momentum.
 
@@ -104,8 +104,8 @@ class SGD(UpdateRule):
     def update(self, theta: FloatArray, grad: FloatArray, state: dict[str, Array], learning_rate: float) -> None:
         """Change `theta` and the velocity in place; `grad` is overwritten."""
         momentum = float(self.momentum)
-        for block in _blocks(theta.size):
-            g, v, t = grad[block], state["velocity"][block], theta[block]
+        for chunk in _chunks(theta.size):
+            g, v, t = grad[chunk], state["velocity"][chunk], theta[chunk]
             ops.multiply(g, -learning_rate, out=g)
             ops.multiply(v, momentum, out=v)
             ops.add(v, g, out=v)
@@ -119,19 +119,19 @@ class SGD(UpdateRule):
 
 @dataclasses.dataclass(frozen=True)
 class Adam(UpdateRule):
-    """Adam (Kingma and Ba 2015): steps of a running mean over the root of a running mean square of the gradient.
+    """Adam (Kingma and Ba 2015): divide a running mean of the gradient by the root of its running mean square.
 
-    It differs from the paper in two points. Where that adds a constant to the root, this adds a share of the root
-    mean square over all parameters, so that the steps do not depend on the scale of the objective. And the first
-    step, which is the sign of the gradient, leaves out what is rounding: a bias that starts at its optimum would
-    go a full step in a direction that depends on the order of summation.
+    Two points differ from the paper. The paper adds a constant to the root. This class adds a share of the root
+    mean square over all parameters, so the steps do not depend on the scale of the objective. The first step is the
+    sign of the gradient, and entries that are only rounding do not take part in it. Otherwise a bias that starts at
+    its optimum would go a full step, in a direction that depends on the order of summation.
 
     Parameters
     ----------
     beta_1, beta_2 : float
         Decay of the mean and of the mean square.
     epsilon : float
-        The share.
+        The share that is added to the root.
 
     Examples
     --------
@@ -152,7 +152,7 @@ class Adam(UpdateRule):
     learning_rate: ClassVar[float | None] = 5e-3
 
     def init(self, theta: FloatArray) -> dict[str, Array]:
-        """Return sums of zero: decaying ones of the gradients and of their squares, of which the means are shares."""
+        """Return decaying sums of the gradients and of their squares, all zero; the means are shares of these sums."""
         return {
             "sum": ops.zeros_like(theta),
             "sum_squares": ops.zeros_like(theta),
@@ -171,13 +171,13 @@ class Adam(UpdateRule):
         overall = state["overall_mean_square"]
         overall *= self.beta_2
         overall += share_2 * ops.sum_squares(grad) / grad.size
-        # Squares below the smallest normal number are lost: so small a gradient moves nothing.
+        # Squares below the smallest normal number are lost: a gradient that small moves nothing.
         epsilon = max(self.epsilon * math.sqrt(overall), math.sqrt(ops.smallest_normal(theta.dtype)))
         epsilon /= math.sqrt(share_2)
         bias_1, bias_2 = (1.0 - self.beta_1**t) / share_1, (1.0 - self.beta_2**t) / share_2
         step = -learning_rate * math.sqrt(bias_2) / bias_1
-        for block in _blocks(theta.size):
-            g, s, q, th = grad[block], state["sum"][block], state["sum_squares"][block], theta[block]
+        for chunk in _chunks(theta.size):
+            g, s, q, th = grad[chunk], state["sum"][chunk], state["sum_squares"][chunk], theta[chunk]
             ops.multiply(s, self.beta_1, out=s)
             ops.add(s, g, out=s)
             ops.multiply(g, g, out=g)

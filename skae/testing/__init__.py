@@ -1,7 +1,7 @@
-"""Checks for those who write an activation or a penalty, as scikit-learn's ``check_estimator`` is for estimators.
+"""Checks for authors of an activation or a penalty, like scikit-learn's ``check_estimator`` for estimators.
 
-They are the finite differences and identities that skae's own tests run over each registered class. The first that
-fails raises an AssertionError: one sentence that names the method, the point, what it returned and what it should have.
+skae's own tests run the same finite differences and identities over each registered class. The first failure raises an
+AssertionError. Its message is one sentence: the method, the point, the returned value and the right value.
 """
 
 from skae.testing._activation import check_activation

@@ -1,4 +1,4 @@
-"""The contract of an activation."""
+"""Check of the contract of an activation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from skae.testing._assertions import (
 from skae.testing._points import away_from_kinks, is_elementwise, reach_of, stored
 
 _DERIVATIVES = ("value", "derivative", "second_derivative", "third_derivative")
-#: The arguments of each method that maps (..., k) to (..., k) or, by itself, to (...,): u, h and grad_h.
+#: The arguments (u, h, grad_h) of each method that maps (..., k) to (..., k); `potential` maps to (...,).
 _METHODS = dict.fromkeys(_DERIVATIVES[1:], "uh") | {
     "value": "u",
     "backward": "uhg",
@@ -31,39 +31,39 @@ _METHODS = dict.fromkeys(_DERIVATIVES[1:], "uh") | {
 }
 _FLAGS = ("continuous", "monotone", "non_negative", "at_most_one", "flat_below_zero")
 _DTYPES = (np.dtype(np.float64), np.dtype(np.float32))
-_STEP = 1e-5  # of difference quotients in u
+_STEP = 1e-5  # step in u of the difference quotients
 _N_UNITS = 5
 
 
 def check_activation(activation: Activation, *, n_points: int = 7, random_state: RandomState = 0) -> None:
     """Check that an activation meets the contract of `skae.activations.Activation`.
 
-    What it defines is checked, in float32 and float64; what it leaves out is not:
+    It checks the methods that the class defines, in float32 and float64:
 
     - `derivative`, `second_derivative`, `third_derivative`, `complement_derivative`, `backward` and `divergence`
-      against difference quotients; `value` against those of `potential`;
-    - shape and dtype of each result, for any number of axes before the last one;
-    - that inputs are not written to, that a second call returns the same, and that `out` is filled and returned;
-    - that results are finite for pre-activations up to 10,000 in magnitude;
-    - that what is declared is true on a grid: `continuous`, `monotone`, `non_negative`, `at_most_one`,
-      `flat_below_zero`, and that `kinks` names each jump of h and h';
-    - that copies are equal and have the same hash.
+      equal difference quotients, and `value` equals the difference quotients of `potential`;
+    - each result has the right shape and dtype, for any number of axes before the last one;
+    - methods do not write to their inputs, a second call returns the same, and `out` is filled and returned;
+    - results are finite for pre-activations up to 10,000 in magnitude;
+    - on a grid, each declared flag is true (`continuous`, `monotone`, `non_negative`, `at_most_one`,
+      `flat_below_zero`), and `kinks` has each jump of h and h';
+    - copies are equal and have the same hash.
 
     Parameters
     ----------
     activation : skae.activations.Activation
         The instance to check.
     n_points : int, default=7
-        Number of random rows of 5 pre-activations, none nearer than 0.001 to a kink.
+        Number of random rows of 5 pre-activations. None is nearer than 0.001 to a kink.
     random_state : int, RandomState instance or None, default=0
-        Draws them.
+        Seed of the random rows.
 
     Raises
     ------
     AssertionError
         If the activation does not meet the contract.
     TypeError
-        If an argument is of another type.
+        If an argument has a wrong type.
     ValueError
         If `n_points` is not positive.
 
@@ -103,12 +103,12 @@ def check_activation(activation: Activation, *, n_points: int = 7, random_state:
     u = stored(_points(activation, rng, n_points), np.float64, "C")
     grad_h = stored(rng.standard_normal(u.shape).astype(np.float32), np.float64, "C")
     expected = _expected_results(activation, u, grad_h)
-    block = _points(activation, rng, 6).reshape(2, 3, _N_UNITS)
+    stacked = _points(activation, rng, 6).reshape(2, 3, _N_UNITS)
     for dtype, order in itertools.product(_DTYPES, "CF"):
         point, vector = stored(u, dtype, order), stored(grad_h, dtype, order)
         _check_results(activation, point, vector, expected)
         _check_calls(activation, point, vector)
-        _check_leading_axes(activation, stored(block, dtype, order))
+        _check_leading_axes(activation, stored(stacked, dtype, order))
         _check_extremes(activation, rng, dtype, order)
         if hasattr(activation, "divergence"):
             _check_divergence(activation, rng, dtype, order)
@@ -116,27 +116,27 @@ def check_activation(activation: Activation, *, n_points: int = 7, random_state:
 
 
 def _points(activation, rng, n_rows):
-    """Pre-activations (n_rows, 5) that are numbers of float32 too."""
+    """Return pre-activations (n_rows, 5) in float64 that float32 can hold exactly."""
     reach = reach_of(activation)
     u = rng.uniform(-reach, reach, (20 * n_rows, _N_UNITS)).astype(np.float32).astype(np.float64)
     return away_from_kinks(activation, n_rows, u, u)
 
 
 def _evaluate(activation, method, arguments, **options):
-    """Call a method; its result must have the dtype and the shape that the contract says."""
+    """Return the result of a method; require the dtype and the shape of the contract."""
     where, first = f"{type(activation).__name__}.{method}", arguments[0]
     result = named_call(where, getattr(activation, method), *arguments, **options)
     shape = first.shape[:-1] if method in ("potential", "divergence") else first.shape
     got = f"{getattr(result, 'dtype', type(result).__name__)} of shape {np.shape(result)}"
     wanted = f"{first.dtype} of shape {shape}"
-    # Before numpy 2, a number times a float32 scalar is a float64.
+    # Before numpy 2, a Python float times a float32 scalar gives float64.
     right = got == wanted or (shape == () and np.shape(result) == ())
     require(right, f"{where} of {first.dtype} of shape {first.shape} must return {wanted}, got {got}")
     return result
 
 
 def _calls(activation, u, grad_h):
-    """The arguments of each method that the activation defines; h is read-only as u is."""
+    """Return the arguments of each method that the activation defines; h is read-only, like u."""
     h = _evaluate(activation, "value", (u,))
     given = {"u": u, "h": stored(h, u.dtype, "K"), "g": grad_h}
     return {
@@ -147,7 +147,7 @@ def _calls(activation, u, grad_h):
 
 
 def _compare(activation, method, got, expected, u, *, says, rtol, atol):
-    """Say where a result deviates: at a number, or at a row where units compete or are summed."""
+    """Raise AssertionError if a result deviates; name the u, or the row of u if units compete or are summed."""
     index = worst_index(got, expected, rtol, atol)
     if index is not None:
         at = u[index] if is_elementwise(activation) else u[index[: u.ndim - 1]]
@@ -159,13 +159,13 @@ def _compare(activation, method, got, expected, u, *, says, rtol, atol):
 
 
 def _gradient(f, u):
-    """Central differences, in each column of u, of f, which returns one number a row."""
+    """Return the central differences of f in each column of u; f returns one number for each row."""
     steps = _STEP * np.eye(u.shape[-1])
     return np.stack([(f(u + step) - f(u - step)) / (2.0 * _STEP) for step in steps], axis=-1)
 
 
 def _expected_results(activation, u, grad_h):
-    """What each method should return at u, in float64, what says so, and the tolerance in float32."""
+    """Return for each method its right result at u in float64, the source of it in words, and the float32 tolerance."""
 
     def at(method):
         return lambda u: _evaluate(activation, method, _calls(activation, u, grad_h)[method])
@@ -181,8 +181,8 @@ def _expected_results(activation, u, grad_h):
     along = _gradient(lambda u: (at("value")(u) * grad_h).sum(axis=-1), u)
     expected["backward"] = (along, "the difference quotient of (grad_h * value).sum()", 1e-5)
     if hasattr(activation, "potential"):
-        slope, value = _gradient(at("potential"), u), at("value")(u)
-        _compare(activation, "potential's gradient", slope, value, u, says="value", rtol=1e-6, atol=1e-6)
+        gradient, value = _gradient(at("potential"), u), at("value")(u)
+        _compare(activation, "potential's gradient", gradient, value, u, says="value", rtol=1e-6, atol=1e-6)
         expected["potential"] = (at("potential")(u), "its result in float64", 1e-5)
     if hasattr(activation, "complement"):
         expected["complement"] = (at("complement")(u), "its result in float64", 1e-6)
@@ -191,7 +191,7 @@ def _expected_results(activation, u, grad_h):
 
 
 def _check_results(activation, u, grad_h, expected):
-    """What is expected from float64 holds in each dtype; the complement is zero where h is flat."""
+    """Check that results in each dtype equal those expected from float64, and complements are zero where h is flat."""
     results = {method: _evaluate(activation, method, call) for method, call in _calls(activation, u, grad_h).items()}
     for method, (numbers, says, single) in expected.items():
         tolerance = 1e-6 if u.dtype == np.float64 else single
@@ -203,7 +203,7 @@ def _check_results(activation, u, grad_h, expected):
 
 
 def _check_calls(activation, u, grad_h):
-    """A second call and one with `out` return the same; `backward` may write over grad_h."""
+    """Check that a second call, and one with `out`, return the same; `backward` may write over grad_h."""
     for method, arguments in _calls(activation, u, grad_h).items():
         first = _evaluate(activation, method, arguments)
         again = [(method, _evaluate(activation, method, arguments), "the first time it")]
@@ -222,25 +222,25 @@ def _check_calls(activation, u, grad_h):
 
 
 def _check_leading_axes(activation, u):
-    """A row's result does not depend on the rows around it."""
+    """Check that a row's result does not depend on the rows around it."""
     whole = {method: _evaluate(activation, method, call) for method, call in _calls(activation, u, u).items()}
     for index in ((1,), (1, 2)):
-        part = stored(u[index], u.dtype, "K")
-        for method, arguments in _calls(activation, part, part).items():
+        some = stored(u[index], u.dtype, "K")
+        for method, arguments in _calls(activation, some, some).items():
             _compare(
                 activation,
                 method,
                 whole[method][index],
                 _evaluate(activation, method, arguments),
-                part,
-                says=f"its result for an array of shape {part.shape} in place of {u.shape}",
+                some,
+                says=f"its result for an array of shape {some.shape} in place of {u.shape}",
                 rtol=1e-6,
                 atol=4.0 * np.finfo(u.dtype).eps,
             )
 
 
 def _check_extremes(activation, rng, dtype, order):
-    """Nothing overflows, and nothing is infinite or NaN, for |u| up to 1e4 and at kinks."""
+    """Check that nothing overflows and no result is infinite or NaN, for |u| up to 1e4 and at kinks."""
     magnitudes = np.concatenate([[0.0], np.geomspace(1e-30, 1e4, 35)])
     u = np.concatenate([magnitudes, -magnitudes, activation.kinks])
     u = stored(np.stack([u, rng.permutation(u)], axis=1), dtype, order)
@@ -257,7 +257,7 @@ def _check_extremes(activation, rng, dtype, order):
         except AssertionError as error:
             if not isinstance(error.__cause__, FloatingPointError):
                 raise
-            for row in u:  # which one was it?
+            for row in u:  # find the row that overflows
                 try:
                     check(stored(row[None], dtype, order))
                 except AssertionError as at_row:
@@ -266,7 +266,7 @@ def _check_extremes(activation, rng, dtype, order):
 
 
 def _check_divergence(activation, rng, dtype, order):
-    """`divergence` is the sum over the features of s_i dA_i/dx_i, A = h(X W^T) V."""
+    """Check that `divergence` is the sum over the features of s_i dA_i/dx_i, with A = h(X W^T) V."""
     n, d = 6, 3
     W, V = rng.standard_normal((2, _N_UNITS, d))
     X = rng.standard_normal((20 * n, d))
@@ -279,8 +279,8 @@ def _check_divergence(activation, rng, dtype, order):
     diagonal = [(reconstruction(X + s) - reconstruction(X - s))[:, i] / (2.0 * _STEP) for i, s in enumerate(steps)]
     u = stored(X @ W.T, dtype, order)
     h, W, V, s = (stored(array, dtype, order) for array in (activation.value(u), W, V, slope))
-    for given, weights in (((h, W, V), 1.0), ((h, W, V, s), slope)):
-        expected = (np.stack(diagonal, axis=1) * weights).sum(axis=1)
+    for given, factors in (((h, W, V), 1.0), ((h, W, V, s), slope)):
+        expected = (np.stack(diagonal, axis=1) * factors).sum(axis=1)
         tolerance = 1e-6 if dtype == np.float64 else 1e-5
         says = "the sum of difference quotients of h(X W^T) V" + ("" if len(given) == 3 else " times slope")
         result = _evaluate(activation, "divergence", given)
@@ -288,18 +288,18 @@ def _check_divergence(activation, rng, dtype, order):
 
 
 def _grid(activation):
-    """Points in steps of 1e-4 from -4 to 4, wider where kinks are."""
+    """Return points from -4 to 4 in steps of 1e-4; both are larger if kinks lie far out."""
     return np.arange(-40001, 40002) * (1e-4 * reach_of(activation) / 3.0)
 
 
 def counterexamples(activation):
-    """For each flag the smallest u of a grid at which it would be false; None where there is none."""
+    """Return for each flag the smallest u of a grid at which it would be false, or None if there is no such u."""
     grid = _grid(activation)
     u = np.stack([grid, np.zeros_like(grid)], axis=1)  # (m, 2), for units that compete
     h = _evaluate(activation, "value", (u,))
     rounding = 4.0 * np.finfo(h.dtype).eps * np.abs(h).max() * (grid[1] - grid[0])
     at_fault = {
-        # A gradient of a convex potential; elementwise: h is non-decreasing.
+        # h is the gradient of a convex potential. For elementwise units: h is non-decreasing.
         "monotone": (np.diff(h, axis=0) * np.diff(u, axis=0)).sum(axis=1) < -rounding,
         "non_negative": (h < 0.0).any(axis=1),
         "at_most_one": (h > 1.0).any(axis=1),
@@ -310,7 +310,10 @@ def counterexamples(activation):
 
 
 def _jumps(f, grid):
-    """Whether f jumps by 0.01 between neighbours of a grid: halving the interval halves slopes, but no jump."""
+    """Return for each pair of neighbours of a grid whether f jumps between them, by 0.01 or so.
+
+    Halving the interval halves the change of a continuous f, but not a jump.
+    """
 
     def change(a, b):
         size = np.abs(f(b) - f(a))
@@ -327,7 +330,7 @@ def _jumps(f, grid):
 
 
 def _check_declarations(activation):
-    """What is declared is true on a grid, and each jump of h and h' has its kink."""
+    """Check that the declared flags are true on a grid, and that each jump of h and h' is among the kinks."""
     name = type(activation).__name__
     check_are_bool(activation, (*_FLAGS, "derived_bias"))
     for flag, u in counterexamples(activation).items():

@@ -1,4 +1,4 @@
-"""Sentences for wrong arguments, and for what breaks a contract."""
+"""Errors for wrong arguments and for broken contracts, each one sentence."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ import numpy as np
 
 
 def require(condition, sentence):
-    """Raise AssertionError, under ``python -O`` too."""
+    """Raise AssertionError unless the condition holds, even under ``python -O``."""
     if not condition:
         raise AssertionError(sentence)
 
 
 def require_type(name, value, kind, wanted):
-    """Raise TypeError for an argument of another type."""
+    """Raise TypeError for an argument of a wrong type."""
     if not isinstance(value, kind):
         raise TypeError(f"{name} must be {wanted}, got {value!r}")
 
 
 def require_positive(name, value):
-    """Raise TypeError or ValueError for an argument that is no positive integer."""
+    """Raise TypeError or ValueError for an argument that is not a positive integer."""
     require_type(name, value, Integral, "an int")
     if value < 1:
         raise ValueError(f"{name} must be at least 1, got {value!r}")
 
 
 def as_random_state(random_state):
-    """A RandomState, as scikit-learn's check_random_state makes it."""
+    """Return a RandomState, as scikit-learn's check_random_state does."""
     if isinstance(random_state, np.random.RandomState):
         return random_state
     if random_state is not None:
@@ -38,7 +38,7 @@ def as_random_state(random_state):
 
 
 def named_call(where, function, *arguments, **options):
-    """Call a function of the class under test; where that raises, say which one it was."""
+    """Return the result of a function of the class under test; if it raises, the error says which function it was."""
     try:
         return function(*arguments, **options)
     except Exception as error:
@@ -48,7 +48,7 @@ def named_call(where, function, *arguments, **options):
 
 
 def worst_index(got, expected, rtol, atol):
-    """The index of the largest deviation beyond the tolerances; None if there is none."""
+    """Return the index of the largest deviation beyond the tolerances, or None if there is none."""
     wrong = ~np.isclose(got, expected, rtol=rtol, atol=atol)
     if not wrong.any():
         return None
@@ -56,7 +56,7 @@ def worst_index(got, expected, rtol, atol):
 
 
 def check_value_object(instance):
-    """An instance has a name, equals its copies and hashes as they do: estimators are cloned and compared."""
+    """Check that an instance has a name, equals its copies and has their hash: estimators are cloned and compared."""
     name = type(instance).__name__
     require(isinstance(getattr(instance, "name", None), str), f"{name} needs a class attribute `name` of type str")
     for twin in (copy.deepcopy(instance), dataclasses.replace(instance)):
@@ -68,7 +68,7 @@ def check_value_object(instance):
 
 
 def check_are_bool(instance, flags):
-    """What a class declares is True or False."""
+    """Check that each flag of a class is True or False."""
     for flag in flags:
         value = getattr(instance, flag)
         require(isinstance(value, bool), f"{type(instance).__name__}.{flag} must be True or False, got {value!r}")

@@ -1,4 +1,4 @@
-"""The contract of a penalty."""
+"""Check of the contract of a penalty."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from skae.testing._assertions import (
 )
 from skae.testing._points import away_from_kinks, is_elementwise, stored
 
-_COUNTS = (2, 0, 1, 3, 1)  # how often rows are repeated
+_COUNTS = (2, 0, 1, 3, 1)  # number of copies of each row, to compare with weights
 
 
 def check_penalty(
@@ -37,36 +37,36 @@ def check_penalty(
 ) -> None:
     """Check that a penalty meets the contract of `skae.penalties.Penalty`.
 
-    For each combination of activation, visible units and tying that its `requires` let through, `add` is called with
-    strength 0.3, whatever the instance's own, on a few random rows:
+    It calls `add` on a few random rows, with strength 0.3 in place of the instance's own. It does so for each
+    combination of activation, visible units and tying that the penalty's `requires` allow. It checks that
 
-    - what it adds to ``grad.U``, ``grad.W`` and ``grad.V`` against difference quotients of what it returns, called by
-      itself and in a training step of `skae.objectives.Reconstruction`;
-    - that it adds, in place, and changes nothing of the batch;
-    - that it returns a float, the weighted mean over the rows: a weight of 2 counts as two equal rows, and blocks of
-      rows average to the whole;
-    - that value and gradients are proportional to alpha, and agree in float32 and float64;
-    - that copies are equal and have the same hash, and that what is declared has the right type.
+    - the gradients that `add` adds to ``grad.U``, ``grad.W`` and ``grad.V`` equal difference quotients of the value
+      that it returns, in a call by itself and in a training step of `skae.objectives.Reconstruction`;
+    - `add` adds to the gradients in place, and does not change the batch;
+    - `add` returns a float, the weighted mean over the rows: a weight of 2 counts as two equal rows, and the values of
+      chunks of rows average to the value of all rows;
+    - value and gradients are proportional to alpha, and agree in float32 and float64;
+    - copies are equal and have the same hash, and declared attributes have the right types.
 
     Parameters
     ----------
     penalty : skae.penalties.Penalty
         The instance to check.
     activation : str, skae.activations.Activation or None, default=None
-        The hidden units; None stands for each registered activation that the penalty accepts.
+        The hidden units. None takes each registered activation that the penalty accepts.
     n_features : int, default=4
-        Number of features, for a penalty that has a parameter of that length.
+        Number of features. A penalty may have a parameter of that length.
     random_state : int, RandomState instance or None, default=0
-        Draws rows, weights and parameters, with no pre-activation nearer than 0.001 to a kink.
+        Seed of the rows, weights and parameters. No pre-activation is nearer than 0.001 to a kink.
 
     Raises
     ------
     AssertionError
         If the penalty does not meet the contract.
     TypeError
-        If an argument is of another type.
+        If an argument has a wrong type.
     ValueError
-        If the penalty refuses `activation`, no activation has that name, or `n_features` is not positive.
+        If the penalty refuses `activation`, if no activation has that name, or if `n_features` is not positive.
 
     See Also
     --------
@@ -112,7 +112,7 @@ def check_penalty(
 
 @dataclasses.dataclass(frozen=True)
 class _Case:
-    """What a penalty is called with: U = X W^T + b of some rows, and V, which is None where it is W."""
+    """The input of a penalty: some rows X, their U = X W^T + b, and the parameters; V is None if tied."""
 
     activation: Activation
     visible: VisibleName
@@ -128,16 +128,16 @@ class _Case:
         return f"{self.activation.name!r}, {self.visible} visible units and {tied} weights"
 
     @property
-    def blocks(self):
+    def gradients(self):
         """Names of the gradients."""
         return ("U", "W") if self.V is None else ("U", "W", "V")
 
     def rows(self, rows, weight):
-        """The case of some of its rows."""
+        """Return a case with some of the rows."""
         return dataclasses.replace(self, X=self.X[rows], U=self.U[rows], weight=weight)
 
     def astype(self, dtype):
-        """The case in another dtype."""
+        """Return the case in another dtype."""
         arrays: Any = {k: v.astype(dtype) for k, v in vars(self).items() if isinstance(v, np.ndarray)}
         return dataclasses.replace(self, **arrays)
 
@@ -158,7 +158,7 @@ def _partners(penalty, activation):
 
 
 def _make_case(activation, visible, tied, d, rng):
-    """A model of three units and five rows, whose pre-activations lie away from kinks, and no unit always wins."""
+    """Return a case of three units and five rows. Pre-activations lie away from kinks, and no unit wins every row."""
     n, k = len(_COUNTS), 3
     W, V = 1.4 / np.sqrt(d) * rng.standard_normal((2, k, d))
     X = rng.standard_normal((20 * n, d)) if visible == "gaussian" else rng.uniform(size=(20 * n, d))
@@ -170,12 +170,12 @@ def _make_case(activation, visible, tied, d, rng):
 
 
 def _new_array(name, shape, dtype):
-    """What a batch computes is not kept for the next one, as it is in training."""
+    """Return a new array as scratch memory, which later batches do not reuse (in training they do)."""
     return np.empty(shape, dtype)
 
 
 def _add(penalty, case, *, start=None, mean_code=None):
-    """Return what `add` returns, and what it adds to each gradient, which begins at `start`."""
+    """Return the value of `add`, and what it adds to each gradient; gradients begin at `start`, or at zero."""
     where = f"{type(penalty).__name__}.add with {case}"
     X, U, W = (stored(array, case.X.dtype, "C") for array in (case.X, case.U, case.W))
     V = W if case.V is None else stored(case.V, W.dtype, "C")
@@ -186,7 +186,9 @@ def _add(penalty, case, *, start=None, mean_code=None):
     batch.mean_code.flags.writeable = False
     if is_elementwise(case.activation):
         batch.D.flags.writeable = False
-    arrays = {name: np.zeros_like(getattr(case, name)) if start is None else start[name].copy() for name in case.blocks}
+    arrays = {
+        name: np.zeros_like(getattr(case, name)) if start is None else start[name].copy() for name in case.gradients
+    }
     grad = Gradient(arrays["U"], arrays["W"], arrays.get("V", arrays["W"]))
     value = named_call(where, penalty.add, batch, grad)
     require(isinstance(value, float), f"{where} must return a float, got {value!r}")
@@ -196,7 +198,7 @@ def _add(penalty, case, *, start=None, mean_code=None):
 
 
 def _agree(penalty, case, what, got, expected, says, rtol, atol):
-    """Compare what `add` returned and added with what it should have."""
+    """Raise AssertionError unless `add` returned and added what it should."""
     pairs = {"value": (got[0], expected[0])} | {f"gradient in {k}": (got[1][k], expected[1][k]) for k in got[1]}
     for name, (number, wanted) in pairs.items():
         index = worst_index(number, wanted, rtol, atol)
@@ -209,7 +211,7 @@ def _agree(penalty, case, what, got, expected, says, rtol, atol):
 
 
 def _check_gradients(penalty, case):
-    """What is added to U, W and V is the gradient of the value."""
+    """Check that `add` adds the gradient of its value to U, W and V."""
     step = 1e-6
 
     def quotient(name, index):
@@ -221,16 +223,16 @@ def _check_gradients(penalty, case):
         return (values[0] - values[1]) / (2.0 * step)
 
     got = _add(penalty, case)
-    slopes = {
+    quotients = {
         name: np.reshape([quotient(name, index) for index in np.ndindex(added.shape)], added.shape)
         for name, added in got[1].items()
     }
-    tolerance = 1e-6 + 4.0 * np.finfo(np.float64).eps * abs(got[0]) / step  # the second part is the quotient's rounding
-    _agree(penalty, case, "", got, (got[0], slopes), "the difference quotient of the value", 1e-6, tolerance)
+    tolerance = 1e-6 + 4.0 * np.finfo(np.float64).eps * abs(got[0]) / step  # the second term: rounding of the quotient
+    _agree(penalty, case, "", got, (got[0], quotients), "the difference quotient of the value", 1e-6, tolerance)
 
 
 def _check_adds(penalty, case, rng):
-    """It adds to what is there, and the same each time."""
+    """Check that `add` adds to the arrays that it gets, and the same each time."""
     got = _add(penalty, case)
     start = {name: rng.standard_normal(array.shape) for name, array in got[1].items()}
     again = _add(penalty, case, start=start)
@@ -238,7 +240,7 @@ def _check_adds(penalty, case, rng):
 
 
 def _check_alpha(penalty, case):
-    """Value and gradients are proportional to alpha."""
+    """Check that value and gradients are proportional to alpha."""
     value, added = _add(penalty, case)
     for factor in (2.0, 0.0):
         got = _add(dataclasses.replace(penalty, alpha=factor * penalty.alpha), case)
@@ -247,13 +249,13 @@ def _check_alpha(penalty, case):
 
 
 def _check_single_precision(penalty, case):
-    """float32 and float64 agree."""
+    """Check that float32 and float64 agree."""
     got, wanted = _add(penalty, case.astype(np.float32)), _add(penalty, case)
     _agree(penalty, case, "in float32 ", got, wanted, "its result in float64", 1e-4, 1e-4)
 
 
 def _check_training_step(penalty, case):
-    """A training step adds later what `grad.add_rows` was given."""
+    """Check that a training step, which does the work of `grad.add_rows` later, gives the same."""
     layout = Layout(
         W=case.W.shape, **({} if case.V is None else {"V": case.V.shape}), b=case.b.shape, c=case.X.shape[1:]
     )
@@ -267,14 +269,14 @@ def _check_training_step(penalty, case):
         for penalties in ((penalty,), ())
     )
     expected = _add(penalty, case)
-    got = {name: array for name, array in layout.views(step - plain_step).items() if name in case.blocks}
+    got = {name: array for name, array in layout.views(step - plain_step).items() if name in case.gradients}
     wanted = expected[1] | {"W": expected[1]["W"] + expected[1]["U"].T @ case.X}
     says = "by itself (what grad.add_rows was given must not change afterwards) it"
     _agree(penalty, case, "in a training step ", (value - plain, got), (expected[0], wanted), says, 1e-9, 1e-9)
 
 
 def _check_is_a_mean(penalty, case):
-    """Weights count rows, and the mean over blocks of rows is that of all."""
+    """Check that weights count rows, and that the mean over chunks of rows is the mean over all rows."""
     counts = np.array(_COUNTS)
     weights = counts[:, None] / counts.sum()
     whole = _add(penalty, dataclasses.replace(case, weight=weights))
