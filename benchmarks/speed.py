@@ -59,7 +59,7 @@ from skae.corruption import CORRUPTIONS, as_corruption
 from skae.objectives import Classification
 from skae.parameters import Layout
 from skae.solvers import LBFGS, SGD, Adam
-from skae.training import Batches, blas_threads, block_rows
+from skae.training import Batches, blas_threads, chunk_rows
 
 SIZES = [(64, 500, 20), (64, 256, 200), (784, 500, 100), (784, 1000, 256), (619, 4000, 500), (3072, 1000, 500)]
 QUICK_SIZES = [(64, 500, 20), (784, 500, 100), (784, 1000, 256)]
@@ -196,7 +196,7 @@ def lbfgs_of(model, d, k, n, dtype, rng, n_iter=3):
     estimator = sklearn.clone(model).set_params(n_components=k)
     objective = minimised_by(estimator, d)
     theta = (0.05 * rng.standard_normal(objective.layout.size)).astype(dtype)
-    rows = min(4 * n, block_rows(max(d, k)))
+    rows = min(4 * n, chunk_rows(max(d, k)))
     batches = Batches(rng.standard_normal((4 * n, d)).astype(dtype), None, None, rows, shuffle=False)
     evaluations, evaluate = [], objective.value_and_grad
 

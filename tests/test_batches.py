@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
-from skae.training import Batches, dense, row_blocks, value_range
+from skae.training import Batches, dense, row_chunks, value_range
 from skae.training._moments import checked_weight, merge_moments, moments
 
 quickly = settings(deadline=None, max_examples=30)
@@ -61,12 +61,12 @@ def test_moments_of_chunks_merge_into_those_of_the_whole(data):
         assert_allclose(v, variance, rtol=1e-6, atol=1e-12)
 
 
-def test_moments_over_many_row_blocks(rng):
+def test_moments_over_many_row_chunks(rng):
     """More rows than one block, dense and CSR, with and without weights, agree with numpy in float64."""
     X = (5.0 + rng.standard_normal((9000, 3))).astype(np.float32)
     X[rng.random(X.shape) < 0.5] = 0.0
     weight = rng.random(9000).astype(np.float32)
-    assert len(list(row_blocks(X))) > 2
+    assert len(list(row_chunks(X))) > 2
     for rows in (X, sparse.csr_matrix(X), sparse.csr_array(X)):
         mass, mean, variance = moments(rows)
         assert mass == 9000
@@ -215,11 +215,11 @@ def test_sample_draws_distinct_rows_in_float64(make, weighted, rng):
 
 
 @pytest.mark.parametrize("make", [np.asarray, sparse.csr_array, sparse.csr_matrix], ids=name_of)
-def test_row_blocks_cover_the_rows(make):
+def test_row_chunks_cover_the_rows(make):
     """The blocks are dense, in order and of bounded size, however wide what is made of them."""
     X = numbered_rows(5000)
     for columns, largest in ((0, 4096), (2**15, 64), (2**11, 256)):
-        blocks = list(row_blocks(make(X), columns))
+        blocks = list(row_chunks(make(X), columns))
         assert max(len(block) for _, block in blocks) <= largest
         assert_array_equal(np.concatenate([block for _, block in blocks]), X)
         assert_array_equal(np.concatenate([np.arange(5000)[rows] for rows, _ in blocks]), np.arange(5000))

@@ -1634,7 +1634,7 @@ def test_parts_are_evaluated_in_blocks(monkeypatch):
         return value(self, theta, X, *args, **kwargs)
 
     monkeypatch.setattr(Classification, "value", recorded)
-    monkeypatch.setattr(_finetuning, "block_rows", lambda columns: 30)
+    monkeypatch.setattr(_finetuning, "chunk_rows", lambda columns: 30)
     assert_allclose(make().partial_fit(X, y, classes=range(4)).loss_, alone.loss_, rtol=1e-9)
     assert sizes == [25] * 4
 

@@ -435,7 +435,7 @@ def test_predictions_do_not_depend_on_the_blocks(elements, kind, rng, monkeypatc
     X = make_X(rng, n=300)
     autoencoder = make().fit(X)
     whole = predictions(autoencoder, kind(X))
-    monkeypatch.setattr("skae.training._batches._BLOCK_ELEMENTS", elements)
+    monkeypatch.setattr("skae.training._chunks._CHUNK_ELEMENTS", elements)
     for name, result in predictions(autoencoder, kind(X)).items():
         assert_allclose(result, whole[name], rtol=1e-12, atol=1e-12, err_msg=name)
     assert_allclose(clone(autoencoder).fit(X).var_, autoencoder.var_, rtol=1e-12)

@@ -803,7 +803,7 @@ def test_input_is_not_written_to(variant, solver, method, container, rng, tmp_pa
 def test_lbfgs_freezes_one_corruption(noise, blocks, rng, monkeypatch):
     """All evaluations see the same noise: the loss falls at every iteration, and the last is that of the result."""
     X = make_X(rng)
-    monkeypatch.setattr(skae.training._solver_parameters, "block_rows", lambda columns: 60 // blocks)
+    monkeypatch.setattr(skae.training._solver_parameters, "chunk_rows", lambda columns: 60 // blocks)
     seen = spy_on(monkeypatch)
     autoencoder = make(noise=noise, solver="lbfgs", max_iter=30, tol=0).fit(X)
     assert len(seen) > 30 * blocks

@@ -733,7 +733,7 @@ def test_relax_does_not_depend_on_the_blocks(rng, monkeypatch):
     X, model = make_model(as_activation("tanh"), shape=(300, 4, 3))
     autoencoder = estimator_of(model)
     whole = autoencoder.relax(X)
-    monkeypatch.setattr("skae.training._batches._BLOCK_ELEMENTS", 1)
+    monkeypatch.setattr("skae.training._chunks._CHUNK_ELEMENTS", 1)
     points, n_iter, converged = autoencoder.relax(X)
     assert_allclose(points, whole[0], rtol=1e-9, atol=1e-9)
     assert_array_equal(n_iter, whole[1])

@@ -184,7 +184,7 @@ def test_gap_does_not_depend_on_the_blocks(elements, rng, monkeypatch):
     X = rng.standard_normal((300, 5))
     autoencoder = make().fit(X)
     whole = parseval_gap(autoencoder, X)
-    monkeypatch.setattr("skae.training._batches._BLOCK_ELEMENTS", elements)
+    monkeypatch.setattr("skae.training._chunks._CHUNK_ELEMENTS", elements)
     assert parseval_gap(autoencoder, X) == pytest.approx(whole, rel=1e-12)
 
 
@@ -323,7 +323,7 @@ def test_measures_do_not_depend_on_the_blocks(measure, elements, rng, monkeypatc
     X = make_X(rng, n=300)
     autoencoder = make_contractive().fit(X)
     whole = measure(autoencoder, X)
-    monkeypatch.setattr("skae.training._batches._BLOCK_ELEMENTS", elements)
+    monkeypatch.setattr("skae.training._chunks._CHUNK_ELEMENTS", elements)
     assert_allclose(measure(autoencoder, X), whole, rtol=1e-11)
 
 

@@ -37,9 +37,9 @@ from skae.training import (
     Stage,
     active_share,
     begin_fit_task,
-    block_rows,
     check_visible_range,
     checked_weight,
+    chunk_rows,
     convergence_problem,
     corrupting,
     corruption_range,
@@ -367,7 +367,7 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters,
         if n_validation >= len(order):
             raise ValueError(f"validation_fraction={self.validation_fraction} of {len(order)} rows leaves none to fit")
         held_out, kept = np.sort(order[:n_validation]), np.sort(order[n_validation:])
-        size = block_rows(n_columns)
+        size = chunk_rows(n_columns)
         return (
             self._training_batches(X, sample_weight, kept, n_columns, train_seed, **options),
             Batches(X, sample_weight, held_out, size, shuffle=False, noise_seed=validation_seed, **options),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skae.training import check_overflow, row_blocks
+from skae.training import check_overflow, row_chunks
 
 # Standard deviation of the noise, in those of the training data.
 _NOISE_SCALE = 0.5
@@ -15,7 +15,7 @@ def denoising_score(model, X, mean, var, noise_scale=_NOISE_SCALE):
     """Return 1 - sum |r(x + noise) - x|^2 / sum |x - mean|^2, a Python float.
 
     The noise is Gaussian with a share of the standard deviation of each feature of the training data; its draws
-    have fixed seeds and run row by row, so that the size of the blocks changes nothing. A zero denominator
+    have fixed seeds and run row by row, so that the size of the chunks changes nothing. A zero denominator
     gives what `sklearn.metrics.r2_score` gives: 1 without residual, else 0.
 
     Parameters
@@ -36,11 +36,11 @@ def denoising_score(model, X, mean, var, noise_scale=_NOISE_SCALE):
     streams = [np.random.default_rng([_SEED, draw]) for draw in range(n_draws)]
     residual = total = 0.0
     with np.errstate(over="ignore", invalid="ignore"):
-        for _, block in row_blocks(X, len(model.W)):
-            clean = block.astype(np.float64)
+        for _, chunk in row_chunks(X, len(model.W)):
+            clean = chunk.astype(np.float64)
             total += float((((clean - mean) / unit) ** 2).sum())
             for stream in streams:
-                noisy = (clean + scale * stream.standard_normal(clean.shape)).astype(block.dtype)
+                noisy = (clean + scale * stream.standard_normal(clean.shape)).astype(chunk.dtype)
                 residual += float((((model.reconstruct(noisy) - clean) / unit) ** 2).sum()) / n_draws
         check_overflow(residual / (total or 1.0), X)
     rounding = X.shape[0] * float(((8.0 * np.finfo(X.dtype).eps * mean / unit) ** 2).sum())

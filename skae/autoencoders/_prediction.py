@@ -17,7 +17,7 @@ from skae.activations import Activation, as_activation
 from skae.autoencoders._denoising_score import denoising_score
 from skae.dynamics import relax
 from skae.model import Model
-from skae.training import check_overflow, check_visible_range, row_blocks, value_range
+from skae.training import check_overflow, check_visible_range, row_chunks, value_range
 from skae.visible import VISIBLE
 
 
@@ -30,7 +30,7 @@ def _can_invert(estimator):
 
 
 class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
-    """Codes, reconstructions and scores of a fitted autoencoder, a block of rows at a time."""
+    """Codes, reconstructions and scores of a fitted autoencoder, a chunk of rows at a time."""
 
     activation: str | Activation
     threshold: float
@@ -89,7 +89,7 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         """
         X, model = self._validate_prediction(X)
         out = np.empty((X.shape[0], len(model.W)), dtype=X.dtype)
-        return self._by_blocks(lambda block, rows: model.code(block, self.encoding, out=out[rows]), X, out)
+        return self._by_chunks(lambda chunk, rows: model.code(chunk, self.encoding, out=out[rows]), X, out)
 
     @available_if(_can_invert)
     def inverse_transform(self, X: ArrayLike) -> FloatArray:
@@ -116,10 +116,10 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             raise ValueError(f"inverse_transform takes codes with {n_components} components, got {Z.shape[1]} columns")
         bias = model.b if self.encoding == "linear" and model.b is not None else 0.0
 
-        def decode(block, rows):
-            return model.decode(block if self.encoding == "natural" else model.activation.value(block + bias))
+        def decode(chunk, rows):
+            return model.decode(chunk if self.encoding == "natural" else model.activation.value(chunk + bias))
 
-        return self._by_blocks(decode, Z, np.empty((Z.shape[0], n_features), dtype=Z.dtype))
+        return self._by_chunks(decode, Z, np.empty((Z.shape[0], n_features), dtype=Z.dtype))
 
     def reconstruct(self, X: MatrixLike) -> FloatArray:
         """Return the reconstruction r(x).
@@ -135,7 +135,7 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             Reconstructions, in X's dtype.
         """
         X, model = self._validate_prediction(X)
-        return self._by_blocks(lambda block, rows: model.reconstruct(block), X, np.empty(X.shape, dtype=X.dtype))
+        return self._by_chunks(lambda chunk, rows: model.reconstruct(chunk), X, np.empty(X.shape, dtype=X.dtype))
 
     def vector_field(self, X: MatrixLike) -> FloatArray:
         """Return r(x) - x, where one step of reconstruction moves each sample (ENERGY 2.1).
@@ -153,7 +153,7 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             The field, in X's dtype.
         """
         X, model = self._validate_prediction(X)
-        return self._by_blocks(lambda block, rows: model.vector_field(block), X, np.empty(X.shape, dtype=X.dtype))
+        return self._by_chunks(lambda chunk, rows: model.vector_field(chunk), X, np.empty(X.shape, dtype=X.dtype))
 
     def laplacian(self, X: MatrixLike) -> FloatArray:
         """Return the divergence of the vector field at each sample: negative where the dynamics contract.
@@ -177,7 +177,7 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             Divergences, in X's dtype.
         """
         X, model = self._validate_prediction(X)
-        return self._by_blocks(lambda block, rows: model.laplacian(block), X, np.empty(X.shape[0], dtype=X.dtype))
+        return self._by_chunks(lambda chunk, rows: model.laplacian(chunk), X, np.empty(X.shape[0], dtype=X.dtype))
 
     def is_absorbing(self, X: MatrixLike) -> BoolArray:
         """Return where the model is absorbing, that is where `laplacian` is negative (ENERGY eq. 39).
@@ -237,9 +237,9 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         unit = float(np.sqrt(np.mean(self.var_))) or 1.0
         points = np.empty(X.shape, dtype=X.dtype)
         n_iter, converged = np.empty(len(points), dtype=int), np.empty(len(points), dtype=bool)
-        for rows, block in row_blocks(X, len(model.W)):
+        for rows, chunk in row_chunks(X, len(model.W)):
             points[rows], n_iter[rows], converged[rows] = relax(
-                model, block, step_size=float(step_size), max_iter=max_iter, tol=tol * unit
+                model, chunk, step_size=float(step_size), max_iter=max_iter, tol=tol * unit
             )
         return points, n_iter, converged
 
@@ -266,7 +266,7 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             Scores, in X's dtype.
         """
         X, model = self._validate_prediction(X)
-        return self._by_blocks(lambda block, rows: model.energy(block), X, np.empty(X.shape[0], dtype=X.dtype))
+        return self._by_chunks(lambda chunk, rows: model.energy(chunk), X, np.empty(X.shape[0], dtype=X.dtype))
 
     def reconstruction_error(self, X: MatrixLike, per_feature: bool = False) -> FloatArray:
         """Return the squared reconstruction error.
@@ -285,12 +285,12 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         """
         X, model = self._validate_prediction(X)
 
-        def error(block, rows):
-            residual = model.reconstruct(block) - block
+        def error(chunk, rows):
+            residual = model.reconstruct(chunk) - chunk
             residual *= residual
             return residual if per_feature else residual.sum(axis=1)
 
-        return self._by_blocks(error, X, np.empty(X.shape if per_feature else X.shape[:1], dtype=X.dtype))
+        return self._by_chunks(error, X, np.empty(X.shape if per_feature else X.shape[:1], dtype=X.dtype))
 
     def score(self, X: MatrixLike, y: Any = None) -> float:
         """Return the denoising R^2, which needs no labels and can be compared across hyper-parameters.
@@ -331,11 +331,11 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             check_visible_range(self.visible, *value_range(X))
         return X, self._model(X.dtype)
 
-    def _by_blocks(self, function, X, out):
-        """Fill `out` with function(block, rows) of each block of rows; refuse a result that overflowed."""
+    def _by_chunks(self, function, X, out):
+        """Fill `out` with function(chunk, rows) of each chunk of rows; refuse a result that overflowed."""
         with np.errstate(over="ignore", invalid="ignore"):
-            for rows, block in row_blocks(X, max(np.shape(self.components_))):
-                result = check_overflow(function(block, rows), block)
+            for rows, chunk in row_chunks(X, max(np.shape(self.components_))):
+                result = check_overflow(function(chunk, rows), chunk)
                 if not np.may_share_memory(result, out):
                     out[rows] = result
         return out

@@ -14,7 +14,7 @@ from skae.autoencoders import BaseAutoencoder, activation_of
 from skae.classifier._expanded import expanded
 from skae.objectives import Classification, FactoredClassification
 from skae.parameters import Layout, MaxNorm, UnitNorm
-from skae.training import check_overflow, row_blocks
+from skae.training import check_overflow, row_chunks
 
 # Parts of the parameters, by the names of the attributes: those of each autoencoder, and the factors of all.
 _OWN = {"W": "components_", "b": "intercept_hidden_", "c": "intercept_visible_"}
@@ -54,10 +54,10 @@ class ClassEnergies:
         nothing = np.zeros(X.shape[1], dtype=X.dtype)
         out = np.empty((X.shape[0], len(self.estimators)), dtype=X.dtype)
         with np.errstate(over="ignore", invalid="ignore"):
-            for rows, block in row_blocks(X, len(self.estimators) * len(self.estimators[0].components_)):
-                out[rows] = objective.scores(theta, block)
+            for rows, chunk in row_chunks(X, len(self.estimators) * len(self.estimators[0].components_)):
+                out[rows] = objective.scores(theta, chunk)
                 if not relative:
-                    out[rows] += objective.visible.potential(block, nothing)[:, None]
+                    out[rows] += objective.visible.potential(chunk, nothing)[:, None]
         return check_overflow(out, X)
 
     def objective(

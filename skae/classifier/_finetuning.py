@@ -11,7 +11,7 @@ from skae.classifier._energies import ClassEnergies
 from skae.classifier._rows import LabelledRows
 from skae.corruption import Corruption, as_corruption
 from skae.parameters import MaxNorm, UnitNorm
-from skae.training import Batches, Stage, Training, active_share, block_rows, corrupting, corruption_range, train
+from skae.training import Batches, Stage, Training, active_share, chunk_rows, corrupting, corruption_range, train
 
 
 class FineTuning:
@@ -52,7 +52,7 @@ class FineTuning:
     def without_noise(self, chosen: IntArray | None) -> Batches:
         """Return rows in large batches, to judge parameters by."""
         rows = self.rows
-        size = block_rows(self._n_columns)
+        size = chunk_rows(self._n_columns)
         return Batches(rows.X, rows.supervised, chosen, size, shuffle=False, labels=rows.labels)
 
     def active_share(self, chosen: IntArray | None) -> Any:

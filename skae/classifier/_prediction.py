@@ -23,7 +23,7 @@ def has_probabilities(classifier):
 
 
 class ClassPrediction(ClassifierMixin, TransformerMixin):
-    """Energies, probabilities and classes, a block of rows at a time."""
+    """Energies, probabilities and classes, a chunk of rows at a time."""
 
     classes_: Array
     estimators_: list[BaseAutoencoder]

@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae._typing import FloatArray, MatrixLike
 from skae.autoencoders import autoencoder_of, model_and_input
-from skae.training import row_blocks
+from skae.training import row_chunks
 
 
 def activation_fraction(estimator: Any, X: MatrixLike, *, threshold: float = 0.0) -> float:
@@ -194,7 +194,7 @@ def bias_statistics(estimator: Any) -> dict[str, float]:
 def _hidden_units(estimator, X):
     """Yield h(u) for each chunk of rows, in float64."""
     model, X = model_and_input(estimator, X)
-    for _, chunk in row_blocks(X, len(model.W)):
+    for _, chunk in row_chunks(X, len(model.W)):
         yield model.code(chunk).astype(np.float64)
 
 
@@ -382,7 +382,7 @@ def parseval_gap(estimator: Any, X: MatrixLike) -> float:
         )
     c = model.c.astype(np.float64)
     gap = total = 0.0
-    for _, chunk in row_blocks(X, len(model.W)):
+    for _, chunk in row_chunks(X, len(model.W)):
         U = chunk @ model.W.T
         H = model.activation.value(U)
         if not np.array_equal(H, U * (H != 0.0)):

@@ -8,7 +8,7 @@ import numpy as np
 
 from skae._typing import FloatArray, MatrixLike
 from skae.autoencoders import autoencoder_and_input, autoencoder_of, denoising_score, model_and_input
-from skae.training import row_blocks
+from skae.training import row_chunks
 
 # A residual below this share of the variance counts as zero: no finite temperature is best for it.
 _NO_RESIDUAL = 1e-6
@@ -113,7 +113,7 @@ def per_feature_error(estimator: Any, X: MatrixLike) -> FloatArray:
     """
     model, X = model_and_input(estimator, X)
     total = sum(
-        (model.vector_field(chunk).astype(np.float64) ** 2).sum(axis=0) for _, chunk in row_blocks(X, len(model.W))
+        (model.vector_field(chunk).astype(np.float64) ** 2).sum(axis=0) for _, chunk in row_chunks(X, len(model.W))
     )
     return total / X.shape[0]
 
@@ -223,7 +223,7 @@ def _score_matching_means(estimator, X):
             f"tied_weights={model.tied}, visible={model.visible!r}, activation={activation.name!r}"
         )
     residual = laplacian = 0.0
-    for _, chunk in row_blocks(X, len(model.W)):
+    for _, chunk in row_chunks(X, len(model.W)):
         residual += float((model.vector_field(chunk).astype(np.float64) ** 2).sum())
         laplacian += float(model.laplacian(chunk).sum(dtype=np.float64))
     residual, laplacian = residual / X.shape[0], laplacian / X.shape[0]

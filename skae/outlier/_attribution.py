@@ -9,7 +9,7 @@ import numpy as np
 
 from skae.autoencoders import activation_of, autoencoder_of, steps_before
 from skae.model import Model
-from skae.training import check_overflow, row_blocks
+from skae.training import check_overflow, row_chunks
 
 # A path is integrated in pieces, each by Gauss-Legendre quadrature. A piece is halved while its integral differs from
 # the difference of its energies: at most 40 times, and not once the rows have 512 pieces on average.
@@ -123,13 +123,13 @@ def mean_field(autoencoder, start, way):
     width = (len(_NODES) + 2) * max(autoencoder.components_.shape)
     out = np.empty(way.shape)
     with np.errstate(over="ignore", invalid="ignore"):
-        for rows, block in row_blocks(way, _FIRST_PIECES * width):
-            out[rows] = _path_means(model, start[rows], block, width)
+        for rows, chunk in row_chunks(way, _FIRST_PIECES * width):
+            out[rows] = _path_means(model, start[rows], chunk, width)
     return check_overflow(out, start + way)
 
 
 def _path_means(model, start, way, width):
-    """The means of `mean_field` for one block of rows. A piece takes `width` numbers of memory."""
+    """The means of `mean_field` for one chunk of rows. A piece takes `width` numbers of memory."""
     rise = model.energy(start + way) - model.energy(start)
     tolerance = _PATH_TOLERANCE * (1.0 + np.abs(rise))
     out = np.zeros(way.shape)
@@ -137,12 +137,12 @@ def _path_means(model, start, way, width):
     pieces, size = np.column_stack([owner, low / _FIRST_PIECES]), 1.0 / _FIRST_PIECES
     for halving in range(_HALVINGS + 1):
         last, todo = halving == _HALVINGS or len(pieces) > _MOST_PIECES * len(way), []
-        for _, block in row_blocks(pieces, width):
-            owner, low = block[:, 0].astype(int), block[:, 1:]
+        for _, chunk in row_chunks(pieces, width):
+            owner, low = chunk[:, 0].astype(int), chunk[:, 1:]
             mean, error, rounding = _piece(model, start[owner], way[owner], low, size)
             done = (error <= tolerance[owner] + rounding) | last
             np.add.at(out, owner[done], size * mean[done])
-            todo.append(block[~done])
+            todo.append(chunk[~done])
         if last or not len(pieces := np.vstack(todo)):
             break
         size *= 0.5

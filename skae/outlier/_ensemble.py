@@ -17,7 +17,7 @@ from skae.outlier._casting import cast
 from skae.outlier._feature_scaler import FeatureScaler, on_grid
 from skae.outlier._kmeans import MAX_UNITS, cluster, most_units, sample_rows
 from skae.outlier._mixture import MixtureAutoencoder
-from skae.training import moments, row_blocks, seed_of, unchanged_on_error
+from skae.training import moments, row_chunks, seed_of, unchanged_on_error
 
 # The smallest variance within a component, in units of the variance of a feature. Discrete data have none.
 _SMALLEST_VARIANCE = 1e-3
@@ -174,10 +174,10 @@ class MixtureEnsemble(BaseEstimator):
         """The energy of each row under each mixture, float64, shape (n_samples, n_estimators)."""
         models = [Model.from_estimator(each).astype(np.float64) for each in self.estimators_]
         out = np.empty((len(X), len(models)))
-        for rows, block in row_blocks(X, MAX_UNITS):
+        for rows, block in row_chunks(X, MAX_UNITS):
             for energies, model, scaler in zip(out[rows].T, models, self.scalers_, strict=True):
                 Z = scaler.marginals(block) @ scaler.matrix_
-                for part, chunk in row_blocks(Z, max(model.W.shape)):
+                for part, chunk in row_chunks(Z, max(model.W.shape)):
                     energies[part] = model.energy(chunk)
         return out
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from skae.training import dense, row_blocks
+from skae.training import dense, row_chunks
 
 # Products square the condition number. For variances below these shares of the largest one, their eigenvalues are less
 # exact than a whitened covariance must be (1e-3 in float32, 1e-6 in float64).
@@ -29,7 +29,7 @@ class Factor:
     def with_rows(self, X, sample_weight, mean):
         """Return a factor that also has the rows of X, centred at `mean`."""
         factor = self
-        for rows, chunk in row_blocks(X):
+        for rows, chunk in row_chunks(X):
             centred = chunk.astype(np.float64) - mean
             if sample_weight is not None:
                 centred *= np.sqrt(sample_weight[rows])[:, None]
@@ -108,7 +108,7 @@ def _by_products(X, sample_weight, mean, dtype):
     scatter, mass = np.zeros((d, d)), 0.0
     buffer = np.empty((min(X.shape[0], _PRODUCT_ROWS), d), dtype=dtype)
     with np.errstate(over="ignore", invalid="ignore"):  # after an overflow, float64 is tried
-        for rows, chunk in row_blocks(X, rows=_PRODUCT_ROWS):
+        for rows, chunk in row_chunks(X, rows=_PRODUCT_ROWS):
             centred = np.subtract(chunk, mean.astype(dtype), out=buffer[: len(chunk)], dtype=dtype)
             weighted = centred if sample_weight is None else centred * sample_weight[rows, None].astype(dtype)
             scatter += weighted.T @ centred
@@ -146,7 +146,7 @@ def _rotated_factor(X, sample_weight, mean, squares, components):
     """
     size = np.sqrt(np.maximum(squares, 1e-15 * squares[0]))
     scatter = np.zeros((len(size), len(size)))
-    for rows, chunk in row_blocks(X):
+    for rows, chunk in row_chunks(X):
         Z = (chunk.astype(np.float64) - mean) @ components.T
         Z /= size
         scatter += Z.T @ (Z if sample_weight is None else Z * sample_weight[rows, None])

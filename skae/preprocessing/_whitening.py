@@ -31,7 +31,7 @@ from skae.training import (
     fit_task,
     merge_moments,
     moments,
-    row_blocks,
+    row_chunks,
     unchanged_on_error,
     value_range,
     warn,
@@ -337,7 +337,7 @@ class PCAWhitener(CallbackSupportMixin, DocumentationLink, TransformerMixin, Bas
         # Correct for the rounding of the mean to X's dtype.
         shift = ((mean - self.mean_) @ self.components_.T * self._scale()).astype(X.dtype)
         out = np.empty((X.shape[0], self._n_features_out), dtype=X.dtype)
-        for rows, chunk in row_blocks(X, len(components)):
+        for rows, chunk in row_chunks(X, len(components)):
             Z = (chunk - mean) @ components.T
             Z *= scale
             Z += shift

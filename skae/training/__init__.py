@@ -1,8 +1,8 @@
 """Training: one way from rows and an objective to parameters."""
 
 from skae.training._batches import Batches, corrupting, row_keys
-from skae.training._blocks import block_rows, dense, row_blocks
 from skae.training._callbacks import NO_CALLBACKS, begin_fit_task, fit_task
+from skae.training._chunks import chunk_rows, dense, row_chunks
 from skae.training._convergence import convergence_problem, feature_errors, on_plateau
 from skae.training._dead_units import constant_units, dead_units
 from skae.training._evaluation import final_loss, mean_value
@@ -27,10 +27,10 @@ __all__ = [
     "active_share",
     "begin_fit_task",
     "blas_threads",
-    "block_rows",
     "check_overflow",
     "check_visible_range",
     "checked_weight",
+    "chunk_rows",
     "constant_units",
     "convergence_problem",
     "corrupting",
@@ -46,7 +46,7 @@ __all__ = [
     "moments",
     "on_plateau",
     "one_openmp_thread",
-    "row_blocks",
+    "row_chunks",
     "row_keys",
     "seed_of",
     "too_many_units",

@@ -8,7 +8,7 @@ import math
 import numpy as np
 from scipy import sparse
 
-from skae.training._blocks import row_blocks
+from skae.training._chunks import row_chunks
 from skae.training._ranges import feature_range
 
 
@@ -22,8 +22,8 @@ def row_keys(X):
     low, high = feature_range(X)
     width = np.maximum(np.subtract(high, low, dtype=np.float64), np.finfo(np.float64).tiny)
     keys = np.empty(X.shape[0])
-    for rows, block in row_blocks(X):
-        scaled = np.subtract(block, low, dtype=np.float64, order="C")
+    for rows, chunk in row_chunks(X):
+        scaled = np.subtract(chunk, low, dtype=np.float64, order="C")
         scaled /= width
         scaled *= direction
         keys[rows] = scaled.sum(axis=1)  # no product of a BLAS, which may round equal rows differently

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from skae._sklearn_compat import _check_sample_weight
-from skae.training._blocks import row_blocks
+from skae.training._chunks import row_chunks
 from skae.training._threads import blas_threads
 
 
@@ -39,19 +39,19 @@ def moments(X, sample_weight=None, chosen=None):
     """Return the total weight, the mean (d,) and the variance (d,) of some rows of X, in float64."""
     total = (0.0, np.zeros(X.shape[1]), np.zeros(X.shape[1]))
     with blas_threads(0.0):  # products with a vector are five times slower on two
-        for rows, block in row_blocks(X, chosen=chosen):
-            block = block.astype(np.float64)
-            weight = np.ones(len(block)) if sample_weight is None else sample_weight[rows].astype(np.float64)
+        for rows, chunk in row_chunks(X, chosen=chosen):
+            chunk = chunk.astype(np.float64)
+            weight = np.ones(len(chunk)) if sample_weight is None else sample_weight[rows].astype(np.float64)
             mass = weight.sum()
             if mass > 0.0:
-                mean = weight @ block / mass
-                block -= mean
+                mean = weight @ chunk / mass
+                chunk -= mean
                 # The mean's own rounding (Chan et al. 1983): constant columns have no variance.
-                correction = weight @ block / mass
+                correction = weight @ chunk / mass
                 mean += correction
-                block -= correction
-                block *= block
-                total = merge_moments(total, (mass, mean, weight @ block / mass))
+                chunk -= correction
+                chunk *= chunk
+                total = merge_moments(total, (mass, mean, weight @ chunk / mass))
     return total
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skae.training._blocks import row_blocks
+from skae.training._chunks import row_chunks
 
 # Scalers to [0, 1] miss it by the rounding of their own arithmetic.
 _ROUNDING = 1e-6
@@ -11,16 +11,16 @@ _ROUNDING = 1e-6
 def value_range(X, chosen=None):
     """Return the smallest and the largest value of some rows of X (dense or CSR; all rows if `chosen` is None)."""
     low, high = np.inf, -np.inf
-    for _, block in row_blocks(X, chosen=chosen):
-        low, high = min(low, float(block.min())), max(high, float(block.max()))
+    for _, chunk in row_chunks(X, chosen=chosen):
+        low, high = min(low, float(chunk.min())), max(high, float(chunk.max()))
     return low, high
 
 
 def feature_range(X, chosen=None):
     """Return the smallest and the largest value of each feature, each of shape (n_features,), as `value_range`."""
     low, high = np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)
-    for _, block in row_blocks(X, chosen=chosen):
-        low, high = np.minimum(low, block.min(axis=0)), np.maximum(high, block.max(axis=0))
+    for _, chunk in row_chunks(X, chosen=chosen):
+        low, high = np.minimum(low, chunk.min(axis=0)), np.maximum(high, chunk.max(axis=0))
     return low, high
 
 

@@ -9,7 +9,7 @@ from skae._sklearn_compat import Interval, StrOptions
 from skae._typing import Array, FloatArray, RandomState, Schedule, Solver
 from skae.solvers import LBFGS, SCHEDULES, SGD, UPDATE_RULES, Stochastic
 from skae.training._batches import Batches
-from skae.training._blocks import block_rows
+from skae.training._chunks import chunk_rows
 from skae.training._early_stopping import ValidationMonitor
 from skae.training._verbose import Printer
 
@@ -65,11 +65,11 @@ class SolverParameters:
     def _training_batches(self, X, sample_weight, rows, n_columns, noise_seed=None, **options):
         """The batches of a fit.
 
-        L-BFGS needs the same objective in every iteration: it takes large blocks in one order, and `noise_seed` fixes
+        L-BFGS needs the same objective in every iteration: it takes large chunks in one order, and `noise_seed` fixes
         their noise. `n_columns` is the width of the widest array that is made of the rows.
         """
         if self.solver == "lbfgs":
-            size, shuffle = block_rows(n_columns), False
+            size, shuffle = chunk_rows(n_columns), False
             return Batches(X, sample_weight, rows, size, shuffle, noise_seed=noise_seed, **options)
         return Batches(X, sample_weight, rows, self._batch_size(), self.shuffle, **options)
 
