@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import math
 from numbers import Integral, Real
@@ -25,11 +24,13 @@ from skae._sklearn_compat import (
     validate_data,
     with_callbacks,
 )
-from skae._typing import FloatArray, Init, MatrixLike, WeightConstraint
+from skae._typing import Init, MatrixLike, WeightConstraint
 from skae.activations import Activation
+from skae.autoencoders._learning_rate import rate_factor
 from skae.autoencoders._prediction import AutoencoderPrediction
+from skae.autoencoders._start import Start, fresh_parameters, packed_parameters
 from skae.objectives import Reconstruction
-from skae.parameters import INITIALIZATIONS, Layout, MaxNorm, Sample, UnitNorm, initial_parameters
+from skae.parameters import INITIALIZATIONS, Layout, MaxNorm, UnitNorm
 from skae.penalties import L2
 from skae.training import (
     Batches,
@@ -37,7 +38,7 @@ from skae.training import (
     Stage,
     active_share,
     begin_fit_task,
-    check_visible_range,
+    check_values,
     checked_weight,
     chunk_rows,
     convergence_problem,
@@ -52,35 +53,14 @@ from skae.training import (
     seed_of,
     train,
     unchanged_on_error,
-    value_range,
     warn,
 )
 from skae.visible import VISIBLE
-
-# Adam's automatic rate grows where the features' standard deviations sum to less than this, tenfold at most.
-_REACH, _LARGEST_RATE_FACTOR = 14.0, 10.0
-
-# The start looks at so many rows, and at no more elements than that if it can.
-_SAMPLE_ROWS = 2000
-_SAMPLE_ELEMENTS = 2**22
 
 
 def _can_continue(estimator):
     """Whether the solver has steps that `partial_fit` can continue."""
     return estimator.solver != "lbfgs"
-
-
-@dataclasses.dataclass(frozen=True)
-class _Start:
-    """Where a fit starts: checked rows and weights, the objective of each stage, parameters, batches."""
-
-    X: MatrixLike
-    sample_weight: FloatArray | None
-    objectives: list[Reconstruction]
-    theta: FloatArray
-    batches: Batches
-    validation: Batches | None
-    rng: np.random.Generator
 
 
 class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters, AutoencoderPrediction, BaseEstimator):
@@ -244,7 +224,7 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters,
         theta = self._initial(objectives[-1], batches, X.dtype, rng, continued=self.warm_start)
         self._optimizer_state = self._random_stream = None
         self._n_rows_seen = X.shape[0] if rows is None else len(rows)
-        return _Start(X, sample_weight, objectives, theta, batches, validation, rng)
+        return Start(X, sample_weight, objectives, theta, batches, validation, rng)
 
     def _end(self, objective, theta, loss, loss_curve, batches, rng, partial=False):
         """Set the fitted attributes; return what is wrong with them, each as arguments of `warn`."""
@@ -340,19 +320,8 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters,
         sample_weight, rows = checked_weight(X, sample_weight)
         if rows is not None and len(rows) < ensure_min_samples:
             raise ValueError(f"sample_weight leaves 1 sample, while fit needs at least {ensure_min_samples}")
-        self._check_values(X, rows)
+        check_values(self.visible, X, rows)
         return X, sample_weight, rows
-
-    def _check_values(self, X, rows=None):
-        """Refuse what the visible units or the dtype cannot hold."""
-        low, high = value_range(X, rows)
-        check_visible_range(self.visible, low, high)
-        largest = max(high, -low)
-        if largest > math.sqrt(np.finfo(X.dtype).max / (4.0 * X.shape[1])):
-            raise ValueError(
-                f"X holds values up to {largest:.3g}, whose squares {X.dtype} cannot hold; "
-                "bring the features to a common scale near 1, or pass float64"
-            )
 
     def _split(self, X, sample_weight, rows, rng):
         """Return the batches to train on and, with early stopping, those to validate on (else None)."""
@@ -404,19 +373,12 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters,
         return self._scale**2 * final_loss(plain, theta, batches, rng)
 
     def _automatic_rate(self, schedule):
-        """Adam's, larger where the features are few or small: weights that are to matter there are large."""
+        """Adam's rate, larger where the features are few or small."""
         rate = super()._automatic_rate(schedule)
         if rate is None:
             return None
-        varies = self.var_ > (8.0 * np.finfo(np.float64).eps * self.mean_) ** 2  # by more than the mean's rounding
-        if not varies.any():
-            return rate
-        # An offset counts too: a step of W moves all rows by it.
-        reach = (
-            max(float(np.sqrt(self.var_[varies]).sum()), 0.1 * float(np.abs(self.mean_[varies]).sum())) / self._scale
-        )
-        # In a few digits: the moments' last ones hang on the order of summation.
-        return float(f"{rate * min(max(_REACH / reach, 1.0), _LARGEST_RATE_FACTOR):.3g}")
+        # In a few digits: the last digits of the moments depend on the order of summation.
+        return float(f"{rate * rate_factor(self.mean_, self.var_, self._scale):.3g}")
 
     def _constraint(self, tied, penalty):
         """The constraint on the decoder rows (the encoder's when tied), or None."""
@@ -429,34 +391,12 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters,
         return UnitNorm(block) if kind == "unit" else MaxNorm(block, float(self.max_norm))
 
     def _initial(self, objective, batches, dtype, rng, continued):
-        """The starting vector: the fitted parameters, or fresh ones."""
-        layout = objective.layout
+        """The parameters to start from: those of the last fit where it is `continued`, else fresh ones."""
         if not (continued and hasattr(self, "components_")):
-            n_rows = min(_SAMPLE_ROWS, max(_SAMPLE_ELEMENTS // layout.shapes["W"][1], 1))
-            init = self.init
-            if init == "auto":
-                init = "data" if objective.activation.derived_bias else "glorot"
-            X, weight = batches.sample(n_rows if init == "glorot" else max(n_rows, self.n_components), rng)
-            return initial_parameters(
-                layout,
-                init,
-                Sample(X, weight, self.mean_ / self._scale),
-                objective.activation,
-                self.visible,
-                rng,
-                dtype,
-                objective.constraint,
-            )
-        blocks = {"W": self.components_, "V": self.decoder_components_, "c": self.intercept_visible_ / self._scale}
-        blocks["b"] = getattr(self, "intercept_hidden_", 0.0)
-        if self.components_.shape != layout.shapes["W"]:
-            raise ValueError(
-                f"the fitted components_ have shape {self.components_.shape}, but n_components and X ask for "
-                f"{layout.shapes['W']}; keep them, or fit with warm_start=False"
-            )
-        theta = layout.pack(dtype, **{name: blocks[name] for name in layout.shapes})
-        objective.project(theta)
-        return theta
+            mean = self.mean_ / self._scale
+            return fresh_parameters(objective, self.init, self.visible, batches, mean, dtype, rng)
+        parts = {"W": self.components_, "V": self.decoder_components_, "c": self.intercept_visible_ / self._scale}
+        return packed_parameters(objective, {**parts, "b": getattr(self, "intercept_hidden_", 0.0)}, dtype)
 
     def _fitted_parameters(self, objective, theta):
         """The fitted parameters by the names of their attributes, as arrays of their own."""

@@ -1,5 +1,7 @@
 """The range of values: of rows, of features, and of results that may have overflowed."""
 
+import math
+
 import numpy as np
 
 from skae.training._chunks import row_chunks
@@ -43,6 +45,18 @@ def check_visible_range(visible, low, high):
         raise ValueError(
             f"visible='bernoulli' takes values in [0, 1], got values from {low:.4g} to {high:.4g}; scale X "
             "(MinMaxScaler(clip=True)), or use visible='gaussian'"
+        )
+
+
+def check_values(visible, X, rows=None):
+    """Refuse training data that the visible units, or sums of squares in X's dtype, cannot hold."""
+    low, high = value_range(X, rows)
+    check_visible_range(visible, low, high)
+    largest = max(high, -low)
+    if largest > math.sqrt(np.finfo(X.dtype).max / (4.0 * X.shape[1])):
+        raise ValueError(
+            f"X holds values up to {largest:.3g}, whose squares {X.dtype} cannot hold; "
+            "bring the features to a common scale near 1, or pass float64"
         )
 
 
