@@ -285,16 +285,8 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters,
             self._n_rows_seen = (0 if first else self._n_rows_seen) + (X.shape[0] if rows is None else len(rows))
             seed, n_updates = getattr(self, "_random_stream", None) or (seed_of(self.random_state), 0)
             rng = np.random.default_rng([seed, n_updates])
-            unit_weight = self.n_samples_seen_ / self._n_rows_seen
-            batches = self._training_batches(
-                X,
-                sample_weight,
-                rows,
-                X.shape[1],
-                unit_weight=unit_weight,
-                unit=self._scale,
-                corruption=corrupting(self._corruption(), self._range),
-            )
+            options = {"unit_weight": self.n_samples_seen_ / self._n_rows_seen, **self._batch_options()}
+            batches = self._training_batches(X, sample_weight, rows, X.shape[1], **options)
             theta = self._initial(objective, batches, X.dtype, rng, continued=not first)
             trained = train(
                 objective,
@@ -323,12 +315,15 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters,
         check_values(self.visible, X, rows)
         return X, sample_weight, rows
 
+    def _batch_options(self):
+        """What the model asks of its batches."""
+        return {"unit": self._scale, "corruption": corrupting(self._corruption(), self._range)}
+
     def _split(self, X, sample_weight, rows, rng):
         """Return the batches to train on and, with early stopping, those to validate on (else None)."""
-        n_columns, corruption = max(X.shape[1], self.n_components), self._corruption()
+        n_columns, options = max(X.shape[1], self.n_components), self._batch_options()
         # Validation losses are compared: their noise is fixed too.
-        train_seed, validation_seed = (None, None) if corruption is None else rng.integers(2**63, size=2)
-        options = {"unit": self._scale, "corruption": corrupting(corruption, self._range)}
+        train_seed, validation_seed = (None, None) if options["corruption"] is None else rng.integers(2**63, size=2)
         if not self.early_stopping:
             return self._training_batches(X, sample_weight, rows, n_columns, train_seed, **options), None
         order = rng.permutation(X.shape[0] if rows is None else rows)
@@ -358,14 +353,9 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters,
                 f"{type(self).__name__}: the activation {activation.name!r} derives its hidden bias from the weights "
                 "and does not work without: it needs hidden_bias=True"
             )
-        objective = functools.partial(
-            self._objective_class(),
-            Layout(**shapes, c=(n_features,)),
-            activation,
-            penalties=penalties,
-            constraint=self._constraint(tied, penalty),
-        )
-        return self._prefix_errors(objective)
+        layout, constraint = Layout(**shapes, c=(n_features,)), self._constraint(tied, penalty)
+        options = {"penalties": penalties, "constraint": constraint}
+        return self._prefix_errors(self._objective_class(), layout, activation, **options)
 
     def _data_loss(self, objective, theta, batches, rng):
         """The loss at some parameters without the penalties."""
@@ -385,9 +375,9 @@ class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters,
         kind = self.weight_constraint
         if kind == "auto":
             kind = "unit" if not tied and penalty is not None and penalty.scale_free_encoder else None
-        block = "W" if tied else "V"
         if kind is None:
             return None
+        block = "W" if tied else "V"
         return UnitNorm(block) if kind == "unit" else MaxNorm(block, float(self.max_norm))
 
     def _initial(self, objective, batches, dtype, rng, continued):

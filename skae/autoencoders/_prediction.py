@@ -67,10 +67,10 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         """The hidden units."""
         return self._prefix_errors(as_activation, self.activation, self.threshold)
 
-    def _prefix_errors(self, function, *arguments):
+    def _prefix_errors(self, function, *arguments, **options):
         """Call a function that may refuse a parameter; its error then begins with the name of the class."""
         try:
-            return function(*arguments)
+            return function(*arguments, **options)
         except ValueError as error:
             raise InvalidParameterError(f"{type(self).__name__}: {error}") from None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import math
 from collections.abc import Mapping
@@ -38,10 +37,9 @@ from skae.classifier._energies import ClassEnergies
 from skae.classifier._energy_classifier import fit_energy_classifier
 from skae.classifier._factored import add_factored
 from skae.classifier._finetuning import FineTuning, noise_of
-from skae.classifier._learning import class_names, learn
+from skae.classifier._learning import class_names, learn, trial_temperatures
 from skae.classifier._prediction import ClassPrediction, has_probabilities
-from skae.classifier._rows import LabelledRows, hold_out, trials
-from skae.classifier._temperature import temperature_of
+from skae.classifier._rows import LabelledRows, hold_out
 from skae.classifier._template import template_of
 from skae.corruption import Corruption
 from skae.objectives import LOSSES
@@ -404,23 +402,20 @@ class ClassSpecificAEClassifier(
         )
         (trial_rng,) = rng.spawn(1)  # trials take nothing from the stream of the fit
         has_temperature = self.method != "energies" and has_probabilities(self)
-        automatic = has_temperature and self.temperature == "auto"
+        automatic, tried = has_temperature and self.temperature == "auto", None
         temperature = float(self.temperature) if has_temperature and not automatic else 1.0
-        tests, starts, ends, quiet = [], [], [], copy.copy(self)
-        quiet.verbose = 0
         if automatic and held_out is None:
-            for chosen, test in trials(rows):
-                trial = learn(quiet, template, rows, chosen, None, trial_rng, NO_CALLBACKS, test)
-                tests, starts, ends = [*tests, test], [*starts, trial.start], [*ends, trial.scores(test.X)]
-            temperature = temperature_of(starts, tests) if tests else 1.0
-        # Where no class has two rows that differ, all rows are trained on.
-        own_test = None if tests or not automatic else rows.part(held_out)
-        learnt = learn(self, template, rows, train_rows, held_out, rng, task, own_test, temperature)
+            tried = trial_temperatures(self, template, rows, trial_rng)
+        if tried is not None:
+            temperature, automatic = tried[0], False
+        # Where no class has two rows that differ, the temperature is fitted to the rows that are trained on.
+        test = rows.part(held_out) if automatic else None
+        learnt = learn(self, template, rows, train_rows, held_out, rng, task, test, temperature)
         for each in learnt.problems:
             warn_of(each)
         self._set(learnt.energies, learnt.calibration, learnt.progress)
-        if tests and self.method == "finetune":
-            self.temperature_ = temperature_of(ends, tests)
+        if tried is not None:
+            self.temperature_ = tried[1]
         task.end(dict)
 
     @available_if(_can_continue)

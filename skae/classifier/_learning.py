@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 from typing import Any
@@ -16,6 +17,7 @@ from skae.classifier._energies import ClassEnergies
 from skae.classifier._energy_classifier import fit_energy_classifier
 from skae.classifier._factored import fit_factored
 from skae.classifier._finetuning import FineTuning
+from skae.classifier._rows import trials
 from skae.classifier._temperature import temperature_of
 from skae.training import NO_CALLBACKS, Stage, mean_value
 
@@ -65,6 +67,22 @@ def learn(classifier, template, rows, train_rows, held_out, rng, task, test=None
             temperature = temperature_of([learnt.scores(test.X)], [test])
             calibration = dataclasses.replace(calibration, temperature=temperature)
     return dataclasses.replace(learnt, calibration=calibration)
+
+
+def trial_temperatures(classifier, template, rows, rng):
+    """Return the temperatures before and after fine-tuning, fitted to rows that trial fits hold out.
+
+    None where no class has rows to hold out.
+    """
+    quiet, tests, starts, ends = copy.copy(classifier), [], [], []
+    quiet.verbose = 0
+    for chosen, test in trials(rows):
+        trial = learn(quiet, template, rows, chosen, None, rng, NO_CALLBACKS, test)
+        tests, starts, ends = [*tests, test], [*starts, trial.start], [*ends, trial.scores(test.X)]
+    if not tests:
+        return None
+    before = temperature_of(starts, tests)
+    return before, temperature_of(ends, tests) if classifier.method == "finetune" else before
 
 
 def class_names(classes):
