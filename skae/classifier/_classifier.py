@@ -39,12 +39,11 @@ from skae.classifier._factored import add_factored
 from skae.classifier._finetuning import FineTuning, noise_of
 from skae.classifier._learning import class_names, learn, trial_temperatures
 from skae.classifier._prediction import ClassPrediction, has_probabilities
-from skae.classifier._rows import LabelledRows, hold_out
+from skae.classifier._rows import LabelledRows, hold_out, labels_of
 from skae.classifier._template import template_of
 from skae.corruption import Corruption
 from skae.objectives import LOSSES
 from skae.training import (
-    NO_CALLBACKS,
     SolverParameters,
     Stage,
     begin_fit_task,
@@ -455,7 +454,7 @@ class ClassSpecificAEClassifier(
             first = _check_partial_fit_first_call(self, classes)
             self._check_classes()
             X, y, weight = self._validate_rows(X, y, sample_weight, reset=first)
-            rows = self._labelled(X, self._labels_of(y), weight)
+            rows = self._labelled(X, labels_of(y, self.classes_), weight)
             seed, n_updates = getattr(self, "_random_stream", None) or (seed_of(self.random_state), 0)
             rng = np.random.default_rng([seed, n_updates])
             template = self._template(X, rng)
@@ -517,7 +516,7 @@ class ClassSpecificAEClassifier(
         with unchanged_on_error(self):
             X, y, weight = self._validate_rows(X, y, sample_weight, reset=False)
             added = self._merge_classes(y)
-            rows = self._labelled(X, self._labels_of(y), weight)
+            rows = self._labelled(X, labels_of(y, self.classes_), weight)
             energies, calibration = ClassEnergies.of(self), Calibration.of(self).expanded(added)
             present = np.isin(np.arange(len(self.classes_)), rows.labels)
             new = present & np.isneginf(calibration.constants)
@@ -552,16 +551,6 @@ class ClassSpecificAEClassifier(
     def _labelled(self, X, labels, weight):
         """The rows with their classes, and their weights for both phases."""
         return LabelledRows(X, labels, weight, supervised_weight(self.class_weight, self.classes_, labels, weight))
-
-    def _labels_of(self, y):
-        """Return the labels from 0; refuse unknown ones."""
-        unknown = np.setdiff1d(y, self.classes_)
-        if len(unknown):
-            raise ValueError(
-                f"y has the labels {unknown.tolist()}, which are not among the classes {self.classes_.tolist()}; "
-                "add_class takes new ones"
-            )
-        return np.searchsorted(self.classes_, y)
 
     def _merge_classes(self, y):
         """Take the labels in y into `classes_`; return which of them are new there."""

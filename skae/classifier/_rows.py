@@ -50,6 +50,17 @@ class LabelledRows:
         return dataclasses.replace(self, labels=np.searchsorted(classes, self.labels))
 
 
+def labels_of(y, classes):
+    """Return the labels from 0 of class names; refuse unknown ones."""
+    unknown = np.setdiff1d(y, classes)
+    if len(unknown):
+        raise ValueError(
+            f"y has the labels {unknown.tolist()}, which are not among the classes {classes.tolist()}; "
+            "add_class takes new ones"
+        )
+    return np.searchsorted(classes, y)
+
+
 def hold_out(labels, fraction, rng):
     """Return the indices of rows to train on and of rows to validate on; a class keeps at least one to train on."""
     order, held_out = rng.permutation(len(labels)), []

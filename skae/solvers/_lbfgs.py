@@ -121,13 +121,8 @@ class LBFGS:
                 if reason is not None:
                     raise StopIteration
 
-            options = {
-                "maxiter": self.max_iter,
-                "maxfun": 20 * self.max_iter,
-                "maxcor": self.memory,
-                "ftol": 0.0,
-                "gtol": 0.0,
-            }
+            limits = {"maxiter": self.max_iter, "maxfun": 20 * self.max_iter}
+            options = {**limits, "maxcor": self.memory, "ftol": 0.0, "gtol": 0.0}
             solution = minimize(scaled, v, jac=True, method="L-BFGS-B", callback=on_iteration, options=options)
         if reason is None:
             # Status 1 is the limit on iterations or evaluations. Otherwise no step lowers the loss any more.
