@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 #: Address of the documentation; pyproject.toml has the same.
 URL = "https://skae.readthedocs.io/en/stable"
 
+EstimatorT = TypeVar("EstimatorT", bound=type)
 
-class DocumentationLink:
-    """Mixin: scikit-learn's HTML representation links to skae's API pages. It stands before `BaseEstimator`."""
 
-    _doc_link_module = "skae"
-    _doc_link_template = URL + "/api/generated/skae.{estimator_name}.html"
+def documented(estimator_class: EstimatorT) -> EstimatorT:
+    """Decorate a class of estimators: scikit-learn's HTML representation links to skae's API pages."""
+    estimator_class._doc_link_module = "skae"  # type: ignore[attr-defined]
+    estimator_class._doc_link_template = URL + "/api/generated/skae.{estimator_name}.html"  # type: ignore[attr-defined]
+    return estimator_class

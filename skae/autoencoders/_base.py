@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 
-from skae._documentation import DocumentationLink
+from skae._documentation import documented
 from skae._sklearn_compat import (
     DTYPES,
     CallbackSupportMixin,
@@ -63,7 +63,8 @@ def _can_continue(estimator):
     return estimator.solver != "lbfgs"
 
 
-class BaseAutoencoder(CallbackSupportMixin, DocumentationLink, SolverParameters, AutoencoderPrediction, BaseEstimator):
+@documented
+class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPrediction, BaseEstimator):
     """Base class of the autoencoders; see `skae.objectives.Reconstruction` for the model and its letters.
 
     A subclass has an ``__init__`` with its parameters, and says what differs by overriding `_penalty`,

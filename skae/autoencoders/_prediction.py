@@ -7,11 +7,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import TransformerMixin
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
-from skae._sklearn_compat import DTYPES, InvalidParameterError, available_if, check_array, validate_data
+from skae._sklearn_compat import (
+    DTYPES,
+    InvalidParameterError,
+    _check_feature_names_in,
+    available_if,
+    check_array,
+    validate_data,
+)
 from skae._typing import Array, BoolArray, Encoding, FloatArray, IntArray, MatrixLike, VisibleName
 from skae.activations import Activation, as_activation
 from skae.autoencoders._denoising_score import denoising_score
@@ -29,7 +36,7 @@ def _can_invert(estimator):
     return bias_kept and estimator._activation().flat_below_zero
 
 
-class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
+class AutoencoderPrediction(TransformerMixin):
     """Codes, reconstructions and scores of a fitted autoencoder, a chunk of rows at a time."""
 
     activation: str | Activation
@@ -59,10 +66,6 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             raise AttributeError("the weights are tied: set components_, which is the decoder too")
         self._untied_decoder = value
 
-    @property
-    def _n_features_out(self):
-        return self.components_.shape[0]
-
     def _activation(self):
         """The hidden units."""
         return self._prefix_errors(as_activation, self.activation, self.threshold)
@@ -90,6 +93,24 @@ class AutoencoderPrediction(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         X, model = self._validate_prediction(X)
         out = np.empty((X.shape[0], len(model.W)), dtype=X.dtype)
         return self._by_chunks(lambda chunk, rows: model.code(chunk, self.encoding, out=out[rows]), X, out)
+
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> Array:
+        """Return the names of the columns of `transform`.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Checked where given: the names of the features.
+
+        Returns
+        -------
+        ndarray of str of shape (n_components,)
+            The name of the class with a number: contractiveautoencoder0, contractiveautoencoder1, ...
+        """
+        check_is_fitted(self)
+        _check_feature_names_in(self, input_features, generate_names=False)
+        prefix = type(self).__name__.lower()
+        return np.array([f"{prefix}{k}" for k in range(len(self.components_))], dtype=object)
 
     @available_if(_can_invert)
     def inverse_transform(self, X: ArrayLike) -> FloatArray:

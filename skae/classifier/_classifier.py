@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import check_is_fitted
 
-from skae._documentation import DocumentationLink
+from skae._documentation import documented
 from skae._sklearn_compat import (
     DTYPES,
     CallbackSupportMixin,
@@ -59,9 +59,8 @@ def _can_continue(classifier):
     return steps and classifier.method != "energies" and classifier.n_factors is None
 
 
-class ClassSpecificAEClassifier(
-    CallbackSupportMixin, DocumentationLink, SolverParameters, ClassPrediction, BaseEstimator
-):
+@documented
+class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPrediction, BaseEstimator):
     """Generative classifier: one autoencoder per class, whose energies compete (ENERGY section 4).
 
     ::

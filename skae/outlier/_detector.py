@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from skae._documentation import DocumentationLink
+from skae._documentation import documented
 from skae._sklearn_compat import (
     DTYPES,
     CallbackSupportMixin,
@@ -44,7 +44,8 @@ def _explains(detector):
     return model is None or isinstance(model, MixtureEnsemble) or isinstance(last_step(model), AutoencoderPrediction)
 
 
-class EnergyOutlierDetector(CallbackSupportMixin, DocumentationLink, OutlierMixin, BaseEstimator):
+@documented
+class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
     """Tell outliers and novelties by their energy.
 
     A sample is an outlier where the energy score of a model of the training data is below `offset_`.

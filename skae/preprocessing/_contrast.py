@@ -9,15 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 
-from skae._documentation import DocumentationLink
+from skae._documentation import documented
 from skae._sklearn_compat import DTYPES, CallbackSupportMixin, Interval, _fit_context, validate_data, with_callbacks
 from skae._typing import Array, FloatArray
 from skae.training import fit_task, unchanged_on_error
 
 
-class ContrastNormalizer(
-    CallbackSupportMixin, DocumentationLink, OneToOneFeatureMixin, TransformerMixin, BaseEstimator
-):
+@documented
+class ContrastNormalizer(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Subtract each sample's own mean, and divide by its own standard deviation + eps.
 
     Stateless: `fit` only checks its input.

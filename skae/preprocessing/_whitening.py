@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skae._documentation import DocumentationLink
+from skae._documentation import documented
 from skae._sklearn_compat import (
     DTYPES,
     CallbackSupportMixin,
@@ -45,7 +45,8 @@ _ROWS_PER_DIRECTION = 4
 _SMALLEST = {np.dtype(np.float64): 1e-140, np.dtype(np.float32): 1e-34}
 
 
-class PCAWhitener(CallbackSupportMixin, DocumentationLink, TransformerMixin, BaseEstimator):
+@documented
+class PCAWhitener(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """Rotate the data to their principal components, and scale these to unit variance.
 
     ::
