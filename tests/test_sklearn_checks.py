@@ -66,7 +66,7 @@ ESTIMATORS = [*AUTOENCODERS, *OTHERS]
 
 # With trial fits for the temperature, which take several times as long: once, in float64 alone. The check of class
 # weights, which the width and the length of the fits decide, test_classifier.py runs with everything at its default.
-TRIAL_CLASSIFIER = ClassSpecificAEClassifier(
+TRIAL_CLASSIFIER = ClassSpecificAEClassifier(ContractiveAutoencoder(**SMALL), max_iter=5, random_state=0)
     ContractiveAutoencoder(2, max_iter=2, random_state=0), max_iter=2, random_state=0
 )
 
