@@ -85,24 +85,33 @@ class Case:
         X = 0.5 * rng.standard_normal((n, d)) @ rng.standard_normal((d, d)) + 0.2 * rng.standard_normal(d)
         return expit(2.0 * X) if self.parameters.get("visible") == "bernoulli" else X
 
-    def accepts(self, **parameters):
-        """Whether these parameters go together: others are refused as parameters, whatever the data."""
-        autoencoder = self.make(**{**parameters, "max_iter": 1})
+    def tried(self, **parameters):
+        """Return an autoencoder with these parameters too, fitted to a few rows."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            try:
-                autoencoder.fit(np.random.default_rng(0).random((6, 5)))
-            except InvalidParameterError:
-                return False
-            except ValueError:  # of the data: diverging, or not of this kind
-                return True
+            autoencoder = self.make(**{"learning_rate_init": 0.01, **parameters, "max_iter": 1})
+            return autoencoder.fit(np.random.default_rng(0).random((6, 5)))
+
+    def accepts(self, **parameters):
+        """Whether these parameters go together: others are refused as parameters, whatever the data."""
+        try:
+            self.tried(**parameters)
+        except InvalidParameterError:
+            return False
+        except ValueError:  # of the data: diverging, or not of this kind
+            return True
         return True
 
     @functools.cached_property
     def tied(self):
         """Whether the decoder is the encoder."""
-        autoencoder, _ = fitted(self)
+        autoencoder = self.tried()
         return autoencoder.decoder_components_ is autoencoder.components_
+
+    @functools.cached_property
+    def counts_dead_units(self):
+        """Whether the class has `dead_unit_fraction_`."""
+        return hasattr(self.tried(), "dead_unit_fraction_")
 
     @functools.cached_property
     def activations(self):

@@ -920,7 +920,7 @@ def test_reconstructions_of_bernoulli_units_are_probabilities(case):
             getattr(autoencoder, name)(X + 1.0)
 
 
-COUNTING = [row for row in TRAINING if hasattr(fitted(row[0])[0], "dead_unit_fraction_")]
+COUNTING = [row for row in TRAINING if row[0].counts_dead_units]
 
 
 @pytest.mark.parametrize(("case", "solver", "method"), COUNTING, ids=str)

@@ -67,8 +67,6 @@ ESTIMATORS = [*AUTOENCODERS, *OTHERS]
 # With trial fits for the temperature, which take several times as long: once, in float64 alone. The check of class
 # weights, which the width and the length of the fits decide, test_classifier.py runs with everything at its default.
 TRIAL_CLASSIFIER = ClassSpecificAEClassifier(ContractiveAutoencoder(**SMALL), max_iter=5, random_state=0)
-    ContractiveAutoencoder(2, max_iter=2, random_state=0), max_iter=2, random_state=0
-)
 
 # What `check_estimator` does not run for transformers; a name that a version of scikit-learn lacks is left out.
 TRANSFORMER_CHECKS = [
