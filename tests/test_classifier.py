@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+from autoencoders import CASES, DEFAULTS
 from helpers import DTYPES, name_of
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
@@ -32,7 +33,6 @@ from skae import (
     ClassSpecificAEClassifier,
     ContractiveAutoencoder,
     DenoisingAutoencoder,
-    MarginalizedDenoisingAutoencoder,
     PCAWhitener,
     SaturatingAutoencoder,
     SparseAutoencoder,
@@ -476,19 +476,11 @@ class RecordingNoise(Corruption):
 
 
 AUTOENCODERS = {
+    # Every kind with an energy; feature variances are for another number of features.
+    **{str(case): case.make() for case in CASES if case.tied and "feature_variances" not in case.parameters},
     "contractive": contractive(),
-    "contractive bernoulli": contractive(visible="bernoulli"),
     "contractive by lbfgs": contractive(solver="lbfgs"),
     "contractive early stopping": contractive(early_stopping=True),
-    "zero bias trec": ZeroBiasAutoencoder(5, threshold=0.3, max_iter=5),
-    "zero bias tlin": ZeroBiasAutoencoder(5, activation="tlin", threshold=0.1, max_iter=5),
-    "denoising": denoising(),
-    "denoising masking bernoulli": denoising(noise="masking", visible="bernoulli"),
-    "denoising second order": denoising(approximation="second_order", weight_constraint="unit"),
-    "marginalized": MarginalizedDenoisingAutoencoder(5, tied_weights=True, max_iter=5),
-    "saturating satlinear": SaturatingAutoencoder(5, activation="satlinear", max_iter=12),
-    "saturating tied": SaturatingAutoencoder(5, tied_weights=True, max_iter=12),
-    "sparse": SparseAutoencoder(5, tied_weights=True, max_iter=5),
     "own activation": denoising(activation=Softsign()),
     **{f"activation {name}": denoising(activation=name, threshold=0.2) for name in ACTIVATIONS},
 }
@@ -510,7 +502,7 @@ def test_every_tied_autoencoder(name, method):
         assert all(before[label] != after[label] for label in before)
 
 
-@pytest.mark.parametrize("name", ["contractive", "denoising", "zero bias trec", "sparse", "own activation"])
+@pytest.mark.parametrize("name", [*(str(case) for case in DEFAULTS if case.tied), "own activation"])
 def test_an_autoencoder_is_that_of_its_rows(name):
     """Each class's is what its own fit makes of the rows of the class, seeded alike."""
     X, y = digits()

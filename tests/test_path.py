@@ -8,6 +8,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from autoencoders import DEFAULTS
 from helpers import name_of
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
@@ -21,7 +22,6 @@ from sklearn.preprocessing import StandardScaler
 from skae import (
     ContractiveAutoencoder,
     DenoisingAutoencoder,
-    MarginalizedDenoisingAutoencoder,
     SaturatingAutoencoder,
     SparseAutoencoder,
     ZeroBiasAutoencoder,
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 ALPHAS = [0.01, 0.1, 0.5]
 SOLVERS = ["adam", "sgd", "lbfgs"]
-CLASSES = [ContractiveAutoencoder, MarginalizedDenoisingAutoencoder, SparseAutoencoder, SaturatingAutoencoder]
+CLASSES = [case.cls for case in DEFAULTS if case.has("alpha")]
 FITTED = ["components_", "decoder_components_", "intercept_hidden_", "intercept_visible_", "loss_curve_", "loss_"]
 
 every_class = pytest.mark.parametrize("cls", CLASSES, ids=name_of)

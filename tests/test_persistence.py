@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import skops.io
+from autoencoders import DEFAULTS
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_digits
@@ -16,10 +17,7 @@ from skae import (
     ContrastNormalizer,
     DenoisingAutoencoder,
     EnergyOutlierDetector,
-    MarginalizedDenoisingAutoencoder,
     PCAWhitener,
-    SaturatingAutoencoder,
-    SparseAutoencoder,
     ZeroBiasAutoencoder,
 )
 from skae.activations import ACTIVATIONS
@@ -35,16 +33,7 @@ X, y = X[:90] / 16.0, y[:90]
 SHORT = {"max_iter": 2, "random_state": 0}
 PLAIN = ContractiveAutoencoder(5, **SHORT)
 ESTIMATORS = [
-    *(
-        cls(5, **SHORT)
-        for cls in (
-            ZeroBiasAutoencoder,
-            SaturatingAutoencoder,
-            DenoisingAutoencoder,
-            MarginalizedDenoisingAutoencoder,
-            SparseAutoencoder,
-        )
-    ),
+    *(case.make(**SHORT) for case in DEFAULTS),
     *(ContractiveAutoencoder(5, activation=each(), alpha=0.0, **SHORT) for each in ACTIVATIONS.values()),
     *(DenoisingAutoencoder(5, noise=each(), **SHORT) for each in CORRUPTIONS.values()),
     ContractiveAutoencoder(5, penalty="laplacian", early_stopping=True, tied_weights=True, **SHORT),

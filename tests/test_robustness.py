@@ -1,11 +1,10 @@
 """Bad input, odd input, interruptions, divergence and threads: what must not change, and what must be said."""
 
 import concurrent.futures
-import contextlib
 import copy
 import dataclasses
+import itertools
 import os
-import pickle
 import subprocess
 import sys
 import warnings
@@ -14,6 +13,21 @@ import numpy as np
 import pandas as pd
 import pytest
 import threadpoolctl
+from autoencoders import (
+    ACTIVATED,
+    CASES,
+    DEFAULT_FITS,
+    DEFAULTS,
+    PREDICTIONS,
+    SOLVERS,
+    assert_equal_deeply,
+    assert_same_fit,
+    fitted,
+    in_turn,
+    predictions,
+    unchanged,
+)
+from helpers import DTYPES
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from scipy.special import expit
@@ -26,12 +40,13 @@ from skae.objectives import Reconstruction
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
     pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names:UserWarning"),
+    pytest.mark.filterwarnings("ignore:.* of the units:UserWarning"),
 ]
 
-SOLVERS = ["adam", "sgd", "lbfgs"]
+every_default = pytest.mark.parametrize("case", DEFAULTS, ids=str)
+BERNOULLI = [case for case in CASES if "visible" in case.parameters]
+
 TRAINING = [*((solver, "fit") for solver in SOLVERS), ("adam", "partial_fit"), ("sgd", "partial_fit")]
-DTYPES = [np.float32, np.float64]
-PREDICTIONS = ["transform", "reconstruct", "vector_field", "score_samples", "reconstruction_error", "score"]
 FITTED = ["components_", "decoder_components_", "intercept_hidden_", "intercept_visible_"]
 
 
@@ -45,39 +60,17 @@ def make(**parameters):
     return ContractiveAutoencoder(**{"n_components": 4, "max_iter": 6, "random_state": 0, **parameters})
 
 
-def assert_equal_deeply(a, b, where="vars"):
-    """Assert that two values, or dicts or sequences of them, are equal in every bit and type."""
-    assert type(a) is type(b), where
-    if isinstance(a, dict):
-        assert a.keys() == b.keys(), where
-        for key in a:
-            assert_equal_deeply(a[key], b[key], f"{where}[{key!r}]")
-    elif isinstance(a, list | tuple):
-        assert len(a) == len(b), where
-        for number, (x, y) in enumerate(zip(a, b, strict=True)):
-            assert_equal_deeply(x, y, f"{where}[{number}]")
-    elif isinstance(a, np.ndarray):
-        assert a.dtype == b.dtype, where
-        assert_array_equal(a, b, err_msg=where)
-    else:
-        assert a == b, where
+def each_training(cases, values):
+    """Return (case, value, (solver, method)): all pairs, each with one way of training, in turn."""
+    return in_turn(itertools.product(cases, values), TRAINING)
 
 
-@contextlib.contextmanager
-def unchanged(estimator):
-    """Assert that the body leaves vars(estimator), its order and numpy's error state as they were."""
-    before, order, floats = copy.deepcopy(vars(estimator)), list(vars(estimator)), np.geterr()
-    yield
-    assert_equal_deeply(vars(estimator), before)
-    assert list(vars(estimator)) == order
-    assert np.geterr() == floats
-
-
-def states(method, rng, dtype=np.float64, **parameters):
+def states(case, rng, training, dtype=np.float64):
     """An estimator as made, and one fitted on three columns: a refit has another width, a partial_fit the same."""
-    yield make(**parameters), 5
+    solver, method = training
+    yield case.make(solver=solver), 5
     X = expit(make_X(rng, d=3)).astype(dtype)
-    yield getattr(make(**parameters), method)(X), 5 if method == "fit" else 3
+    yield getattr(case.make(solver=solver), method)(X), 5 if method == "fit" else 3
 
 
 # Bad training data
@@ -120,37 +113,36 @@ BAD_DATA = {
 }
 
 
-@pytest.mark.parametrize(("solver", "method"), TRAINING)
-@pytest.mark.parametrize("case", BAD_DATA)
-def test_bad_data_is_refused_and_changes_nothing(case, solver, method, rng):
+@pytest.mark.parametrize(("case", "bad", "training"), each_training(DEFAULTS, BAD_DATA), ids=str)
+def test_bad_data_is_refused_and_changes_nothing(case, bad, training, rng):
     """Data that cannot be trained on end in a sentence, and leave the estimator as it was, fitted or not."""
-    spoil, kind, words = BAD_DATA[case]
-    dtype = np.float32 if "float32" in case else np.float64
-    for estimator, width in states(method, rng, dtype, solver=solver):
+    spoil, kind, words = BAD_DATA[bad]
+    for estimator, width in states(case, rng, training, np.float32 if "float32" in bad else np.float64):
         with unchanged(estimator), pytest.raises(kind, match=words):
-            getattr(estimator, method)(spoil(make_X(rng, d=width)))
+            getattr(estimator, training[1])(spoil(make_X(rng, d=width)))
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
-def test_one_sample_is_refused(solver, rng):
+@pytest.mark.parametrize(("case", "solver"), DEFAULT_FITS, ids=str)
+def test_one_sample_is_refused(case, solver, rng):
     """A fit needs two rows, and two rows of positive weight."""
     X = make_X(rng)
-    for estimator, _ in states("fit", rng, solver=solver):
+    for estimator, _ in states(case, rng, (solver, "fit")):
         with unchanged(estimator), pytest.raises(ValueError, match="1 sample"):
             estimator.fit(X[:1])
         with unchanged(estimator), pytest.raises(ValueError, match=r"1 sample|at least two|sample_weight"):
             estimator.fit(X, sample_weight=np.arange(60) == 7)
 
 
-@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
-@pytest.mark.parametrize("value", [-0.01, 1.01, 255.0])
-@pytest.mark.parametrize(("solver", "method"), TRAINING)
-def test_bernoulli_refuses_values_outside_its_range(solver, method, value, kind, rng):
+@pytest.mark.parametrize(
+    ("case", "value", "training"), each_training(BERNOULLI, [-0.01, 1.01, 255.0, np.float32(-1.0)]), ids=str
+)
+def test_bernoulli_refuses_values_outside_its_range(case, value, training, rng):
     """Values outside [0, 1] are named, and what would be right."""
-    for estimator, width in states(method, rng, solver=solver, visible="bernoulli"):
-        X = with_value(expit(make_X(rng, d=width)), value)
-        with unchanged(estimator), pytest.raises(ValueError, match=r"\[0, 1\].*MinMaxScaler"):
-            getattr(estimator, method)(kind(X))
+    for kind in (np.asarray, sparse.csr_matrix):
+        for estimator, width in states(case, rng, training):
+            X = with_value(expit(make_X(rng, d=width)), value)
+            with unchanged(estimator), pytest.raises(ValueError, match=r"\[0, 1\].*MinMaxScaler"):
+                getattr(estimator, training[1])(kind(X))
 
 
 BAD_WEIGHTS = {
@@ -164,32 +156,32 @@ BAD_WEIGHTS = {
 }
 
 
-@pytest.mark.parametrize(("solver", "method"), TRAINING)
-@pytest.mark.parametrize("case", BAD_WEIGHTS)
-def test_bad_weights_are_refused_and_change_nothing(case, solver, method, rng):
+@pytest.mark.parametrize(("case", "bad", "training"), each_training(DEFAULTS, BAD_WEIGHTS), ids=str)
+def test_bad_weights_are_refused_and_change_nothing(case, bad, training, rng):
     """Weights that make no sense end in a sentence about them."""
-    weights, words = BAD_WEIGHTS[case]
-    for estimator, width in states(method, rng, solver=solver):
+    weights, words = BAD_WEIGHTS[bad]
+    for estimator, width in states(case, rng, training):
         with unchanged(estimator), pytest.raises(ValueError, match=words):
-            getattr(estimator, method)(make_X(rng, d=width), sample_weight=weights(60))
+            getattr(estimator, training[1])(make_X(rng, d=width), sample_weight=weights(60))
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("solver", SOLVERS)
-def test_huge_weights(solver, dtype, rng):
+@pytest.mark.parametrize(("case", "solver"), DEFAULT_FITS, ids=str)
+def test_huge_weights(case, solver, rng):
     """Weights whose sum overflows are refused as weights, or used; none ends in NaN or in a warning of numpy's."""
-    X, estimator = make_X(rng).astype(dtype), make(solver=solver)
-    error, _ = attempt(estimator, X, sample_weight=np.full(60, 0.3 * np.finfo(dtype).max))
-    if error is None:
-        assert np.isfinite(estimator.components_).all()
-    else:
-        assert "weight" in str(error)
+    for dtype in DTYPES:
+        X, estimator = make_X(rng).astype(dtype), case.make(solver=solver)
+        error, _ = attempt(estimator, X, sample_weight=np.full(60, 0.3 * np.finfo(dtype).max))
+        if error is None:
+            assert np.isfinite(estimator.components_).all()
+        else:
+            assert "weight" in str(error)
 
 
-def test_partial_fit_refuses_another_width(rng):
+@every_default
+def test_partial_fit_refuses_another_width(case, rng):
     """The width of the first call, and the names of its columns, hold for the next."""
     table = pd.DataFrame(make_X(rng), columns=list("abcde"))
-    estimator = make().partial_fit(table)
+    estimator = case.make().partial_fit(table)
     with unchanged(estimator), pytest.raises(ValueError, match="feature names should match"):
         estimator.partial_fit(table[list("abced")])
     with unchanged(estimator), pytest.raises(ValueError, match=r"4 features.*5 features"):
@@ -200,17 +192,16 @@ def test_partial_fit_refuses_another_width(rng):
 
 
 @pytest.mark.parametrize("method", PREDICTIONS)
-@pytest.mark.parametrize("visible", ["gaussian", "bernoulli"])
-def test_bad_data_to_predict_on(method, visible, rng):
+@pytest.mark.parametrize("case", [*DEFAULTS, *BERNOULLI], ids=str)
+def test_bad_data_to_predict_on(case, method, rng):
     """Every prediction refuses what it cannot take, in words, and changes nothing."""
-    X = expit(make_X(rng))
+    estimator, X = fitted(case)
     names = list("abcde")
-    estimator = make(visible=visible).fit(pd.DataFrame(X, columns=names))
+    estimator_of_frames = case.make(max_iter=1).fit(pd.DataFrame(X, columns=names))
     frames = [
         (pd.DataFrame(X, columns=names)[names[::-1]], "feature names should match"),
         (pd.DataFrame(X, columns=list("vwxyz")), "feature names should match"),
     ]
-    estimator_of_arrays = make(visible=visible).fit(X)
     arrays = [
         (X[:, :4], "4 features.*5 features"),
         (np.hstack([X, X]), "10 features.*5 features"),
@@ -220,42 +211,40 @@ def test_bad_data_to_predict_on(method, visible, rng):
         (with_value(X, np.inf), "infinity"),
         (np.full(X.shape, "ten"), "could not convert string to float"),
     ]
-    if visible == "bernoulli":
+    if case in BERNOULLI:
         arrays += [(with_value(X, 1.5), r"\[0, 1\]"), (sparse.csr_matrix(with_value(X, -0.5)), r"\[0, 1\]")]
-    for each, cases in ((estimator, frames), (estimator_of_arrays, arrays)):
-        for bad, words in cases:
+    for each, bad_rows in ((estimator_of_frames, frames), (estimator, arrays)):
+        for bad, words in bad_rows:
             with unchanged(each), pytest.raises(ValueError, match=words):
                 getattr(each, method)(bad)
 
 
-@pytest.mark.parametrize("activation", ["sigmoid", "relu", "square", "identity", "softplus", "softmax", "synchrony"])
-@pytest.mark.parametrize("tied", [True, False])
 @pytest.mark.parametrize("method", PREDICTIONS)
-@pytest.mark.parametrize(("dtype", "magnitude"), [(np.float32, 1e30), (np.float32, 1e36), (np.float64, 1e200)])
-def test_values_too_large_to_predict_on(dtype, magnitude, method, tied, activation, rng):
+@pytest.mark.parametrize("case", [each for each in (*CASES, *ACTIVATED) if each not in BERNOULLI], ids=str)
+def test_values_too_large_to_predict_on(case, method):
     """A prediction that would overflow is refused in words; none warns, and none returns inf or NaN."""
-    X = make_X(rng).astype(dtype)
-    estimator = make(activation=activation, alpha=0, tied_weights=tied).fit(X)
-    large = (magnitude * np.sign(X)).astype(dtype)
-    error = None
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        try:
-            result = getattr(estimator, method)(large)
-        except ValueError as caught:
-            error = caught
-    if error is None:
-        assert np.isfinite(result).all()
-    else:
-        assert np.dtype(dtype).name in str(error)
+    for dtype, magnitude in ((np.float32, 1e30), (np.float32, 1e36), (np.float64, 1e200)):
+        estimator, X = fitted(case, dtype)
+        large, error = (magnitude * np.sign(X)).astype(dtype), None
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            try:
+                result = getattr(estimator, method)(large)
+            except ValueError as caught:
+                error = caught
+        if error is None:
+            assert np.isfinite(result).all()
+        else:
+            assert np.dtype(dtype).name in str(error)
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_bad_codes_are_refused(bad, rng):
+@every_default
+def test_bad_codes_are_refused(case):
     """inverse_transform refuses codes that are no numbers."""
-    estimator = make().fit(make_X(rng))
-    with unchanged(estimator), pytest.raises(ValueError, match=r"NaN|infinity"):
-        estimator.inverse_transform(with_value(np.ones((5, 4)), bad))
+    estimator = case.make(encoding="natural").fit(fitted(case)[1])
+    for bad in (np.nan, np.inf):
+        with unchanged(estimator), pytest.raises(ValueError, match=r"NaN|infinity"):
+            estimator.inverse_transform(with_value(np.ones((5, 4)), bad))
 
 
 def test_activation_without_potential(rng):
@@ -269,28 +258,6 @@ def test_activation_without_potential(rng):
 
 
 # Unusual data that work
-
-
-@pytest.mark.parametrize("n_components", [1, 4])
-@pytest.mark.parametrize(("solver", "method"), TRAINING)
-def test_one_feature_works(solver, method, n_components, rng):
-    """One column is enough, for training and every prediction; so are two rows."""
-    for X in (make_X(rng, d=1), make_X(rng, n=2, d=1)):
-        estimator = getattr(make(solver=solver, n_components=n_components), method)(X)
-        assert estimator.reconstruct(X).shape == X.shape
-        for name in PREDICTIONS:
-            assert np.isfinite(getattr(estimator, name)(X)).all()
-
-
-@pytest.mark.parametrize("init", ["glorot", "data", "pca"])
-@pytest.mark.parametrize("solver", SOLVERS)
-def test_constant_data_work(solver, init):
-    """Rows that are all alike, or all zero, train and predict, without a warning of numpy's."""
-    for value in (0.0, 3.0):
-        X = np.full((10, 4), value)
-        estimator = make(solver=solver, init=init).fit(X)
-        assert_allclose(estimator.reconstruct(X), X, atol=0.2)
-        assert np.isfinite(estimator.score(X))
 
 
 def as_memmap(X, path):
@@ -319,49 +286,33 @@ VIEWS = {
 
 def assert_like_fit_on_array(estimator, reference, X, data, *, rtol):
     """Assert that a fit and its predictions on `data` are those on the array X."""
-    for name in FITTED:
-        assert_allclose(getattr(estimator, name), getattr(reference, name), rtol=rtol, atol=rtol, err_msg=name)
-    for name in PREDICTIONS:
-        expected = getattr(reference, name)(X)
-        assert_allclose(getattr(estimator, name)(data), expected, rtol=rtol, atol=rtol, err_msg=name)
+    assert_same_fit(estimator, reference, rtol=rtol, atol=rtol)
+    expected = predictions(reference, X)
+    for name, result in predictions(estimator, data).items():
+        assert_allclose(result, expected[name], rtol=rtol, atol=rtol, err_msg=name)
 
 
-@pytest.mark.parametrize("view", VIEWS)
-@pytest.mark.parametrize(("solver", "method"), TRAINING)
-def test_memory_layouts(solver, method, view, rng, tmp_path):
+@pytest.mark.parametrize(("case", "view", "training"), each_training(DEFAULTS, VIEWS), ids=str)
+def test_memory_layouts(case, view, training, rng, tmp_path):
     """The layout of X in memory changes no result (no bit for a memmap), and X is left as it was."""
-    X = make_X(rng, n=150)
+    X, (solver, method) = make_X(rng, n=100), training
     data = VIEWS[view](X, tmp_path)
-    estimator = getattr(make(solver=solver, batch_size=40), method)(data)
-    reference = getattr(make(solver=solver, batch_size=40), method)(X)
+    estimator = getattr(case.make(solver=solver, batch_size=40), method)(data)
+    reference = getattr(case.make(solver=solver, batch_size=40), method)(X)
     exact = view in ("list", "read-only", "read-only memmap")
     assert_like_fit_on_array(estimator, reference, X, data, rtol=0.0 if exact else 1e-7)
     assert_array_equal(data, X)
-    assert not any(np.shares_memory(value, X) for value in vars(reference).values() if isinstance(value, np.ndarray))
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("early_stopping", [False, True])
-@pytest.mark.parametrize("solver", SOLVERS)
-def test_memmap_in_both_dtypes(solver, early_stopping, dtype, rng, tmp_path):
-    """A fit on a read-only memmap, weighted and with early stopping too, gives the bits of the fit on the array."""
-    X, weight = make_X(rng, n=150).astype(dtype), rng.integers(0, 3, 150)
-    parameters = {"solver": solver, "batch_size": 40, "early_stopping": early_stopping}
-    data = as_memmap(X, tmp_path)
-    estimator = make(**parameters).fit(data, sample_weight=weight)
-    assert_like_fit_on_array(estimator, make(**parameters).fit(X, sample_weight=weight), X, data, rtol=0.0)
-    assert type(pickle.loads(pickle.dumps(estimator)).components_) is np.ndarray
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int64, np.bool_, np.float16, np.longdouble, object])
-@pytest.mark.parametrize("visible", ["gaussian", "bernoulli"])
-def test_other_types_are_float64(dtype, visible, rng):
+@pytest.mark.parametrize("case", [*DEFAULTS, *BERNOULLI], ids=str)
+def test_other_types_are_float64(case, dtype, rng):
     """Integers, booleans and other floats are trained on in float64, with the results of their float64 copy."""
     X = (rng.random((60, 5)) > 0.5).astype(dtype)
     before = X.copy()
-    estimator = make(visible=visible).fit(X)
+    estimator = case.make(max_iter=2).fit(X)
     assert estimator.components_.dtype == np.float64
-    reference = make(visible=visible).fit(X.astype(np.float64))
+    reference = case.make(max_iter=2).fit(X.astype(np.float64))
     assert_like_fit_on_array(estimator, reference, X.astype(np.float64), X, rtol=0.0)
     assert_array_equal(X, before)
 
@@ -419,8 +370,7 @@ def fitted_on_three_columns(method, rng, **parameters):
     return getattr(make(tied_weights=False, **parameters), method)(table)
 
 
-@pytest.mark.parametrize("error", [Interruption, KeyboardInterrupt])
-@pytest.mark.parametrize("k", [1, 2, 3, 7, 12])
+@pytest.mark.parametrize(("k", "error"), in_turn([(1,), (2,), (3,), (7,), (12,)], [Interruption, KeyboardInterrupt]))
 @pytest.mark.parametrize(("solver", "method"), TRAINING)
 def test_interruption_at_a_batch_changes_nothing(solver, method, k, error, rng, monkeypatch):
     """What is raised at the k-th batch comes out as it is, and leaves the estimator as it was, fitted or not."""
@@ -470,25 +420,14 @@ def test_interruption_at_any_call_changes_nothing(solver, early_stopping, rng):
         assert after.keys() == before.keys()
 
 
-def test_interrupted_print_changes_nothing(rng, monkeypatch):
-    """A Ctrl-C while a line is printed is a Ctrl-C like any other."""
-
-    def interrupt(*args, **kwargs):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("builtins.print", interrupt)
-    for estimator, width in states("fit", rng):
-        estimator.set_params(verbose=1)
-        with unchanged(estimator), pytest.raises(KeyboardInterrupt):
-            estimator.fit(make_X(rng, d=width))
-
-
-def test_warning_raised_as_an_error_changes_nothing(rng):
+@every_default
+def test_warning_raised_as_an_error_changes_nothing(case, rng):
     """Where warnings are errors, that of convergence is an exception like any other."""
-    for estimator, width in states("fit", rng, max_iter=2, learning_rate="constant"):
+    for estimator, width in states(case, rng, ("adam", "fit")):
+        estimator.set_params(max_iter=2, learning_rate="constant")
         with unchanged(estimator), warnings.catch_warnings():
             warnings.simplefilter("error")
-            with pytest.raises(ConvergenceWarning):
+            with pytest.raises(UserWarning):
                 estimator.fit(make_X(rng, d=width))
 
 
@@ -690,8 +629,8 @@ def test_fits_in_threads_restore_the_number_of_threads(rng):
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
             fits = list(pool.map(lambda seed: make(random_state=seed, max_iter=30).fit(X), range(8)))
         assert blas_thread_counts() == before
-    for seed, fitted in enumerate(fits):
-        assert_array_equal(fitted.components_, make(random_state=seed, max_iter=30).fit(X).components_)
+    for seed, each in enumerate(fits):
+        assert_array_equal(each.components_, make(random_state=seed, max_iter=30).fit(X).components_)
 
 
 OVERLAP = """

@@ -1,13 +1,11 @@
 """The saturation penalty and SaturatingAutoencoder: SAT's identities, the stages of a fit, the estimator."""
 
-import contextlib
 import itertools
-import pickle
 import warnings
 
-import joblib
 import numpy as np
 import pytest
+from autoencoders import assert_same_fit, unchanged
 from helpers import (
     ALL_ACTIVATIONS,
     DTYPES,
@@ -18,14 +16,11 @@ from helpers import (
     make_problem,
     name_of,
 )
-from numpy.testing import assert_allclose, assert_array_equal
-from scipy import sparse
+from numpy.testing import assert_allclose
 from scipy.special import expit
-from sklearn.base import clone
 from sklearn.datasets import load_digits
-from sklearn.model_selection import GridSearchCV
 
-from skae import ContractiveAutoencoder, SaturatingAutoencoder
+from skae import SaturatingAutoencoder
 from skae._sklearn_compat import InvalidParameterError
 from skae.activations import ReLU, SatLinear, Shrink, Tanh
 from skae.complements import complement, has_complement
@@ -172,7 +167,6 @@ ACTIVATIONS = ["shrink", "relu", "satlinear", "trec", "tlin", "sigmoid", "tanh",
 
 every_solver = pytest.mark.parametrize("solver", SOLVERS)
 every_training = pytest.mark.parametrize(("solver", "method"), TRAINING)
-every_activation = pytest.mark.parametrize("activation", ACTIVATIONS)
 untied_and_tied = pytest.mark.parametrize("activation", ["shrink", "satlinear"])
 
 
@@ -185,21 +179,6 @@ def make(**parameters):
     """Return a small autoencoder that trains in milliseconds, in four stages."""
     small = {"n_components": 4, "max_iter": 8, "alpha_steps": 3, "random_state": 0, "threshold": 0.2}
     return SaturatingAutoencoder(**{**small, **parameters})
-
-
-def assert_same_fit(a, b, *, rtol=0.0, atol=0.0):
-    """Assert that two fits ended in the same parameters, and tell the same of the way there."""
-    names = ("components_", "decoder_components_", "intercept_hidden_", "intercept_visible_", "mean_", "var_")
-    for name in (*names, "n_samples_seen_", "n_iter_", "loss_", "loss_curve_", "dead_unit_fraction_"):
-        assert_allclose(getattr(a, name), getattr(b, name), rtol=rtol, atol=atol, err_msg=name)
-
-
-@contextlib.contextmanager
-def unchanged(estimator):
-    """Assert that the body leaves vars(estimator) as they were, to the bit."""
-    before = joblib.hash(vars(estimator))
-    yield
-    assert joblib.hash(vars(estimator)) == before
 
 
 def objective_of(autoencoder, X, weight=None):
@@ -226,15 +205,6 @@ def test_loss_is_equation_2(activation, scale, solver, method, weighted, rng):
         assert autoencoder.loss_curve_[-1] == pytest.approx(autoencoder.loss_, rel=1e-9)
 
 
-@every_solver
-@every_activation
-def test_training_lowers_the_loss(activation, solver, rng):
-    """Each solver brings each activation below the loss of predicting the mean."""
-    X = 4.0 * make_X(rng, n=200)
-    autoencoder = make(activation=activation, solver=solver, alpha=0.05, max_iter=40).fit(X)
-    assert autoencoder.loss_ < 0.9 * 0.5 * X.var(axis=0).sum()
-
-
 @pytest.mark.parametrize(
     ("activation", "tied"),
     [
@@ -258,13 +228,13 @@ def test_automatic_tying(activation, tied, rng):
 
 @every_dtype
 @every_training
-@pytest.mark.parametrize("activation", ["shrink", "relu", "softplus", "trec"])
+@pytest.mark.parametrize("activation", ["relu", "softplus"])
 def test_untied_decoders_keep_unit_length(activation, solver, method, dtype, rng):
     """After every fit and partial_fit, at every alpha, however many units are dead: never NaN, never zero."""
     X = make_X(rng).astype(dtype)
     for alpha in (1e-3, 0.1, 100.0):
-        autoencoder = make(activation=activation, solver=solver, alpha=alpha, n_components=9)
-        for _ in range(3):
+        autoencoder = make(activation=activation, solver=solver, alpha=alpha, n_components=9, max_iter=4)
+        for _ in range(2):
             lengths = np.linalg.norm(getattr(autoencoder, method)(X).decoder_components_.astype(float), axis=1)
             assert_allclose(lengths, 1.0, rtol=1e-6 if dtype == np.float32 else 1e-12)
 
@@ -277,18 +247,6 @@ def test_units_cannot_evade_the_penalty_by_their_scale(rng):
         assert np.ptp(np.linalg.norm(free.decoder_components_, axis=1)) > 1e-3
     largest = make(weight_constraint="max", max_norm=0.3).fit(X)
     assert np.linalg.norm(largest.decoder_components_, axis=1).max() <= 0.3 * (1.0 + 1e-12)
-
-
-def test_alpha_zero_drops_the_penalty_and_its_conditions(rng):
-    """Without penalty it is the plain autoencoder, in one stage, and activations that are flat nowhere train."""
-    X = make_X(rng)
-    for activation, tied in itertools.product(("tanh", "shrink", "identity", "softmax"), (True, False)):
-        parameters = {"n_components": 4, "max_iter": 6, "random_state": 0, "alpha": 0, "activation": activation}
-        parameters["tied_weights"] = tied
-        saturating = SaturatingAutoencoder(complement_scale=5.0, **parameters).fit(X)
-        plain = ContractiveAutoencoder(**parameters).fit(X)
-        assert_array_equal(saturating.components_, plain.components_)
-        assert_array_equal(saturating.loss_curve_, plain.loss_curve_)
 
 
 # Stages
@@ -454,37 +412,7 @@ def test_verbose_names_the_stage(rng, capsys):
     assert all("validation loss" in line for line in lines)
 
 
-# Scores
-
-
-@every_activation
-def test_score_samples(activation, rng):
-    """Untied it is minus SAT's energy, -|x - r|^2/2; tied it is the potential, whose gradient is r(x) - x."""
-    X = make_X(rng)
-    untied = make(activation=activation, tied_weights=False).fit(X)
-    assert_allclose(untied.score_samples(X), -0.5 * ((X - untied.reconstruct(X)) ** 2).sum(axis=1), rtol=1e-10)
-    tied = make(activation=activation, tied_weights=True).fit(X)
-    step = 1e-6
-    for feature in range(5):
-        shift = step * np.eye(5)[feature]
-        slope = (tied.score_samples(X + shift) - tied.score_samples(X - shift)) / (2.0 * step)
-        assert_allclose(slope, tied.vector_field(X)[:, feature], atol=1e-6)
-
-
 # Dead units
-
-
-def test_dead_units_are_counted(rng):
-    """The fraction whose code is one number on all training rows: zero for shrink, 1 or -1 for satlinear."""
-    X = load_digits().data[:200] / 16.0
-    found = set()
-    for activation, alpha in itertools.product(("shrink", "relu", "satlinear"), (0.1, 1.0, 3.0)):
-        autoencoder = make(activation=activation, alpha=alpha, n_components=20, solver="lbfgs", max_iter=30).fit(X)
-        by_hand = [len(set(np.round(column, 6))) == 1 for column in autoencoder.transform(X).T]
-        assert autoencoder.dead_unit_fraction_ == np.mean(by_hand)
-        assert type(autoencoder.dead_unit_fraction_) is float
-        found.add(autoencoder.dead_unit_fraction_)
-    assert len(found) > 3
 
 
 def test_dead_units_are_counted_on_training_rows(rng):
@@ -538,17 +466,12 @@ def test_units_start_alive(activation):
             ({"activation": name, "complement_scale": 1.0}, f"SAT eq. 3 gives '{name}' no complement")
             for name in ("shrink", "trec", "tlin", "identity", "softmax")
         ),
-        ({"activation": "gelu"}, "no activation is called 'gelu'"),
         ({"complement_scale": 0.001}, r"'complement_scale'.*Got 0.001"),
         ({"complement_scale": np.inf}, r"'complement_scale'.*Got inf"),
         ({"complement_scale": np.nan}, r"'complement_scale'.*Got nan"),
-        ({"alpha": -0.1}, "'alpha'.*Got -0.1"),
         ({"alpha": np.inf}, "'alpha'.*Got inf"),
         ({"alpha_steps": -1}, "'alpha_steps'.*Got -1"),
         ({"alpha_steps": 2.0}, "'alpha_steps'.*Got 2.0"),
-        ({"tied_weights": "maybe"}, "'tied_weights'.*Got 'maybe'"),
-        ({"tied_weights": None}, "'tied_weights'.*Got None"),
-        ({"threshold": -1.0}, "'threshold'.*Got -1.0"),
     ],
     ids=str,
 )
@@ -583,120 +506,6 @@ def test_an_error_in_a_later_stage_changes_nothing(solver, error, rng, monkeypat
             with unchanged(autoencoder), pytest.raises(error, match="now"):
                 autoencoder.fit(X[:, :3])
         assert sorted(set(np.round(alphas, 9))) == [0.0, 0.1, 0.2]
-
-
-# Rows: weights, containers, dtypes
-
-
-@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array], ids=["dense", "csr"])
-@untied_and_tied
-@every_training
-def test_zero_weight_is_an_absent_row(solver, method, activation, kind, rng):
-    """Rows of weight zero change no bit."""
-    X, weight = make_X(rng, n=150), rng.uniform(0.5, 2.0, 150)
-    weight[::3] = 0.0
-    X[::3] *= 10.0
-    parameters = {"solver": solver, "activation": activation, "batch_size": 20}
-    all_rows = getattr(make(**parameters), method)(kind(X), sample_weight=weight)
-    kept = weight > 0.0
-    assert_same_fit(all_rows, getattr(make(**parameters), method)(kind(X[kept]), sample_weight=weight[kept]))
-
-
-@untied_and_tied
-@every_training
-def test_integer_weights_are_repeated_rows(solver, method, activation, rng):
-    """A row of weight 3 is three rows."""
-    X, weight = make_X(rng), rng.integers(0, 4, 60)
-    parameters = {"solver": solver, "activation": activation, "batch_size": 1000}
-    weighted = getattr(make(**parameters), method)(X, sample_weight=weight)
-    repeated = getattr(make(**parameters), method)(np.repeat(X, weight, axis=0))
-    assert_same_fit(weighted, repeated, rtol=1e-6, atol=1e-8)
-
-
-@pytest.mark.parametrize("early_stopping", [False, True])
-@every_dtype
-@every_solver
-def test_sparse_and_memmap_fits_are_the_dense_fit(solver, dtype, early_stopping, rng, tmp_path):
-    """CSR rows and a file give the bits of the array, and stay as they were."""
-    X = make_X(rng, n=150).astype(dtype)
-    X[X < 0.4] = 0.0
-    np.save(tmp_path / "X.npy", X)
-    parameters = {"solver": solver, "batch_size": 20, "early_stopping": early_stopping}
-    expected, S = make(**parameters).fit(X), sparse.csr_matrix(X)
-    for data in (S, np.load(tmp_path / "X.npy", mmap_mode="r")):
-        assert_same_fit(make(**parameters).fit(data), expected, rtol=1e-12)
-    assert_array_equal(S.toarray(), X)
-
-
-@pytest.mark.parametrize("scale", [None, 1.0])
-@pytest.mark.parametrize("activation", ["relu", "satlinear", "tanh"])
-@every_training
-def test_float32_stays_float32(solver, method, activation, scale, rng):
-    """Trained on read-only float32 rows, parameters and predictions are float32, near those of float64."""
-    X = make_X(rng, n=150)
-    single = X.astype(np.float32)
-    single.flags.writeable = False
-    parameters = {"solver": solver, "activation": activation, "complement_scale": scale, "max_iter": 4}
-    parameters |= {"learning_rate_init": 0.01} if solver == "sgd" else {}
-    expected = getattr(make(**parameters), method)(X)
-    autoencoder = getattr(make(**parameters), method)(single)
-    arrays = [getattr(autoencoder, name) for name in ("components_", "intercept_hidden_", "intercept_visible_")]
-    arrays += [getattr(autoencoder, name)(single) for name in ("transform", "reconstruct", "score_samples")]
-    assert {array.dtype for array in arrays} == {np.dtype(np.float32)}
-    assert_allclose(autoencoder.components_, expected.components_, rtol=1e-3, atol=1e-3)
-
-
-@pytest.mark.parametrize("early_stopping", [False, True])
-@every_solver
-def test_bernoulli_units(solver, early_stopping, rng):
-    """Cross-entropy and the saturation penalty go together, tied and untied."""
-    X = make_X(rng, n=100)
-    for activation in ("relu", "satlinear"):
-        autoencoder = make(activation=activation, visible="bernoulli", solver=solver, early_stopping=early_stopping)
-        assert 0.0 <= autoencoder.fit(X).reconstruct(X).min() <= autoencoder.reconstruct(X).max() <= 1.0
-        assert np.isfinite(autoencoder.loss_)
-
-
-# Life with scikit-learn
-
-
-@untied_and_tied
-@every_solver
-def test_a_seed_gives_the_same_bits(solver, activation, rng):
-    """The same integer gives the same bits, another one others."""
-    X, parameters = make_X(rng, n=150), {"solver": solver, "activation": activation, "batch_size": 20}
-    first = make(**parameters).fit(X)
-    assert_same_fit(make(**parameters).fit(X), first)
-    assert np.abs(make(**{**parameters, "random_state": 1}).fit(X).components_ - first.components_).max() > 1e-3
-
-
-def test_constructor_sets_and_nothing_more():
-    """__init__ keeps what it is given, unvalidated, so that clone and set_params work."""
-    parameters = {name: object() for name in SaturatingAutoencoder().get_params()}
-    assert vars(SaturatingAutoencoder(**parameters)) == parameters
-
-
-@pytest.mark.parametrize("method", ["fit", "partial_fit"])
-@untied_and_tied
-def test_clones_and_pickles(activation, method, rng):
-    """A clone is unfitted and fits alike; a pickle predicts the same bits and goes on training to the same bits."""
-    X = make_X(rng)
-    autoencoder = getattr(make(activation=activation), method)(X)
-    twin = clone(autoencoder)
-    assert not hasattr(twin, "components_")
-    assert_same_fit(getattr(twin, method)(X), autoencoder)
-    twin = pickle.loads(pickle.dumps(autoencoder))
-    assert_array_equal(twin.score_samples(X), autoencoder.score_samples(X))
-    assert_same_fit(twin.partial_fit(X), autoencoder.partial_fit(X))
-
-
-def test_grid_search_without_labels(rng):
-    """GridSearchCV reaches alpha and complement_scale, and finds that too strong a penalty is not the best."""
-    X = 4.0 * make_X(rng, n=90)
-    grid = {"alpha": [0.0, 0.02, 1e4], "complement_scale": [None, 2.0]}
-    search = GridSearchCV(make(activation="relu", solver="lbfgs", max_iter=20), grid, cv=3, error_score="raise").fit(X)
-    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
-    assert search.best_params_["alpha"] != 1e4
 
 
 # What the penalty does (SAT 3.1 and 3.4), measured small
