@@ -24,6 +24,7 @@ from autoencoders import (
     FITS,
     ONE_STAGE,
     PREDICTIONS,
+    SMALL,
     SOLVERS,
     STEPPING,
     STEPS,
@@ -51,6 +52,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skae import ContractiveAutoencoder
 from skae._sklearn_compat import InvalidParameterError
+from skae.activations import ACTIVATIONS
 from skae.autoencoders import BaseAutoencoder
 
 # Short fits end before they have converged, and leave units dead.
@@ -106,12 +108,11 @@ INVALID = {
 }
 
 
-@pytest.mark.parametrize("name", INVALID)
-@every_default
+@pytest.mark.parametrize(
+    ("case", "name"), [(case, name) for case in DEFAULTS for name in INVALID if case.has(name)], ids=str
+)
 def test_invalid_parameters(case, name, rng):
     """A value that cannot be is refused by the parameter's name, and changes nothing, fitted or not."""
-    if not case.has(name):
-        pytest.skip(f"has no {name}")
     X = case.data(rng)
     for value in INVALID[name]:
         for autoencoder in (case.make(), copy.deepcopy(fitted(case)[0])):
@@ -140,21 +141,18 @@ def test_numpy_scalars_as_parameters(case, solver, rng):
     assert_same_fit(autoencoder, case.make(**{**options, **numbers}).fit(X))
 
 
-@every_default
-def test_without_its_strength_it_is_the_plain_autoencoder(case, rng):
-    """At strength 0 a penalty or noise goes, with all that it requires: the fit has the plain one's bits."""
-    strengths = {name: 0 for name in STRENGTHS if case.has(name)}
-    if not strengths:
-        pytest.skip("has no strength")
-    X = case.data(rng)
-    for activation, tied, solver in (("sigmoid", True, "adam"), ("softmax", False, "lbfgs"), ("identity", True, "sgd")):
+@every_default_fit
+def test_without_its_strength_it_is_the_plain_autoencoder(case, solver, rng):
+    """At strength 0 the loss is the squared error alone; a penalty or noise goes, with all that it requires."""
+    strengths, X = {name: 0 for name in STRENGTHS if case.has(name)}, 3.0 * case.data(rng)
+    plain = case.make(solver=solver, **strengths).fit(X)
+    assert plain.loss_ == pytest.approx(0.5 * plain.reconstruction_error(X).mean(), rel=1e-9)
+    for activation, tied in (("sigmoid", True), ("softmax", False), ("identity", True)) if strengths else ():
         parameters = {"activation": activation, "tied_weights": tied, "solver": solver}
-        plain = DEFAULTS[0].make(alpha=0, **parameters).fit(X)
-        assert type(plain) is ContractiveAutoencoder
+        expected = fitted_attributes(ContractiveAutoencoder(**{**SMALL, "alpha": 0, **parameters}).fit(X))
         autoencoder = case.make(**strengths, **parameters).fit(X)
-        for name, value in fitted_attributes(plain).items():
+        for name, value in expected.items():
             assert_array_equal(getattr(autoencoder, name), value, err_msg=name)
-        assert plain.loss_ == pytest.approx(0.5 * plain.reconstruction_error(X).mean(), rel=1e-12)
 
 
 # Training
@@ -191,7 +189,9 @@ def test_constraints_hold(case, solver, dtype, rng):
 
 
 @pytest.mark.parametrize("init", ["glorot", "data", "pca"])
-@every_default
+@pytest.mark.parametrize(
+    "case", [*DEFAULTS, *(each for each in ACTIVATED if ACTIVATIONS[each.kind].derived_bias)], ids=str
+)
 def test_start(case, init, rng):
     """Every start trains, wider than the data has rows or rank too."""
     X = case.data(rng, n=7)[:, [0, 1, 2, 0, 1]]
@@ -569,7 +569,7 @@ def test_predictions_have_the_dtype_of_the_rows(case):
 def test_one_feature_and_constant_rows_work(case, rng):
     """One column is enough, and two rows, or rows that are all alike or zero, for training and every prediction."""
     few = [case.data(rng, d=1), case.data(rng, n=2, d=1)]
-    alike = [np.full(shape, value) for shape in ((10, 4), (7, 1)) for value in (0.0, 3.0, 0.1)]
+    alike = [np.zeros((10, 4)), np.full((10, 4), 3.0), np.full((7, 1), 0.1)]
     for X in [*few, *alike]:
         for solver in SOLVERS:
             for method in ("fit", "partial_fit") if solver in STEPPING else ("fit",):

@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
-from autoencoders import assert_same_fit, unchanged
+from autoencoders import activation_of, assert_same_fit, unchanged
 from helpers import (
     ALL_ACTIVATIONS,
     DTYPES,
@@ -183,7 +183,7 @@ def make(**parameters):
 
 def objective_of(autoencoder, X, weight=None):
     """SAT eq. 2 at the fitted parameters, written out."""
-    activation = autoencoder._activation()
+    activation = activation_of(autoencoder)
     U = X @ autoencoder.components_.T + autoencoder.intercept_hidden_
     rows = complement(activation, U, autoencoder.complement_scale)[0].sum(axis=1)
     errors = ((activation.value(U) @ autoencoder.decoder_components_ + autoencoder.intercept_visible_ - X) ** 2).sum(1)

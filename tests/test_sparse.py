@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from autoencoders import assert_same_fit, unchanged
+from autoencoders import assert_same_fit, in_turn, unchanged
 from helpers import (
     ALL_ACTIVATIONS,
     VISIBLE,
@@ -318,8 +318,6 @@ SOLVERS = ["adam", "sgd", "lbfgs"]
 TRAINING = [*((solver, "fit") for solver in SOLVERS), ("adam", "partial_fit"), ("sgd", "partial_fit")]
 ACTIVATIONS = ["sigmoid", "relu", "softplus", "softmax", "square", "modulus", "trec"]
 
-every_training = pytest.mark.parametrize(("solver", "method"), TRAINING)
-
 
 def make_X(rng, n=60, d=5):
     """Correlated rows in [0, 1]."""
@@ -340,12 +338,12 @@ def extended_divergence(target, mean, activation):
 
 
 @pytest.mark.parametrize(("weighted", "blocks"), [(False, 1), (True, 3)], ids=["equal", "weighted blocks"])
-@every_target
-@every_training
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_loss_is_the_objective_over_all_rows(activation, solver, method, target, blocks, weighted, rng, monkeypatch):
+@pytest.mark.parametrize(
+    ("activation", "training", "target"), in_turn(itertools.product(ACTIVATIONS, TRAINING), TARGETS), ids=name_of
+)
+def test_loss_is_the_objective_over_all_rows(activation, training, target, blocks, weighted, rng, monkeypatch):
     """loss_ is the squared error and the divergence of the mean code over all rows, cut into batches or not."""
-    X = make_X(rng, n=103)
+    X, (solver, method) = make_X(rng, n=103), training
     weight = rng.uniform(0.1, 3.0, 103) if weighted else None
     size = -(-103 // blocks)
     monkeypatch.setattr(skae.autoencoders._base, "chunk_rows", lambda columns: size)

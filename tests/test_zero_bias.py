@@ -141,7 +141,7 @@ def test_scaling_the_data_scales_the_codes(variant, solver, method, activation, 
     Z, score = reference.transform(X), reference.score(X)
     rounding = 1e-2 if dtype == np.float32 else 1e-9  # the threshold amplifies it
     power = 2 if activation == "tlin" else 1
-    for s in (1e-3, 1e3, 2.0**10, 2.0**-10):
+    for s in (1e3, 2.0**-10):
         scaled_X = (dtype(s) * X).astype(dtype)
         scaled = fitted(scaled_X)
         codes = scaled.transform(scaled_X)
