@@ -78,7 +78,7 @@ class FineTuning:
             batches,
             rng,
             multiplications=batches.rows_per_batch * self.objective.layout.size,
-            judged_on=self.without_noise(chosen),
+            final_batches=self.without_noise(chosen),
             **options,
         )
 

@@ -54,7 +54,7 @@ class Batches:
         Whether each epoch draws its own order. A single batch keeps its order.
     unit_weight : float, optional
         The weight that counts as one row. The default is the mean weight.
-    unit : float, default=1.0
+    scale : float, default=1.0
         The rows are divided by it.
     corruption : callable, optional
         ``corruption(X, rng, out)`` writes corrupted rows to `out`. The batches then have the corrupted rows as X, and
@@ -75,7 +75,7 @@ class Batches:
         batch_size,
         shuffle,
         unit_weight=None,
-        unit=1.0,
+        scale=1.0,
         corruption=None,
         noise_seed=None,
         labels=None,
@@ -84,7 +84,7 @@ class Batches:
         self.corruption, self.noise_seed = corruption, noise_seed
         self.labels, self.paired = labels, paired
         self.X = X if sparse.issparse(X) else np.asarray(X)
-        self.rows, self.shuffle, self.sample_weight, self.factor = rows, shuffle, None, 1.0 / unit
+        self.rows, self.shuffle, self.sample_weight, self.factor = rows, shuffle, None, 1.0 / scale
         if sample_weight is not None:
             if unit_weight is None:
                 unit_weight = (sample_weight if rows is None else sample_weight[rows]).mean()

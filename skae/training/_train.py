@@ -72,7 +72,7 @@ def train(
     task=NO_CALLBACKS,
     max_iter=1,
     state=None,
-    judged_on=None,
+    final_batches=None,
 ):
     """Minimise one objective after the other.
 
@@ -97,7 +97,7 @@ def train(
         Largest number of epochs, over all stages.
     state : dict, default=None
         State of an earlier `skae.solvers.Result`, for the solver to continue from.
-    judged_on : Batches, default=None
+    final_batches : Batches, default=None
         Rows of the final loss. None takes `batches`.
 
     Returns
@@ -118,5 +118,5 @@ def train(
             if epochs.stopped:
                 break
     epochs.end()
-    loss = final_loss(objective, theta, batches if judged_on is None else judged_on, rng)
+    loss = final_loss(objective, theta, batches if final_batches is None else final_batches, rng)
     return Training(theta, loss, results, validated)
