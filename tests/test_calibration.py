@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp, softmax
 
 from skae.classifier._constants import log_constants
-from skae.classifier._rows import LabelledRows, trials
+from skae.classifier._rows import LabelledRows, trial_splits
 from skae.classifier._temperature import fit_temperature
 
 
@@ -183,7 +183,7 @@ def test_temperature_of_scores_that_are_all_equal():
 def held_out(X, labels, weight=None):
     """Return (train, test) of all trials, as rows of X in a fixed order."""
     rows = LabelledRows(X, labels, weight, weight)
-    return [(np.unique(X[train], axis=0), np.unique(test.X, axis=0)) for train, test in trials(rows)]
+    return [(np.unique(X[train], axis=0), np.unique(test.X, axis=0)) for train, test in trial_splits(rows)]
 
 
 def assert_same_rows(first, second):
@@ -195,7 +195,7 @@ def assert_same_rows(first, second):
 def test_each_row_is_held_out_once(rng):
     """A fifth of each class in turn; no row that is held out has an equal one among those to train on."""
     X, labels = rng.standard_normal((60, 3)), np.arange(60) % 4
-    splits = list(trials(LabelledRows(X, labels, None, None)))
+    splits = list(trial_splits(LabelledRows(X, labels, None, None)))
     assert len(splits) == 5
     for train, test in splits:
         assert_array_equal(np.bincount(test.labels), 3)
@@ -206,7 +206,7 @@ def test_each_row_is_held_out_once(rng):
 
 def test_enough_rows_are_enough(rng):
     """Of 3000 rows a fifth are enough."""
-    ((train, test),) = trials(LabelledRows(rng.standard_normal((3000, 2)), np.arange(3000) % 3, None, None))
+    ((train, test),) = trial_splits(LabelledRows(rng.standard_normal((3000, 2)), np.arange(3000) % 3, None, None))
     assert len(train) == 2400
     assert len(test.labels) == 600
 
@@ -220,8 +220,8 @@ def test_trials_know_neither_order_nor_names_nor_storage(rng):
     assert_same_rows(held_out(X, 2 - labels), expected)
     assert_same_rows(held_out(np.asfortranarray(X), labels), expected)
     for (train, test), (train_csr, test_csr) in zip(
-        trials(LabelledRows(X, labels, None, None)),
-        trials(LabelledRows(sparse.csr_array(X), labels, None, None)),
+        trial_splits(LabelledRows(X, labels, None, None)),
+        trial_splits(LabelledRows(sparse.csr_array(X), labels, None, None)),
         strict=True,
     ):
         assert_array_equal(train, train_csr)
@@ -235,8 +235,8 @@ def test_trials_take_weights_as_repetitions(rng):
     repeated = np.repeat(X, copies, axis=0), np.repeat(labels, copies)
     assert_same_rows(held_out(*repeated), held_out(X, labels))
     for (_, test), (_, weighted) in zip(
-        trials(LabelledRows(*repeated, None, None)),
-        trials(LabelledRows(X, labels, None, copies.astype(float))),
+        trial_splits(LabelledRows(*repeated, None, None)),
+        trial_splits(LabelledRows(X, labels, None, copies.astype(float))),
         strict=True,
     ):
         assert_array_equal(test.X, weighted.X)
@@ -247,8 +247,8 @@ def test_a_class_of_equal_rows_is_not_held_out(rng):
     """There would be none left to train on; rows without weight are not tested."""
     X = np.r_[rng.standard_normal((10, 2)), np.zeros((3, 2))]
     labels = np.r_[np.zeros(10, dtype=int), np.ones(3, dtype=int)]
-    for train, test in trials(LabelledRows(X, labels, None, np.r_[0.0, np.ones(12)])):
+    for train, test in trial_splits(LabelledRows(X, labels, None, np.r_[0.0, np.ones(12)])):
         assert (labels[train] == 1).sum() == 3
         assert (test.labels == 0).all()
         assert not (X[0] == test.X).all(axis=1).any()
-    assert not list(trials(LabelledRows(np.zeros((3, 2)), np.array([0, 1, 1]), None, None)))
+    assert not list(trial_splits(LabelledRows(np.zeros((3, 2)), np.array([0, 1, 1]), None, None)))

@@ -911,7 +911,7 @@ def test_temperature_with_early_stopping_is_of_the_rows_that_it_holds_out(monkey
     """They are there already: no trial fits."""
     X, y = digits()
     classifier = make("early stopping", temperature="auto")
-    monkeypatch.setattr(_learning, "trials", None)
+    monkeypatch.setattr(_learning, "trial_splits", None)
     _, rows = held_out_rows(classifier, X, y, monkeypatch)
     scores = classifier.transform(X[rows]) + classifier.class_log_constants_
     assert classifier.temperature_ == pytest.approx(fit_temperature(scores, y[rows]), rel=1e-6)
