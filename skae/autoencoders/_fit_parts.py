@@ -2,7 +2,7 @@
 
 from sklearn.base import clone
 
-from skae.training import Stage, corrupting, corruption_range
+from skae.training import Stage
 
 
 def fit_quietly(autoencoder, X, sample_weight=None):
@@ -31,17 +31,8 @@ def objective_on(autoencoder, X, sample_weight=None, ensure_min_samples=1):
 
 
 def batches_for(autoencoder, X, sample_weight, n_columns, rng, **options):
-    """Return training batches, as the autoencoder's parameters say; see `SolverParameters._training_batches`."""
-    corruption = autoencoder._corruption()
-    return autoencoder._training_batches(
-        X,
-        sample_weight,
-        None,
-        n_columns,
-        noise_seed=int(rng.integers(2**63)) if autoencoder.solver == "lbfgs" else None,
-        corruption=corrupting(corruption, corruption_range(corruption, X)),
-        **options,
-    )
+    """Return training batches, as the autoencoder's parameters say; see `SolverParameters._corrupted_batches`."""
+    return autoencoder._corrupted_batches(X, sample_weight, None, n_columns, rng, autoencoder._corruption(), **options)
 
 
 def stage_for(autoencoder, objective):

@@ -160,7 +160,7 @@ class Calibration:
         return dataclasses.replace(self.with_constants(constants), information=information)
 
     def _initial_constants(self, E, labels, weight):
-        """Return the constants. With its constant, the median of a new class is the mean of the others' medians."""
+        """Return the constants, with those of new classes: their medians become the mean of the others' medians."""
         constants, medians = self.constants.copy(), class_medians(E, labels, weight)
         old = np.isfinite(constants)
         new = ~old & ~np.isnan(medians)

@@ -66,14 +66,14 @@ def log_constants(E, labels, weight=None, *, temperature=1.0, start=None, free=N
 
 
 class _NegativeLogLikelihood:
-    """Mean negative log-likelihood of the constants, with a prior. At a temperature it is multiplied by that."""
+    """Temperature times the mean negative log-likelihood of the constants, plus the term of the prior."""
 
     def __init__(self, E, labels, weight, start, precision):
         self.E, self.labels, self.weight, self.start, self.precision = E, labels, weight, start, precision
         self.observed = np.bincount(labels, weight, E.shape[1])
 
     def __call__(self, C, temperature):
-        """Return value, gradient (K,) and Hessian (K, K)."""
+        """Return value, gradient (K,) and Hessian (K, K) at the constants C, for a temperature of the softmax."""
         scores = (self.E + C) / temperature
         total = logsumexp(scores, axis=1)
         losses = total - scores[np.arange(len(scores)), self.labels]

@@ -11,7 +11,7 @@ from skae.classifier._energies import ClassEnergies
 from skae.classifier._rows import LabelledRows
 from skae.corruption import Corruption, as_corruption
 from skae.parameters import MaxNorm, UnitNorm
-from skae.training import Batches, Stage, Training, active_share, chunk_rows, corrupting, corruption_range, train
+from skae.training import Batches, Stage, Training, active_share, chunk_rows, train
 
 
 class FineTuning:
@@ -62,14 +62,8 @@ class FineTuning:
     def minimize(self, stage: Stage, chosen: IntArray | None, rng: np.random.Generator, **options: Any) -> Training:
         """Train on rows with noise. The final loss is over the rows without noise. For `options`, see `train`."""
         rows, noise = self.rows, noise_of(self.classifier)
-        batches = self.classifier._training_batches(
-            rows.X,
-            rows.supervised,
-            chosen,
-            self._n_columns,
-            noise_seed=int(rng.integers(2**63)) if self.classifier.solver == "lbfgs" else None,
-            corruption=corrupting(noise, corruption_range(noise, rows.X)),
-            labels=rows.labels,
+        batches = self.classifier._corrupted_batches(
+            rows.X, rows.supervised, chosen, self._n_columns, rng, noise, labels=rows.labels
         )
         return train(
             self.objective,

@@ -117,7 +117,7 @@ def callback_data(X, y=None, sample_weight=None):
 def begin_fit_task(estimator, X, y=None, sample_weight=None, **options):
     """Report the beginning of a fit to the estimator's callbacks; return its task.
 
-    The options are those of scikit-learn's `_init_callback_context`: they describe the subtasks.
+    The options describe the subtasks; see scikit-learn's `_init_callback_context`.
     """
     if not getattr(estimator, "_skl_callbacks", None):
         return NO_CALLBACKS

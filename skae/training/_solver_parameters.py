@@ -8,9 +8,10 @@ from typing import Literal
 from skae._sklearn_compat import Interval, StrOptions
 from skae._typing import Array, FloatArray, RandomState, Schedule, Solver
 from skae.solvers import LBFGS, SCHEDULES, SGD, UPDATE_RULES, Stochastic
-from skae.training._batches import Batches
+from skae.training._batches import Batches, corrupting
 from skae.training._chunks import chunk_rows
 from skae.training._early_stopping import ValidationMonitor
+from skae.training._ranges import corruption_range
 from skae.training._verbose import Printer
 
 _AUTO_BATCH_SIZE = 100
@@ -72,6 +73,12 @@ class SolverParameters:
             size, shuffle = chunk_rows(n_columns), False
             return Batches(X, sample_weight, rows, size, shuffle, noise_seed=noise_seed, **options)
         return Batches(X, sample_weight, rows, self._batch_size(), self.shuffle, **options)
+
+    def _corrupted_batches(self, X, sample_weight, rows, n_columns, rng, corruption, **options):
+        """Return the batches of a fit with a `skae.corruption.Corruption` (or None) of the input."""
+        noise_seed = int(rng.integers(2**63)) if self.solver == "lbfgs" else None
+        options["corruption"] = corrupting(corruption, corruption_range(corruption, X))
+        return self._training_batches(X, sample_weight, rows, n_columns, noise_seed, **options)
 
     def _solver(self, max_iter=None, schedule=None):
         """Return the solver that the parameters describe."""
