@@ -39,7 +39,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> ModuleType:
-    """Import a tool when it is asked for."""
+    """Import a tool at its first use."""
     if name in _TOOLS:
         return importlib.import_module(f"skae.{name}")
     raise AttributeError(f"module 'skae' has no attribute {name!r}")

@@ -16,7 +16,7 @@ every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=nam
 
 
 def numbered_rows(n, d=3, dtype=np.float64):
-    """A matrix whose first column numbers the rows; many zeros elsewhere."""
+    """Return a matrix whose first column numbers the rows. The other columns have many zeros."""
     X = np.zeros((n, d), dtype=dtype)
     X[:, 0] = np.arange(n)
     X[::2, -1] = 1.0 + np.arange(n)[::2]
@@ -35,7 +35,7 @@ def epoch_of(batches, seed=0):
 
 @st.composite
 def data_and_edges(draw):
-    """Rows far off centre with weights, some of them zero, and places to cut."""
+    """Draw rows far off centre, weights (some of them zero), and places to cut."""
     n, d = draw(st.integers(2, 40)), draw(st.integers(1, 4))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     X = draw(st.sampled_from([0.0, 3.0, 1e5])) + rng.standard_normal((n, d))
@@ -47,7 +47,7 @@ def data_and_edges(draw):
 @quickly
 @given(data_and_edges())
 def test_moments_of_chunks_merge_into_those_of_the_whole(data):
-    """Chan's formula: any cut of the rows, empty and weightless chunks included, gives numpy's mean and variance."""
+    """Chan's formula gives numpy's mean and variance for any cut of the rows, also with empty or weightless chunks."""
     X, weight, edges = data
     total = (0.0, np.zeros(X.shape[1]), np.zeros(X.shape[1]))
     for block, block_weight in zip(np.split(X, edges), np.split(weight, edges), strict=True):
@@ -62,7 +62,7 @@ def test_moments_of_chunks_merge_into_those_of_the_whole(data):
 
 
 def test_moments_over_many_row_chunks(rng):
-    """More rows than one block, dense and CSR, with and without weights, agree with numpy in float64."""
+    """With more rows than one chunk, dense and CSR, weighted or not, the moments agree with numpy in float64."""
     X = (5.0 + rng.standard_normal((9000, 3))).astype(np.float32)
     X[rng.random(X.shape) < 0.5] = 0.0
     weight = rng.random(9000).astype(np.float32)
@@ -80,7 +80,7 @@ def test_moments_over_many_row_chunks(rng):
 
 
 def test_integer_weights_equal_repeated_rows(rng):
-    """A weight is a number of rows, zero included; the total is then an int, as `n_samples_seen_` should be."""
+    """A weight is a number of rows, zero included. The total is then an int, as for `n_samples_seen_`."""
     X, count = rng.standard_normal((8, 2)), np.array([1, 0, 2, 3, 0, 1, 1, 4])
     mass, mean, variance = moments(X, count.astype(float))
     repeated = moments(np.repeat(X, count, axis=0))
@@ -91,7 +91,7 @@ def test_integer_weights_equal_repeated_rows(rng):
 
 
 def test_moments_do_not_change_the_data(rng):
-    """The variance is computed in place, but not in the user's array."""
+    """The variance is not computed in the user's array."""
     X = rng.standard_normal((5, 2))
     X.flags.writeable = False
     moments(X)
@@ -109,7 +109,7 @@ def test_moments_do_not_change_the_data(rng):
     seed=st.integers(0, 2**32 - 1),
 )
 def test_an_epoch_has_each_row_once(n, batch_size, shuffle, subset, seed):
-    """Each row that is used comes exactly once with its own weight, in batches whose sizes differ by one at most."""
+    """Each row in use comes exactly once, with its own weight. Sizes of batches differ by one at most."""
     X, weight = numbered_rows(n), 10.0 + np.arange(n)
     rows = np.arange(0, n, 2) if subset else None
     expected = np.arange(n) if rows is None else rows
@@ -137,7 +137,7 @@ def test_an_epoch_has_each_row_once(n, batch_size, shuffle, subset, seed):
     container=st.sampled_from([sparse.csr_matrix, sparse.csr_array]),
 )
 def test_sparse_rows_equal_dense_rows(n, batch_size, shuffle, subset, container):
-    """A CSR matrix or array gives the very batches of its dense form, as plain arrays."""
+    """CSR matrices and arrays give the same batches as their dense form, as plain arrays."""
     X = numbered_rows(n, dtype=np.float32)
     rows = np.arange(n)[::-3].copy() if subset else None
     expected = epoch_of(Batches(X, None, rows, batch_size, shuffle))
@@ -153,7 +153,7 @@ def test_sparse_rows_equal_dense_rows(n, batch_size, shuffle, subset, container)
 @every_dtype
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_batches_keep_the_dtype(order, dtype):
-    """float32 stays float32, in any memory order, and the target is X itself (None)."""
+    """float32 stays float32, in any memory order. The target is X itself (None)."""
     X = np.array(numbered_rows(11, dtype=dtype), order=order)
     for shuffle in (True, False):
         for block, target, weight in Batches(X, None, None, 4, shuffle)(np.random.default_rng(0)):
@@ -172,7 +172,7 @@ def test_shuffled_epochs_differ_and_can_be_repeated():
 
 
 def test_order_does_not_depend_on_sparsity_or_a_memmap(tmp_path):
-    """A fit on a memmap or on CSR draws the same batches as on the array, and reads the file's rows."""
+    """A memmap or CSR rows give the same batches as the array. The memmap's batches hold the rows of the file."""
     X = numbered_rows(23)
     np.save(tmp_path / "X.npy", X)
     on_disk = np.load(tmp_path / "X.npy", mmap_mode="r")
@@ -183,7 +183,7 @@ def test_order_does_not_depend_on_sparsity_or_a_memmap(tmp_path):
 
 
 def test_shuffled_batches_leave_the_data_alone():
-    """What a solver writes into a shuffled batch does not reach X."""
+    """Writing into a shuffled batch does not change X."""
     X = numbered_rows(12)
     for block, _, _ in Batches(X, None, None, 5, True)(np.random.default_rng(0)):
         block[...] = -1.0
@@ -193,7 +193,7 @@ def test_shuffled_batches_leave_the_data_alone():
 @pytest.mark.parametrize("weighted", [False, True], ids=["equal", "weighted"])
 @pytest.mark.parametrize("make", [np.asarray, sparse.csr_array], ids=["dense", "csr"])
 def test_sample_draws_distinct_rows_in_float64(make, weighted, rng):
-    """The start sees at most so many rows, in order, each once, with their weights."""
+    """A sample has at most the given number of rows, in order, each once, with its weight."""
     X = numbered_rows(20, dtype=np.float32)
     weight = 5.0 + np.arange(20, dtype=np.float32) if weighted else None
     for rows in (None, np.arange(0, 20, 2)):
@@ -216,7 +216,7 @@ def test_sample_draws_distinct_rows_in_float64(make, weighted, rng):
 
 @pytest.mark.parametrize("make", [np.asarray, sparse.csr_array, sparse.csr_matrix], ids=name_of)
 def test_row_chunks_cover_the_rows(make):
-    """The blocks are dense, in order and of bounded size, however wide what is made of them."""
+    """The chunks are dense, in order, and of bounded size for every width."""
     X = numbered_rows(5000)
     for columns, largest in ((0, 4096), (2**15, 64), (2**11, 256)):
         blocks = list(row_chunks(make(X), columns))
@@ -234,14 +234,14 @@ def test_dense_makes_no_copy_of_an_array():
 
 @pytest.mark.parametrize("make", [np.asarray, sparse.csr_array], ids=["dense", "csr"])
 def test_value_range(make):
-    """The smallest and largest value, of the chosen rows only, implicit zeros included."""
+    """The range is that of the chosen rows only, with implicit zeros."""
     X = make(np.array([[0.0, -3.0], [2.0, 0.0], [5.0, 7.0]]))
     assert value_range(X) == (-3.0, 7.0)
     assert value_range(X, np.array([1])) == (0.0, 2.0)
 
 
 def test_checked_weight_names_the_rows_that_count(rng):
-    """None stays None, zeros are left out, and weights of no use are refused."""
+    """None stays None, rows of weight zero are left out, and useless weights raise an error."""
     X = np.ones((4, 2))
     assert checked_weight(X, None) == (None, None)
     weight, rows = checked_weight(X, np.array([1, 0, 2, 0], dtype=np.float32))
@@ -254,7 +254,7 @@ def test_checked_weight_names_the_rows_that_count(rng):
 
 
 def test_moments_of_chosen_rows_are_those_of_their_copy(rng):
-    """A memmap need not be copied to leave rows out."""
+    """Leaving rows of a memmap out needs no copy of it."""
     X, weight, rows = rng.standard_normal((50, 3)), rng.random(50), np.arange(0, 50, 3)
     for a, b in zip(moments(X, weight, rows), moments(X[rows], weight[rows]), strict=True):
         assert_array_equal(a, b)

@@ -1,4 +1,4 @@
-"""The normalising constants and the temperature: optimality, saturation, weights, priors, and the rows they see."""
+"""The normalising constants and the temperature: optimality, saturation, weights, priors, held-out rows."""
 
 import numpy as np
 import pytest
@@ -10,12 +10,12 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp, softmax
 
 from skae.classifier._constants import log_constants
-from skae.classifier._rows import LabelledRows, trials
+from skae.classifier._rows import LabelledRows, trial_splits
 from skae.classifier._temperature import fit_temperature
 
 
 def problem(seed=0, n_classes=4, n_rows=200, scale=1.0, separation=1.0):
-    """Energies and classes, each of which has a row."""
+    """Return energies, and classes that all have a row."""
     rng = np.random.default_rng(seed)
     share = rng.dirichlet(np.ones(n_classes))
     labels = np.r_[np.arange(n_classes), rng.choice(n_classes, n_rows, p=share)]
@@ -34,7 +34,7 @@ def value(E, C, labels):
     return (logsumexp(scores, axis=1) - scores[np.arange(len(E)), labels]).mean()
 
 
-@settings(deadline=None)  # a busy machine is no failure
+@settings(deadline=None)  # a busy machine must not fail the test
 @given(
     st.integers(0, 10**6),
     st.integers(2, 8),
@@ -43,7 +43,7 @@ def value(E, C, labels):
     st.sampled_from([0.0, 1.0, 3.0, 10.0]),
 )
 def test_reaches_the_optimum_at_any_scale(seed, n_classes, n_rows, scale, separation):
-    """The gradient's norm is below 1e-6, the constants sum to 0."""
+    """The norm of the gradient is below 1e-6, and the constants sum to 0."""
     E, labels = problem(seed, n_classes, n_rows, scale, separation)
     C, n_iter, _ = log_constants(E, labels)
     assert n_iter < 300
@@ -58,14 +58,14 @@ def test_is_the_optimum_of_an_independent_optimiser():
 
 
 def test_of_two_separated_classes_lies_amid_the_gap():
-    """Far from both, where the likelihood is flat to rounding."""
+    """The constants lie in the middle of the gap, where the likelihood is flat to rounding."""
     E = np.array([[0.0, 1000.0], [0.0, 1010.0], [0.0, 2000.0], [0.0, 1990.0]])
     C, _, _ = log_constants(E, np.array([0, 0, 1, 1]))
     assert C[0] - C[1] == pytest.approx(1500.0, abs=100.0)
 
 
 def test_does_not_depend_on_shifts():
-    """Neither of all energies of a row, nor of a class, whose constant takes it up."""
+    """Shifting all energies of a row changes nothing. The constant of a class takes up a shift of its energies."""
     E, labels = problem(scale=5.0)
     C = log_constants(E, labels)[0]
     rng = np.random.default_rng(0)
@@ -102,7 +102,7 @@ def test_information_is_the_hessian():
 
 
 def test_prior_carries_what_earlier_rows_have_told():
-    """Halves in turn come near the whole; rows that lack a class do no harm."""
+    """Two halves, one after the other, come near the whole. Rows that lack a class do no harm."""
     E, labels = problem(n_rows=4000)
     whole, _, _ = log_constants(E, labels)
     first, second = slice(0, 2000), slice(2000, None)
@@ -124,7 +124,7 @@ def temperature_gradient(scores, labels, T, weight=None):
     return np.average((softmax(scores / T, axis=1) * scores).sum(axis=1) - own, weights=weight)
 
 
-@settings(deadline=None)  # a busy machine is no failure
+@settings(deadline=None)  # a busy machine must not fail the test
 @given(
     st.integers(0, 10**6),
     st.integers(2, 8),
@@ -133,7 +133,7 @@ def temperature_gradient(scores, labels, T, weight=None):
     st.sampled_from([-10.0, 0.0, 1.0, 10.0]),
 )
 def test_temperature_is_finite_at_any_scale(seed, n_classes, n_rows, scale, separation):
-    """Also where all rows are right or all wrong: it is positive, and scales with the scores."""
+    """The temperature is positive and scales with the scores, also if all rows are right or all wrong."""
     scores, labels = problem(seed, n_classes, n_rows, 1.0, separation)
     T = fit_temperature(scores, labels)
     assert 0.0 < T < np.inf
@@ -141,7 +141,7 @@ def test_temperature_is_finite_at_any_scale(seed, n_classes, n_rows, scale, sepa
 
 
 def test_temperature_is_the_optimum_of_many_rows():
-    """The prior is a third of a row: of thousands, the likelihood alone decides."""
+    """The prior counts as a third of a row, so with thousands of rows the likelihood decides."""
     scores, labels = problem(n_rows=5000, scale=7.0)
     T = fit_temperature(scores, labels)
     slopes = [temperature_gradient(scores, labels, factor * T) for factor in (0.99, 1.01)]
@@ -149,7 +149,7 @@ def test_temperature_is_the_optimum_of_many_rows():
 
 
 def test_temperature_finds_the_scale_of_labels_that_were_drawn():
-    """Of probabilities that are right, it is 1; of their logarithms times 5, 5."""
+    """Scores that are true log-probabilities give 1. Scores five times as large give 5."""
     rng = np.random.default_rng(0)
     scores = 2.0 * rng.standard_normal((4000, 3))
     labels = (softmax(scores, axis=1).cumsum(axis=1) < rng.random((4000, 1))).sum(axis=1)
@@ -164,7 +164,7 @@ def test_temperature_does_not_depend_on_a_shift_of_each_row():
 
 
 def test_temperature_takes_weights_of_any_scale():
-    """Twice the weight of all rows says nothing about how many they are."""
+    """Doubling all weights changes nothing, because weights do not count as rows."""
     scores, labels = problem()
     weight = np.linspace(0.1, 2.0, len(scores))
     weighted = fit_temperature(scores, labels, weight)
@@ -173,17 +173,17 @@ def test_temperature_takes_weights_of_any_scale():
 
 
 def test_temperature_of_scores_that_are_all_equal():
-    """There is nothing to scale."""
+    """With nothing to scale, the temperature is 1."""
     assert fit_temperature(np.ones((3, 2)), np.array([0, 1, 1])) == 1.0
 
 
-# The rows that are held out
+# Held-out rows
 
 
 def held_out(X, labels, weight=None):
-    """Return (train, test) of all trials, as rows of X in a fixed order."""
+    """Return (train, test) of all trial splits, as rows of X in a fixed order."""
     rows = LabelledRows(X, labels, weight, weight)
-    return [(np.unique(X[train], axis=0), np.unique(test.X, axis=0)) for train, test in trials(rows)]
+    return [(np.unique(X[train], axis=0), np.unique(test.X, axis=0)) for train, test in trial_splits(rows)]
 
 
 def assert_same_rows(first, second):
@@ -193,9 +193,9 @@ def assert_same_rows(first, second):
 
 
 def test_each_row_is_held_out_once(rng):
-    """A fifth of each class in turn; no row that is held out has an equal one among those to train on."""
+    """A fifth of each class is held out in turn. No held-out row equals a row to train on."""
     X, labels = rng.standard_normal((60, 3)), np.arange(60) % 4
-    splits = list(trials(LabelledRows(X, labels, None, None)))
+    splits = list(trial_splits(LabelledRows(X, labels, None, None)))
     assert len(splits) == 5
     for train, test in splits:
         assert_array_equal(np.bincount(test.labels), 3)
@@ -205,14 +205,14 @@ def test_each_row_is_held_out_once(rng):
 
 
 def test_enough_rows_are_enough(rng):
-    """Of 3000 rows a fifth are enough."""
-    ((train, test),) = trials(LabelledRows(rng.standard_normal((3000, 2)), np.arange(3000) % 3, None, None))
+    """With 3000 rows, only one fifth is held out."""
+    ((train, test),) = trial_splits(LabelledRows(rng.standard_normal((3000, 2)), np.arange(3000) % 3, None, None))
     assert len(train) == 2400
     assert len(test.labels) == 600
 
 
 def test_trials_know_neither_order_nor_names_nor_storage(rng):
-    """The same rows are held out, whatever the rows' order, the classes' numbers, or the matrix."""
+    """The held-out rows do not depend on the order of the rows, the numbers of the classes, or the kind of matrix."""
     X, labels = rng.standard_normal((40, 3)), rng.integers(0, 3, 40)
     order = rng.permutation(40)
     expected = held_out(X, labels)
@@ -220,8 +220,8 @@ def test_trials_know_neither_order_nor_names_nor_storage(rng):
     assert_same_rows(held_out(X, 2 - labels), expected)
     assert_same_rows(held_out(np.asfortranarray(X), labels), expected)
     for (train, test), (train_csr, test_csr) in zip(
-        trials(LabelledRows(X, labels, None, None)),
-        trials(LabelledRows(sparse.csr_array(X), labels, None, None)),
+        trial_splits(LabelledRows(X, labels, None, None)),
+        trial_splits(LabelledRows(sparse.csr_array(X), labels, None, None)),
         strict=True,
     ):
         assert_array_equal(train, train_csr)
@@ -235,8 +235,8 @@ def test_trials_take_weights_as_repetitions(rng):
     repeated = np.repeat(X, copies, axis=0), np.repeat(labels, copies)
     assert_same_rows(held_out(*repeated), held_out(X, labels))
     for (_, test), (_, weighted) in zip(
-        trials(LabelledRows(*repeated, None, None)),
-        trials(LabelledRows(X, labels, None, copies.astype(float))),
+        trial_splits(LabelledRows(*repeated, None, None)),
+        trial_splits(LabelledRows(X, labels, None, copies.astype(float))),
         strict=True,
     ):
         assert_array_equal(test.X, weighted.X)
@@ -244,11 +244,11 @@ def test_trials_take_weights_as_repetitions(rng):
 
 
 def test_a_class_of_equal_rows_is_not_held_out(rng):
-    """There would be none left to train on; rows without weight are not tested."""
+    """Holding it out would leave no row to train on. Rows without weight are not held out either."""
     X = np.r_[rng.standard_normal((10, 2)), np.zeros((3, 2))]
     labels = np.r_[np.zeros(10, dtype=int), np.ones(3, dtype=int)]
-    for train, test in trials(LabelledRows(X, labels, None, np.r_[0.0, np.ones(12)])):
+    for train, test in trial_splits(LabelledRows(X, labels, None, np.r_[0.0, np.ones(12)])):
         assert (labels[train] == 1).sum() == 3
         assert (test.labels == 0).all()
         assert not (X[0] == test.X).all(axis=1).any()
-    assert not list(trials(LabelledRows(np.zeros((3, 2)), np.array([0, 1, 1]), None, None)))
+    assert not list(trial_splits(LabelledRows(np.zeros((3, 2)), np.array([0, 1, 1]), None, None)))

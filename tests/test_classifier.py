@@ -56,7 +56,7 @@ every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=name_of)
 
 @functools.cache
 def bundled(load):
-    """Return one of scikit-learn's data sets, which is read once and cannot be written to."""
+    """Return one of scikit-learn's data sets. It is read once, and is read-only."""
     data = load(return_X_y=True)
     for array in data:
         array.flags.writeable = False
@@ -89,7 +89,7 @@ def contractive(**parameters):
 
 
 def denoising(**parameters):
-    """Return a small autoencoder that goes with factors."""
+    """Return a small autoencoder that can share factors."""
     return DenoisingAutoencoder(**{"n_components": 5, "max_iter": 5, **parameters})
 
 
@@ -118,14 +118,14 @@ WITH_STEPS = [name for name in MODELS if name not in ("energies", "early stoppin
 
 
 def make(name="finetune", **parameters):
-    """Return one of the MODELS, unfitted; without trial fits but where the temperature is the point."""
+    """Return one of the MODELS, unfitted. The temperature is 1, without trial fits, unless it is set."""
     defaults = {"max_iter": 5, "random_state": 0, "temperature": 1.0, **MODELS[name], **parameters}
     estimator = denoising() if defaults.get("n_factors") else contractive()
     return ClassSpecificAEClassifier(**{"estimator": estimator, **defaults})
 
 
 def parameters_of(classifier):
-    """Return the parameters of all classes, by name of the class, as bytes."""
+    """Return the parameters of all classes as bytes, by the name of the class."""
     return {
         label: tuple(
             getattr(each, attribute).tobytes()
@@ -137,7 +137,7 @@ def parameters_of(classifier):
 
 
 def results(classifier, X):
-    """Return what all methods of prediction give, by name."""
+    """Return the results of all methods of prediction, by name."""
     names = ("predict", "decision_function", "predict_proba", "predict_log_proba", "score_samples", "transform")
     return {name: getattr(classifier, name)(X) for name in names if hasattr(classifier, name)}
 
@@ -159,7 +159,7 @@ def calibration_gradient(classifier, X, y, weight=None):
 
 @contextlib.contextmanager
 def unchanged(classifier):
-    """Assert that the body leaves vars(classifier) as they were, to the bit."""
+    """Assert that the body does not change a bit of vars(classifier)."""
     before = joblib.hash(vars(classifier))
     yield
     assert joblib.hash(vars(classifier)) == before
@@ -167,13 +167,13 @@ def unchanged(classifier):
 
 @contextlib.contextmanager
 def no_warning(category=Warning):
-    """Assert that nothing is warned of in the body."""
+    """Assert that the body does not warn."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", category)
         yield
 
 
-# What the methods return
+# Results of the methods
 
 
 @every_dtype
@@ -217,7 +217,7 @@ def test_results_agree(name, dtype):
 
 @pytest.mark.parametrize("name", ["finetune", "hinge", "normalize", "energies", "factored"])
 def test_two_classes(name):
-    """decision_function is the second class's score less the first's, and positive where the second is predicted."""
+    """decision_function is the second class's score minus the first's. It is positive where the second is predicted."""
     X, y = wine()
     classifier = make(name).fit(X, y)
     decision = classifier.decision_function(X)
@@ -233,7 +233,7 @@ def test_two_classes(name):
 
 
 def test_hinge_matters_to_fine_tuning_alone():
-    """The other methods give probabilities whatever `loss` is."""
+    """With the other methods, there are probabilities whatever `loss` is."""
     X, y = iris()
     for method in ("normalize", "energies"):
         classifier = make(method=method, loss="hinge").fit(X, y)
@@ -241,7 +241,7 @@ def test_hinge_matters_to_fine_tuning_alone():
 
 
 def test_prediction_in_another_dtype_than_training():
-    """The result has the dtype of what is predicted."""
+    """The result has the dtype of the data to predict."""
     X, y = digits()
     for there, back in (DTYPES, DTYPES[::-1]):
         classifier = make().fit(X.astype(there), y)
@@ -252,7 +252,7 @@ def test_prediction_in_another_dtype_than_training():
 
 @every_model
 def test_a_row_is_scored_as_in_its_batch(name):
-    """Prediction looks at one row at a time."""
+    """The scores of a row do not depend on the other rows."""
     X, y = digits()
     classifier = make(name).fit(X, y)
     for method, values in results(classifier, X).items():
@@ -276,7 +276,7 @@ def test_constants_are_optimal(name, dtype, weighted, rng):
 
 
 def test_saturated_energies_have_optimal_constants():
-    """Features in large units make energies that differ by thousands."""
+    """The constants are optimal even if energies differ by thousands, as with features in large units."""
     X, y = bundled(load_iris)
     X = 30.0 * (X - X.mean(axis=0))
     classifier = make("normalize").fit(X, y)
@@ -286,7 +286,7 @@ def test_saturated_energies_have_optimal_constants():
 
 @every_dtype
 def test_log_probability_of_certainty_is_zero(dtype):
-    """Exactly where the probability is 1 in X's dtype."""
+    """The log-probability is 0 exactly where the probability is 1 in X's dtype."""
     X, y = iris()
     X = (3.0 * X).astype(dtype)
     classifier = make("normalize").fit(X, y)
@@ -298,7 +298,7 @@ def test_log_probability_of_certainty_is_zero(dtype):
 
 @every_model
 def test_feature_names_and_set_output(name):
-    """The columns of transform are named after the classes; set_output gives data frames."""
+    """The columns of transform are named after the classes. set_output gives data frames."""
     X, y = digits(60)
     labels = np.array(["zero", "one", "two", "three"])[y]
     classifier = make(name).fit(X, labels)
@@ -313,7 +313,7 @@ def test_feature_names_and_set_output(name):
 
 
 def test_names_of_columns():
-    """A data frame's names are kept, compared, and forgotten by the next fit."""
+    """The names of a data frame's columns are kept and compared. The next fit forgets them."""
     X, y = iris()
     frame = pd.DataFrame(X, columns=list("abcd"))
     classifier = make().fit(frame, pd.Series(y, index=np.arange(len(y)) + 7))
@@ -329,12 +329,12 @@ def test_names_of_columns():
     assert classifier.n_features_in_ == 4
 
 
-# What is given
+# Input
 
 
 @every_model
 def test_csr_lists_and_other_layouts(name):
-    """CSR, lists, Fortran order and every other row of an array give what the array gives."""
+    """CSR, lists, Fortran order and every other row of an array give the same results as the array."""
     X, y = digits(80)
     expected = results(make(name).fit(X, y), X)
     spread = np.repeat(X, 2, axis=0)[::2]
@@ -371,7 +371,7 @@ def test_labels_of_any_kind(kind):
 
 
 def test_bool_labels():
-    """A detector's own: False and True."""
+    """Labels may be False and True, as for a detector."""
     X, y = iris()
     classifier = make().fit(X, y == 0)
     assert classifier.predict(X).dtype == bool
@@ -380,7 +380,7 @@ def test_bool_labels():
 
 @every_model
 def test_renaming_the_classes_permutes_the_columns(name):
-    """The order of the classes does not matter to any of them."""
+    """The order of the classes does not change their results."""
     X, y = digits()
     new = np.array(["c", "a", "d", "b"])
     first, second = make(name).fit(X, y), make(name).fit(X, new[y])
@@ -395,7 +395,7 @@ def test_renaming_the_classes_permutes_the_columns(name):
 
 @every_model
 def test_input_is_left_alone(name, tmp_path):
-    """Read-only memory maps are trained on and predicted, and give what arrays give."""
+    """Read-only memory maps work in training and prediction, and give the same results as arrays."""
     X, y = digits(80)
     weight = np.linspace(0.5, 2.0, len(X))
     for array, path in ((X, "X.npy"), (y, "y.npy"), (weight, "weight.npy")):
@@ -410,7 +410,7 @@ def test_input_is_left_alone(name, tmp_path):
 
 
 def test_given_estimator_is_cloned():
-    """Neither fit nor fine-tuning touches the estimator that was given, and each class has a model of its own."""
+    """Fit and fine-tuning do not change the given estimator. Each class has its own model."""
     X, y = iris()
     estimator = contractive()
     classifier = make(estimator=estimator).fit(X, y)
@@ -421,7 +421,7 @@ def test_given_estimator_is_cloned():
 
 
 def test_default_estimator():
-    """Contractive with 100 units; with factors, denoising with 100."""
+    """The default is contractive with 100 units, and denoising with 100 units with factors."""
     X, y = iris()
     plain = ClassSpecificAEClassifier(method="normalize", random_state=0).fit(X, y)
     assert all(type(each) is ContractiveAutoencoder for each in plain.estimators_)
@@ -452,7 +452,7 @@ class Softsign(Activation):
 
 @dataclasses.dataclass(frozen=True)
 class WithoutPotential(Activation):
-    """h(u) = u, whose antiderivative its author has left out."""
+    """h(u) = u without its antiderivative."""
 
     name = "without"
 
@@ -465,7 +465,7 @@ class WithoutPotential(Activation):
 
 @dataclasses.dataclass(frozen=True)
 class RecordingNoise(Corruption):
-    """Leaves the rows as they are, and keeps what its generator draws."""
+    """A corruption that changes no rows, and records the numbers that its generator draws."""
 
     draws = []
 
@@ -489,7 +489,7 @@ AUTOENCODERS = {
 @pytest.mark.parametrize("method", ["normalize", "finetune"])
 @pytest.mark.parametrize("name", AUTOENCODERS)
 def test_every_tied_autoencoder(name, method):
-    """Each is trained, calibrated and fine-tuned, which lowers the loss; its energies are its own score_samples."""
+    """Each can be trained, calibrated and fine-tuned. Fine-tuning lowers the loss. Energies equal score_samples."""
     X, y = digits(120)
     classifier = make(estimator=AUTOENCODERS[name], method=method, l2=0.0, max_iter=10).fit(X, y)
     for j, each in enumerate(classifier.estimators_):
@@ -504,7 +504,7 @@ def test_every_tied_autoencoder(name, method):
 
 @pytest.mark.parametrize("name", [*(str(case) for case in DEFAULTS if case.tied), "own activation"])
 def test_an_autoencoder_is_that_of_its_rows(name):
-    """Each class's is what its own fit makes of the rows of the class, seeded alike."""
+    """The autoencoder of a class equals a separate fit on the rows of the class with the same seed."""
     X, y = digits()
     estimator = clone(AUTOENCODERS[name]).set_params(random_state=3)
     classifier = make("normalize", estimator=estimator, random_state=None).fit(X, y)
@@ -518,7 +518,7 @@ def test_an_autoencoder_is_that_of_its_rows(name):
 
 
 def test_random_state_is_passed_on():
-    """An int seeds the autoencoders, all alike; None leaves that of the estimator."""
+    """An int seeds all autoencoders alike. None keeps the estimator's seed."""
     X, y = iris()
     seeds = [each.random_state for each in make("normalize").fit(X, y).estimators_]
     assert isinstance(seeds[0], int)
@@ -531,7 +531,7 @@ def test_random_state_is_passed_on():
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
 @pytest.mark.parametrize("constraint", ["unit", "max"])
 def test_weight_constraint_is_kept_in_fine_tuning(constraint, solver):
-    """The rows of all classes' weights have unit length, or none above max_norm."""
+    """The rows of all classes' weights keep unit length, or at most max_norm."""
     X, y = digits()
     estimator = contractive(weight_constraint=constraint, max_norm=0.7, max_iter=20)
     classifier = make(estimator=estimator, solver=solver, max_iter=20).fit(X, y)
@@ -546,7 +546,7 @@ def test_weight_constraint_is_kept_in_fine_tuning(constraint, solver):
 
 @pytest.mark.parametrize("activation", ["trec", "tlin"])
 def test_zero_bias_keeps_the_threshold_of_each_class(activation):
-    """threshold_ is in the unit of the class's own rows, and fine-tuning leaves it there."""
+    """threshold_ is in the unit of the rows of the class. Fine-tuning does not change it."""
     X, y = iris()
     X = X * np.array([1.0, 3.0, 0.3])[y][:, None]
     estimator = ZeroBiasAutoencoder(5, activation=activation, threshold=0.3, max_iter=5)
@@ -563,7 +563,7 @@ def test_zero_bias_keeps_the_threshold_of_each_class(activation):
 
 
 def weights_of(classifier):
-    """Return the weights that decay."""
+    """Return the weights that weight decay acts on."""
     if classifier.factors_ is None:
         return [each.components_ for each in classifier.estimators_]
     return [classifier.factors_, classifier.factor_hidden_weights_, classifier.class_factor_weights_]
@@ -573,7 +573,7 @@ def weights_of(classifier):
 @pytest.mark.parametrize("n_factors", [None, 4], ids=["plain", "factored"])
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
 def test_fine_tuning_lowers_the_loss(solver, n_factors, loss):
-    """loss_ is the loss of the training rows at the parameters returned, with the weight decay."""
+    """loss_ is the loss of the training rows at the returned parameters, with the weight decay."""
     X, y = digits()
     tuned, plain = (
         make(method=method, solver=solver, n_factors=n_factors, loss=loss, l2=0.01, max_iter=100).fit(X, y)
@@ -595,7 +595,7 @@ def test_fine_tuning_lowers_the_loss(solver, n_factors, loss):
 
 
 def test_curve_begins_where_the_constants_have_ended():
-    """Of one batch, the first loss is that of the trained and calibrated autoencoders."""
+    """With a single batch, the first loss is the loss after calibration."""
     X, y = iris()
     tuned = make(batch_size=1000, l2=0.0).fit(X, y)
     assert tuned.loss_curve_[0] == pytest.approx(make("normalize").fit(X, y).loss_, rel=1e-9)
@@ -604,7 +604,7 @@ def test_curve_begins_where_the_constants_have_ended():
 
 @pytest.mark.parametrize("n_factors", [None, 4], ids=["plain", "factored"])
 def test_weight_decay_shrinks_the_weights(n_factors):
-    """More of it leaves shorter weights."""
+    """A larger l2 gives shorter weights."""
     X, y = digits()
     lengths = [
         sum((W**2).sum() for W in weights_of(make(l2=l2, n_factors=n_factors, max_iter=40, tol=0.0).fit(X, y)))
@@ -614,7 +614,7 @@ def test_weight_decay_shrinks_the_weights(n_factors):
 
 
 def test_fine_tuning_beats_constants_alone():
-    """On rows that were not trained on."""
+    """Fine-tuning makes fewer errors on new rows."""
     X, y = bundled(load_digits)
     X = X / 16.0
     errors = {
@@ -629,7 +629,7 @@ def test_fine_tuning_beats_constants_alone():
 
 @pytest.mark.parametrize("n_factors", [None, 4], ids=["plain", "factored"])
 def test_without_pretraining(n_factors):
-    """The autoencoders start at random, and fine-tuning alone trains them."""
+    """The autoencoders start at random, and only fine-tuning trains them."""
     X, y = digits()
     start = make(method="normalize", pretrain=False, n_factors=n_factors).fit(X, y)
     assert all(each.n_iter_ == 0 for each in start.estimators_)
@@ -640,7 +640,7 @@ def test_without_pretraining(n_factors):
 
 
 def test_estimators_keep_what_pretraining_said():
-    """loss_, loss_curve_ and n_iter_ of the autoencoders are those of the pretraining."""
+    """loss_, loss_curve_ and n_iter_ of the autoencoders describe the pretraining."""
     X, y = iris()
     tuned, plain = make().fit(X, y), make("normalize").fit(X, y)
     for after, before in zip(tuned.estimators_, plain.estimators_, strict=True):
@@ -650,7 +650,7 @@ def test_estimators_keep_what_pretraining_said():
 
 
 def test_tol_ends_fine_tuning():
-    """A loss that no longer falls ends it; tol=0 goes on."""
+    """Fine-tuning ends when the loss no longer falls. With tol=0 it continues."""
     X, y = iris()
     soon = make(max_iter=60, tol=0.5, n_iter_no_change=3).fit(X, y)
     assert 3 <= soon.n_iter_ < 30
@@ -660,7 +660,7 @@ def test_tol_ends_fine_tuning():
 @pytest.mark.parametrize("noise", ["gaussian", "masking", "salt_and_pepper"])
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_noise(solver, noise):
-    """The input is corrupted in fine-tuning alone: the curve is another, loss_ is that of the clean rows."""
+    """Only fine-tuning corrupts the input: the curve changes, and loss_ is the loss of the clean rows."""
     X, y = digits()
     clean = make(solver=solver, l2=0.0).fit(X, y)
     noisy = make(solver=solver, l2=0.0, noise=noise, noise_level=0.4).fit(X, y)
@@ -672,7 +672,7 @@ def test_noise(solver, noise):
 
 
 def test_verbose_prints_a_line_an_epoch(capsys):
-    """Of fine-tuning, with the loss on the held-out rows where there are some."""
+    """The lines are those of fine-tuning. They have the loss on the held-out rows, if there are any."""
     X, y = iris()
     classifier = make(verbose=1).fit(X, y)
     lines = capsys.readouterr().out.splitlines()
@@ -687,7 +687,7 @@ def test_verbose_prints_a_line_an_epoch(capsys):
 
 
 def test_loss_that_was_raised_is_warned_of():
-    """With the line of the user's and what to do about it; the classifier is fitted."""
+    """The warning is at the user's line, and says what to do. The classifier is fitted."""
     X, y = iris()
     with pytest.warns(
         ConvergenceWarning, match="fine-tuning has raised the loss, from .* learning_rate_init"
@@ -698,7 +698,7 @@ def test_loss_that_was_raised_is_warned_of():
 
 
 def test_autoencoders_that_did_not_converge_are_named_once():
-    """One warning for all, which names the first class."""
+    """One warning serves all classes, and names the first one."""
     X, y = wine()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -710,7 +710,7 @@ def test_autoencoders_that_did_not_converge_are_named_once():
 
 
 def test_a_class_of_one_row_is_not_warned_of():
-    """Nothing could have been learnt beyond its mean."""
+    """A single row can teach only its own place, so a fit that ends there does not warn."""
     X, y = digits(100)
     with no_warning():
         make("normalize", estimator=contractive(max_iter=200)).fit(np.r_[X, X[:1]], np.r_[y, 9])
@@ -729,7 +729,7 @@ def test_a_class_of_one_row_is_not_warned_of():
     ids=["zero bias", "saturating"],
 )
 def test_idle_units_are_named_once(estimator, words, n_jobs):
-    """One warning for all classes, at the line of the user's, also where other processes train them."""
+    """One warning at the user's line serves all classes, also if other processes train them."""
     X, y = digits(60)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -744,7 +744,7 @@ def test_idle_units_are_named_once(estimator, words, n_jobs):
 
 
 def held_out_rows(classifier, X, y, monkeypatch, **arguments):
-    """Fit, and return the rows that were trained on and those that were held out."""
+    """Fit; return the rows to train on and the held-out rows."""
     splits, split = [], _classifier.hold_out
     with monkeypatch.context() as patch:
         patch.setattr(_classifier, "hold_out", lambda *given: splits.append(split(*given)) or splits[-1])
@@ -755,7 +755,7 @@ def held_out_rows(classifier, X, y, monkeypatch, **arguments):
 
 @pytest.mark.parametrize("n_factors", [None, 4], ids=["plain", "factored"])
 def test_held_out_rows_are_a_share_of_each_class(n_factors, monkeypatch):
-    """They are not in the pretraining either; a class of one row is trained on it, and two share."""
+    """Held-out rows are not in the pretraining either. One row of a class is trained on; of two, one is held out."""
     X, y = digits()
     y = y.copy()
     y[:1], y[1:3] = 8, 9
@@ -783,7 +783,7 @@ def test_held_out_rows_are_a_share_of_each_class(n_factors, monkeypatch):
 @pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
 @pytest.mark.parametrize("loss", ["log_loss", "hinge"])
 def test_best_epoch_is_restored(loss, weighted, monkeypatch, rng):
-    """The parameters are those whose loss on the held-out rows is the least of the curve."""
+    """The returned parameters have the lowest loss of the curve on the held-out rows."""
     X, y = digits(120)
     y = np.where(rng.random(len(y)) < 0.3, rng.integers(0, 4, len(y)), y)
     weight = rng.uniform(0.1, 2.0, len(y)) if weighted else None
@@ -804,7 +804,7 @@ def test_best_epoch_is_restored(loss, weighted, monkeypatch, rng):
 
 
 def test_early_stopping_ends_early():
-    """Where the held-out loss has not fallen for n_iter_no_change epochs."""
+    """Training ends when the held-out loss has not fallen for n_iter_no_change epochs."""
     X, y = iris()
     classifier = make("early stopping", max_iter=300, n_iter_no_change=3, learning_rate_init=0.05).fit(X, y)
     assert classifier.n_iter_ < 300
@@ -819,13 +819,13 @@ def test_early_stopping_is_of_fine_tuning():
 
 
 def test_early_stopping_with_classes_of_one_row():
-    """There is nothing to hold out, which is said."""
+    """With nothing to hold out, an error says so."""
     with pytest.raises(ValueError, match="early_stopping=True holds out rows of each class that has two or more"):
         make("early stopping").fit(np.eye(3), [0, 1, 2])
 
 
 def test_held_out_rows_are_checked(monkeypatch):
-    """Values outside [0, 1] are refused in whatever row they are."""
+    """Values outside [0, 1] raise an error in any row, held out or not."""
     X, y = digits()
     classifier = make("early stopping", estimator=contractive(visible="bernoulli"))
     _, held_out = held_out_rows(classifier, X, y, monkeypatch)
@@ -836,12 +836,12 @@ def test_held_out_rows_are_checked(monkeypatch):
 
 HAS_TEMPERATURE = tuple(map(int, sklearn.__version__.split(".")[:2])) >= (1, 8)
 
-# The temperature, and what a calibration of others makes of decision_function
+# The temperature, and decision_function under other calibrations
 
 
 @pytest.mark.parametrize("name", ["tempered", "tempered normalize", "early stopping", "factored"])
 def test_temperature_divides_the_scores(name):
-    """Probabilities are the softmax of (E + C) / T, and the largest score is predicted."""
+    """Probabilities are the softmax of (E + C) / T, and the class with the largest score is predicted."""
     X, y = digits()
     plain, tempered = (make(name, temperature=value).fit(X, y) for value in (1.0, "auto"))
     assert plain.temperature_ == 1.0
@@ -857,7 +857,7 @@ def test_temperature_divides_the_scores(name):
 
 @pytest.mark.parametrize("temperature", ["auto", 0.3, 40.0])
 def test_constants_are_fitted_at_the_temperature(temperature):
-    """The autoencoders are the same to the bit; the constants are optimal for probabilities at T."""
+    """The autoencoders are the same to the bit. The constants are optimal for probabilities at T."""
     X, y = digits()
     plain, tempered = (make("tempered normalize", temperature=value).fit(X, y) for value in (1.0, temperature))
     assert parameters_of(tempered) == parameters_of(plain)
@@ -868,7 +868,7 @@ def test_constants_are_fitted_at_the_temperature(temperature):
 
 @pytest.mark.parametrize(("method", "solver"), [("normalize", "adam"), ("finetune", "sgd"), ("finetune", "lbfgs")])
 def test_class_weights_count_where_training_rows_are_never_wrong(solver, method):
-    """100 units fit the training rows of overlapping classes: at T = 1 no constant would follow their weights."""
+    """100 units fit the training rows of overlapping classes. At T = 1, no constant would follow their weights."""
     check_class_weight_classifiers(
         "classifier", ClassSpecificAEClassifier(solver=solver, method=method, random_state=0)
     )
@@ -876,9 +876,9 @@ def test_class_weights_count_where_training_rows_are_never_wrong(solver, method)
 
 @pytest.mark.parametrize(("method", "size"), [("normalize", (30, 50)), ("finetune", (20, 20))])
 def test_probabilities_are_calibrated_on_other_rows(method, size):
-    """The log loss there is near that of the best temperature, which that of the training rows is not.
+    """On new rows, the log loss is near the log loss at the best temperature. A temperature of training rows is worse.
 
-    A third of the labels are wrong: the autoencoders know their own rows, those that are mislabelled too.
+    A third of the labels are wrong. The autoencoders know their own rows, the mislabelled ones too.
     """
     X, y = digits(700)
     rng = np.random.default_rng(0)
@@ -900,10 +900,10 @@ def test_probabilities_are_calibrated_on_other_rows(method, size):
 
 
 def test_temperature_with_early_stopping_is_of_the_rows_that_it_holds_out(monkeypatch):
-    """They are there already: no trial fits."""
+    """Rows are held out already, so there are no trial fits."""
     X, y = digits()
     classifier = make("early stopping", temperature="auto")
-    monkeypatch.setattr(_learning, "trials", None)
+    monkeypatch.setattr(_learning, "trial_splits", None)
     _, rows = held_out_rows(classifier, X, y, monkeypatch)
     scores = classifier.transform(X[rows]) + classifier.class_log_constants_
     assert classifier.temperature_ == pytest.approx(fit_temperature(scores, y[rows]), rel=1e-6)
@@ -911,14 +911,14 @@ def test_temperature_with_early_stopping_is_of_the_rows_that_it_holds_out(monkey
 
 @pytest.mark.parametrize("name", ["hinge", "energies", "factored energies"])
 def test_methods_without_temperature(name):
-    """The hinge loss gives no probabilities, and the logistic regression has a scale of its own: no trial fits."""
+    """The hinge loss gives no probabilities, and the logistic regression has its own scale, so no trial fits run."""
     X, y = digits(80)
     for value in ("auto", 7.0):
         assert make(name, temperature=value).fit(X, y).temperature_ == 1.0
 
 
 def test_temperature_of_few_rows():
-    """Classes of one, two and three rows; and none of which a row could be held out."""
+    """The temperature is finite for classes of one, two and three rows, and if no row can be held out."""
     X, y = digits(100)
     rows = np.r_[np.flatnonzero(y == 0)[:1], np.flatnonzero(y == 1)[:2], np.flatnonzero(y == 2)[:3]]
     for method in ("normalize", "finetune"):
@@ -929,7 +929,7 @@ def test_temperature_of_few_rows():
 
 
 def test_temperature_weighs_as_the_supervised_phase_does():
-    """Repeated rows are weights, zero weights are absent rows, and class_weight counts."""
+    """Weights act as repeated rows, zero weights as absent rows, and class_weight counts."""
     X, y = digits(60)
     weight = np.arange(60) % 3
     weight[:8] = 1
@@ -943,7 +943,7 @@ def test_temperature_weighs_as_the_supervised_phase_does():
 
 
 def test_temperature_is_kept_by_what_continues():
-    """add_class and partial_fit have no rows that were held out; without a fit it is 1, or that given."""
+    """add_class and partial_fit keep the temperature. Without a fit it is 1, or the given one."""
     X, y, new, labels = split_off([2])
     classifier = make("tempered normalize").fit(X, y)
     fitted = classifier.temperature_
@@ -956,7 +956,7 @@ def test_temperature_is_kept_by_what_continues():
 
 
 def test_replaced_temperature_is_used():
-    """By probabilities and decision_function; predictions, energies and score_samples know none."""
+    """Probabilities and decision_function use it. Predictions, energies and score_samples do not depend on it."""
     X, y = digits(100)
     classifier = make().fit(X, y)
     before = results(classifier, X)
@@ -973,7 +973,7 @@ def test_replaced_temperature_is_used():
 
 
 def test_trial_fits_are_silent(capsys):
-    """What they print or warn of is what the fit itself has said."""
+    """Only the fit itself prints and warns."""
     X, y = digits(80)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -985,7 +985,7 @@ def test_trial_fits_are_silent(capsys):
 @every_dtype
 @every_model
 def test_decision_function_is_what_predict_goes_by(name, dtype):
-    """To the last tie: also where probabilities are 0 and 1, and where two classes are one."""
+    """predict takes the largest decision, ties included, also if probabilities are 0 and 1 or two classes are equal."""
     X, y = digits(100)
     X = X.astype(dtype)
     classifier = make(name).fit(X, y)
@@ -997,7 +997,7 @@ def test_decision_function_is_what_predict_goes_by(name, dtype):
 
 @every_dtype
 def test_difference_of_two_classes_does_not_saturate(dtype):
-    """It grows on where the probabilities round to 0 and 1, with the precision of X's dtype."""
+    """The difference keeps growing where probabilities round to 0 and 1, with the precision of X's dtype."""
     X, y = wine()
     X = X.astype(dtype)
     classifier = make("normalize").fit(X, y)
@@ -1015,7 +1015,7 @@ def test_difference_of_two_classes_does_not_saturate(dtype):
     ids=["digits", "breast cancer"],
 )
 def test_calibration_by_others_keeps_the_accuracy(load, units, epochs, max_iter, name):
-    """CalibratedClassifierCV looks at one column of decision_function, which an offset of each row would spoil."""
+    """CalibratedClassifierCV fits one column of decision_function, so rows must not have different offsets."""
     X, y = bundled(load)
     X = X / 16.0 if load is load_digits else StandardScaler().fit_transform(X)
     train, test = slice(None, None, 2), slice(1, None, 2)
@@ -1031,7 +1031,7 @@ def test_calibration_by_others_keeps_the_accuracy(load, units, epochs, max_iter,
 
 
 def test_energies():
-    """Predictions are those of energy_classifier_ on what transform gives."""
+    """Predictions are those of energy_classifier_ for the output of transform."""
     X, y = digits()
     classifier = make("energies").fit(X, y)
     E = classifier.transform(X)
@@ -1046,7 +1046,7 @@ def test_energies():
 
 
 def test_energies_are_regularised_by_l2():
-    """Strength l2/2 beside the mean loss: repeating all rows, or scaling all weights, changes nothing."""
+    """The strength is l2/2 beside the mean loss, so repeated rows or scaled weights change nothing."""
     X, y = iris()
     norms = []
     for l2 in (0.0, 1e-3, 1.0):
@@ -1076,7 +1076,7 @@ def assert_factored(classifier, d, k, n_factors):
 @pytest.mark.parametrize("pretrain", [True, False], ids=["trained", "untrained"])
 @pytest.mark.parametrize("method", ["finetune", "normalize", "energies"])
 def test_weights_are_products_of_the_factors(method, pretrain, dtype):
-    """ENERGY eq. 48; there are no factors without n_factors."""
+    """The weights are those of ENERGY eq. 48. There are no factors without n_factors."""
     X, y = digits()
     classifier = make(method=method, n_factors=7, pretrain=pretrain).fit(X.astype(dtype), y)
     assert_factored(classifier, 64, 5, 7)
@@ -1087,7 +1087,7 @@ def test_weights_are_products_of_the_factors(method, pretrain, dtype):
 
 
 def test_factors_are_trained_on_all_classes_at_once():
-    """Pretraining lowers the reconstruction error of each class, and all share one curve."""
+    """Pretraining lowers the reconstruction error of each class, and all classes share one loss curve."""
     X, y = digits()
     estimator = denoising(n_components=8, max_iter=60, learning_rate_init=0.02)
     trained, start = (
@@ -1117,7 +1117,7 @@ def test_factors_are_trained_on_all_classes_at_once():
     ids=["contractive", "sparse", "taylor", "zero bias", "unit", "max", "early stopping", "untied"],
 )
 def test_estimators_that_cannot_share_factors(estimator, words):
-    """Said in a sentence that names what is needed."""
+    """An error names the requirement that is not met."""
     X, y = iris()
     classifier = make(estimator=estimator, n_factors=3)
     with unchanged(classifier), pytest.raises(InvalidParameterError, match=words):
@@ -1130,13 +1130,13 @@ def test_estimators_that_cannot_share_factors(estimator, words):
     ids=["contractive", "bernoulli", "decay", "lbfgs"],
 )
 def test_estimators_that_share_factors(estimator):
-    """All without a penalty of their own."""
+    """Every estimator without a penalty of its own can share factors."""
     X, y = digits(100)
     assert_factored(make(estimator=estimator, n_factors=3).fit(X, y), 64, 5, 3)
 
 
 def test_factors_are_what_prediction_uses():
-    """Doubling w_j doubles W_j."""
+    """Doubling w_j doubles W_j in the energy."""
     X, y = digits(100)
     classifier = make("factored").fit(X, y)
     other = copy.deepcopy(classifier)
@@ -1152,7 +1152,7 @@ def test_factors_are_what_prediction_uses():
 
 
 def split_off(new, n=200, n_classes=4):
-    """Return digits without and with rows of the classes in `new` alone."""
+    """Return digits without the classes in `new`, and the rows of these classes."""
     X, y = digits(n, n_classes)
     chosen = np.isin(y, new)
     return X[~chosen], y[~chosen], X[chosen], y[chosen]
@@ -1166,7 +1166,7 @@ ADDING = [name for name in MODELS if name not in NOT_TO_ADD_TO]
 @pytest.mark.parametrize("label", [0, 2, 3])
 @pytest.mark.parametrize("name", ADDING)
 def test_add_a_class_by_its_own_rows(name, label, dtype):
-    """Its median calibrated energy is the mean of the others' medians; all that there was stays, to the bit."""
+    """The new median calibrated energy is the mean of the others' medians. All old parameters stay, to the bit."""
     X, y, new, labels = split_off([label])
     X, new = X.astype(dtype), new.astype(dtype)
     n = len(new) - 1 + len(new) % 2  # an odd number has one median
@@ -1194,7 +1194,7 @@ def test_add_a_class_by_its_own_rows(name, label, dtype):
 
 @pytest.mark.parametrize("name", ADDING)
 def test_add_a_class_with_rows_of_all(name):
-    """All constants are optimal on these rows, the old ones keep their mean, the autoencoders their bits."""
+    """All constants are optimal on these rows. The old ones keep their mean, and the autoencoders their bits."""
     X, y, new, labels = split_off([2])
     weight = np.linspace(0.5, 2.0, len(X) + len(new))
     classifier = make(name).fit(X, y)
@@ -1212,7 +1212,7 @@ def test_add_a_class_with_rows_of_all(name):
 
 @pytest.mark.parametrize("name", ["finetune", "normalize", "factored"])
 def test_add_a_class_with_rows_of_some(name):
-    """The new constant is optimal on these rows; those of the old classes stay as they are, to the bit."""
+    """The new constant is optimal on these rows. The constants of the old classes stay, to the bit."""
     X, y, new, labels = split_off([2])
     classifier = make(name).fit(X, y)
     before, constants = parameters_of(classifier), classifier.class_log_constants_
@@ -1225,11 +1225,11 @@ def test_add_a_class_with_rows_of_some(name):
 
 
 def test_a_class_that_is_added_is_as_if_it_had_been_there():
-    """With all rows, constants alone: the same autoencoders, and the same probabilities."""
+    """With rows of all classes and "normalize", the autoencoders and probabilities equal those of one fit."""
     X, y = digits()
     classifier = make("normalize").fit(X[y != 1], y[y != 1]).add_class(X, y)
     whole = make("normalize").fit(X, y)
-    # The first ones' are the same only where nothing else is drawn.
+    # The first parameters are equal only if nothing else was drawn.
     assert parameters_of(classifier) == parameters_of(whole)
     assert_allclose(classifier.predict_proba(X), whole.predict_proba(X), atol=1e-8)
     medians = classifier.class_median_energies_ - whole.class_median_energies_
@@ -1238,7 +1238,7 @@ def test_a_class_that_is_added_is_as_if_it_had_been_there():
 
 @pytest.mark.parametrize("name", ["finetune", "normalize", "factored"])
 def test_add_several_classes(name):
-    """At once, or one after the other."""
+    """Adding classes together equals adding them one after the other."""
     X, y, new, labels = split_off([0, 2])
     at_once = make(name).fit(X, y).add_class(new, labels)
     one_by_one = make(name).fit(X, y)
@@ -1246,7 +1246,7 @@ def test_add_several_classes(name):
         one_by_one.add_class(new[labels == label], labels[labels == label])
     assert_array_equal(at_once.classes_, [0, 1, 2, 3])
     assert_array_equal(one_by_one.classes_, [0, 1, 2, 3])
-    if name == "factored":  # trained at once, they share batches
+    if name == "factored":  # classes that are trained together share batches
         assert_factored(at_once, 64, 5, 4)
         return
     assert parameters_of(at_once) == parameters_of(one_by_one)
@@ -1255,7 +1255,7 @@ def test_add_several_classes(name):
 
 @pytest.mark.parametrize("with_old", [False, True], ids=["alone", "with all"])
 def test_add_a_class_to_factors(with_old):
-    """Its own factor weights and biases are trained on the shared factors, which stay as they are."""
+    """Factor weights and biases of the new class are trained on the shared factors, which do not change."""
     X, y, new, labels = split_off([1])
     estimator = denoising(max_iter=40)
     classifier = make("factored", estimator=estimator, method="normalize").fit(X, y)
@@ -1273,7 +1273,7 @@ def test_add_a_class_to_factors(with_old):
 
 
 def test_add_a_class_to_energies():
-    """Rows of all classes train the linear classifier again; fewer are refused, and change nothing."""
+    """Rows of all classes train the linear classifier again. Fewer classes raise an error and change nothing."""
     X, y, new, labels = split_off([2])
     classifier = make("energies").fit(X, y)
     before = parameters_of(classifier)
@@ -1289,7 +1289,7 @@ def test_add_a_class_to_energies():
 
 
 def test_longer_labels_are_added():
-    """Names are not cut to the length of the old ones, and take their place in the order."""
+    """New names are not cut to the length of the old ones. They take their place in the order."""
     X, y, new, labels = split_off([1, 2])
     names = np.array(["b", "armadillo", "crocodile", "d"])
     classifier = make("normalize").fit(X, names[y]).add_class(new, names[labels])
@@ -1300,7 +1300,7 @@ def test_longer_labels_are_added():
 
 
 def test_object_labels_are_added():
-    """As pandas gives them."""
+    """Labels may be objects, as pandas gives them."""
     X, y, new, labels = split_off([1])
     names = pd.Series(["b", "armadillo", "crocodile", "d"], dtype=object)
     classifier = make("normalize").fit(X, names[y]).add_class(new, names[labels])
@@ -1310,7 +1310,7 @@ def test_object_labels_are_added():
 
 @pytest.mark.parametrize("name", ["finetune", "normalize", "factored"])
 def test_a_class_of_one_row_is_added(name):
-    """One row is a class."""
+    """A new class may have a single row."""
     X, y, new, labels = split_off([2])
     classifier = make(name).fit(X, y).add_class(new[:1], labels[:1])
     assert np.isfinite(classifier.predict_log_proba(X)).all()
@@ -1318,7 +1318,7 @@ def test_a_class_of_one_row_is_added(name):
 
 
 def test_weights_when_a_class_is_added():
-    """A zero weight is an absent row: of old classes, of some of the new rows, of all of them."""
+    """A row of weight zero counts as absent, whether its class is old or new."""
     X, y, new, labels = split_off([2])
     rows, targets = np.concatenate([X, new]), np.concatenate([y, labels])
     weight = np.where(targets == 2, 1.0, 0.0)
@@ -1331,7 +1331,7 @@ def test_weights_when_a_class_is_added():
 
 
 def test_an_added_class_weighs_as_class_weight_says():
-    """Balanced among the rows given."""
+    """The weights of class_weight="balanced" count the rows of the call."""
     X, y, new, labels = split_off([2])
     classifier = make("normalize", class_weight="balanced").fit(X, y)
     with no_warning(RuntimeWarning):
@@ -1352,7 +1352,7 @@ BAD_ADDITIONS = {
 @pytest.mark.parametrize("case", BAD_ADDITIONS)
 @pytest.mark.parametrize("name", ["finetune", "factored"])
 def test_bad_additions_change_nothing(name, case):
-    """Said in a sentence; the classifier goes on as before."""
+    """Errors explain the mistake, and the classifier stays usable."""
     X, y = digits()
     classifier = make(name).fit(X, y)
     spoil, words = BAD_ADDITIONS[case]
@@ -1361,7 +1361,7 @@ def test_bad_additions_change_nothing(name, case):
 
 
 def test_additions_need_a_fit_and_as_many_units():
-    """A class cannot be added to nothing, nor with another number of units."""
+    """add_class needs a fitted classifier, and as many units as its autoencoders have."""
     X, y = digits()
     with pytest.raises(NotFittedError):
         make().add_class(X, y)
@@ -1374,7 +1374,7 @@ def test_additions_need_a_fit_and_as_many_units():
     "estimator", [contractive(visible="bernoulli"), ZeroBiasAutoencoder(5, max_iter=5)], ids=["visible", "hidden bias"]
 )
 def test_additions_need_an_autoencoder_of_the_same_kind(estimator):
-    """One whose energy is of another kind is refused in a sentence, not mixed in."""
+    """An autoencoder with another kind of energy raises an error."""
     X, y, new, labels = split_off([2])
     classifier = make("normalize").fit(X, y).set_params(estimator=estimator)
     with unchanged(classifier), pytest.raises(ValueError):
@@ -1383,7 +1383,7 @@ def test_additions_need_an_autoencoder_of_the_same_kind(estimator):
 
 @pytest.mark.parametrize("old", [True, False], ids=["old", "new"])
 def test_rows_of_an_addition_are_checked(old):
-    """Values outside [0, 1] are refused of new and of old classes."""
+    """Values outside [0, 1] raise an error, for new and for old classes."""
     X, y, new, labels = split_off([2])
     classifier = make("bernoulli").fit(X, y)
     rows, targets = np.concatenate([X, new]), np.concatenate([y, labels])
@@ -1393,7 +1393,7 @@ def test_rows_of_an_addition_are_checked(old):
 
 
 def test_an_added_class_keeps_the_constraint():
-    """Its rows have unit length too."""
+    """The weights of the new class have unit length too."""
     X, y, new, labels = split_off([2])
     classifier = make(estimator=contractive(weight_constraint="unit")).fit(X, y).add_class(new, labels)
     for each in classifier.estimators_:
@@ -1401,7 +1401,7 @@ def test_an_added_class_keeps_the_constraint():
 
 
 def test_add_class_leaves_copies_alone():
-    """A shallow copy of the fitted classifier, which shares its arrays, predicts as before."""
+    """A shallow copy of the classifier shares its arrays, and predicts as before."""
     X, y, new, labels = split_off([2])
     classifier = make().fit(X, y)
     shared, expected = copy.copy(classifier), results(classifier, X)
@@ -1420,7 +1420,7 @@ def batches_of(X, y, size=50):
 
 
 def fit_in_parts(classifier, X, y, n_passes=1):
-    """Continue a classifier over all rows, in parts."""
+    """Call partial_fit over all rows, in parts."""
     for _ in range(n_passes):
         for rows, labels in batches_of(X, y):
             if not hasattr(classifier, "classes_"):
@@ -1453,7 +1453,7 @@ def test_partial_fit_learns(name):
 
 @pytest.mark.parametrize("name", WITH_STEPS)
 def test_partial_fit_is_reproducible(name):
-    """The same seed gives the same bits, another one others, and a copy on the way goes on alike."""
+    """The same seed gives the same bits, and another seed others. A copy continues in the same way."""
     X, y = digits(100)
     classifier = fit_in_parts(make(name), X, y, 2)
     assert_same_bits(classifier, fit_in_parts(make(name), X, y, 2), X)
@@ -1465,7 +1465,7 @@ def test_partial_fit_is_reproducible(name):
 
 @pytest.mark.parametrize("name", ["finetune", "hinge", "normalize", "zero bias"])
 def test_a_class_without_rows_has_probability_zero(name):
-    """It is never predicted, and arrives later."""
+    """A class without rows is never predicted. Its rows may come later."""
     X, y = digits()
     known = y != 2
     classifier = make(name)
@@ -1488,7 +1488,7 @@ def test_a_class_without_rows_has_probability_zero(name):
 
 @pytest.mark.parametrize("loss", ["log_loss", "hinge"])
 def test_parts_of_one_class_each(loss):
-    """The worst order there is: no part has two classes, and all are known in the end."""
+    """In the worst order, no part has two classes. The classifier still learns all of them."""
     X, y = digits()
     order = np.argsort(y, kind="stable")
     classifier = make("finetune" if loss == "hinge" else "normalize", loss=loss)
@@ -1502,7 +1502,7 @@ def test_parts_of_one_class_each(loss):
 
 
 def test_balanced_classes_in_parts():
-    """A part need not have rows of all classes."""
+    """With class_weight="balanced", a part need not have rows of all classes."""
     X, y = digits()
     classifier = make("balanced")
     with no_warning(RuntimeWarning):
@@ -1512,7 +1512,7 @@ def test_balanced_classes_in_parts():
 
 
 def test_classes_come_with_the_first_part():
-    """As scikit-learn has it: needed then, not to differ later, and no unknown labels."""
+    """As in scikit-learn, the first call needs `classes`, later ones must not differ, and unknown labels are errors."""
     X, y = digits()
     classifier = make()
     with unchanged(classifier), pytest.raises(ValueError, match="classes must be passed on the first call"):
@@ -1541,14 +1541,14 @@ def test_classes_come_with_the_first_part():
     ids=["lbfgs", "energies", "factored", "estimator by lbfgs", "default by lbfgs"],
 )
 def test_partial_fit_is_absent_where_nothing_can_be_continued(parameters):
-    """hasattr says so."""
+    """hasattr says that partial_fit is absent."""
     assert hasattr(make(), "partial_fit")
     assert hasattr(ClassSpecificAEClassifier(), "partial_fit")
     assert not hasattr(make(**parameters), "partial_fit")
 
 
 def test_partial_fit_refuses_early_stopping():
-    """It sees no validation set."""
+    """partial_fit sees no validation set, so early_stopping=True raises an error."""
     X, y = iris()
     for classifier in (make("early stopping"), make(estimator=contractive(early_stopping=True))):
         with unchanged(classifier), pytest.raises(ValueError, match="early_stopping must be False"):
@@ -1559,7 +1559,7 @@ def test_partial_fit_refuses_early_stopping():
     "parameters", [{"l2": -1.0}, {"momentum": 2.0}, {"loss": "nonesuch"}], ids=lambda value: "+".join(value)
 )
 def test_partial_fit_checks_its_parameters_again(parameters):
-    """They may have been changed since the first part."""
+    """Parameters may have changed since the first part."""
     X, y = iris()
     classifier = make().partial_fit(X, y, classes=[0, 1, 2]).set_params(**parameters)
     with unchanged(classifier), pytest.raises(ValueError, match=f"'{next(iter(parameters))}' parameter"):
@@ -1568,7 +1568,7 @@ def test_partial_fit_checks_its_parameters_again(parameters):
 
 @pytest.mark.parametrize("call", ["partial_fit", "add_class"])
 def test_linear_classifier_of_other_energies_is_forgotten(call):
-    """After the energies have changed under another method, prediction does without it."""
+    """After the energies change under another method, prediction does not use the old linear classifier."""
     X, y, new, labels = split_off([2])
     classifier = make("energies").fit(X, y).set_params(method="normalize")
     classifier.partial_fit(X, y) if call == "partial_fit" else classifier.add_class(new, labels)
@@ -1584,7 +1584,7 @@ def test_linear_classifier_of_other_energies_is_forgotten(call):
     ids=["part without factors", "class with others", "class with factors"],
 )
 def test_n_factors_are_those_of_fit(name, call, n_factors):
-    """Another number, or none, is refused, not ignored."""
+    """Another n_factors than that of the fit raises an error."""
     X, y, new, labels = split_off([2])
     classifier = make(name, estimator=denoising()).fit(X, y).set_params(n_factors=n_factors)
     with unchanged(classifier), pytest.raises(ValueError, match=f"n_factors=.*{n_factors}"):
@@ -1592,7 +1592,7 @@ def test_n_factors_are_those_of_fit(name, call, n_factors):
 
 
 def test_partial_fit_goes_on_after_fit():
-    """The fitted parameters are where it starts, also in another dtype, and fit starts afresh."""
+    """partial_fit starts from the fitted parameters, also in another dtype. fit starts afresh."""
     X, y = digits()
     classifier = make(max_iter=30).fit(X, y)
     before = classifier.predict_proba(X)
@@ -1605,7 +1605,7 @@ def test_partial_fit_goes_on_after_fit():
 
 @pytest.mark.parametrize("name", ["finetune", "normalize"])
 def test_partial_fit_goes_on_after_add_class(name):
-    """With all classes, old and new."""
+    """partial_fit continues with all classes, old and new."""
     X, y, new, labels = split_off([2])
     classifier = fit_in_parts(make(name), X, y, 3).add_class(new, labels)
     rows, targets = np.concatenate([X, new]), np.concatenate([y, labels])
@@ -1617,7 +1617,7 @@ def test_partial_fit_goes_on_after_add_class(name):
 
 
 def test_parts_are_evaluated_in_blocks(monkeypatch):
-    """A large part needs no more memory than a fit: loss_ is that of blocks of rows."""
+    """A large part needs no more memory than a fit, because loss_ is computed in chunks of rows."""
     X, y = digits(100)
     alone, value, sizes = make().partial_fit(X, y, classes=range(4)), Classification.value, []
 
@@ -1632,7 +1632,7 @@ def test_parts_are_evaluated_in_blocks(monkeypatch):
 
 
 def test_parts_of_one_row():
-    """Rows one at a time are enough."""
+    """partial_fit learns from one row at a time."""
     X, y = digits(120)
     classifier = make()
     with no_warning(RuntimeWarning):
@@ -1643,7 +1643,7 @@ def test_parts_of_one_row():
 
 @pytest.mark.parametrize("with_old", [False, True], ids=["alone", "with old"])
 def test_add_a_class_while_another_has_no_rows_yet(with_old):
-    """That one stays as it is, with probability 0, and the constants of the rest are finite."""
+    """The class without rows keeps probability 0, and the other constants are finite."""
     X, y, new, labels = split_off([2])
     classifier = make("normalize").partial_fit(X, y, classes=[0, 1, 3, 9])
     rows, targets = (np.concatenate([X, new]), np.concatenate([y, labels])) if with_old else (new, labels)
@@ -1656,7 +1656,7 @@ def test_add_a_class_while_another_has_no_rows_yet(with_old):
 
 
 def test_a_class_that_arrives_with_an_addition_is_trained():
-    """One that partial_fit was told of, whose first rows come by add_class, is not left at its start."""
+    """If partial_fit has announced a class, and add_class brings its first rows, the class is trained."""
     X, y, new, labels = split_off([2])
     some = y != 3
     classifier = make("normalize").partial_fit(X[some], y[some], classes=[0, 1, 3])
@@ -1666,7 +1666,7 @@ def test_a_class_that_arrives_with_an_addition_is_trained():
 
 
 def test_partial_fit_without_pretraining():
-    """Fine-tuning alone moves the autoencoders."""
+    """Only fine-tuning changes the autoencoders."""
     X, y = digits()
     classifier = fit_in_parts(make("untrained", learning_rate_init=0.01), X, y, 5)
     assert classifier.score(X, y) > 0.9
@@ -1676,7 +1676,7 @@ def test_partial_fit_without_pretraining():
 
 
 def test_partial_fit_keeps_the_constraint():
-    """Rows of unit length stay that."""
+    """Weights of unit length keep unit length."""
     X, y = digits()
     classifier = fit_in_parts(make(estimator=contractive(weight_constraint="unit")), X, y, 2)
     for each in classifier.estimators_:
@@ -1685,7 +1685,7 @@ def test_partial_fit_keeps_the_constraint():
 
 @pytest.mark.parametrize("pretrain", [True, False], ids=["trained", "untrained"])
 def test_rows_of_parts_are_checked(pretrain):
-    """Values outside [0, 1] are refused in the second part as in the first."""
+    """Values outside [0, 1] raise an error in the second part as in the first."""
     X, y = digits()
     classifier = make("bernoulli", pretrain=pretrain)
     with unchanged(classifier), pytest.raises(ValueError, match=r"takes values in \[0, 1\]"):
@@ -1696,7 +1696,7 @@ def test_rows_of_parts_are_checked(pretrain):
 
 
 def test_zero_weights_in_parts():
-    """A row of zero weight is absent from a part, also if the class has no other."""
+    """A row of weight zero counts as absent from a part, also if its class has no other row."""
     X, y = digits()
     weight = np.where((y == 1) | (np.arange(len(y)) % 5 == 0), 0.0, 1.5)
     first = make().partial_fit(X, y, classes=range(4), sample_weight=weight)
@@ -1706,7 +1706,7 @@ def test_zero_weights_in_parts():
 
 
 def test_parts_draw_noise_of_their_own():
-    """The random stream goes on from part to part, and from where it was in a copy."""
+    """The random stream continues from part to part. A copy continues from the same place."""
     X, y = digits(60)
     RecordingNoise.draws.clear()
     classifier = make("untrained", noise=RecordingNoise(), noise_level=0.1).partial_fit(X, y, classes=range(4))
@@ -1719,7 +1719,7 @@ def test_parts_draw_noise_of_their_own():
 
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 def test_the_optimiser_goes_on(solver):
-    """A part leaves momentum, without which the next would end elsewhere."""
+    """A part leaves momentum. Without it, the next part would end elsewhere."""
     X, y = digits(60)
     classifier = make("untrained", solver=solver, learning_rate_init=0.01).partial_fit(X, y, classes=range(4))
     forgetful = copy.deepcopy(classifier)
@@ -1730,7 +1730,7 @@ def test_the_optimiser_goes_on(solver):
 
 
 def test_medians_go_with_the_constants():
-    """Those of a class that a part has no rows of move as far as its constant does."""
+    """If a part has no rows of a class, its median moves as far as its constant."""
     X, y = digits()
     classifier = make("normalize").partial_fit(X, y, classes=range(4))
     median, constant = classifier.class_median_energies_[1], classifier.class_log_constants_[1]
@@ -1741,7 +1741,7 @@ def test_medians_go_with_the_constants():
 
 
 def test_loss_of_a_part():
-    """loss_ is that of the last rows at the parameters returned, with the weight decay, as documented."""
+    """loss_ is the loss of the last rows at the returned parameters, with the weight decay, as documented."""
     X, y = digits()
     classifier = make(l2=0.1).partial_fit(X, y, classes=range(4))
     decay = 0.05 * sum((each.components_**2).sum() for each in classifier.estimators_)
@@ -1753,7 +1753,7 @@ def test_loss_of_a_part():
 
 @every_model
 def test_zero_weight_is_an_absent_row(name):
-    """To the bit, for rows of all classes and for a class that has no other rows."""
+    """A row of weight zero changes no bit, even if its class has no other rows."""
     X, y = digits()
     weight = np.random.default_rng(0).uniform(0.5, 2.0, len(y))
     weight[(np.arange(len(y)) % 7 == 0) | (y == 2)] = 0.0
@@ -1766,7 +1766,7 @@ def test_zero_weight_is_an_absent_row(name):
 
 @pytest.mark.parametrize("name", [name for name in MODELS if name != "early stopping"])
 def test_integer_weights_are_repetitions(name):
-    """Where one batch holds all rows."""
+    """Integer weights equal repeated rows if one batch holds all rows."""
     X, y = digits(80, 3)
     times = np.random.default_rng(0).integers(1, 4, len(y))
     estimator = clone(make(name).estimator).set_params(batch_size=1000)
@@ -1781,7 +1781,7 @@ def test_integer_weights_are_repetitions(name):
 
 @every_model
 def test_unit_of_the_weights_does_not_matter(name):
-    """All weights times a constant, and equal weights, change nothing but rounding."""
+    """Multiplying all weights by a number changes nothing but rounding. Equal weights equal no weights."""
     X, y = digits(80, 3)
     plain, equal = make(name).fit(X, y), make(name).fit(X, y, np.full(len(y), 0.125))
     tolerance = 1e-3 if "energies" in name or name == "lbfgs" else 1e-7
@@ -1792,7 +1792,7 @@ def test_unit_of_the_weights_does_not_matter(name):
 
 @pytest.mark.parametrize("class_weight", ["balanced", {0: 0.2, 1: 3.0, 2: 1.0, 3: 1.0}, {1: 3.0}], ids=str)
 def test_class_weight_is_of_the_supervised_phase(class_weight):
-    """The autoencoders do not notice, to the bit; the constants are optimal for rows so weighed."""
+    """The autoencoders do not change by a bit. The constants are optimal for the weighted rows."""
     X, y = digits()
     few = (y != 0) | (np.arange(len(y)) < 60)
     X, y, weight = X[few], y[few], np.linspace(0.5, 1.5, few.sum())
@@ -1811,7 +1811,7 @@ def test_class_weight_is_of_the_supervised_phase(class_weight):
 
 @pytest.mark.parametrize("name", ["finetune", "energies", "factored"])
 def test_a_heavier_class_is_predicted_more_often(name):
-    """Rows that could be of two classes go to it."""
+    """Rows between two classes go to the heavier one."""
     X, y = iris()
     X = X[:, :2]
     shares = [
@@ -1822,9 +1822,9 @@ def test_a_heavier_class_is_predicted_more_often(name):
 
 
 def test_held_out_rows_have_weight():
-    """There is a loss to choose the epoch by, or a sentence."""
+    """If no held-out row has weight, an error says so."""
     X, y = iris()
-    few = np.r_[:101]  # one row of class 2, which is trained on
+    few = np.r_[:101]  # class 2 has one row, which is not held out
     with pytest.raises(ValueError, match="positive for some class with rows to hold out"):
         make("early stopping", class_weight={0: 0.0, 1: 0.0}).fit(X[few], y[few])
 
@@ -1843,7 +1843,7 @@ def test_held_out_rows_have_weight():
     ids=["negative", "zero", "nan", "infinite", "text", "unknown", "word"],
 )
 def test_bad_class_weights(class_weight, words, monkeypatch):
-    """Refused in a sentence, before anything is trained."""
+    """A bad class_weight raises an error before any training."""
     X, y = iris()
     classifier = make(class_weight=class_weight)
     monkeypatch.setattr(_learning, "fit_each", None)
@@ -1852,7 +1852,7 @@ def test_bad_class_weights(class_weight, words, monkeypatch):
 
 
 def test_medians():
-    """Of E_j + C_j over the rows of class j, which weights as repetitions move."""
+    """The medians are over E_j + C_j of the rows of class j. Weights act as repetitions."""
     X, y = iris()
     odd = np.r_[0:49, 50:99, 100:149]
     X, y = X[odd], y[odd]
@@ -1871,7 +1871,7 @@ def test_medians():
 
 @every_model
 def test_imbalanced_and_tiny_classes(name):
-    """One row is a class; most rows in one class are no trouble."""
+    """A class may have a single row, or most of the rows."""
     X, y = digits(120, 2)
     rows = np.r_[np.flatnonzero(y == 0), np.flatnonzero(y == 1)[:3], np.flatnonzero(y == 1)[5:6]]
     X, y = X[rows], y[rows]
@@ -1885,7 +1885,7 @@ def test_imbalanced_and_tiny_classes(name):
 
 
 def test_a_single_row_counts_once():
-    """As two halves in its autoencoder: what a fit of two equal rows of half weight gives."""
+    """A single row trains its autoencoder as two equal rows of half weight would."""
     X, y = digits(80, 3)
     X, y = X[(y != 1) | (np.arange(80) == 1)], y[(y != 1) | (np.arange(80) == 1)]
     estimator = contractive(random_state=3)
@@ -1898,7 +1898,7 @@ def test_a_single_row_counts_once():
 
 
 def test_grid_search():
-    """Over the autoencoder's alpha and the method at once."""
+    """A grid search covers the autoencoder's alpha and the method together."""
     X, y = iris()
     grid = {"estimator__alpha": [0.01, 1.0], "method": ["finetune", "normalize", "energies"]}
     search = GridSearchCV(make(), grid, cv=2, error_score="raise").fit(X, y)
@@ -1910,7 +1910,7 @@ def test_grid_search():
 
 
 def test_parameters_of_the_default_autoencoder():
-    """estimator__alpha needs the estimator given, which is said; both at once are fine."""
+    """estimator__alpha without an estimator raises an error that says so. Setting both together works."""
     X, y = iris()
     words = r"estimator__alpha .* estimator is None.*ContractiveAutoencoder\(100\)"
     classifier = ClassSpecificAEClassifier()
@@ -1925,7 +1925,7 @@ def test_parameters_of_the_default_autoencoder():
 
 
 def test_in_a_pipeline():
-    """After a whitener, and before another classifier."""
+    """The classifier works after a whitener, and before another classifier."""
     X, y = iris()
     pipeline = make_pipeline(PCAWhitener(), make("finetune"))
     assert cross_val_score(pipeline, X, y, cv=3).mean() > 0.7
@@ -1943,7 +1943,7 @@ COPIES = {
 
 
 def saved(classifier):
-    """Return a file that holds the classifier."""
+    """Return a file with the saved classifier."""
     file = io.BytesIO()
     joblib.dump(classifier, file)
     file.seek(0)
@@ -1953,7 +1953,7 @@ def saved(classifier):
 @pytest.mark.parametrize("way", COPIES)
 @every_model
 def test_copies_predict_the_same_bits(name, way):
-    """A copy of a fitted classifier is that classifier."""
+    """A copy of a fitted classifier predicts the same bits."""
     X, y = digits(80)
     classifier = make(name).fit(X, y)
     assert_same_bits(COPIES[way](classifier), classifier, X)
@@ -1961,7 +1961,7 @@ def test_copies_predict_the_same_bits(name, way):
 
 @every_model
 def test_clone_is_unfitted_and_fits_alike(name):
-    """clone takes parameters only, and a given random_state decides all."""
+    """clone takes parameters only. With a random_state, its fit gives the same bits."""
     X, y = digits(80)
     classifier = make(name).fit(X, y)
     twin = clone(classifier)
@@ -1976,7 +1976,7 @@ def test_clone_is_unfitted_and_fits_alike(name):
 
 @pytest.mark.parametrize("name", ["finetune", "normalize", "energies", "factored"])
 def test_random_state_of_numpy(name):
-    """None leaves numpy's global state alone; a RandomState gives the same bits as another in its state."""
+    """None does not touch numpy's global state. RandomStates in equal states give the same bits."""
     X, y = iris()
     state = np.random.get_state()[1].copy()  # noqa: NPY002
     first, second = (make(name, random_state=None).fit(X, y) for _ in range(2))
@@ -1989,7 +1989,7 @@ def test_random_state_of_numpy(name):
 
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_classes_in_parallel(backend, request):
-    """Two jobs give the bits that one gives, in fit and for classes that are added."""
+    """Two jobs give the same bits as one, in fit and in add_class."""
     if backend == "loky" and request.config.getoption("--perturb-products") is not None:
         pytest.skip("products are not perturbed in other processes")
     X, y, new, labels = split_off([1, 3], n=300, n_classes=6)
@@ -2001,7 +2001,7 @@ def test_classes_in_parallel(backend, request):
 
 
 def test_refit_forgets_the_fit_before():
-    """A fit leaves what a fit of a new classifier leaves, whatever was fitted before."""
+    """A second fit leaves the same attributes as the fit of a new classifier."""
     X, y = iris()
     wide, labels = digits(60)
     for before in ("energies", "factored", "early stopping"):
@@ -2012,7 +2012,7 @@ def test_refit_forgets_the_fit_before():
 
 
 def test_constructor_sets_and_nothing_more():
-    """Nothing is checked or changed before fit."""
+    """The constructor neither checks nor changes parameters."""
     parameters = {name: object() for name in ClassSpecificAEClassifier().get_params(deep=False)}
     assert vars(ClassSpecificAEClassifier(**parameters)) == parameters
 
@@ -2037,7 +2037,7 @@ def test_replaced_constants_are_used(name):
 @pytest.mark.parametrize("attribute", ["components_", "intercept_hidden_", "intercept_visible_"])
 @pytest.mark.parametrize("name", ["finetune", "normalize", "energies", "bernoulli"])
 def test_replaced_parameters_are_used(name, attribute):
-    """Of one class, by all methods."""
+    """All methods of prediction use replaced parameters of a class."""
     X, y = digits(100)
     classifier = make(name).fit(X, y)
     before = results(classifier, X)
@@ -2051,14 +2051,14 @@ def test_replaced_parameters_are_used(name, attribute):
 
 
 def test_replaced_energy_classifier_is_used():
-    """Another classifier of the energies takes the place of the logistic regression."""
+    """Prediction uses another classifier of the energies in place of the logistic regression."""
     X, y = digits(100)
     classifier = make("energies").fit(X, y)
     classifier.energy_classifier_[-1].intercept_ = np.array([0.0, 0.0, 0.0, 1e3])
     assert (classifier.predict(X) == 3).all()
 
 
-# What is refused, and what an error leaves
+# Errors, and the classifier after them
 
 
 def spoil(X, value):
@@ -2091,7 +2091,7 @@ BAD_DATA = {
 @pytest.mark.parametrize("fitted", [False, True], ids=["unfitted", "fitted"])
 @pytest.mark.parametrize("case", BAD_DATA)
 def test_bad_data_are_refused_and_change_nothing(case, fitted):
-    """In a sentence; the classifier is as before."""
+    """Bad data raise an error with an explanation, and the classifier does not change."""
     X, y = iris()
     classifier = make().fit(*digits(60)) if fitted else make()
     change, words = BAD_DATA[case]
@@ -2100,7 +2100,7 @@ def test_bad_data_are_refused_and_change_nothing(case, fitted):
 
 
 def test_bernoulli_takes_values_in_the_unit_interval():
-    """In training and in every method of prediction."""
+    """Values outside [0, 1] raise an error in training and in every method of prediction."""
     X, y = iris()
     with pytest.raises(ValueError, match=r"visible='bernoulli' takes values in \[0, 1\]"):
         make("bernoulli").fit(X, y)
@@ -2143,7 +2143,7 @@ def test_bernoulli_takes_values_in_the_unit_interval():
     ids=lambda value: "+".join(value) if isinstance(value, dict) else "",
 )
 def test_invalid_parameters(parameters, words):
-    """Named in the message, before anything is trained."""
+    """An error names the invalid parameter before any training."""
     X, y = iris()
     classifier = make(**parameters)
     with unchanged(classifier), pytest.raises(ValueError, match=words):
@@ -2152,7 +2152,7 @@ def test_invalid_parameters(parameters, words):
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_divergence_changes_nothing(method):
-    """A learning rate far too large ends in a sentence, of fine-tuning and of an autoencoder."""
+    """A far too large learning rate raises an error with advice, in fine-tuning and in an autoencoder."""
     X, y = digits(100)
     for classifier in (
         make(solver="sgd", learning_rate_init=1e12, max_iter=50, batch_size=10),
@@ -2190,7 +2190,7 @@ INTERRUPTIONS = [
     [(*each, fitted) for each in INTERRUPTIONS for fitted in (True, False) if fitted or each[0] != "add_class"],
 )
 def test_interruption_changes_nothing(call, name, step, fitted, monkeypatch):
-    """What is raised in the middle comes out as it is, and leaves the classifier as it was, to the bit."""
+    """An exception in the middle is raised unchanged, and changes no bit of the classifier."""
     X, y = digits(100)
     y = np.where(y == 3, 1, y)
     classifier = make(name, batch_size=20).fit(X, y) if fitted else make(name, batch_size=20)
@@ -2205,7 +2205,7 @@ def test_interruption_changes_nothing(call, name, step, fitted, monkeypatch):
         return function(*args, **kwargs)
 
     def train():
-        if call == "add_class":  # rows of all classes, so that the constants and the linear classifier are reached
+        if call == "add_class":  # give rows of all classes, to reach the constants and the linear classifier
             return classifier.add_class(np.concatenate([X, X[y == 1]]), np.concatenate([y, np.full((y == 1).sum(), 7)]))
         return getattr(classifier, call)(X, y, **({"classes": np.unique(y)} if call == "partial_fit" else {}))
 
@@ -2220,7 +2220,7 @@ def test_interruption_changes_nothing(call, name, step, fitted, monkeypatch):
 
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "score_samples", "transform", "decision_function"])
 def test_prediction_checks_its_input(method):
-    """Before fit, of other columns, of NaN, of values that overflow."""
+    """Prediction raises an error before fit, and for wrong columns, NaN and values that overflow."""
     X, y = iris()
     with pytest.raises(NotFittedError):
         getattr(make(), method)(X)
@@ -2236,7 +2236,7 @@ def test_prediction_checks_its_input(method):
 
 
 def test_novelties_have_lower_scores():
-    """Digits of a class that was not trained on are told from the others by score_samples."""
+    """score_samples tells digits of an unknown class from the others."""
     X, y = bundled(load_digits)
     X = X[:800] / 16.0
     y = y[:800]
@@ -2250,7 +2250,7 @@ def test_novelties_have_lower_scores():
 
 
 def test_prediction_goes_by_the_method_of_the_fit():
-    """Another `method` does nothing before the next fit."""
+    """Setting another `method` changes nothing before the next fit."""
     X, y = iris()
     for fitted, other in (("energies", "normalize"), ("normalize", "energies")):
         classifier = make(fitted).fit(X, y)
@@ -2259,7 +2259,7 @@ def test_prediction_goes_by_the_method_of_the_fit():
 
 
 def test_labels_of_another_kind_are_refused():
-    """Fractions among integers would change the old labels."""
+    """Adding fractions to integer labels would change the old labels, so it raises an error."""
     X, y, new, labels = split_off([2])
     classifier = make("normalize").fit(X, y)
     with unchanged(classifier), pytest.raises(ValueError, match="of the old ones' kind"):
@@ -2267,7 +2267,7 @@ def test_labels_of_another_kind_are_refused():
 
 
 def test_factored_pretraining_says_that_it_has_come_to_nothing():
-    """As that of each class does."""
+    """With shared factors, a warning says that pretraining has failed, as with separate autoencoders."""
     X, y = digits()
     estimator = DenoisingAutoencoder(5, max_iter=2, learning_rate_init=1.0)
     with pytest.warns(ConvergenceWarning, match="all classes: DenoisingAutoencoder"):

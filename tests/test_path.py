@@ -1,4 +1,4 @@
-"""regularization_path: each fit continues the last, with the parameters of the estimator, which stays as it was."""
+"""regularization_path: each fit continues the last one, and the estimator does not change."""
 
 import copy
 import inspect
@@ -40,7 +40,7 @@ every_solver = pytest.mark.parametrize("solver", SOLVERS)
 
 
 def make_X(rng, n=60, d=5):
-    """Correlated rows in [0, 1]."""
+    """Return correlated rows in [0, 1]."""
     return expit(rng.standard_normal((n, d)) @ rng.standard_normal((d, d)) + rng.standard_normal(d))
 
 
@@ -51,7 +51,7 @@ def make(cls, **parameters):
 
 
 def by_hand(estimator, X, alphas, **fit_parameters):
-    """The same fits with warm_start=True, one after the other."""
+    """Return the same fits, made one after the other with warm_start=True."""
     fits, fitted = [], clone(estimator).set_params(warm_start=True)
     for alpha in alphas:
         fits.append(copy.deepcopy(fitted.set_params(alpha=alpha).fit(X, **fit_parameters)))
@@ -79,7 +79,7 @@ def test_equals_fits_by_hand(cls, solver, tied, rng):
 
 @every_class
 def test_each_starts_from_the_last(cls, rng):
-    """With steps too small to move anything, all fits are the first; its start is that of `fit`."""
+    """With tiny steps all fits equal the first, whose start is that of `fit`."""
     X = make_X(rng)
     still = {"learning_rate": "constant", "learning_rate_init": 1e-13, "max_iter": 1, "tied_weights": True}
     path = list(regularization_path(make(cls, **still), X, alphas=ALPHAS))
@@ -91,7 +91,7 @@ def test_each_starts_from_the_last(cls, rng):
 
 @every_class
 def test_yields_clones_with_the_parameters_of_the_estimator(cls, rng):
-    """All parameters but alpha are those given; the estimator, fitted or not, is not changed, nor continued."""
+    """Clones have all given parameters but alpha. The estimator, fitted or not, does not change, and is no start."""
     X = make_X(rng)
     fitted_before = make(cls, tied_weights=False).fit(X[:40])
     unfitted = make(cls, tied_weights=False, weight_constraint="max", max_norm=0.7, warm_start=True)
@@ -110,7 +110,7 @@ def test_yields_clones_with_the_parameters_of_the_estimator(cls, rng):
 
 @every_class
 def test_what_is_done_to_one_does_not_disturb_the_next(cls, rng):
-    """A yielded estimator belongs to the caller: its parameters and arrays are no part of the path."""
+    """The caller may change the parameters and arrays of a yielded estimator. The path does not use them."""
     X = make_X(rng)
     undisturbed = list(regularization_path(make(cls), X, alphas=ALPHAS))
     for fitted, expected in zip(regularization_path(make(cls), X, alphas=ALPHAS), undisturbed, strict=True):
@@ -121,7 +121,7 @@ def test_what_is_done_to_one_does_not_disturb_the_next(cls, rng):
 
 
 def test_fits_when_asked(rng, monkeypatch):
-    """It is lazy: nothing is fitted before the first is asked for, and no more than are asked for."""
+    """The path is lazy: each fit is made when the caller asks for it."""
     calls, fit = [], ContractiveAutoencoder.fit
 
     def counted(self, X, y=None, sample_weight=None):
@@ -138,7 +138,7 @@ def test_fits_when_asked(rng, monkeypatch):
 @every_solver
 @pytest.mark.parametrize("cls", [ContractiveAutoencoder, SparseAutoencoder, SaturatingAutoencoder], ids=name_of)
 def test_untied_paths_keep_unit_lengths_from_zero_on(cls, solver, rng):
-    """A path that begins at 0 has from the start the lengths that its larger alphas ask for."""
+    """A path that begins at 0 has the constraint of its larger alphas from the start."""
     X = make_X(rng)
     path = regularization_path(make(cls, tied_weights=False, solver=solver), X, alphas=[0.0, *ALPHAS])
     for fitted in path:
@@ -160,7 +160,7 @@ def test_other_constraints_are_kept(rng):
 
 
 def test_the_first_of_a_saturating_path_has_steps_the_others_have_one(rng):
-    """The first fit rises to its alpha from 0; from there each alpha is one stage."""
+    """The first fit raises alpha in steps from 0. Each later alpha is one stage."""
     X = make_X(rng)
     estimator = make(SaturatingAutoencoder, max_iter=12, alpha_steps=3, tol=0, solver="lbfgs")
     path = list(regularization_path(estimator, X, alphas=ALPHAS))
@@ -173,7 +173,7 @@ def test_the_first_of_a_saturating_path_has_steps_the_others_have_one(rng):
 @every_solver
 @every_class
 def test_weights_tables_and_sparse_rows(cls, solver, rng):
-    """A weight of zero is an absent row; a DataFrame's names are kept; CSR rows give the fits of the array."""
+    """A row of weight zero counts as absent, a DataFrame's names are kept, and CSR rows equal the array."""
     X, weight = make_X(rng), rng.integers(0, 3, 60)
     X[X < 0.3] = 0.0
     estimator = make(cls, solver=solver, batch_size=20)
@@ -195,7 +195,7 @@ def test_weights_tables_and_sparse_rows(cls, solver, rng):
 
 
 def test_float32_and_random_states(rng):
-    """float32 stays float32; a RandomState is drawn from along the path, and the estimator's own is left alone."""
+    """float32 stays float32. The path draws from a copy of a RandomState, and leaves the estimator's own alone."""
     X, state = make_X(rng).astype(np.float32), np.random.RandomState(3)
     estimator = make(ContractiveAutoencoder, random_state=state)
     path = list(regularization_path(estimator, X, alphas=ALPHAS))
@@ -204,7 +204,7 @@ def test_float32_and_random_states(rng):
     assert state.randint(2**31 - 1) == np.random.RandomState(3).randint(2**31 - 1)
 
 
-# Refusals
+# Errors
 
 
 @pytest.mark.parametrize(
@@ -219,13 +219,13 @@ def test_float32_and_random_states(rng):
     ids=lambda value: type(value).__name__,
 )
 def test_estimators_without_the_parameters_are_refused(estimator, name, rng):
-    """At once, before anything is fitted, in a sentence that names the parameter."""
+    """An error names the missing parameter at once, before any fit."""
     with pytest.raises(ValueError, match=f"needs an estimator with '{name}', which .* has not"):
         regularization_path(estimator, make_X(rng), alphas=ALPHAS)
 
 
 def test_no_alphas_are_refused(rng):
-    """An empty path is a mistake."""
+    """An empty path raises an error."""
     for none in ([], iter(()), np.empty(0)):
         with pytest.raises(ValueError, match="regularization_path needs at least one alpha, got none"):
             regularization_path(make(ContractiveAutoencoder), make_X(rng), alphas=none)
@@ -233,14 +233,14 @@ def test_no_alphas_are_refused(rng):
 
 @pytest.mark.parametrize("alphas", [0.1, None, "0.1", np.ones((2, 2)), np.float64(0.1)], ids=repr)
 def test_alphas_are_a_sequence(alphas, rng):
-    """One number, or a table of them, is refused at once."""
+    """A single number, or a table of numbers, raises an error at once."""
     with pytest.raises(ValueError, match="regularization_path needs a sequence of alphas, got"):
         regularization_path(make(ContractiveAutoencoder), make_X(rng), alphas=alphas)
 
 
 @pytest.mark.parametrize("X", [None, np.zeros(7), "abc", np.zeros((0, 3))], ids=repr)
 def test_bad_data_are_refused_in_the_words_of_fit(X):
-    """The same error, whatever X is."""
+    """The error is the same as in `fit`."""
     with pytest.raises((TypeError, ValueError)) as by_fit:
         make(ContractiveAutoencoder).fit(X)
     with pytest.raises(type(by_fit.value)) as by_path:
@@ -251,13 +251,13 @@ def test_bad_data_are_refused_in_the_words_of_fit(X):
 @pytest.mark.parametrize("alphas", [[-0.1], [0.1, -0.1], [-2.0, -1.0], [np.nan]], ids=str)
 @every_class
 def test_impossible_alphas_are_refused(cls, alphas, rng):
-    """A negative alpha is refused where it comes, with its value."""
+    """A negative alpha raises an error with its value, when the path comes to it."""
     with pytest.raises(ValueError, match=r"alpha.*(>= 0|\[0, inf\)|\[0.0, inf\)).*[gG]ot (-|nan)"):
         list(regularization_path(make(cls), make_X(rng), alphas=alphas))
 
 
 def test_other_mistakes_are_those_of_fit(rng):
-    """Bad data and parameters are refused in the words of `fit`."""
+    """Bad data and parameters raise the same errors as in `fit`."""
     X = make_X(rng)
     with pytest.raises(ValueError, match="NaN"):
         list(regularization_path(make(ContractiveAutoencoder), np.where(X > 0.5, np.nan, X), alphas=ALPHAS))

@@ -1,4 +1,4 @@
-"""A plateau is not an end: starts that avoid one, fits that wait on one, and a warning where a fit has ended on one."""
+"""Plateaus of the loss: starts that avoid them, fits that wait on them, and a warning after a fit that ended on one."""
 
 import warnings
 
@@ -20,7 +20,7 @@ CIRCLE = make_circle(1000, random_state=0)[0]
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_the_energy_of_a_circle_is_lowest_at_its_centre(solver, seed):
-    """ENERGY figure 2 at the paper's 100 units and the defaults: the fit leaves what a linear autoencoder can do."""
+    """ENERGY figure 2 with the paper's 100 units and the defaults. The fit gets beyond a linear autoencoder."""
     autoencoder = ContractiveAutoencoder(100, alpha=0.03, solver=solver, random_state=seed).fit(CIRCLE)
     assert autoencoder.loss_ <= 0.0105  # 0.0146 on the plateau
     assert autoencoder.score_samples(np.zeros((1, 2)))[0] < autoencoder.score_samples(CIRCLE).min()
@@ -28,7 +28,7 @@ def test_the_energy_of_a_circle_is_lowest_at_its_centre(solver, seed):
 
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
 def test_linear_units_reach_pca(solver):
-    """A linear autoencoder's loss is that of as many principal components; the way there leads past saddles."""
+    """A linear autoencoder reaches the loss of PCA with as many components. On the way lie saddles."""
     X = load_digits().data / 16.0
     pca = PCA(10).fit(X)
     best = 0.5 * np.mean(np.sum((X - pca.inverse_transform(pca.transform(X))) ** 2, axis=1))
@@ -45,7 +45,7 @@ def test_linear_units_reach_pca(solver):
     ids=["adam", "lbfgs"],
 )
 def test_a_fit_that_ends_on_a_plateau_warns(parameters):
-    """Patience of ten epochs is too short here: the loss has stopped at 0.0147, and would fall by a third."""
+    """Ten epochs of patience are too short here: the loss stops at 0.0147, and would fall by a third."""
     autoencoder = ContractiveAutoencoder(100, n_iter_no_change=10, random_state=0, **parameters)
     with pytest.warns(ConvergenceWarning, match="stopped on a plateau after"):
         autoencoder.fit(CIRCLE)
@@ -54,7 +54,7 @@ def test_a_fit_that_ends_on_a_plateau_warns(parameters):
 
 
 def test_an_end_is_no_plateau(rng):
-    """Fits that have come to a minimum, or near one, do not warn."""
+    """Fits that have reached a minimum, or come near one, do not warn."""
     X = rng.standard_normal((300, 6)) @ rng.standard_normal((6, 6))
     for estimator in (
         ContractiveAutoencoder(3, activation="identity", alpha=0, n_iter_no_change=10, max_iter=1000, random_state=0),
@@ -68,7 +68,7 @@ def test_an_end_is_no_plateau(rng):
 
 
 def test_patience_is_counted_in_updates():
-    """Few batches make few updates an epoch: more epochs without a fall are waited for."""
+    """With few batches an epoch has few updates, so the fit waits for more epochs."""
     for rule in (Adam(), SGD()):
         assert [Stochastic(rule).patience(n) for n in (1, 3, 10, 99, 100, 600)] == [1000, 334, 100, 11, 10, 10]
         assert Stochastic(rule, n_iter_no_change=3).patience(1) == 3
@@ -78,15 +78,15 @@ def test_patience_is_counted_in_updates():
 
 @pytest.mark.parametrize(("patience", "n_iter"), [(2, 3), (10, 11), ("auto", 101)])
 def test_n_iter_no_change_is_obeyed_where_given(patience, n_iter):
-    """A number of epochs is just that; "auto" waits for 1000 updates, here of 10 an epoch."""
+    """A number means that many epochs. "auto" waits for 1000 updates; here an epoch has 10."""
     autoencoder = DenoisingAutoencoder(
         20, tol=0.999, n_iter_no_change=patience, learning_rate="constant", max_iter=150, random_state=0
     )
-    assert autoencoder.fit(CIRCLE).n_iter_ == n_iter  # the first epoch is what the others are compared with
+    assert autoencoder.fit(CIRCLE).n_iter_ == n_iter  # the other epochs are compared with the first
 
 
 def test_the_validation_loss_is_waited_for_as_long(rng):
-    """Early stopping counts in updates too."""
+    """Early stopping counts updates too."""
     X = rng.standard_normal((110, 4))
     autoencoder = ContractiveAutoencoder(
         4, early_stopping=True, tol=0.999, random_state=0, batch_size=10, learning_rate="constant", max_iter=300
@@ -96,7 +96,7 @@ def test_the_validation_loss_is_waited_for_as_long(rng):
 
 @pytest.mark.parametrize("parameter", [0, -1, 1.5, "often", None])
 def test_wrong_patience(parameter):
-    """A sentence for what is neither "auto" nor a number of epochs."""
+    """A value that is neither "auto" nor a number of epochs raises an error with an explanation."""
     with pytest.raises(ValueError, match="n_iter_no_change"):
         ContractiveAutoencoder(4, n_iter_no_change=parameter).fit(CIRCLE)
     with pytest.raises(ValueError, match="n_iter_no_change"):
@@ -105,7 +105,7 @@ def test_wrong_patience(parameter):
 
 @pytest.mark.parametrize(("n_components", "n_features"), [(2, 9), (9, 9), (40, 9), (100, 2), (256, 1)])
 def test_random_rows_have_unequal_lengths(n_components, n_features, rng):
-    """Their mean square is Glorot's; they differ where there are more units than features, the more so the more."""
+    """Their mean square is Glorot's. With more units than features the lengths differ, the more so the more units."""
     X = rng.standard_normal((50, n_features))
     sample = Sample(X, np.ones(50), X.mean(axis=0))
     W = initial_weights("glorot", n_components, sample, np.random.default_rng(0))
@@ -119,7 +119,7 @@ def test_random_rows_have_unequal_lengths(n_components, n_features, rng):
 
 
 def test_adams_rate_grows_where_features_are_few_or_small(rng):
-    """14 / (sum of the standard deviations) times as much, between once and ten times; not where it was given."""
+    """The factor is 14 / (sum of the standard deviations), from 1 to 10. It does not change a given rate."""
     X = rng.standard_normal((500, 28))
     X /= X.std(axis=0)
 
@@ -131,14 +131,14 @@ def test_adams_rate_grows_where_features_are_few_or_small(rng):
         [rate(X), rate(X[:, :14]), rate(X[:, :7]), rate(0.25 * X), rate(X[:, :1]), rate(1e-100 * X)],
         [0.01, 0.01, 0.02, 0.02, 0.1, 0.1],
     )
-    assert rate(np.full((500, 3), 0.1)) == 0.01  # nothing varies but by rounding: no reason for large steps
+    assert rate(np.full((500, 3), 0.1)) == 0.01  # only rounding varies, so the rate must not grow
     assert rate(X[:, :7], learning_rate_init=0.003) == 0.003
     assert rate(X[:, :7], learning_rate="constant") is None  # Adam's own, as in `partial_fit`
     assert rate(X[:, :7], solver="sgd") is None
 
 
 def test_fixed_batches_are_the_same_in_every_epoch(rng):
-    """What judges an end compares losses: rows, their order and their noise must not change between passes."""
+    """To compare losses, rows, order and noise must not change between passes."""
     X = rng.standard_normal((60, 3))
 
     def noise(X, rng, out):
@@ -153,7 +153,7 @@ def test_fixed_batches_are_the_same_in_every_epoch(rng):
         np.testing.assert_array_equal(also, target)
         np.testing.assert_array_equal(same, w)
     assert (len(fixed), fixed.n_samples, len(target)) == (1, 20, 20)
-    assert (len(batches), batches.n_samples) == (5, 50)  # as they were
+    assert (len(batches), batches.n_samples) == (5, 50)  # the original has not changed
     rows = [int(np.flatnonzero((row == X).all(axis=1))[0]) for row in target]
     assert rows == sorted(rows)
     assert set(rows) <= set(range(5, 55))

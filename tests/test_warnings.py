@@ -1,4 +1,4 @@
-"""What a fit warns of: features off scale, whitened directions and units that the rows cannot tell."""
+"""Warnings of a fit: features off scale, and too few rows for the whitened directions or for the units."""
 
 import warnings
 
@@ -24,7 +24,7 @@ OFF_SCALE = "predicting the mean|of the variance of a feature"
 
 
 def warnings_of(function):
-    """What a call warns of, but for a fit that was stopped early and dead units."""
+    """Return the warnings of a call, except those about early ends and dead units."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         function()
@@ -32,7 +32,7 @@ def warnings_of(function):
 
 
 def credit(n=300):
-    """Columns of very different scales, as in tables of loans: amounts, ages, counts, shares, flags."""
+    """Return columns of very different scales, as in tables of loans: amounts, ages, counts, shares, flags."""
     rng = np.random.default_rng(0)
     wealth = rng.standard_normal(n)
     amounts = np.exp(np.array([7.0, 6.0, 5.0]) + 0.6 * wealth[:, None] + 0.5 * rng.standard_normal((n, 3)))
@@ -47,13 +47,13 @@ def credit(n=300):
 
 
 def lognormal(n=500):
-    """Columns with standard deviations from 0.1 to 4000."""
+    """Return columns with standard deviations from 0.1 to 4000."""
     rng = np.random.default_rng(0)
     return np.exp(rng.standard_normal((n, 20)) + np.linspace(-3.0, 8.0, 20))
 
 
 def wide(n, d, rank=10):
-    """A few directions and noise."""
+    """Return data with a few directions, plus noise."""
     rng = np.random.default_rng(0)
     return rng.standard_normal((n, rank)) @ rng.standard_normal((rank, d)) + rng.standard_normal((n, d))
 
@@ -64,7 +64,7 @@ def wide(n, d, rank=10):
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
 @pytest.mark.parametrize(("data", "n_components"), [(credit, 256), (lognormal, 8), (lognormal, 256)])
 def test_columns_off_scale_warn_at_every_width(data, cls, n_components):
-    """A model that fits one or two large columns and ignores the others says so, whatever its width and class."""
+    """A model that fits one or two large columns and ignores the others warns, for every width and class."""
     if (data, n_components, cls) == (lognormal, 256, SaturatingAutoencoder):
         pytest.skip("it keeps more than half of the variance of each column")
     X = data()
@@ -76,20 +76,20 @@ def test_columns_off_scale_warn_at_every_width(data, cls, n_components):
 
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
 def test_columns_off_scale_warn_with_every_solver(solver):
-    """256 units, the default number, whatever the solver."""
+    """Every solver warns, also with 256 units, the default number."""
     X = lognormal()
     with pytest.warns(ConvergenceWarning, match=OFF_SCALE):
         ContractiveAutoencoder(solver=solver, max_iter=30, random_state=0).fit(X)
 
 
 def test_images_of_large_values_warn_at_the_default_width():
-    """Pixels up to 255 that are fitted by half say so with 256 units too."""
+    """With 256 units, pixels up to 255 that are half fitted give a warning."""
     with pytest.warns(ConvergenceWarning, match="of the variance of a feature"):
         ContractiveAutoencoder(max_iter=100, random_state=0).fit(255.0 * digits())
 
 
 def test_what_is_kept_of_the_features_is_said():
-    """The sentence has the kept share of the variance and the range of the deviations."""
+    """The sentence has the kept share of the variance, and the range of the deviations."""
     X = lognormal()
     autoencoder = ZeroBiasAutoencoder(8, random_state=0)
     with pytest.warns(ConvergenceWarning, match="keeps") as caught:
@@ -101,7 +101,7 @@ def test_what_is_kept_of_the_features_is_said():
 
 
 def test_classes_with_shared_factors_warn_of_columns_off_scale():
-    """Also where all classes are trained at once."""
+    """The warning comes also if all classes are trained together."""
     X = lognormal()
     autoencoder = DenoisingAutoencoder(64, max_iter=30)
     classifier = ClassSpecificAEClassifier(autoencoder, n_factors=64, method="normalize", random_state=0)
@@ -111,30 +111,30 @@ def test_classes_with_shared_factors_warn_of_columns_off_scale():
 
 
 def digits():
-    """Pixels in [0, 1]."""
+    """Return pixels in [0, 1]."""
     return load_digits().data[:600] / 16.0
 
 
 def table():
-    """Standardised columns."""
+    """Return standardised columns."""
     return StandardScaler().fit_transform(load_breast_cancer().data)
 
 
 def rare_words():
-    """Rows of tf-idf, of unit norm: most columns vary little, and are not reconstructed."""
+    """Return tf-idf rows of unit norm. Most columns vary little, and are not reconstructed."""
     rng = np.random.default_rng(0)
     counts = rng.poisson(40.0 / np.arange(1, 101) ** 1.2, size=(400, 100)) * rng.standard_exponential(100)
     return counts / np.linalg.norm(counts, axis=1, keepdims=True)
 
 
 def rare_categories():
-    """One-hot columns, of which most are rare."""
+    """Return one-hot columns. Most of them are rare."""
     p = 1.0 / np.arange(1, 41) ** 1.5
     return np.eye(40)[np.random.default_rng(0).choice(40, 600, p=p / p.sum())]
 
 
 def unwhitened():
-    """Principal components on one common scale: their deviations are from 0.01 to 4 by design."""
+    """Return principal components on one common scale. Their deviations are 0.01 to 4 by design."""
     return PCAWhitener(whiten=None).fit_transform(table())
 
 
@@ -155,20 +155,20 @@ GOOD = {
 @pytest.mark.parametrize("cls", [ContractiveAutoencoder, ZeroBiasAutoencoder])
 @pytest.mark.parametrize("name", GOOD)
 def test_data_on_a_common_scale_are_silent(name, cls):
-    """No sentence on the scale of data that the guide calls ready, with few units too."""
+    """Data that the guide calls ready do not warn of scale, with few units either."""
     X = GOOD[name]()
     assert warnings_of(lambda: cls(16, max_iter=30, random_state=0).fit(X)) == []
 
 
 @pytest.mark.parametrize("unit", [1e-3, 1.0, 1e3])
 def test_zero_bias_features_need_no_scale(unit):
-    """The sentence is about how features differ, where a model is the same for all units of the data."""
+    """This model is the same in all units of the data, so the unit alone does not warn."""
     X = unit * (digits() - digits().mean(axis=0))
     assert warnings_of(lambda: ZeroBiasAutoencoder(4, max_iter=30, random_state=0).fit(X)) == []
 
 
 def test_a_model_that_keeps_nothing_warns():
-    """Where the penalty leaves no more than the mean, the loss is the mean's and no more: a sentence says so."""
+    """If the penalty leaves only the mean, a warning says so."""
     X = 0.1 * StandardScaler().fit_transform(load_wine().data[:, :1])
     with pytest.warns(ConvergenceWarning, match="hardly below that of predicting the mean"):
         autoencoder = ContractiveAutoencoder(8, random_state=0).fit(X)
@@ -180,7 +180,7 @@ def test_a_model_that_keeps_nothing_warns():
 
 @pytest.mark.parametrize("noise", ["gaussian", "masking"])
 def test_sampled_noise_is_no_fall_of_the_loss(noise):
-    """A loss that goes up and down with the noise of each epoch, and no longer falls on average, is not falling."""
+    """A loss that goes up and down with the noise, but does not fall on average, does not warn."""
     X = StandardScaler().fit_transform(load_wine().data)
     for seed in range(5):
         with warnings.catch_warnings():
@@ -193,7 +193,7 @@ def test_sampled_noise_is_no_fall_of_the_loss(noise):
 
 @pytest.mark.parametrize("whiten", ["pca", "zca"])
 def test_more_whitened_directions_than_the_rows_tell(whiten):
-    """The sentence has what is whitened, the rows, what is needed, and what to do."""
+    """The sentence has the number of whitened directions, the rows, the rows needed, and advice."""
     X = wide(60, 300)
     found = warnings_of(lambda: PCAWhitener(whiten=whiten).fit(X))
     assert [each.category for each in found] == [UserWarning]
@@ -216,12 +216,14 @@ def test_more_whitened_directions_than_the_rows_tell(whiten):
     ],
 )
 def test_whitening_that_the_rows_can_tell_is_silent(n, d, parameters):
-    """Each piece of the advice silences the sentence, and four rows a direction do."""
+    """Each piece of the advice silences the warning, and so do four rows a direction."""
     assert warnings_of(lambda: PCAWhitener(**parameters).fit(wide(n, d))) == []
 
 
 def test_four_rows_a_direction_keep_the_variance_of_new_rows_within_four_times():
-    """Where the border lies: with independent columns, the largest variance of new rows is 1/(1 - sqrt(1/4))^2 = 4."""
+    """This is the reason for the limit: with independent columns, the largest variance of new rows is
+    1/(1 - sqrt(1/4))^2 = 4.
+    """
     rng = np.random.default_rng(0)
     X, new = rng.standard_normal((800, 200)), rng.standard_normal((4000, 200))
     covariance = np.cov(PCAWhitener().fit(X).transform(new).T)
@@ -229,7 +231,7 @@ def test_four_rows_a_direction_keep_the_variance_of_new_rows_within_four_times()
 
 
 def test_weights_count_as_rows_of_equal_weight():
-    """Absent rows and rows of hardly any weight do not count; the unit of the weights does not matter."""
+    """Absent rows and rows of tiny weight do not count. The unit of the weights does not matter."""
     X = wide(80, 20)
     for weight, silent in ((np.full(80, 0.01), True), (np.r_[np.ones(70), np.zeros(10)], False)):
         assert (warnings_of(lambda weight=weight: PCAWhitener().fit(X, sample_weight=weight)) == []) is silent
@@ -238,12 +240,12 @@ def test_weights_count_as_rows_of_equal_weight():
 
 
 def test_first_pieces_do_not_warn():
-    """More rows may follow a `partial_fit`."""
+    """A `partial_fit` does not warn, because more rows may follow."""
     assert warnings_of(lambda: PCAWhitener().partial_fit(wide(10, 20))) == []
 
 
 def test_a_warning_that_is_an_error_leaves_the_whitener_as_before():
-    """As all errors of `fit` do."""
+    """It changes nothing, as every error of `fit`."""
     whitener = PCAWhitener()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -256,7 +258,7 @@ def test_a_warning_that_is_an_error_leaves_the_whitener_as_before():
 
 
 def test_detector_with_many_units_a_row():
-    """The sentence comes where many more new normal rows than `contamination` are flagged."""
+    """The detector warns when many more new normal rows than `contamination` would be outliers."""
     X, new = wide(400, 20)[:30], wide(400, 20)[30:]
     detector = EnergyOutlierDetector(ContractiveAutoencoder(64, max_iter=50, random_state=0))
     found = warnings_of(lambda: detector.fit(X))
@@ -268,7 +270,7 @@ def test_detector_with_many_units_a_row():
 
 
 def test_detector_passes_on_what_the_whitener_says():
-    """A whitener inside warns of itself, at the user's line."""
+    """The whitener inside a detector warns for itself, at the user's line."""
     detector = EnergyOutlierDetector(make_pipeline(PCAWhitener(), ContractiveAutoencoder(32, random_state=0)))
     found = warnings_of(lambda: detector.fit(wide(60, 300)))
     assert [str(each.message)[:14] for each in found] == ["PCAWhitener: 5"]
@@ -276,7 +278,7 @@ def test_detector_passes_on_what_the_whitener_says():
 
 
 def test_classes_with_many_units_a_row():
-    """One sentence for all classes, which counts rows by their weights; a class added later has its own."""
+    """One warning serves all classes, and counts rows by their weights. A class added later has its own."""
     X, y = load_digits(return_X_y=True)
     chosen = np.flatnonzero(y < 4)[:300]
     X, y = X[chosen] / 16.0, y[chosen]
@@ -304,7 +306,7 @@ def test_classes_with_many_units_a_row():
 
 
 def test_few_rows_alone_do_not_warn_where_new_rows_are_reconstructed_well():
-    """256 units on 60 rows reconstruct new rows better than 16 units do: no sentence."""
+    """256 units on 60 rows reconstruct new rows better than 16 units do, so there is no warning."""
     X = load_digits().data[:360] / 16.0
     few, many = (ContractiveAutoencoder(k, random_state=0) for k in (16, 256))
     assert warnings_of(lambda: (few.fit(X[:60]), many.fit(X[:60]))) == []

@@ -1,4 +1,4 @@
-"""What all autoencoders share in training: parameters, a fit that is a page, partial_fit."""
+"""BaseAutoencoder: what all autoencoders share in training."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ from skae.visible import VISIBLE
 
 
 def _can_continue(estimator):
-    """Whether the solver has steps that `partial_fit` can continue."""
+    """Return whether the solver has steps that `partial_fit` can continue."""
     return estimator.solver != "lbfgs"
 
 
@@ -67,8 +67,8 @@ def _can_continue(estimator):
 class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPrediction, BaseEstimator):
     """Base class of the autoencoders; see `skae.objectives.Reconstruction` for the model and its letters.
 
-    A subclass has an ``__init__`` with its parameters, and says what differs by overriding `_penalty`,
-    `_penalties`, `_tied`, `_training_activation`, `_corruption`, `_objective_class`, `_data_scale` and `_diagnose`.
+    A subclass has an ``__init__`` with its parameters. It overrides what differs among `_penalty`, `_penalties`,
+    `_tied`, `_training_activation`, `_corruption`, `_objective_class`, `_data_scale` and `_diagnose`.
     """
 
     n_components: int
@@ -96,40 +96,40 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         "warm_start": ["boolean"],
     }
 
-    # -- what the subclasses say
+    # -- what subclasses override
 
     def _penalty(self):
-        """The class's own penalty, or None."""
+        """Return the penalty of the class, or None."""
         return
 
     def _penalties(self):
-        """The penalties of the stages of a fit, each of which starts where the one before has ended."""
+        """Return the penalty of each stage of a fit. A stage starts where the one before it has ended."""
         return [self._penalty()]
 
     def _tied(self):
-        """Whether decoder and encoder share their weights."""
+        """Return whether decoder and encoder share their weights."""
         return bool(self.tied_weights)
 
     def _corruption(self):
-        """What is done to the input in training: a `skae.corruption.Corruption`, or None."""
+        """Return the `skae.corruption.Corruption` of the input in training, or None."""
         return
 
     def _objective_class(self):
-        """What is minimised: a callable with the signature of `Reconstruction`, but for `visible`."""
+        """Return a callable that makes the objective, with the signature of `Reconstruction` without `visible`."""
         return functools.partial(Reconstruction, visible=self.visible)
 
     def _training_activation(self):
-        """The hidden units that are trained, on data in units of `_data_scale`."""
+        """Return the hidden units in training, where the data are divided by `_data_scale`."""
         return self._activation()
 
     def _data_scale(self):
-        """What the data are divided by in training; the model must not change but for c, which has X's unit."""
+        """Return the number that training divides the data by. No parameter but c may depend on it."""
         return 1.0
 
     def _diagnose(self, objective, theta, batches, rng, partial=False):
-        """Set what a class has to say of the fit beyond the parameters; return what to warn of, or None.
+        """Set further fitted attributes; return a problem of the fit as the arguments of `warn`, or None.
 
-        What is returned are arguments of `warn`; after `partial_fit`, it is of few rows.
+        `partial` says that the fit is a `partial_fit`, whose rows may be few.
         """
         if partial or not objective.activation.derived_bias:
             return None
@@ -151,12 +151,12 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         Parameters
         ----------
         X : {array-like, CSR matrix} of shape (n_samples, n_features)
-            Training data, at least two rows. float32 and float64 keep their type; sparse rows are densified
-            a batch at a time.
+            Training data, at least two rows. float32 and float64 keep their type. Sparse rows are made dense one batch
+            at a time.
         y : Ignored
-            Present for API consistency; passed on to callbacks.
+            Present for API consistency. It is passed on to callbacks.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights; a zero weight is an absent row.
+            Non-negative weights. A row of weight zero counts as absent.
 
         Returns
         -------
@@ -166,7 +166,7 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         Raises
         ------
         ValueError
-            If X or the parameters are not usable, or training diverges; the estimator is then as before.
+            If X or the parameters are invalid, or training diverges. The estimator then stays as before.
         """
         with unchanged_on_error(self):
             for problem in self._fit(X, sample_weight, y):
@@ -175,7 +175,7 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
 
     @with_callbacks
     def _fit(self, X, sample_weight, y=None):
-        """Set all fitted attributes; return what is wrong with the fit, each as arguments of `warn`."""
+        """Set all fitted attributes; return the problems of the fit, each as the arguments of `warn`."""
         start = self._start(X, sample_weight)
         objective, batches, rng = start.objectives[-1], start.batches, start.rng
         task = begin_fit_task(self, start.X, y, start.sample_weight, max_subtasks=self.max_iter)
@@ -207,14 +207,14 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         return problems if text is None else [*problems, (text, ConvergenceWarning)]
 
     def _start_only(self, X, sample_weight):
-        """Set the fitted attributes of a fit that does not train; return what `_fit` returns."""
+        """Set the fitted attributes as a fit without training; return what `_fit` returns."""
         start = self._start(X, sample_weight)
         objective, theta = start.objectives[-1], start.theta
         loss = final_loss(objective, theta, start.batches, start.rng)
         return self._end(objective, theta, loss, np.empty(0), start.batches, start.rng)
 
     def _start(self, X, sample_weight):
-        """Check the rows, and set all that a fit knows of them before it trains; return where it starts."""
+        """Check the rows and set the attributes that are known before training; return the start of the fit."""
         X, sample_weight, rows = self._validate_training(X, sample_weight, reset=True, ensure_min_samples=2)
         objectives = [self._objective(X.shape[1], penalty) for penalty in self._penalties()]
         self.n_samples_seen_, self.mean_, self.var_ = moments(X, sample_weight, rows)
@@ -228,8 +228,8 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         return Start(X, sample_weight, objectives, theta, batches, validation, rng)
 
     def _end(self, objective, theta, loss, loss_curve, batches, rng, partial=False):
-        """Set the fitted attributes; return what is wrong with them, each as arguments of `warn`."""
-        vars(self).pop("intercept_hidden_", None)  # of an earlier fit; there may be none now
+        """Set the fitted attributes; return the problems of the fit, each as the arguments of `warn`."""
+        vars(self).pop("intercept_hidden_", None)  # an earlier fit may have had a hidden bias, and this one none
         vars(self).update(self._fitted_parameters(objective, theta))
         self.loss_ = self._scale**2 * loss
         self.loss_curve_, self.validation_loss_curve_, self.n_iter_ = loss_curve, None, len(loss_curve)
@@ -237,7 +237,7 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         return [] if problem is None else [problem]
 
     def _stages(self, start):
-        """Yield the stages, one an objective. The last one has half of `max_iter`, the others share the rest."""
+        """Yield one stage for each objective. The last one gets half of `max_iter`, and the others share the rest."""
         batches, n_stages = start.batches, len(start.objectives)
         brief = max(self.max_iter // (2 * n_stages - 2), 1) if n_stages > 1 else 0
         for number, objective in enumerate(start.objectives, 1):
@@ -253,8 +253,7 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
     def partial_fit(self, X: MatrixLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Continue with one pass over X, in batches, at a constant learning rate.
 
-        The optimiser's state and the random stream are carried from call to call; the first call starts
-        from X as `fit` does.
+        Calls share the optimiser's state and the random stream. The first call starts from X as `fit` does.
 
         Parameters
         ----------
@@ -263,14 +262,14 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         y : Ignored
             Present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights; a zero weight is an absent row.
+            Non-negative weights. A row of weight zero counts as absent.
 
         Returns
         -------
         self : object
             The estimator.
         """
-        self._validate_params()  # which scikit-learn leaves out where there is a fit already
+        self._validate_params()  # scikit-learn skips this if the estimator is fitted
         if self.early_stopping:
             raise ValueError("partial_fit sees no validation set: early_stopping must be False, got True")
         with unchanged_on_error(self):
@@ -307,7 +306,7 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         return self
 
     def _validate_training(self, X, sample_weight, reset, ensure_min_samples=1):
-        """Return X, the weights and the rows of positive weight (None where all are); refuse what cannot be held."""
+        """Check the training data; return X, the weights, and the rows of positive weight (None for all rows)."""
         dtype = DTYPES if reset else np.result_type(self.components_, np.float32)
         X = validate_data(self, X, reset=reset, accept_sparse="csr", dtype=dtype, ensure_min_samples=ensure_min_samples)
         sample_weight, rows = checked_weight(X, sample_weight)
@@ -317,13 +316,13 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         return X, sample_weight, rows
 
     def _batch_options(self):
-        """What the model asks of its batches."""
-        return {"unit": self._scale, "corruption": corrupting(self._corruption(), self._range)}
+        """Return the options of `Batches` that depend on the model."""
+        return {"scale": self._scale, "corruption": corrupting(self._corruption(), self._range)}
 
     def _split(self, X, sample_weight, rows, rng):
-        """Return the batches to train on and, with early stopping, those to validate on (else None)."""
+        """Return the batches to train on, and those to validate on with early stopping, else None."""
         n_columns, options = max(X.shape[1], self.n_components), self._batch_options()
-        # Validation losses are compared: their noise is fixed too.
+        # The noise of validation is fixed too, because its losses are compared.
         train_seed, validation_seed = (None, None) if options["corruption"] is None else rng.integers(2**63, size=2)
         if not self.early_stopping:
             return self._training_batches(X, sample_weight, rows, n_columns, train_seed, **options), None
@@ -359,20 +358,20 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         return self._prefix_errors(self._objective_class(), layout, activation, **options)
 
     def _data_loss(self, objective, theta, batches, rng):
-        """The loss at some parameters without the penalties."""
+        """Return the loss at `theta` without the penalties."""
         plain = self._objective_class()(objective.layout, objective.activation)
         return self._scale**2 * final_loss(plain, theta, batches, rng)
 
     def _automatic_rate(self, schedule):
-        """Adam's rate, larger where the features are few or small."""
+        """Return Adam's rate, which is larger if the features are few or small; None leaves it to the update rule."""
         rate = super()._automatic_rate(schedule)
         if rate is None:
             return None
-        # In a few digits: the last digits of the moments depend on the order of summation.
+        # Keep three digits, because the last digits of the moments depend on the order of summation.
         return float(f"{rate * rate_factor(self.mean_, self.var_, self._scale):.3g}")
 
     def _constraint(self, tied, penalty):
-        """The constraint on the decoder rows (the encoder's when tied), or None."""
+        """Return the constraint on the decoder rows (the encoder's when tied), or None."""
         kind = self.weight_constraint
         if kind == "auto":
             kind = "unit" if not tied and penalty is not None and penalty.scale_free_encoder else None
@@ -382,7 +381,7 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         return UnitNorm(block) if kind == "unit" else MaxNorm(block, float(self.max_norm))
 
     def _initial(self, objective, batches, dtype, rng, continued):
-        """The parameters to start from: those of the last fit where it is `continued`, else fresh ones."""
+        """Return the starting parameters: the fitted ones if the fit is `continued`, else fresh ones."""
         if not (continued and hasattr(self, "components_")):
             mean = self.mean_ / self._scale
             return fresh_parameters(objective, self.init, self.visible, batches, mean, dtype, rng)
@@ -390,7 +389,7 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         return packed_parameters(objective, {**parts, "b": getattr(self, "intercept_hidden_", 0.0)}, dtype)
 
     def _fitted_parameters(self, objective, theta):
-        """The fitted parameters by the names of their attributes, as arrays of their own."""
+        """Return copies of the parameters at `theta`, by the names of the fitted attributes."""
         blocks = {name: view.copy() for name, view in objective.layout.views(theta).items()}
         b = objective.hidden_bias(blocks)
         hidden = {} if b is None else {"intercept_hidden_": b}
@@ -402,7 +401,7 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         }
 
     def _attributes_after(self, objective, epoch, losses):
-        """The fitted attributes after an epoch of a fit, with the losses of all epochs so far."""
+        """Return the fitted attributes after an epoch, given the losses of all epochs so far."""
         curve = self._scale**2 * np.array(losses)
         progress = {"n_iter_": len(curve), "loss_": float(curve[-1]), "loss_curve_": curve}
         return {**self._fitted_parameters(objective, epoch.theta), **progress, "validation_loss_curve_": None}

@@ -15,14 +15,14 @@ from skae.penalties import Penalty, as_penalty
 class ContractiveAutoencoder(BaseAutoencoder):
     """Autoencoder with a penalty on the slope of its code (Rifai et al. 2011; ENERGY section 3).
 
-    Minimises, over the mean of the samples::
+    Minimises the mean over the samples of::
 
         |x - r(x)|^2/2 + alpha sum_k h'(u_k)^2 |w_k|^2       penalty="contractive" (SPARSE eq. 9, ENERGY eq. 40)
         |x - r(x)|^2/2 + alpha sum_k h'(u_k) |w_k|^2         penalty="laplacian"   (ENERGY eq. 39)
 
-    with u = W x + b and r(x) = V^T h(u) + c, V = W when tied. ``alpha=0`` is the plain autoencoder, for every
-    activation; alpha > 0 needs an elementwise one. SPARSE and ENERGY minimise the squared error without the
-    1/2: their lambda is twice this alpha.
+    with u = W x + b and r(x) = V^T h(u) + c, where V = W when tied. ``alpha=0`` is the plain autoencoder, for every
+    activation. alpha > 0 needs an elementwise activation. SPARSE and ENERGY minimise the squared error without the
+    1/2, so their lambda is twice this alpha.
 
     Parameters
     ----------
@@ -31,26 +31,26 @@ class ContractiveAutoencoder(BaseAutoencoder):
 
     activation : str or Activation, default="sigmoid"
         Hidden units h, by name: "identity", "max", "modulus", "relu", "satlinear", "shrink", "sigmoid", "softmax",
-        "softplus", "square", "synchrony", "tanh", "tlin", "trec". `skae.activations` has their formulas. Another
-        one is an instance of `skae.activations.Activation`.
+        "softplus", "square", "synchrony", "tanh", "tlin", "trec". `skae.activations` has their formulas. For
+        another one, pass an instance of `skae.activations.Activation`.
 
     threshold : float, default=1.0
-        Threshold of the activation, where it has one (theta of "trec" and "tlin", lambda of "shrink").
+        Threshold of the activation, if it has one (theta of "trec" and "tlin", lambda of "shrink").
 
     hidden_bias : bool, default=True
         Whether the hidden units have a bias. The bias of "max" units follows from the weights, so `False` is refused
         there.
 
     penalty : {"contractive", "laplacian"} or Penalty, default="contractive"
-        The penalty. "laplacian" makes the training points sinks of the reconstruction dynamics; it needs tied
-        weights, gaussian visible units and a non-decreasing activation, and makes alpha a floor on the
-        variance that the model can see (0.01 to 0.5 on standardised data). Another one is an instance of
-        `skae.penalties.Penalty`, whose own strength alpha replaces.
+        The penalty. "laplacian" makes the training points sinks of the reconstruction dynamics. It needs tied
+        weights, gaussian visible units and a non-decreasing activation. Its alpha is the smallest variance that the
+        model can see: on standardised data, use 0.01 to 0.5. For another penalty, pass an instance of
+        `skae.penalties.Penalty`: alpha replaces its own strength.
 
     alpha : float, default=0.1
-        Strength of the penalty, >= 0, relative to the squared error, so it goes with the square of X's scale:
-        the default suits features of variance near 1; pixels in [0, 1] want about 0.03; patches of images behind
-        ``PCAWhitener(0.9)`` want about 1, with ``learning_rate_init=0.1``.
+        Strength of the penalty, >= 0. It is relative to the squared error, so a good value grows with the square of
+        X's scale. The default suits features of variance near 1. Pixels in [0, 1] want about 0.03. Patches of images
+        behind ``PCAWhitener(0.9)`` want about 1, with ``learning_rate_init=0.1``.
 
     l2 : float, default=0.0
         Strength of l2/2 times the sum of the squared weights.
@@ -59,43 +59,43 @@ class ContractiveAutoencoder(BaseAutoencoder):
         Whether the decoder is the encoder's transpose. Only then there is a potential energy.
 
     weight_constraint : {"auto", "unit", "max"} or None, default="auto"
-        Length of the decoder rows (the encoder's when tied): exactly 1, at most `max_norm`, or free. "auto" is
-        "unit" for untied weights under a penalty that could be evaded by scaling the encoder down, else None.
+        Lengths of the decoder rows (the encoder's when tied): 1 for "unit", at most `max_norm` for "max", free for
+        None. "auto" is "unit" for untied weights if a smaller encoder could evade the penalty, else None.
 
     max_norm : float, default=1.0
-        Largest length of a row where ``weight_constraint="max"``.
+        Largest length of a row with ``weight_constraint="max"``.
 
     visible : {"gaussian", "bernoulli"}, default="gaussian"
         Visible units: linear output with squared error, or sigmoid output with cross-entropy, for data in [0, 1].
 
     encoding : {"natural", "rectified", "rectified_bias", "linear"}, default="natural"
         What `transform` returns: h(Wx + b), max(0, Wx) (the zero-bias code), max(0, Wx + b) or Wx (ZAE 4.3).
-        Training does not depend on it; it can be changed on a fitted estimator.
+        Training does not depend on it, so it can be changed on a fitted estimator.
 
     init : {"auto", "glorot", "data", "pca"}, default="auto"
         Start of the weights: "glorot" is random, "data" takes random centred samples, "pca" takes principal components.
-        Where there are too few of these, the rest is random. "auto" is "glorot", but for the activation "max" it is
-        "data", with samples that are far from one another (k-means++). With more units than features, the random rows
-        have unequal lengths: many short rows all work where their activation is linear, and training would stay for
-        long at what a linear autoencoder can do.
+        If there are too few of these, the other rows are random. "auto" is "glorot"; for the activation "max" it is
+        "data", with samples that are far from one another (k-means++). With more units than features, random rows get
+        unequal lengths. If all were short, every unit would work where its activation is nearly linear, and for a long
+        time training would find no more than a linear autoencoder can do.
 
     solver : {"adam", "sgd", "lbfgs"}, default="adam"
-        "adam" and "sgd" (with momentum) update after each batch; "lbfgs" uses all rows at once, and ignores
+        "adam" and "sgd" (with momentum) update after each batch. "lbfgs" uses all rows at once, and ignores
         `batch_size`, `learning_rate`, `learning_rate_init`, `momentum`, `nesterovs_momentum` and `shuffle`.
 
     batch_size : int or "auto", default="auto"
-        Largest number of rows in a batch; "auto" is 100.
+        Largest number of rows in a batch. "auto" is 100.
 
     learning_rate : {"linear", "constant"}, default="linear"
-        Schedule: "linear" rises over the first 5 % of the updates that `max_iter` allows and then falls to zero.
+        Schedule: "linear" rises over the first 5 % of the updates that `max_iter` allows, and then falls to zero.
         `partial_fit` uses a constant rate.
 
     learning_rate_init : float or "auto", default="auto"
-        Largest learning rate. "auto" for adam is 0.01 (0.005 where it is constant, and under a saturation penalty):
-        larger ones lower the loss faster, but codes and energies get worse. Few or small features need larger weights:
-        where the standard deviations of all features sum to s < 14, the rate is 14 / s times as large, up to ten
-        times. For sgd, start from 1 / (largest curvature of the objective). Try up to 100 updates at twice this rate.
-        While the loss ends higher than without any update, halve the rate and try again.
+        Largest learning rate. For adam, "auto" is 0.01, but 0.005 with a constant rate or a saturation penalty. Larger
+        rates lower the loss faster, but make codes and energies worse. Few or small features need larger weights: if
+        the standard deviations of all features sum to s < 14, 0.01 is multiplied by 14 / s, at most by ten. For sgd,
+        start from 1 / (largest curvature of the objective). Try up to 100 updates at twice this rate. While the loss
+        ends higher than without any update, halve the rate and try again.
 
     momentum : float, default=0.9
         Momentum of sgd, in [0, 1).
@@ -108,19 +108,19 @@ class ContractiveAutoencoder(BaseAutoencoder):
 
     tol : float, default=1e-3
         Training ends when the loss has fallen by less than `tol`, relative to itself, over `n_iter_no_change` epochs.
-        With the linear schedule the learning rate then falls to zero over as many epochs more. 0 trains for `max_iter`
-        epochs. A fit warns if it has ended on a plateau, from which the loss would fall again.
+        With the linear schedule, as many epochs follow, in which the learning rate falls to zero. 0 trains for
+        `max_iter` epochs. A fit warns if it has ended on a plateau, from which the loss would fall again.
 
     n_iter_no_change : int or "auto", default="auto"
-        See `tol`. "auto" is 10 epochs or 1000 updates, whichever is longer: a loss that few updates do not change may
-        be on a plateau. For lbfgs it is 50 iterations.
+        See `tol`. "auto" is 10 epochs or 1000 updates, whichever is longer: if the loss does not fall over fewer
+        updates, it may only be on a plateau. For lbfgs, "auto" is 50 iterations.
 
     early_stopping : bool, default=False
         Whether to hold out `validation_fraction` of the rows, apply `tol` to their loss, and return the parameters
-        that were best on them.
+        that are best on them.
 
     validation_fraction : float, default=0.1
-        Fraction of rows held out where ``early_stopping=True``.
+        Fraction of rows held out with ``early_stopping=True``.
 
     shuffle : bool, default=True
         Whether to draw a new order of the rows each epoch.
@@ -129,11 +129,11 @@ class ContractiveAutoencoder(BaseAutoencoder):
         Whether `fit` starts from the fitted parameters, if there are any.
 
     verbose : int, default=0
-        Whether to print a line an epoch: loss, loss on held-out rows, share of active codes, seconds.
+        Whether to print a line after each epoch: loss, loss on held-out rows, share of active codes, seconds.
 
     random_state : int, RandomState instance or None, default=None
-        Seed of initialisation, split, order of the rows and corruption; pass an int for reproducible results. None
-        draws a fresh seed and leaves numpy's global state alone.
+        Seed of initialisation, split, order of the rows and corruption. Pass an int for reproducible results. None
+        draws a fresh seed and does not touch numpy's global state.
 
     Attributes
     ----------
@@ -141,25 +141,25 @@ class ContractiveAutoencoder(BaseAutoencoder):
         Encoder weights W.
 
     decoder_components_ : ndarray of shape (n_components, n_features)
-        Decoder weights V; `components_` itself when tied.
+        Decoder weights V. When tied, they are `components_` itself.
 
     intercept_hidden_ : ndarray of shape (n_components,)
-        Hidden bias b; absent where ``hidden_bias=False``.
+        Hidden bias b. Absent with ``hidden_bias=False``.
 
     intercept_visible_ : ndarray of shape (n_features,)
         Visible bias c.
 
     n_iter_ : int
-        Epochs run.
+        Number of epochs run.
 
     loss_ : float
-        The objective at the fitted parameters, over the training rows (after `partial_fit`, the last ones).
+        Objective at the fitted parameters, over the training rows. After `partial_fit`, over the rows of the last call.
 
     loss_curve_ : ndarray of shape (n_iter_,)
-        Mean objective over the batches of each epoch, each before its own update.
+        Mean objective over the batches of each epoch. Each batch is evaluated before its own update.
 
     validation_loss_curve_ : ndarray of shape (n_iter_,) or None
-        Objective on the held-out rows after each epoch, where ``early_stopping=True``.
+        Objective on the held-out rows after each epoch. None without ``early_stopping=True``.
 
     mean_, var_ : ndarray of shape (n_features,)
         Mean and variance of the training data.
@@ -171,12 +171,12 @@ class ContractiveAutoencoder(BaseAutoencoder):
         Number of features seen in training.
 
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the features, where X had names that are all strings.
+        Names of the features. Absent unless X had names that are all strings.
 
     See Also
     --------
     sklearn.neural_network.BernoulliRBM : A stochastic relative, for binary data.
-    sklearn.decomposition.PCA : What ``activation="identity", alpha=0`` comes down to.
+    sklearn.decomposition.PCA : ``activation="identity", alpha=0`` finds the same subspace.
 
     References
     ----------
@@ -266,6 +266,6 @@ class ContractiveAutoencoder(BaseAutoencoder):
         self.random_state = random_state
 
     def _penalty(self):
-        """The penalty, or None where alpha is zero."""
+        """Return the penalty, or None if alpha is zero."""
         penalty = self._prefix_errors(as_penalty, self.penalty, self.alpha)
         return penalty if self.alpha > 0 else None

@@ -1,4 +1,4 @@
-"""DenoisingAutoencoder and MarginalizedDenoisingAutoencoder."""
+"""DenoisingAutoencoder."""
 
 from __future__ import annotations
 
@@ -19,18 +19,22 @@ from skae.objectives import FirstOrder, SecondOrder
 class DenoisingAutoencoder(BaseAutoencoder):
     """Autoencoder that reconstructs clean samples from corrupted ones (Vincent et al. 2008; SPARSE eq. 6).
 
-    Minimises, over the mean of the samples x and of their corrupted versions x~::
+    Minimises the mean, over the samples x and their corrupted versions x~, of::
 
         |x - r(x~)|^2/2                                                                 approximation="sampled"
         |x - r(x)|^2/2 + (r(x) - x).J(x) (x~ - x)                                       "first_order" (SPARSE 3.1.1)
         |x - r(x)|^2/2 + s/2 [ sum_jk h'_j h'_k (w_j.w_k)(v_j.v_k)
                                + (r(x) - x).sum_k v_k h''_k |w_k|^2 ]                   "second_order" (SPARSE eq. 7)
 
-    with J the Jacobian of r and s = `noise_level` squared. The first draws new noise in every epoch. Where losses are
-    compared, one corruption is frozen for the whole fit: under ``solver="lbfgs"``, which with few rows can learn that
-    noise by heart ("adam" and "sgd" cannot), and in the validation loss. Equal rows of a single batch get equal noise,
-    so that weights act as repetitions. The other two are Taylor expansions in Gaussian noise: the first-order term
-    alone, with sampled noise, and the expectation to second order, without noise. SPARSE has no 1/2.
+    with J the Jacobian of r and s = `noise_level` squared. SPARSE has no 1/2.
+
+    "sampled" draws new noise in every epoch. Two kinds of losses keep the same noise for the whole fit, because their
+    values are compared: the objective with ``solver="lbfgs"``, and the validation loss. With few rows, "lbfgs" can
+    learn that noise by heart; "adam" and "sgd" cannot. Equal rows of a single batch get equal noise, so that weights
+    act as repetitions.
+
+    The other two are Taylor expansions in Gaussian noise. "first_order" is the first-order term alone, with sampled
+    noise. "second_order" is the expectation to second order, without noise.
 
     Parameters
     ----------
@@ -39,29 +43,30 @@ class DenoisingAutoencoder(BaseAutoencoder):
 
     activation : str or Activation, default="sigmoid"
         Hidden units h, by name: "identity", "max", "modulus", "relu", "satlinear", "shrink", "sigmoid", "softmax",
-        "softplus", "square", "synchrony", "tanh", "tlin", "trec". `skae.activations` has their formulas. Another
-        one is an instance of `skae.activations.Activation`.
+        "softplus", "square", "synchrony", "tanh", "tlin", "trec". `skae.activations` has their formulas. For
+        another one, pass an instance of `skae.activations.Activation`.
 
     threshold : float, default=1.0
-        Threshold of the activation, where it has one (theta of "trec" and "tlin", lambda of "shrink").
+        Threshold of the activation, if it has one (theta of "trec" and "tlin", lambda of "shrink").
 
     hidden_bias : bool, default=True
         Whether the hidden units have a bias. The bias of "max" units follows from the weights, so `False` is refused
         there.
 
     noise : {"gaussian", "masking", "salt_and_pepper"} or Corruption, default="gaussian"
-        The corruption; see `skae.corruption`. Another one is an instance of `skae.corruption.Corruption`, whose own
-        level `noise_level` replaces.
+        The corruption; see `skae.corruption`. For another one, pass an instance of `skae.corruption.Corruption`:
+        `noise_level` replaces its own level.
 
     noise_level : float, default=0.3
-        Standard deviation of gaussian noise, in X's unit; the probability that a feature is corrupted by the others.
-        0 is the plain autoencoder.
+        Standard deviation of gaussian noise, in X's unit. For the other kinds, the probability that a feature is
+        corrupted. 0 is the plain autoencoder.
 
     approximation : {"sampled", "first_order", "second_order"}, default="sampled"
-        What is minimised. The expansions need gaussian noise, gaussian visible units, an activation with second
-        (and third) derivatives and, as they have no lower bound otherwise, `l2` or a weight constraint;
-        "first_order" does not go with lbfgs. Only the constraint, with tied weights, bounds "second_order" for certain:
-        with untied weights or with `l2` alone much noise can drive it below zero and on, which is warned of.
+        The objective. Both expansions need gaussian noise, gaussian visible units and an activation with a second
+        derivative; "second_order" also needs a third. They need `l2` or a weight constraint, because without one they
+        have no lower bound. "first_order" does not work with lbfgs. Only a weight constraint with tied weights surely
+        bounds "second_order". With untied weights, or with `l2` alone, much noise can drive it further and further
+        below zero. A fit warns of that.
 
     l2 : float, default=0.0
         Strength of l2/2 times the sum of the squared weights.
@@ -70,43 +75,43 @@ class DenoisingAutoencoder(BaseAutoencoder):
         Whether the decoder is the encoder's transpose. Only then there is a potential energy.
 
     weight_constraint : {"auto", "unit", "max"} or None, default="auto"
-        Length of the decoder rows (the encoder's when tied): exactly 1, at most `max_norm`, or free. "auto" is
-        "unit" for untied weights under a penalty that could be evaded by scaling the encoder down, else None.
+        Lengths of the decoder rows (the encoder's when tied): 1 for "unit", at most `max_norm` for "max", free for
+        None. "auto" is "unit" for untied weights if a smaller encoder could evade the penalty, else None.
 
     max_norm : float, default=1.0
-        Largest length of a row where ``weight_constraint="max"``.
+        Largest length of a row with ``weight_constraint="max"``.
 
     visible : {"gaussian", "bernoulli"}, default="gaussian"
         Visible units: linear output with squared error, or sigmoid output with cross-entropy, for data in [0, 1].
 
     encoding : {"natural", "rectified", "rectified_bias", "linear"}, default="natural"
         What `transform` returns: h(Wx + b), max(0, Wx) (the zero-bias code), max(0, Wx + b) or Wx (ZAE 4.3).
-        Training does not depend on it; it can be changed on a fitted estimator.
+        Training does not depend on it, so it can be changed on a fitted estimator.
 
     init : {"auto", "glorot", "data", "pca"}, default="auto"
         Start of the weights: "glorot" is random, "data" takes random centred samples, "pca" takes principal components.
-        Where there are too few of these, the rest is random. "auto" is "glorot", but for the activation "max" it is
-        "data", with samples that are far from one another (k-means++). With more units than features, the random rows
-        have unequal lengths: many short rows all work where their activation is linear, and training would stay for
-        long at what a linear autoencoder can do.
+        If there are too few of these, the other rows are random. "auto" is "glorot"; for the activation "max" it is
+        "data", with samples that are far from one another (k-means++). With more units than features, random rows get
+        unequal lengths. If all were short, every unit would work where its activation is nearly linear, and for a long
+        time training would find no more than a linear autoencoder can do.
 
     solver : {"adam", "sgd", "lbfgs"}, default="adam"
-        "adam" and "sgd" (with momentum) update after each batch; "lbfgs" uses all rows at once, and ignores
+        "adam" and "sgd" (with momentum) update after each batch. "lbfgs" uses all rows at once, and ignores
         `batch_size`, `learning_rate`, `learning_rate_init`, `momentum`, `nesterovs_momentum` and `shuffle`.
 
     batch_size : int or "auto", default="auto"
-        Largest number of rows in a batch; "auto" is 100.
+        Largest number of rows in a batch. "auto" is 100.
 
     learning_rate : {"linear", "constant"}, default="linear"
-        Schedule: "linear" rises over the first 5 % of the updates that `max_iter` allows and then falls to zero.
+        Schedule: "linear" rises over the first 5 % of the updates that `max_iter` allows, and then falls to zero.
         `partial_fit` uses a constant rate.
 
     learning_rate_init : float or "auto", default="auto"
-        Largest learning rate. "auto" for adam is 0.01 (0.005 where it is constant, and under a saturation penalty):
-        larger ones lower the loss faster, but codes and energies get worse. Few or small features need larger weights:
-        where the standard deviations of all features sum to s < 14, the rate is 14 / s times as large, up to ten
-        times. For sgd, start from 1 / (largest curvature of the objective). Try up to 100 updates at twice this rate.
-        While the loss ends higher than without any update, halve the rate and try again.
+        Largest learning rate. For adam, "auto" is 0.01, but 0.005 with a constant rate or a saturation penalty. Larger
+        rates lower the loss faster, but make codes and energies worse. Few or small features need larger weights: if
+        the standard deviations of all features sum to s < 14, 0.01 is multiplied by 14 / s, at most by ten. For sgd,
+        start from 1 / (largest curvature of the objective). Try up to 100 updates at twice this rate. While the loss
+        ends higher than without any update, halve the rate and try again.
 
     momentum : float, default=0.9
         Momentum of sgd, in [0, 1).
@@ -119,19 +124,19 @@ class DenoisingAutoencoder(BaseAutoencoder):
 
     tol : float, default=1e-3
         Training ends when the loss has fallen by less than `tol`, relative to itself, over `n_iter_no_change` epochs.
-        With the linear schedule the learning rate then falls to zero over as many epochs more. 0 trains for `max_iter`
-        epochs. A fit warns if it has ended on a plateau, from which the loss would fall again.
+        With the linear schedule, as many epochs follow, in which the learning rate falls to zero. 0 trains for
+        `max_iter` epochs. A fit warns if it has ended on a plateau, from which the loss would fall again.
 
     n_iter_no_change : int or "auto", default="auto"
-        See `tol`. "auto" is 10 epochs or 1000 updates, whichever is longer: a loss that few updates do not change may
-        be on a plateau. For lbfgs it is 50 iterations.
+        See `tol`. "auto" is 10 epochs or 1000 updates, whichever is longer: if the loss does not fall over fewer
+        updates, it may only be on a plateau. For lbfgs, "auto" is 50 iterations.
 
     early_stopping : bool, default=False
         Whether to hold out `validation_fraction` of the rows, apply `tol` to their loss, and return the parameters
-        that were best on them.
+        that are best on them.
 
     validation_fraction : float, default=0.1
-        Fraction of rows held out where ``early_stopping=True``.
+        Fraction of rows held out with ``early_stopping=True``.
 
     shuffle : bool, default=True
         Whether to draw a new order of the rows each epoch.
@@ -140,11 +145,11 @@ class DenoisingAutoencoder(BaseAutoencoder):
         Whether `fit` starts from the fitted parameters, if there are any.
 
     verbose : int, default=0
-        Whether to print a line an epoch: loss, loss on held-out rows, share of active codes, seconds.
+        Whether to print a line after each epoch: loss, loss on held-out rows, share of active codes, seconds.
 
     random_state : int, RandomState instance or None, default=None
-        Seed of initialisation, split, order of the rows and corruption; pass an int for reproducible results. None
-        draws a fresh seed and leaves numpy's global state alone.
+        Seed of initialisation, split, order of the rows and corruption. Pass an int for reproducible results. None
+        draws a fresh seed and does not touch numpy's global state.
 
     Attributes
     ----------
@@ -152,25 +157,25 @@ class DenoisingAutoencoder(BaseAutoencoder):
         Encoder weights W.
 
     decoder_components_ : ndarray of shape (n_components, n_features)
-        Decoder weights V; `components_` itself when tied.
+        Decoder weights V. When tied, they are `components_` itself.
 
     intercept_hidden_ : ndarray of shape (n_components,)
-        Hidden bias b; absent where ``hidden_bias=False``.
+        Hidden bias b. Absent with ``hidden_bias=False``.
 
     intercept_visible_ : ndarray of shape (n_features,)
         Visible bias c.
 
     n_iter_ : int
-        Epochs run.
+        Number of epochs run.
 
     loss_ : float
-        The objective at the fitted parameters, over the training rows (after `partial_fit`, the last ones).
+        Objective at the fitted parameters, over the training rows. After `partial_fit`, over the rows of the last call.
 
     loss_curve_ : ndarray of shape (n_iter_,)
-        Mean objective over the batches of each epoch, each before its own update.
+        Mean objective over the batches of each epoch. Each batch is evaluated before its own update.
 
     validation_loss_curve_ : ndarray of shape (n_iter_,) or None
-        Objective on the held-out rows after each epoch, where ``early_stopping=True``.
+        Objective on the held-out rows after each epoch. None without ``early_stopping=True``.
 
     mean_, var_ : ndarray of shape (n_features,)
         Mean and variance of the training data.
@@ -182,12 +187,12 @@ class DenoisingAutoencoder(BaseAutoencoder):
         Number of features seen in training.
 
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the features, where X had names that are all strings.
+        Names of the features. Absent unless X had names that are all strings.
 
     See Also
     --------
-    MarginalizedDenoisingAutoencoder : Its second-order expectation without the terms that couple units.
-    ContractiveAutoencoder : The same with unit weight lengths.
+    MarginalizedDenoisingAutoencoder : Second-order expectation without the terms that couple units.
+    ContractiveAutoencoder : The same as the marginalized one, if all weights have unit length.
 
     References
     ----------
@@ -277,12 +282,12 @@ class DenoisingAutoencoder(BaseAutoencoder):
         self.random_state = random_state
 
     def _corruption(self):
-        """What is done to the input, or None."""
+        """Return the corruption of the input, or None."""
         corruption = self._prefix_errors(as_corruption, self.noise, self.noise_level)
         return None if corruption.level == 0.0 or self.approximation == "second_order" else corruption
 
     def _objective_class(self):
-        """The loss of corrupted input, or one of its expansions."""
+        """Return the objective: the loss with corrupted input, or one of its expansions."""
         corruption = self._prefix_errors(as_corruption, self.noise, self.noise_level)
         if self.approximation == "sampled" or corruption.level == 0.0:
             return super()._objective_class()
@@ -304,7 +309,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         return functools.partial(SecondOrder, noise_variance=corruption.level**2) if second else FirstOrder
 
     def _diagnose(self, objective, theta, batches, rng, partial=False):
-        """Say where the second-order expansion has left what it expands, a loss that cannot be negative."""
+        """Warn if the second-order expansion is negative, because the loss that it expands cannot be."""
         if self.approximation == "second_order" and self.loss_ < 0.0:
             return (
                 f"{type(self).__name__}: the second-order expansion has fallen to {self.loss_:.4g}, while no denoising "

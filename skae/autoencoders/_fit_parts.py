@@ -1,29 +1,29 @@
-"""Parts of an autoencoder's fit, for the families that compose several autoencoders."""
+"""Parts of an autoencoder's fit, for other packages that train several autoencoders."""
 
 from sklearn.base import clone
 
-from skae.training import Stage, corrupting, corruption_range
+from skae.training import Stage
 
 
 def fit_quietly(autoencoder, X, sample_weight=None):
-    """Fit; return what is wrong with the fit, each as arguments of `warn`, in the place of warnings."""
+    """Fit the autoencoder without warnings; return its problems, each as the arguments of `warn`."""
     return autoencoder._fit(X, sample_weight)
 
 
 def start(autoencoder, X, sample_weight=None):
-    """Set the fitted attributes to where `fit` starts, without training; return what `fit_quietly` returns."""
+    """Set the fitted attributes to the starting parameters of `fit`; return what `fit_quietly` returns."""
     return autoencoder._start_only(X, sample_weight)
 
 
 def objective_on(autoencoder, X, sample_weight=None, ensure_min_samples=1):
-    """Return what `fit` would minimise on the rows of X, in its last stage; the autoencoder stays as it is.
+    """Return the objective that the last stage of `fit` would minimise on X. The autoencoder does not change.
 
-    The objective holds what the parameters stand for: units, penalties, constraint, and whether the weights are tied.
+    The objective holds the units, the penalties, the constraint and the layout of the parameters.
 
     Raises
     ------
     ValueError
-        If X, the weights or the parameters are not usable.
+        If X, the weights or the parameters are invalid.
     """
     trial = clone(autoencoder)
     X, _, _ = trial._validate_training(X, sample_weight, reset=True, ensure_min_samples=ensure_min_samples)
@@ -31,19 +31,10 @@ def objective_on(autoencoder, X, sample_weight=None, ensure_min_samples=1):
 
 
 def batches_for(autoencoder, X, sample_weight, n_columns, rng, **options):
-    """Return the batches that its parameters describe; see `SolverParameters._training_batches`."""
-    corruption = autoencoder._corruption()
-    return autoencoder._training_batches(
-        X,
-        sample_weight,
-        None,
-        n_columns,
-        noise_seed=int(rng.integers(2**63)) if autoencoder.solver == "lbfgs" else None,
-        corruption=corrupting(corruption, corruption_range(corruption, X)),
-        **options,
-    )
+    """Return training batches, as the autoencoder's parameters say; see `SolverParameters._corrupted_batches`."""
+    return autoencoder._corrupted_batches(X, sample_weight, None, n_columns, rng, autoencoder._corruption(), **options)
 
 
 def stage_for(autoencoder, objective):
-    """Return the stage of training that its parameters describe, without early stopping."""
+    """Return a stage of training, as the autoencoder's parameters say, without early stopping."""
     return Stage(objective, autoencoder._solver(), on_epoch=autoencoder._on_epoch(None, ""))

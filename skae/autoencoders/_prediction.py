@@ -1,4 +1,4 @@
-"""What a fitted autoencoder computes; it reads the public fitted attributes only, so a user may replace them."""
+"""Methods of a fitted autoencoder. They read public fitted attributes only, so a user may replace these."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from skae.visible import VISIBLE
 
 
 def _can_invert(estimator):
-    """Whether the code keeps all that the reconstruction needs."""
+    """Return whether the reconstruction can be computed from the code."""
     if estimator.encoding in ("natural", "linear"):
         return True
     bias_kept = estimator.encoding == "rectified_bias" or not estimator.hidden_bias
@@ -45,18 +45,18 @@ class AutoencoderPrediction(TransformerMixin):
     visible: VisibleName
     encoding: Encoding
     components_: FloatArray
-    intercept_hidden_: FloatArray  # absent where the hidden units have no bias
+    intercept_hidden_: FloatArray  # absent if the hidden units have no bias
     intercept_visible_: FloatArray
     mean_: FloatArray
     var_: FloatArray
     n_features_in_: int
-    feature_names_in_: Array  # absent where X had no names
+    feature_names_in_: Array  # absent unless X had names
 
     _untied_decoder: FloatArray | None
 
     @property
     def decoder_components_(self) -> FloatArray:
-        """Decoder weights, shape (n_components, n_features): `components_` itself when tied."""
+        """Decoder weights, shape (n_components, n_features). When tied, they are `components_` itself."""
         untied = getattr(self, "_untied_decoder", None)
         return self.components_ if untied is None else untied
 
@@ -67,18 +67,18 @@ class AutoencoderPrediction(TransformerMixin):
         self._untied_decoder = value
 
     def _activation(self):
-        """The hidden units."""
+        """Return the hidden units."""
         return self._prefix_errors(as_activation, self.activation, self.threshold)
 
     def _prefix_errors(self, function, *arguments, **options):
-        """Call a function that may refuse a parameter; its error then begins with the name of the class."""
+        """Call a function. If it raises ValueError, raise InvalidParameterError with the name of the class in front."""
         try:
             return function(*arguments, **options)
         except ValueError as error:
             raise InvalidParameterError(f"{type(self).__name__}: {error}") from None
 
     def transform(self, X: MatrixLike) -> FloatArray:
-        """Return the hidden code, of the kind that `encoding` names.
+        """Return the hidden code, in the encoding that `encoding` names.
 
         Parameters
         ----------
@@ -100,12 +100,12 @@ class AutoencoderPrediction(TransformerMixin):
         Parameters
         ----------
         input_features : array-like of str or None, default=None
-            Checked where given: the names of the features.
+            Names of the features. If given, they are checked.
 
         Returns
         -------
         ndarray of str of shape (n_components,)
-            The name of the class with a number: contractiveautoencoder0, contractiveautoencoder1, ...
+            The name of the class and a number: contractiveautoencoder0, contractiveautoencoder1, ...
         """
         check_is_fitted(self)
         _check_feature_names_in(self, input_features, generate_names=False)
@@ -116,8 +116,9 @@ class AutoencoderPrediction(TransformerMixin):
     def inverse_transform(self, X: ArrayLike) -> FloatArray:
         """Return the reconstruction from the code: ``inverse_transform(transform(X))`` is ``reconstruct(X)``.
 
-        Absent where the code has lost what that needs: "rectified_bias" codes are enough for units that are
-        constant below zero (relu, trec), "rectified" ones also need a model without hidden bias.
+        Absent if the code does not determine the reconstruction. "natural" and "linear" codes always do.
+        "rectified_bias" codes do for units that are constant below zero (relu, trec). "rectified" codes do for such
+        units in a model without hidden bias.
 
         Parameters
         ----------
@@ -159,7 +160,7 @@ class AutoencoderPrediction(TransformerMixin):
         return self._by_chunks(lambda chunk, rows: model.reconstruct(chunk), X, np.empty(X.shape, dtype=X.dtype))
 
     def vector_field(self, X: MatrixLike) -> FloatArray:
-        """Return r(x) - x, where one step of reconstruction moves each sample (ENERGY 2.1).
+        """Return r(x) - x, the step that one reconstruction moves each sample by (ENERGY 2.1).
 
         With tied weights and gaussian visible units it is the gradient of `score_samples`.
 
@@ -177,15 +178,15 @@ class AutoencoderPrediction(TransformerMixin):
         return self._by_chunks(lambda chunk, rows: model.vector_field(chunk), X, np.empty(X.shape, dtype=X.dtype))
 
     def laplacian(self, X: MatrixLike) -> FloatArray:
-        """Return the divergence of the vector field at each sample: negative where the dynamics contract.
+        """Return the divergence of the vector field at each sample. It is negative where the dynamics contract.
 
         ::
 
-            sum_k h'(u_k) w_k.v_k - n_features                            gaussian (ENERGY eq. 38 where tied)
+            sum_k h'(u_k) w_k.v_k - n_features                            gaussian (tied: ENERGY eq. 38)
             sum_i r_i (1 - r_i) sum_k h'(u_k) w_ki v_ki - n_features      bernoulli
 
-        With tied weights and gaussian visible units it is the Laplacian of `score_samples`. For bernoulli units
-        it is not: that one is infinite at 0 and 1.
+        With tied weights and gaussian visible units it is the Laplacian of `score_samples`. With bernoulli units it is
+        not: the Laplacian of their score is infinite at 0 and 1.
 
         Parameters
         ----------
@@ -201,7 +202,7 @@ class AutoencoderPrediction(TransformerMixin):
         return self._by_chunks(lambda chunk, rows: model.laplacian(chunk), X, np.empty(X.shape[0], dtype=X.dtype))
 
     def is_absorbing(self, X: MatrixLike) -> BoolArray:
-        """Return where the model is absorbing, that is where `laplacian` is negative (ENERGY eq. 39).
+        """Return whether the model is absorbing at each sample: whether `laplacian` is negative (ENERGY eq. 39).
 
         Parameters
         ----------
@@ -211,8 +212,8 @@ class AutoencoderPrediction(TransformerMixin):
         Returns
         -------
         ndarray of bool of shape (n_samples,)
-            True where the flow contracts volume: at every sink, but at other points too, and far from the data as a
-            rule. It is no test of novelty; `score_samples` is.
+            True where the flow contracts volume. That is so at every sink, but also at other points, and usually far
+            from the data. To test for novelty, use `score_samples`.
         """
         return self.laplacian(X) < 0.0
 
@@ -221,31 +222,31 @@ class AutoencoderPrediction(TransformerMixin):
     ) -> tuple[FloatArray, IntArray, BoolArray]:
         """Follow the vector field from each sample to a fixed point: x <- x + step_size (r(x) - x) (ENERGY 2.1).
 
-        With tied weights no step lowers the energy: for a non-decreasing activation, one of size s raises it by at
-        least (s - s^2/2) |r - x|^2, while "square", "modulus" and other activations that are not monotone halve a
-        sample's step until its energy rises. Untied weights have no energy, and their dynamics may run in circles.
+        With tied weights no step lowers the energy. For a non-decreasing activation, a step of size s raises it by at
+        least (s - s^2/2) |r - x|^2. For "square", "modulus" and other activations that are not monotone, a sample's
+        step is halved until its energy rises. Untied weights have no energy, and their dynamics may run in circles.
 
         Parameters
         ----------
         X : {array-like, CSR matrix} of shape (n_samples, n_features)
-            Where to start.
+            Starting points.
         step_size : float, default=1.0
-            In (0, 2], for bernoulli visible units in (0, 1].
+            Size of the steps, in (0, 2]. For bernoulli visible units, in (0, 1].
         max_iter : int, default=1000
             Largest number of steps.
         tol : float, default=1e-4
-            A sample has arrived where no entry of r(x) - x is larger than `tol` root mean variances of the
-            training data.
+            A sample has converged when no entry of r(x) - x exceeds `tol` times the root mean variance of the training
+            data.
 
         Returns
         -------
         points : ndarray of shape (n_samples, n_features)
-            Where the samples have come to, in X's dtype; always finite.
+            Where the samples have ended, in X's dtype. They are always finite.
         n_iter : ndarray of int of shape (n_samples,)
             Steps taken.
         converged : ndarray of bool of shape (n_samples,)
-            Whether the sample has arrived. It has not after `max_iter` steps, nor where it was leaving every bound
-            and was stopped.
+            Whether each sample has converged. False after `max_iter` steps, or for a sample that was stopped because it
+            went to infinity.
         """
         X, model = self._validate_prediction(X)
         longest = VISIBLE[self.visible].longest_step
@@ -255,26 +256,28 @@ class AutoencoderPrediction(TransformerMixin):
         for name, value in (("step_size", step_size), ("tol", tol)):
             if np.isnan(value):
                 raise ValueError(f"{name} == {value}, must be a number")
-        unit = float(np.sqrt(np.mean(self.var_))) or 1.0
+        scale = float(np.sqrt(np.mean(self.var_))) or 1.0
         points = np.empty(X.shape, dtype=X.dtype)
         n_iter, converged = np.empty(len(points), dtype=int), np.empty(len(points), dtype=bool)
         for rows, chunk in row_chunks(X, len(model.W)):
             points[rows], n_iter[rows], converged[rows] = relax(
-                model, chunk, step_size=float(step_size), max_iter=max_iter, tol=tol * unit
+                model, chunk, step_size=float(step_size), max_iter=max_iter, tol=tol * scale
             )
         return points, n_iter, converged
 
     def score_samples(self, X: MatrixLike) -> FloatArray:
-        """Return the energy score of each sample: the higher, the better the model fits.
+        """Return the energy score of each sample. Samples that fit better have higher scores.
 
         With tied weights it is the potential of the vector field, up to a constant (ENERGY eq. 11 and 28)::
 
             E(x) = sum_k Phi(u_k) - |x - c|^2/2          gaussian:  grad E = r(x) - x
             E(x) = sum_k Phi(u_k) + c.x + entropy(x)     bernoulli: grad E = logit r(x) - logit x
 
-        with Phi the antiderivative of the activation. Untied weights have no potential: there it is
-        -|x - r(x)|^2/2 (bernoulli: minus the cross-entropy). E is a difference of larger terms: float32 keeps it to
-        1e-5 of them, but for data whose mean is a thousand deviations off zero; centre these, or pass float64.
+        with Phi the antiderivative of the activation. Untied weights have no potential: there the score is
+        -|x - r(x)|^2/2 (bernoulli: minus the cross-entropy).
+
+        E is a difference of larger terms. In float32 its error is 1e-5 of these terms. The error is larger if the mean
+        of the data is a thousand standard deviations from zero: centre such data, or pass float64.
 
         Parameters
         ----------
@@ -297,7 +300,7 @@ class AutoencoderPrediction(TransformerMixin):
         X : {array-like, CSR matrix} of shape (n_samples, n_features)
             Data.
         per_feature : bool, default=False
-            Whether to return it feature by feature, or summed over the features.
+            Whether to return the error of each feature, or the sum over the features.
 
         Returns
         -------
@@ -320,10 +323,10 @@ class AutoencoderPrediction(TransformerMixin):
 
             1 - sum |r(x + noise) - x|^2 / sum |x - mean|^2
 
-        with Gaussian noise of half the training data's standard deviation in each feature (fixed seeds). On
-        data like the training data the mean scores 0, the identity map 0.75, and the best linear denoiser
-        of isotropic data 0.80. It does not choose the threshold of "trec" and "tlin" (it prefers 0), nor
-        compare models behind different whiteners: use a downstream score there.
+        The noise is Gaussian, with half the training data's standard deviation in each feature, and has fixed seeds. On
+        data like the training data, the mean scores 0, the identity map 0.75, and the best linear denoiser of isotropic
+        data 0.80. Do not choose the threshold of "trec" and "tlin" by this score (it prefers 0), and do not compare
+        models behind different whiteners by it: use a downstream score there.
 
         Parameters
         ----------
@@ -335,17 +338,17 @@ class AutoencoderPrediction(TransformerMixin):
         Returns
         -------
         float
-            At most 1, the higher the better.
+            The score, at most 1. Higher is better.
         """
         X, model = self._validate_prediction(X)
         return denoising_score(model, X, self.mean_, self.var_)
 
     def _model(self, dtype):
-        """The fitted model in the dtype of the data."""
+        """Return the fitted model in the given dtype."""
         return self._prefix_errors(Model.from_estimator, self).astype(dtype)
 
     def _validate_prediction(self, X):
-        """Return X, checked, and the model in its dtype."""
+        """Check X; return it, and the model in its dtype."""
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=DTYPES)
         if self.visible == "bernoulli":
@@ -353,7 +356,7 @@ class AutoencoderPrediction(TransformerMixin):
         return X, self._model(X.dtype)
 
     def _by_chunks(self, function, X, out):
-        """Fill `out` with function(chunk, rows) of each chunk of rows; refuse a result that overflowed."""
+        """Fill `out` with function(chunk, rows) for each chunk of rows; raise ValueError if a result overflows."""
         with np.errstate(over="ignore", invalid="ignore"):
             for rows, chunk in row_chunks(X, max(np.shape(self.components_))):
                 result = check_overflow(function(chunk, rows), chunk)

@@ -1,4 +1,4 @@
-"""Fits along a range of regularization strengths."""
+"""Fits along a path of regularization strengths."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ def regularization_path(
     alphas: Sequence[float] | FloatArray | Iterator[float],
     sample_weight: ArrayLike | None = None,
 ) -> Iterator[AutoencoderT]:
-    """Fit an autoencoder at one strength after the other, each from where the last has ended (SAT section 4, figure 5).
+    """Fit an autoencoder at one strength after another. Each fit starts where the last ended (SAT section 4, figure 5).
 
     Parameters
     ----------
     estimator : autoencoder with the parameter `alpha`
-        Not changed.
+        The autoencoder. It is not changed.
     X : {array-like, CSR matrix} of shape (n_samples, n_features)
         Training data.
     alphas : sequence or iterator of float
-        The strengths, in the order in which they are fitted; rising ones from a small one, as a rule.
+        The strengths, in the order of the fits. Usually they rise from a small one.
     sample_weight : array-like of shape (n_samples,), default=None
         Non-negative weights.
 
     Yields
     ------
     estimator
-        A fitted clone for each alpha, with the parameters of `estimator` but for `alpha`. The first is fitted from the
-        start, as `fit` does. With untied weights and ``weight_constraint="auto"``, all keep the lengths that the
-        largest alpha asks for, so that a path can begin at 0.
+        A fitted clone for each alpha. Its other parameters are the estimator's. The first one starts as `fit` does.
+        With untied weights and ``weight_constraint="auto"``, all clones have the constraint of the largest alpha, so
+        that a path can begin at 0.
 
     Raises
     ------
     ValueError
-        If the estimator has no `alpha`, or `alphas` is empty or no sequence.
+        If the estimator has no `alpha`, or if `alphas` is empty or not a sequence.
 
     Examples
     --------
@@ -76,7 +76,7 @@ def regularization_path(
 
 
 def _fits(estimator, X, alphas, sample_weight):
-    """The generator: fits when asked for the next."""
+    """Yield the fits. Each is made when the caller asks for it."""
     shared = {"warm_start": True, "weight_constraint": _weight_constraint(estimator, X, sample_weight, max(alphas))}
     own = {name: estimator.get_params(deep=False)[name] for name in shared}
     fitted = clone(estimator)
@@ -86,7 +86,7 @@ def _fits(estimator, X, alphas, sample_weight):
 
 
 def _weight_constraint(estimator, X, sample_weight, alpha):
-    """What `weight_constraint` comes to at an alpha."""
+    """Return the value of `weight_constraint` that "auto" stands for at `alpha`."""
     strongest = clone(estimator).set_params(alpha=alpha)
     constraint = objective_on(strongest, X, sample_weight, ensure_min_samples=2).constraint
     return None if constraint is None else constraint.name

@@ -17,20 +17,23 @@ from skae.training import FEW_ROWS, constant_units
 
 
 class SaturatingAutoencoder(BaseAutoencoder):
-    """Autoencoder whose units are pushed to where they are flat (Goroshin and LeCun 2013; SAT).
+    """Autoencoder with a penalty that pushes units to where they are flat (Goroshin and LeCun 2013; SAT).
 
-    Minimises, over the mean of the samples (SAT eq. 2)::
+    Minimises the mean over the samples of (SAT eq. 2)::
 
         |x - r(x)|^2/2 + alpha sum_k complement(u_k)
 
-    with u = W x + b, r(x) = V^T h(u) + c, and the complement of h the distance of u to where h is flat (SAT eq. 1), or
-    its average variation around u (eq. 3) where it is flat at infinity only. A unit that is flat at a sample does not
-    follow as x moves away, so that the squared error grows: few points off the data are reconstructed well. With relu
-    and shrink, the penalty is the L1 norm of the code (SAT 3.2); with satlinear, it drives the code to -1 and 1.
+    with u = W x + b and r(x) = V^T h(u) + c. The complement of h is the distance of u to where h is flat (SAT eq. 1).
+    If h is flat at infinity only, the complement is the average variation of h around u (eq. 3).
 
-    A fit begins at alpha = 0 and raises it in `alpha_steps` equal steps, each from where the last has ended (SAT 4): a
-    unit that is flat on all samples learns no more, and a strong penalty can silence units before they have learned
-    anything. Weak penalties do not need it, and lose a few per cent of the loss to the shorter last stage.
+    A unit that is flat at a sample does not change as x moves away. The squared error then grows, so few points off the
+    data are reconstructed well. With relu and shrink, the penalty is the L1 norm of the code (SAT 3.2). With satlinear,
+    it drives the code to -1 and 1.
+
+    A fit begins at alpha = 0 and raises it in `alpha_steps` equal steps. Each step starts where the last one has ended
+    (SAT 4). The reason is that a unit that is flat on all samples learns no more, and a strong penalty could silence
+    units before they have learned anything. Weak penalties do not need the steps: there the shorter last stage costs a
+    few per cent of the loss.
 
     Parameters
     ----------
@@ -38,77 +41,79 @@ class SaturatingAutoencoder(BaseAutoencoder):
         Number of hidden units.
 
     activation : str or Activation, default="shrink"
-        Hidden units h. With a flat region: "shrink", "relu", "satlinear", "trec" or "tlin"; by SAT eq. 3: "sigmoid",
-        "tanh" or "softplus", or an instance of `skae.activations.Activation` that is continuous, says where its slope
-        jumps (`kinks`), and soon has a constant slope to either side, zero to one at least: arctan settles too slowly.
+        Hidden units h. "shrink", "relu", "satlinear", "trec" and "tlin" have a flat region. "sigmoid", "tanh" and
+        "softplus" take SAT eq. 3, and so does an instance of `skae.activations.Activation`. Such an instance must be
+        continuous, and name the places where its slope jumps (`kinks`). Not far out, its slope must be constant to
+        either side, and zero to one side at least: arctan settles too slowly.
 
     threshold : float, default=1.0
-        Threshold of the activation, where it has one (theta of "trec" and "tlin", lambda of "shrink").
+        Threshold of the activation, if it has one (theta of "trec" and "tlin", lambda of "shrink").
 
     hidden_bias : bool, default=True
         Whether the hidden units have a bias. The bias of "max" units follows from the weights, so `False` is refused
         there.
 
     alpha : float, default=0.1
-        Strength of the penalty, >= 0; SAT's alpha. Relative to the squared error, so it goes with X's scale.
+        Strength of the penalty, >= 0; SAT's alpha. It is relative to the squared error, so a good value grows with X's
+        scale.
 
     alpha_steps : int, default=10
-        Number of equal steps from 0 to alpha; 0 trains with alpha at once. The last stage, at alpha, has half of the
-        epochs of `max_iter`, the others share the rest; where that is less than one each, there are fewer steps. Where
-        ``warm_start`` continues from a fit, and in `partial_fit`, there is one stage, at alpha.
+        Number of equal steps from 0 to alpha. 0 trains with alpha at once. The last stage, at alpha, has half of the
+        epochs of `max_iter`. The others share the rest; if that is less than one epoch each, there are fewer steps.
+        When ``warm_start`` continues from a fit, and in `partial_fit`, there is one stage, at alpha.
 
     complement_scale : float, default=None
-        None is eq. 1 where the activation has a flat region, and eq. 3 at scale 1 elsewhere. A number, at least 0.01,
-        is eq. 3 at that scale, in units of u: how far around u the variation counts. Eq. 3 is read from a table, which
+        None takes eq. 1 if the activation has a flat region, else eq. 3 at scale 1. A number, at least 0.01, takes
+        eq. 3 at that scale: how far around u the variation counts, in units of u. Eq. 3 is read from a table, which
         takes a third of the time of a matrix product with 784 features.
 
     l2 : float, default=0.0
         Strength of l2/2 times the sum of the squared weights.
 
     tied_weights : bool or "auto", default="auto"
-        Whether the decoder is the encoder's transpose. "auto" ties units that are at most 1 (satlinear, sigmoid, tanh),
-        and gives the others (shrink, relu, trec, tlin, softplus) a decoder of their own, with rows of unit length,
-        as SAT does. Bounded units with a decoder of their own SAT leaves unconstrained (figure 3, section 3.3): that is
-        ``tied_weights=False, weight_constraint=None``.
+        Whether the decoder is the encoder's transpose. "auto" ties units that are at most 1 (satlinear, sigmoid, tanh).
+        As in SAT, it gives the others (shrink, relu, trec, tlin, softplus) a decoder of their own, with rows of unit
+        length. SAT also has bounded units with an unconstrained decoder of their own (figure 3, section 3.3): take
+        ``tied_weights=False, weight_constraint=None`` for that.
 
     weight_constraint : {"auto", "unit", "max"} or None, default="auto"
-        Length of the decoder rows (the encoder's when tied): exactly 1, at most `max_norm`, or free. "auto" is
-        "unit" for untied weights under a penalty that could be evaded by scaling the encoder down, else None.
+        Lengths of the decoder rows (the encoder's when tied): 1 for "unit", at most `max_norm` for "max", free for
+        None. "auto" is "unit" for untied weights if a smaller encoder could evade the penalty, else None.
 
     max_norm : float, default=1.0
-        Largest length of a row where ``weight_constraint="max"``.
+        Largest length of a row with ``weight_constraint="max"``.
 
     visible : {"gaussian", "bernoulli"}, default="gaussian"
         Visible units: linear output with squared error, or sigmoid output with cross-entropy, for data in [0, 1].
 
     encoding : {"natural", "rectified", "rectified_bias", "linear"}, default="natural"
         What `transform` returns: h(Wx + b), max(0, Wx) (the zero-bias code), max(0, Wx + b) or Wx (ZAE 4.3).
-        Training does not depend on it; it can be changed on a fitted estimator.
+        Training does not depend on it, so it can be changed on a fitted estimator.
 
     init : {"auto", "glorot", "data", "pca"}, default="auto"
         Start of the weights: "glorot" is random, "data" takes random centred samples, "pca" takes principal components.
-        Where there are too few of these, the rest is random. "auto" is "glorot", but for the activation "max" it is
-        "data", with samples that are far from one another (k-means++). With more units than features, the random rows
-        have unequal lengths: many short rows all work where their activation is linear, and training would stay for
-        long at what a linear autoencoder can do.
+        If there are too few of these, the other rows are random. "auto" is "glorot"; for the activation "max" it is
+        "data", with samples that are far from one another (k-means++). With more units than features, random rows get
+        unequal lengths. If all were short, every unit would work where its activation is nearly linear, and for a long
+        time training would find no more than a linear autoencoder can do.
 
     solver : {"adam", "sgd", "lbfgs"}, default="adam"
-        "adam" and "sgd" (with momentum) update after each batch; "lbfgs" uses all rows at once, and ignores
+        "adam" and "sgd" (with momentum) update after each batch. "lbfgs" uses all rows at once, and ignores
         `batch_size`, `learning_rate`, `learning_rate_init`, `momentum`, `nesterovs_momentum` and `shuffle`.
 
     batch_size : int or "auto", default="auto"
-        Largest number of rows in a batch; "auto" is 100.
+        Largest number of rows in a batch. "auto" is 100.
 
     learning_rate : {"linear", "constant"}, default="linear"
-        Schedule: "linear" rises over the first 5 % of the updates that `max_iter` allows and then falls to zero.
+        Schedule: "linear" rises over the first 5 % of the updates that `max_iter` allows, and then falls to zero.
         `partial_fit` uses a constant rate.
 
     learning_rate_init : float or "auto", default="auto"
-        Largest learning rate. "auto" for adam is 0.01 (0.005 where it is constant, and under a saturation penalty):
-        larger ones lower the loss faster, but codes and energies get worse. Few or small features need larger weights:
-        where the standard deviations of all features sum to s < 14, the rate is 14 / s times as large, up to ten
-        times. For sgd, start from 1 / (largest curvature of the objective). Try up to 100 updates at twice this rate.
-        While the loss ends higher than without any update, halve the rate and try again.
+        Largest learning rate. For adam, "auto" is 0.01, but 0.005 with a constant rate or a saturation penalty. Larger
+        rates lower the loss faster, but make codes and energies worse. Few or small features need larger weights: if
+        the standard deviations of all features sum to s < 14, 0.01 is multiplied by 14 / s, at most by ten. For sgd,
+        start from 1 / (largest curvature of the objective). Try up to 100 updates at twice this rate. While the loss
+        ends higher than without any update, halve the rate and try again.
 
     momentum : float, default=0.9
         Momentum of sgd, in [0, 1).
@@ -121,19 +126,19 @@ class SaturatingAutoencoder(BaseAutoencoder):
 
     tol : float, default=1e-3
         Training ends when the loss has fallen by less than `tol`, relative to itself, over `n_iter_no_change` epochs.
-        With the linear schedule the learning rate then falls to zero over as many epochs more. 0 trains for `max_iter`
-        epochs. A fit warns if it has ended on a plateau, from which the loss would fall again.
+        With the linear schedule, as many epochs follow, in which the learning rate falls to zero. 0 trains for
+        `max_iter` epochs. A fit warns if it has ended on a plateau, from which the loss would fall again.
 
     n_iter_no_change : int or "auto", default="auto"
-        See `tol`. "auto" is 10 epochs or 1000 updates, whichever is longer: a loss that few updates do not change may
-        be on a plateau. For lbfgs it is 50 iterations.
+        See `tol`. "auto" is 10 epochs or 1000 updates, whichever is longer: if the loss does not fall over fewer
+        updates, it may only be on a plateau. For lbfgs, "auto" is 50 iterations.
 
     early_stopping : bool, default=False
         Whether to hold out `validation_fraction` of the rows, apply `tol` to their loss, and return the parameters
-        that were best on them.
+        that are best on them.
 
     validation_fraction : float, default=0.1
-        Fraction of rows held out where ``early_stopping=True``.
+        Fraction of rows held out with ``early_stopping=True``.
 
     shuffle : bool, default=True
         Whether to draw a new order of the rows each epoch.
@@ -142,41 +147,41 @@ class SaturatingAutoencoder(BaseAutoencoder):
         Whether `fit` starts from the fitted parameters, if there are any.
 
     verbose : int, default=0
-        Whether to print a line an epoch: loss, loss on held-out rows, share of active codes, seconds.
+        Whether to print a line after each epoch: loss, loss on held-out rows, share of active codes, seconds.
 
     random_state : int, RandomState instance or None, default=None
-        Seed of initialisation, split, order of the rows and corruption; pass an int for reproducible results. None
-        draws a fresh seed and leaves numpy's global state alone.
+        Seed of initialisation, split, order of the rows and corruption. Pass an int for reproducible results. None
+        draws a fresh seed and does not touch numpy's global state.
 
     Attributes
     ----------
     dead_unit_fraction_ : float
-        Fraction of the units whose code is the same on all training rows (after `partial_fit`, on the last ones); for
-        relu and shrink, of those that are never active, which `skae.metrics.dead_unit_fraction` counts.
+        Fraction of the units whose code is the same on all training rows. After `partial_fit`, on the rows of the last
+        call. For relu and shrink, these are the units that are never active, as in `skae.metrics.dead_unit_fraction`.
 
     components_ : ndarray of shape (n_components, n_features)
         Encoder weights W.
 
     decoder_components_ : ndarray of shape (n_components, n_features)
-        Decoder weights V; `components_` itself when tied.
+        Decoder weights V. When tied, they are `components_` itself.
 
     intercept_hidden_ : ndarray of shape (n_components,)
-        Hidden bias b; absent where ``hidden_bias=False``.
+        Hidden bias b. Absent with ``hidden_bias=False``.
 
     intercept_visible_ : ndarray of shape (n_features,)
         Visible bias c.
 
     n_iter_ : int
-        Epochs run.
+        Number of epochs run.
 
     loss_ : float
-        The objective at the fitted parameters, over the training rows (after `partial_fit`, the last ones).
+        Objective at the fitted parameters, over the training rows. After `partial_fit`, over the rows of the last call.
 
     loss_curve_ : ndarray of shape (n_iter_,)
-        Mean objective over the batches of each epoch, each before its own update.
+        Mean objective over the batches of each epoch. Each batch is evaluated before its own update.
 
     validation_loss_curve_ : ndarray of shape (n_iter_,) or None
-        Objective on the held-out rows after each epoch, where ``early_stopping=True``.
+        Objective on the held-out rows after each epoch. None without ``early_stopping=True``.
 
     mean_, var_ : ndarray of shape (n_features,)
         Mean and variance of the training data.
@@ -188,18 +193,18 @@ class SaturatingAutoencoder(BaseAutoencoder):
         Number of features seen in training.
 
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the features, where X had names that are all strings.
+        Names of the features. Absent unless X had names that are all strings.
 
     See Also
     --------
     regularization_path : The fits along a range of alphas.
-    SparseAutoencoder : Sparse by the mean code, not by the L1 norm.
+    SparseAutoencoder : A penalty on the mean code, in place of the L1 norm.
     skae.complements.complement : The complement of any activation.
 
     Notes
     -----
-    `score_samples` is the potential where the weights are tied. With a decoder of its own, r(x) - x is no gradient, and
-    there is none: then it is minus SAT's energy, -|x - r(x)|^2/2, which is what the penalty shapes.
+    With tied weights, `score_samples` is the potential. With untied weights, r(x) - x is no gradient, so there is no
+    potential. `score_samples` is then minus SAT's energy, -|x - r(x)|^2/2, which the penalty shapes.
 
     References
     ----------
@@ -292,19 +297,19 @@ class SaturatingAutoencoder(BaseAutoencoder):
         return bool(self._activation().at_most_one if self.tied_weights == "auto" else self.tied_weights)
 
     def _automatic_rate(self, schedule):
-        """Adam's own under the penalty: units that are pushed to where they are flat die at larger rates."""
+        """Return None under a penalty, for Adam's own rate. At larger rates, units that the penalty makes flat die."""
         return None if self.alpha > 0.0 else super()._automatic_rate(schedule)
 
     def _penalty(self):
-        """The penalty at its full strength, or None where alpha is zero."""
+        """Return the penalty at its full strength, or None if alpha is zero."""
         if self.alpha == 0:
             return None
-        if self.complement_scale is not None:  # one that does not exist is refused here
+        if self.complement_scale is not None:  # raises an error if there is none
             self._prefix_errors(complement, self._activation(), np.zeros(1), self.complement_scale)
         return self._prefix_errors(Saturation, self.alpha, self.complement_scale)
 
     def _penalties(self):
-        """Rising strengths, from 0."""
+        """Return penalties of rising strength, from 0, one for each stage."""
         penalty, n_steps = self._penalty(), min(self.alpha_steps, self.max_iter // 2)
         if penalty is None or n_steps == 0 or (self.warm_start and hasattr(self, "components_")):
             return [penalty]

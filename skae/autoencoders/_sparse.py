@@ -19,10 +19,10 @@ class SparseAutoencoder(BaseAutoencoder):
 
         mean |x - r(x)|^2/2 + alpha sum_k KL(rho || m_k),      KL = rho log(rho/m) + (1 - rho) log((1 - rho)/(1 - m))
 
-    with m_k the mean of h(u_k) over the batch, and -alpha sum_k log(1 - m_k) at rho = 0. The divergence is exact for
-    units with values in [0, 1] (sigmoid, softmax); for relu, softplus, square, modulus and trec it continues by its
-    tangent where m_k leaves [1e-4, 1 - 1e-4]. Units that can be negative are refused. ``solver="lbfgs"`` takes the
-    mean over all rows.
+    with m_k the mean of h(u_k) over the batch (over all rows with ``solver="lbfgs"``). At rho = 0 the penalty is
+    -alpha sum_k log(1 - m_k). The divergence is exact for units with values in [0, 1] (sigmoid, softmax). For relu,
+    softplus, square, modulus and trec it continues as its tangent where m_k leaves [1e-4, 1 - 1e-4]. Units that can be
+    negative raise an error.
 
     Parameters
     ----------
@@ -31,22 +31,22 @@ class SparseAutoencoder(BaseAutoencoder):
 
     activation : str or Activation, default="sigmoid"
         Hidden units h, by name: "identity", "max", "modulus", "relu", "satlinear", "shrink", "sigmoid", "softmax",
-        "softplus", "square", "synchrony", "tanh", "tlin", "trec". `skae.activations` has their formulas. Another
-        one is an instance of `skae.activations.Activation`.
+        "softplus", "square", "synchrony", "tanh", "tlin", "trec". `skae.activations` has their formulas. For
+        another one, pass an instance of `skae.activations.Activation`.
 
     threshold : float, default=1.0
-        Threshold of the activation, where it has one (theta of "trec" and "tlin", lambda of "shrink").
+        Threshold of the activation, if it has one (theta of "trec" and "tlin", lambda of "shrink").
 
     hidden_bias : bool, default=True
         Whether the hidden units have a bias. The bias of "max" units follows from the weights, so `False` is refused
         there.
 
     alpha : float, default=0.1
-        Strength of the penalty, >= 0. SPARSE minimises the squared error without the 1/2: its lambda is twice this
+        Strength of the penalty, >= 0. SPARSE minimises the squared error without the 1/2, so its lambda is twice this
         alpha.
 
     target_activation : float, default=0.05
-        Mean activation to aim at, rho, in [0, 1).
+        Target rho of the mean activations, in [0, 1).
 
     l2 : float, default=0.0
         Strength of l2/2 times the sum of the squared weights.
@@ -55,43 +55,43 @@ class SparseAutoencoder(BaseAutoencoder):
         Whether the decoder is the encoder's transpose. Only then there is a potential energy.
 
     weight_constraint : {"auto", "unit", "max"} or None, default="auto"
-        Length of the decoder rows (the encoder's when tied): exactly 1, at most `max_norm`, or free. "auto" is
-        "unit" for untied weights under a penalty that could be evaded by scaling the encoder down, else None.
+        Lengths of the decoder rows (the encoder's when tied): 1 for "unit", at most `max_norm` for "max", free for
+        None. "auto" is "unit" for untied weights if a smaller encoder could evade the penalty, else None.
 
     max_norm : float, default=1.0
-        Largest length of a row where ``weight_constraint="max"``.
+        Largest length of a row with ``weight_constraint="max"``.
 
     visible : {"gaussian", "bernoulli"}, default="gaussian"
         Visible units: linear output with squared error, or sigmoid output with cross-entropy, for data in [0, 1].
 
     encoding : {"natural", "rectified", "rectified_bias", "linear"}, default="natural"
         What `transform` returns: h(Wx + b), max(0, Wx) (the zero-bias code), max(0, Wx + b) or Wx (ZAE 4.3).
-        Training does not depend on it; it can be changed on a fitted estimator.
+        Training does not depend on it, so it can be changed on a fitted estimator.
 
     init : {"auto", "glorot", "data", "pca"}, default="auto"
         Start of the weights: "glorot" is random, "data" takes random centred samples, "pca" takes principal components.
-        Where there are too few of these, the rest is random. "auto" is "glorot", but for the activation "max" it is
-        "data", with samples that are far from one another (k-means++). With more units than features, the random rows
-        have unequal lengths: many short rows all work where their activation is linear, and training would stay for
-        long at what a linear autoencoder can do.
+        If there are too few of these, the other rows are random. "auto" is "glorot"; for the activation "max" it is
+        "data", with samples that are far from one another (k-means++). With more units than features, random rows get
+        unequal lengths. If all were short, every unit would work where its activation is nearly linear, and for a long
+        time training would find no more than a linear autoencoder can do.
 
     solver : {"adam", "sgd", "lbfgs"}, default="adam"
-        "adam" and "sgd" (with momentum) update after each batch; "lbfgs" uses all rows at once, and ignores
+        "adam" and "sgd" (with momentum) update after each batch. "lbfgs" uses all rows at once, and ignores
         `batch_size`, `learning_rate`, `learning_rate_init`, `momentum`, `nesterovs_momentum` and `shuffle`.
 
     batch_size : int or "auto", default="auto"
-        Largest number of rows in a batch; "auto" is 100.
+        Largest number of rows in a batch. "auto" is 100.
 
     learning_rate : {"linear", "constant"}, default="linear"
-        Schedule: "linear" rises over the first 5 % of the updates that `max_iter` allows and then falls to zero.
+        Schedule: "linear" rises over the first 5 % of the updates that `max_iter` allows, and then falls to zero.
         `partial_fit` uses a constant rate.
 
     learning_rate_init : float or "auto", default="auto"
-        Largest learning rate. "auto" for adam is 0.01 (0.005 where it is constant, and under a saturation penalty):
-        larger ones lower the loss faster, but codes and energies get worse. Few or small features need larger weights:
-        where the standard deviations of all features sum to s < 14, the rate is 14 / s times as large, up to ten
-        times. For sgd, start from 1 / (largest curvature of the objective). Try up to 100 updates at twice this rate.
-        While the loss ends higher than without any update, halve the rate and try again.
+        Largest learning rate. For adam, "auto" is 0.01, but 0.005 with a constant rate or a saturation penalty. Larger
+        rates lower the loss faster, but make codes and energies worse. Few or small features need larger weights: if
+        the standard deviations of all features sum to s < 14, 0.01 is multiplied by 14 / s, at most by ten. For sgd,
+        start from 1 / (largest curvature of the objective). Try up to 100 updates at twice this rate. While the loss
+        ends higher than without any update, halve the rate and try again.
 
     momentum : float, default=0.9
         Momentum of sgd, in [0, 1).
@@ -104,19 +104,19 @@ class SparseAutoencoder(BaseAutoencoder):
 
     tol : float, default=1e-3
         Training ends when the loss has fallen by less than `tol`, relative to itself, over `n_iter_no_change` epochs.
-        With the linear schedule the learning rate then falls to zero over as many epochs more. 0 trains for `max_iter`
-        epochs. A fit warns if it has ended on a plateau, from which the loss would fall again.
+        With the linear schedule, as many epochs follow, in which the learning rate falls to zero. 0 trains for
+        `max_iter` epochs. A fit warns if it has ended on a plateau, from which the loss would fall again.
 
     n_iter_no_change : int or "auto", default="auto"
-        See `tol`. "auto" is 10 epochs or 1000 updates, whichever is longer: a loss that few updates do not change may
-        be on a plateau. For lbfgs it is 50 iterations.
+        See `tol`. "auto" is 10 epochs or 1000 updates, whichever is longer: if the loss does not fall over fewer
+        updates, it may only be on a plateau. For lbfgs, "auto" is 50 iterations.
 
     early_stopping : bool, default=False
         Whether to hold out `validation_fraction` of the rows, apply `tol` to their loss, and return the parameters
-        that were best on them.
+        that are best on them.
 
     validation_fraction : float, default=0.1
-        Fraction of rows held out where ``early_stopping=True``.
+        Fraction of rows held out with ``early_stopping=True``.
 
     shuffle : bool, default=True
         Whether to draw a new order of the rows each epoch.
@@ -125,11 +125,11 @@ class SparseAutoencoder(BaseAutoencoder):
         Whether `fit` starts from the fitted parameters, if there are any.
 
     verbose : int, default=0
-        Whether to print a line an epoch: loss, loss on held-out rows, share of active codes, seconds.
+        Whether to print a line after each epoch: loss, loss on held-out rows, share of active codes, seconds.
 
     random_state : int, RandomState instance or None, default=None
-        Seed of initialisation, split, order of the rows and corruption; pass an int for reproducible results. None
-        draws a fresh seed and leaves numpy's global state alone.
+        Seed of initialisation, split, order of the rows and corruption. Pass an int for reproducible results. None
+        draws a fresh seed and does not touch numpy's global state.
 
     Attributes
     ----------
@@ -137,25 +137,25 @@ class SparseAutoencoder(BaseAutoencoder):
         Encoder weights W.
 
     decoder_components_ : ndarray of shape (n_components, n_features)
-        Decoder weights V; `components_` itself when tied.
+        Decoder weights V. When tied, they are `components_` itself.
 
     intercept_hidden_ : ndarray of shape (n_components,)
-        Hidden bias b; absent where ``hidden_bias=False``.
+        Hidden bias b. Absent with ``hidden_bias=False``.
 
     intercept_visible_ : ndarray of shape (n_features,)
         Visible bias c.
 
     n_iter_ : int
-        Epochs run.
+        Number of epochs run.
 
     loss_ : float
-        The objective at the fitted parameters, over the training rows (after `partial_fit`, the last ones).
+        Objective at the fitted parameters, over the training rows. After `partial_fit`, over the rows of the last call.
 
     loss_curve_ : ndarray of shape (n_iter_,)
-        Mean objective over the batches of each epoch, each before its own update.
+        Mean objective over the batches of each epoch. Each batch is evaluated before its own update.
 
     validation_loss_curve_ : ndarray of shape (n_iter_,) or None
-        Objective on the held-out rows after each epoch, where ``early_stopping=True``.
+        Objective on the held-out rows after each epoch. None without ``early_stopping=True``.
 
     mean_, var_ : ndarray of shape (n_features,)
         Mean and variance of the training data.
@@ -167,11 +167,11 @@ class SparseAutoencoder(BaseAutoencoder):
         Number of features seen in training.
 
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the features, where X had names that are all strings.
+        Names of the features. Absent unless X had names that are all strings.
 
     See Also
     --------
-    skae.metrics.activation_fraction : How sparse the codes are.
+    skae.metrics.activation_fraction : Fraction of active codes.
 
     References
     ----------
@@ -257,5 +257,5 @@ class SparseAutoencoder(BaseAutoencoder):
         self.random_state = random_state
 
     def _penalty(self):
-        """The penalty, or None where alpha is zero."""
+        """Return the penalty, or None if alpha is zero."""
         return Sparse(self.alpha, self.target_activation) if self.alpha > 0 else None

@@ -1,4 +1,4 @@
-"""Where a fit starts."""
+"""The start of a fit: checked data, objectives and starting parameters."""
 
 from __future__ import annotations
 
@@ -11,13 +11,31 @@ from skae.objectives import Reconstruction
 from skae.parameters import Sample, initial_parameters
 from skae.training import Batches
 
-# Initialization looks at this many rows, but at fewer where they hold more elements than this together.
+# Initialization looks at this many rows, or at fewer if they hold more than this many elements.
 _SAMPLE_ROWS, _SAMPLE_ELEMENTS = 2000, 2**22
 
 
 @dataclasses.dataclass(frozen=True)
 class Start:
-    """Checked rows and weights, the objective of each stage, parameters, batches to train and to validate on."""
+    """Start of a fit.
+
+    Parameters
+    ----------
+    X : {ndarray, CSR matrix} of shape (n, d)
+        Checked rows.
+    sample_weight : ndarray of shape (n,) or None
+        Checked weights.
+    objectives : list of Reconstruction
+        The objective of each stage.
+    theta : ndarray
+        Starting parameters.
+    batches : Batches
+        Rows to train on.
+    validation : Batches or None
+        Rows to validate on.
+    rng : numpy.random.Generator
+        Source of randomness.
+    """
 
     X: MatrixLike
     sample_weight: FloatArray | None
@@ -29,7 +47,7 @@ class Start:
 
 
 def fresh_parameters(objective, init, visible, batches, mean, dtype, rng):
-    """Return initial parameters, from some of the rows; see `skae.parameters.initial_parameters`."""
+    """Return initial parameters, made from a sample of the rows; see `skae.parameters.initial_parameters`."""
     n_components, n_features = objective.layout.shapes["W"]
     n_rows = min(_SAMPLE_ROWS, max(_SAMPLE_ELEMENTS // n_features, 1))
     if init == "auto":
@@ -41,7 +59,7 @@ def fresh_parameters(objective, init, visible, batches, mean, dtype, rng):
 
 
 def packed_parameters(objective, parts, dtype):
-    """Return fitted parameters as one vector, on the objective's constraint; `parts` has W, V, b and c."""
+    """Return fitted parameters as one vector that meets the objective's constraint; `parts` has W, V, b and c."""
     layout = objective.layout
     if parts["W"].shape != layout.shapes["W"]:
         raise ValueError(

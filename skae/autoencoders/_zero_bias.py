@@ -15,18 +15,18 @@ from skae.training import FEW_ROWS, dead_units
 
 
 class ZeroBiasAutoencoder(BaseAutoencoder):
-    """Autoencoder whose units select by a threshold and represent linearly, without hidden bias (ZAE).
+    """Autoencoder without hidden bias: units above a threshold are active, and represent linearly (ZAE).
 
-    Minimises the squared error alone, over the mean of the samples (ZAE eq. 4 and 5)::
+    Minimises the mean squared error over the samples, without a penalty (ZAE eq. 4 and 5)::
 
         |x - r(x)|^2/2,    r(x) = sum_k h(w_k.x) w_k + c
         h(u) = u where u > threshold, else 0         activation="trec"
         h(u) = u where u^2 > threshold, else 0       activation="tlin"
 
-    The threshold keeps the model from learning the identity; it serves training only. The code that `transform`
-    returns is max(0, W x), without threshold and bias. Scaling X by a constant scales the codes by it, and changes
-    nothing else; the model does see where X lies, so take the mean off the data first (`PCAWhitener` does,
-    `ContrastNormalizer` sample by sample).
+    The threshold keeps the model from learning the identity. It serves training only: `transform` returns
+    max(0, W x), without threshold and bias. If X is multiplied by a constant, the codes are too, and nothing else
+    changes. The mean of X does matter, so subtract it first (`PCAWhitener` does so, `ContrastNormalizer` for each
+    sample).
 
     Parameters
     ----------
@@ -34,11 +34,12 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
         Number of hidden units.
 
     activation : {"trec", "tlin"}, default="trec"
-        Truncated rectified units, active on a cone, or truncated linear ones, active on both sides.
+        "trec" units (truncated rectified) are active on one side of a hyperplane, "tlin" units (truncated linear) on
+        two sides.
 
     threshold : float, default=1.0
-        In units of the root mean variance of the features (for "tlin" of its square), so that on whitened data
-        it is the paper's theta. `threshold_` has X's unit. The paper's data without whitening are contrast-normalised
+        Threshold in units of the root mean variance of the features ("tlin": of the mean variance). On whitened data it
+        is the paper's theta. `threshold_` has X's unit. The paper's data without whitening are contrast-normalised
         pixels, not rescaled: on CIFAR-10, at 99 % of the variance, 1 is its theta = 2.18.
 
     l2 : float, default=0.0
@@ -48,40 +49,41 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
         Whether the decoder is the encoder's transpose. Only then there is a potential energy.
 
     weight_constraint : {"auto", "unit", "max"} or None, default="auto"
-        Length of the decoder rows (the encoder's when tied): exactly 1, at most `max_norm`, or free. "auto" is
-        "unit" for untied weights under a penalty that could be evaded by scaling the encoder down, else None.
+        Lengths of the decoder rows (the encoder's when tied): 1 for "unit", at most `max_norm` for "max", free for
+        None. "auto" is "unit" for untied weights if a smaller encoder could evade the penalty, else None.
 
     max_norm : float, default=1.0
-        Largest length of a row where ``weight_constraint="max"``.
+        Largest length of a row with ``weight_constraint="max"``.
 
     visible : {"gaussian"}, default="gaussian"
         Visible units: linear output with squared error.
 
     encoding : {"natural", "rectified", "rectified_bias", "linear"}, default="rectified"
-        What `transform` returns: h(Wx), max(0, Wx) (for two values), or Wx. Training does not depend on it; it can
-        be changed on a fitted estimator.
+        What `transform` returns: h(Wx) for "natural", Wx for "linear", max(0, Wx) for the other two. Training does not
+        depend on it, so it can be changed on a fitted estimator.
 
     init : {"auto", "glorot", "data", "pca"}, default="data"
-        Start of the weights: random ("auto" too), random centred samples, or principal components; where these are
-        too few, random. Units that start at samples stay alive, on raw data too.
+        Start of the weights: "glorot" and "auto" are random, "data" takes random centred samples, "pca" takes principal
+        components. If there are too few of these, the other rows are random. Units that start at samples stay alive, on
+        raw data too.
 
     solver : {"adam", "sgd", "lbfgs"}, default="adam"
-        "adam" and "sgd" (with momentum) update after each batch; "lbfgs" uses all rows at once, and ignores
+        "adam" and "sgd" (with momentum) update after each batch. "lbfgs" uses all rows at once, and ignores
         `batch_size`, `learning_rate`, `learning_rate_init`, `momentum`, `nesterovs_momentum` and `shuffle`.
 
     batch_size : int or "auto", default="auto"
-        Largest number of rows in a batch; "auto" is 100.
+        Largest number of rows in a batch. "auto" is 100.
 
     learning_rate : {"linear", "constant"}, default="linear"
-        Schedule: "linear" rises over the first 5 % of the updates that `max_iter` allows and then falls to zero.
+        Schedule: "linear" rises over the first 5 % of the updates that `max_iter` allows, and then falls to zero.
         `partial_fit` uses a constant rate.
 
     learning_rate_init : float or "auto", default="auto"
-        Largest learning rate. "auto" for adam is 0.01 (0.005 where it is constant, and under a saturation penalty):
-        larger ones lower the loss faster, but codes and energies get worse. Few or small features need larger weights:
-        where the standard deviations of all features sum to s < 14, the rate is 14 / s times as large, up to ten
-        times. For sgd, start from 1 / (largest curvature of the objective). Try up to 100 updates at twice this rate.
-        While the loss ends higher than without any update, halve the rate and try again.
+        Largest learning rate. For adam, "auto" is 0.01, but 0.005 with a constant rate or a saturation penalty. Larger
+        rates lower the loss faster, but make codes and energies worse. Few or small features need larger weights: if
+        the standard deviations of all features sum to s < 14, 0.01 is multiplied by 14 / s, at most by ten. For sgd,
+        start from 1 / (largest curvature of the objective). Try up to 100 updates at twice this rate. While the loss
+        ends higher than without any update, halve the rate and try again.
 
     momentum : float, default=0.9
         Momentum of sgd, in [0, 1).
@@ -94,19 +96,19 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
 
     tol : float, default=1e-3
         Training ends when the loss has fallen by less than `tol`, relative to itself, over `n_iter_no_change` epochs.
-        With the linear schedule the learning rate then falls to zero over as many epochs more. 0 trains for `max_iter`
-        epochs. A fit warns if it has ended on a plateau, from which the loss would fall again.
+        With the linear schedule, as many epochs follow, in which the learning rate falls to zero. 0 trains for
+        `max_iter` epochs. A fit warns if it has ended on a plateau, from which the loss would fall again.
 
     n_iter_no_change : int or "auto", default="auto"
-        See `tol`. "auto" is 10 epochs or 1000 updates, whichever is longer: a loss that few updates do not change may
-        be on a plateau. For lbfgs it is 50 iterations.
+        See `tol`. "auto" is 10 epochs or 1000 updates, whichever is longer: if the loss does not fall over fewer
+        updates, it may only be on a plateau. For lbfgs, "auto" is 50 iterations.
 
     early_stopping : bool, default=False
         Whether to hold out `validation_fraction` of the rows, apply `tol` to their loss, and return the parameters
-        that were best on them.
+        that are best on them.
 
     validation_fraction : float, default=0.1
-        Fraction of rows held out where ``early_stopping=True``.
+        Fraction of rows held out with ``early_stopping=True``.
 
     shuffle : bool, default=True
         Whether to draw a new order of the rows each epoch.
@@ -115,43 +117,43 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
         Whether `fit` starts from the fitted parameters, if there are any.
 
     verbose : int, default=0
-        Whether to print a line an epoch: loss, loss on held-out rows, share of active codes, seconds.
+        Whether to print a line after each epoch: loss, loss on held-out rows, share of active codes, seconds.
 
     random_state : int, RandomState instance or None, default=None
-        Seed of initialisation, split, order of the rows and corruption; pass an int for reproducible results. None
-        draws a fresh seed and leaves numpy's global state alone.
+        Seed of initialisation, split, order of the rows and corruption. Pass an int for reproducible results. None
+        draws a fresh seed and does not touch numpy's global state.
 
     Attributes
     ----------
     threshold_ : float
-        The threshold in X's unit (for "tlin" in its square); `partial_fit` keeps that of the first rows that vary.
+        Threshold in X's unit ("tlin": in its square). `partial_fit` sets it on the first rows that vary, and keeps it.
 
     dead_unit_fraction_ : float
-        Fraction of the units that no training row activates (after `partial_fit`, none of the last rows).
+        Fraction of the units that no training row activates. After `partial_fit`, no row of the last call.
 
     components_ : ndarray of shape (n_components, n_features)
         Encoder weights W.
 
     decoder_components_ : ndarray of shape (n_components, n_features)
-        Decoder weights V; `components_` itself when tied.
+        Decoder weights V. When tied, they are `components_` itself.
 
     intercept_hidden_ : ndarray of shape (n_components,)
-        Hidden bias b; absent where ``hidden_bias=False``.
+        Hidden bias b. Absent with ``hidden_bias=False``.
 
     intercept_visible_ : ndarray of shape (n_features,)
         Visible bias c.
 
     n_iter_ : int
-        Epochs run.
+        Number of epochs run.
 
     loss_ : float
-        The objective at the fitted parameters, over the training rows (after `partial_fit`, the last ones).
+        Objective at the fitted parameters, over the training rows. After `partial_fit`, over the rows of the last call.
 
     loss_curve_ : ndarray of shape (n_iter_,)
-        Mean objective over the batches of each epoch, each before its own update.
+        Mean objective over the batches of each epoch. Each batch is evaluated before its own update.
 
     validation_loss_curve_ : ndarray of shape (n_iter_,) or None
-        Objective on the held-out rows after each epoch, where ``early_stopping=True``.
+        Objective on the held-out rows after each epoch. None without ``early_stopping=True``.
 
     mean_, var_ : ndarray of shape (n_features,)
         Mean and variance of the training data.
@@ -163,12 +165,12 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
         Number of features seen in training.
 
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the features, where X had names that are all strings.
+        Names of the features. Absent unless X had names that are all strings.
 
     See Also
     --------
-    ContractiveAutoencoder : Units with a bias, kept from the identity by a penalty.
-    skae.metrics.parseval_gap : How far the active weights are from a Parseval frame.
+    ContractiveAutoencoder : Units with a bias. A penalty keeps it from learning the identity.
+    skae.metrics.parseval_gap : Distance of the active weights from a Parseval frame.
 
     References
     ----------
@@ -255,14 +257,14 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
         self.random_state = random_state
 
     def _activation(self):
-        """The hidden units, with the threshold in X's unit once it is known."""
+        """Return the hidden units, with the threshold in X's unit once that is known."""
         return as_activation(self.activation, getattr(self, "threshold_", self.threshold))
 
     def _training_activation(self):
         return as_activation(self.activation, self.threshold)
 
     def _data_scale(self):
-        """Root mean variance of the features: in this unit the threshold is what the parameter says."""
+        """Return the root mean variance of the features, in whose units the parameter `threshold` is given."""
         rounding = 8.0 * np.finfo(np.float64).eps * np.abs(self.mean_)
         return float(np.sqrt(self.var_[self.var_ > rounding**2].sum() / len(self.var_))) or 1.0
 

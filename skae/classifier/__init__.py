@@ -1,4 +1,4 @@
-"""One autoencoder per class: generative classification."""
+"""Generative classification: one autoencoder for each class."""
 
 from skae.classifier._classifier import ClassSpecificAEClassifier
 

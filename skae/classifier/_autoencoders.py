@@ -1,4 +1,4 @@
-"""The autoencoders of several classes: trained one by one, or all at once with shared factors."""
+"""Autoencoders of several classes, each trained on the rows of its own class."""
 
 import contextlib
 
@@ -18,58 +18,58 @@ def fit_each(template, rows, names, pretrain, n_jobs, task=NO_CALLBACKS):
     Parameters
     ----------
     template : BaseAutoencoder
-        Not changed.
+        The autoencoder to clone. It is not changed.
     rows : LabelledRows
         Rows of all classes.
     names : sequence of str
         Names of the classes, for messages.
     pretrain : bool
-        Whether to train, or to start only.
+        Whether to train the clones. If not, they only get their starting parameters.
     n_jobs : int or None
-        As in joblib.
+        Number of processes, as in joblib.
     task : Task
-        Whose subtasks the classes are, where they are trained.
+        The task of the training. Each class is a subtask.
 
     Returns
     -------
     energies : ClassEnergies
-        Of the fitted autoencoders.
+        Energies of the fitted autoencoders.
     problems : list of list
-        What is wrong with them, lists for `warn_of`.
+        Problems of the fits. Each inner list is an argument of `warn_jointly`.
     """
     parallel = Parallel(n_jobs=n_jobs)
     several = parallel.n_jobs not in (None, 1)
-    # All before the first goes to a process: scikit-learn's contexts cannot be made while one of them is pickled.
+    # Make all tasks before the first fit starts: scikit-learn cannot make a context while it pickles another one.
     tasks = [task.subtask("class", data={}, task_id=j) if pretrain else NO_CALLBACKS for j in range(len(names))]
     results = parallel(
-        delayed(_fit_one)(clone(template), *rows_of(rows, j), name, pretrain, several, tasks[j])
+        delayed(_fit_one)(clone(template), *class_rows(rows, j), name, pretrain, several, tasks[j])
         for j, name in enumerate(names)
     )
     problems = [
         (f"class {name}: {text}", category)
         for name, n_rows, (_, found) in zip(names, np.bincount(rows.labels), results, strict=True)
         for text, category in found
-        if n_rows > 1  # of one row, nothing is better than its mean
+        if n_rows > 1  # nothing predicts a single row better than its mean
     ]
     few = _few_rows(template.n_components, rows, names) if pretrain else []
     return ClassEnergies([estimator for estimator, _ in results]), [problems, few]
 
 
 def start_alike(template, rows, n_classes):
-    """Return the energies of classes that have had no rows: of one autoencoder, started on all the rows."""
+    """Return energies of classes without rows so far. All share one autoencoder, started on all the rows."""
     started = clone(template)
-    start(started, *rows_of(rows))
+    start(started, *class_rows(rows))
     return ClassEnergies([started] * n_classes)
 
 
 def continue_each(template, energies, rows, seen, pretrain):
-    """Let the autoencoders of the classes that have rows take a pass; start those of classes not `seen` before.
+    """Train the autoencoders of the classes in `rows` with one pass; return the energies of all classes.
 
-    The parameters are those of `fit_each`; returned are the energies.
+    An autoencoder whose class is not in `seen` starts from the template. For the other parameters, see `fit_each`.
     """
     estimators = list(energies.estimators)
     for j in np.unique(rows.labels):
-        X, weight = rows_of(rows, j)
+        X, weight = class_rows(rows, j)
         if pretrain:
             own = shallow_copy(estimators[j]) if j in seen else clone(template)
             estimators[j] = own.partial_fit(X, sample_weight=weight)
@@ -80,7 +80,7 @@ def continue_each(template, energies, rows, seen, pretrain):
 
 
 def _fit_one(estimator, X, weight, name, pretrain, several, task):
-    """Fit one; return it and what is wrong with it. Where several are, each has one BLAS thread."""
+    """Fit one autoencoder; return it and its problems. If `several` are fitted in parallel, use one BLAS thread."""
     try:
         with task.attached_to(estimator), blas_threads(0.0) if several else contextlib.nullcontext():
             return estimator, (fit_quietly if pretrain else start)(estimator, X, weight)
@@ -89,9 +89,12 @@ def _fit_one(estimator, X, weight, name, pretrain, several, task):
         raise
 
 
-def rows_of(rows, j=None):
-    """Return X and weights (None for None) of the rows of a class, or of all; a single row counts as two halves."""
-    part = rows if j is None else rows.part(rows.labels == j)
+def class_rows(rows, j=None):
+    """Return X and the weights (or None) of the rows of class j, or of all classes for None.
+
+    A single row is returned as two rows of half weight, because a fit needs two rows.
+    """
+    part = rows if j is None else rows.subset(rows.labels == j)
     X, weight = part.X, part.weight
     if X.shape[0] == 1:
         X = sparse.vstack([X, X], format="csr") if sparse.issparse(X) else np.concatenate([X, X])
@@ -100,20 +103,20 @@ def rows_of(rows, j=None):
 
 
 def _few_rows(n_units, rows, names):
-    """What to warn of for each class with fewer than half a row for each unit."""
+    """Return a problem for each class with fewer rows than half the number of units."""
     problems = []
     for j, name in enumerate(names):
         chosen = rows.labels == j
-        if chosen.sum() == 1:  # of which nothing can be learnt but its place
+        if chosen.sum() == 1:  # a single row can teach nothing but its place
             continue
-        text = too_many_units(n_units, effective_rows(chosen.sum(), rows.part(chosen).weight))
+        text = too_many_units(n_units, effective_rows(chosen.sum(), rows.subset(chosen).weight))
         if text is not None:
             problems.append((f"class {name}: {text}; use fewer units, or more rows", UserWarning))
     return problems
 
 
-def warn_of(problems):
-    """Warn of what is wrong with several autoencoders, in one sentence of each category."""
+def warn_jointly(problems):
+    """Warn of the problems of several autoencoders: once for each category, with the first problem and a count."""
     for category in dict.fromkeys(each for _, each in problems):
         first, *others = (text for text, each in problems if each is category)
         likewise = f" ({len(others)} other class{'es' * (len(others) > 1)} likewise)" if others else ""

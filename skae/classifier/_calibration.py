@@ -1,4 +1,4 @@
-"""What makes the energies of separate autoencoders comparable, and probabilities of them (ENERGY eq. 45)."""
+"""Calibration: it makes the energies of separate autoencoders comparable, and gives probabilities (ENERGY eq. 45)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 
 from skae._typing import BoolArray, FloatArray, IntArray
 from skae.classifier._constants import log_constants
-from skae.classifier._expanded import expanded
+from skae.classifier._insertion import insert_classes
 
-# What a call of `partial_fit` keeps of the information of those before: the autoencoders change under it.
+# Share of the earlier information that a call of `partial_fit` keeps. It fades because the autoencoders change.
 _MEMORY = 0.9
 # Precision of a weak normal prior on the constants. It matters only for classes without rows in this call.
 _LEAST_INFORMATION = 1e-2
@@ -24,15 +24,15 @@ class Calibration:
     Parameters
     ----------
     constants : ndarray of shape (K,)
-        C; -inf where a class has had no rows.
+        Constants C. -inf for a class that has had no rows.
     medians : ndarray of shape (K,)
-        Lower medians of E_j + C_j over the rows of class j; NaN where a class has had no rows.
+        Lower medians of E_j + C_j over the rows of class j. NaN for a class that has had no rows.
     information : ndarray of shape (K, K)
         Fisher information about C: minus the second derivative of the log-likelihood.
     temperature : float
-        T.
+        Temperature T.
     n_iter : int, default=1
-        Steps of the last fit of the constants, at least 1.
+        Number of steps of the last fit of the constants, at least 1.
     """
 
     constants: FloatArray
@@ -42,8 +42,8 @@ class Calibration:
     n_iter: int = 1
 
     @classmethod
-    def of(cls, classifier: Any) -> Calibration:
-        """Return that of a fitted classifier."""
+    def from_classifier(cls, classifier: Any) -> Calibration:
+        """Return the calibration of a fitted classifier."""
         return cls(
             classifier.class_log_constants_,
             classifier.class_median_energies_,
@@ -53,7 +53,7 @@ class Calibration:
 
     @classmethod
     def without_rows(cls, n_classes: int, temperature: float) -> Calibration:
-        """Return that of classes which have had no rows."""
+        """Return the calibration of classes that have had no rows."""
         nothing = np.zeros((n_classes, n_classes))
         return cls(np.full(n_classes, -np.inf), np.full(n_classes, np.nan), nothing, temperature)
 
@@ -64,10 +64,9 @@ class Calibration:
         medians = class_medians(E + C, rows.labels, rows.weight)
         return cls(C, medians, information, temperature, max(n_iter, 1))
 
-    def progress(self, E: FloatArray, rows: Any, loss: str) -> dict[str, Any]:
-        """Return the attributes of a classifier that say how the fit of the constants to rows has gone."""
-        value = rows.mean_loss(loss, (E + self.constants) / self.temperature)
-        return {"loss_": value, "n_iter_": self.n_iter, "loss_curve_": None, "validation_loss_curve_": None}
+    def mean_loss(self, E: FloatArray, rows: Any, loss: str) -> float:
+        """Return the mean loss of the calibrated energies of `LabelledRows`, given their energies E (n, K)."""
+        return rows.mean_loss(loss, (E + self.constants) / self.temperature)
 
     def attributes(self) -> dict[str, Any]:
         """Return the fitted attributes of a classifier with this calibration."""
@@ -82,43 +81,43 @@ class Calibration:
         """Return E_j + C_j in float64."""
         return E.astype(np.float64) + self.constants
 
-    def part(self, classes: IntArray) -> Calibration:
-        """Return that of some classes."""
+    def subset(self, classes: IntArray) -> Calibration:
+        """Return the calibration of some classes."""
         information = self.information[np.ix_(classes, classes)]
-        parts = {"constants": self.constants[classes], "medians": self.medians[classes], "information": information}
-        return dataclasses.replace(self, **parts)
+        return Calibration(self.constants[classes], self.medians[classes], information, self.temperature, self.n_iter)
 
     @property
     def seen(self) -> IntArray:
-        """The classes that have had rows."""
+        """Indices of the classes that have had rows."""
         return np.flatnonzero(np.isfinite(self.constants))
 
     def with_medians(self, E: FloatArray, rows: Any) -> Calibration:
-        """Return it with the medians of the classes that have rows."""
+        """Return the calibration with new medians for the classes in `rows`."""
         medians = class_medians(E + self.constants, rows.labels, rows.weight)
         return dataclasses.replace(self, medians=np.where(np.isnan(medians), self.medians, medians))
 
     def with_constants(self, constants: FloatArray) -> Calibration:
-        """Return it with other constants, by which the medians of the classes that had one move."""
+        """Return the calibration with other constants. The medians move with the constants of their classes."""
         old, medians = self.seen, self.medians.copy()
         medians[old] += constants[old] - self.constants[old]
         return dataclasses.replace(self, constants=constants, medians=medians)
 
-    def expanded(self, added: BoolArray) -> Calibration:
-        """Return it with more classes, which have had no rows: those where `added`, of shape (K,), is true."""
+    def with_places(self, added: BoolArray) -> Calibration:
+        """Return the calibration with more classes, without rows. `added` (K,) is true at the new places."""
         return dataclasses.replace(
             self,
-            constants=expanded(self.constants, added, -np.inf),
-            medians=expanded(self.medians, added, np.nan),
-            information=expanded(expanded(self.information, added, 0.0).T, added, 0.0).T,
+            constants=insert_classes(self.constants, added, -np.inf),
+            medians=insert_classes(self.medians, added, np.nan),
+            information=insert_classes(insert_classes(self.information, added, 0.0).T, added, 0.0).T,
         )
 
     def update(self, E: FloatArray, labels: IntArray, weight: FloatArray | None) -> Calibration:
-        """Take in what the energies E of more rows tell. New classes start at the median of the others.
+        """Return the calibration after more rows, given their energies E (n, K).
 
-        The information of earlier calls is a normal prior around the constants.
+        The information of earlier calls is a normal prior around the constants. For the constants of new classes, see
+        `_initial_constants`.
         """
-        constants, information, n_iter = self._with_new_classes(E, labels, weight), self.information * _MEMORY, 1
+        constants, information, n_iter = self._initial_constants(E, labels, weight), self.information * _MEMORY, 1
         seen = np.flatnonzero(np.isfinite(constants))
         within = np.ix_(seen, seen)
         if weight is None or weight.any():
@@ -139,9 +138,9 @@ class Calibration:
         moved = self.with_constants(constants)
         return dataclasses.replace(moved, information=information, n_iter=max(n_iter, 1))
 
-    def add(self, E: FloatArray, rows: Any, new: BoolArray) -> Calibration:
-        """Set the constants of new classes; see `ClassSpecificAEClassifier.add_class`."""
-        constants, information = self._with_new_classes(E, rows.labels, rows.weight), self.information.copy()
+    def add_classes(self, E: FloatArray, rows: Any, new: BoolArray) -> Calibration:
+        """Return the calibration with constants for new classes; see `ClassSpecificAEClassifier.add_class`."""
+        constants, information = self._initial_constants(E, rows.labels, rows.weight), self.information.copy()
         old = np.isfinite(self.constants)
         mean, seen = constants[old].mean(), np.flatnonzero(old | new)
         present = np.isin(np.arange(len(constants)), rows.labels)
@@ -160,8 +159,8 @@ class Calibration:
                 information[np.ix_(seen, seen)] = fresh
         return dataclasses.replace(self.with_constants(constants), information=information)
 
-    def _with_new_classes(self, E, labels, weight):
-        """Return the constants. A new class's makes its median the mean of the others' medians."""
+    def _initial_constants(self, E, labels, weight):
+        """Return the constants, with those of new classes: their medians become the mean of the others' medians."""
         constants, medians = self.constants.copy(), class_medians(E, labels, weight)
         old = np.isfinite(constants)
         new = ~old & ~np.isnan(medians)
@@ -171,7 +170,7 @@ class Calibration:
 
 
 def class_medians(values, labels, weight):
-    """Return the weighted (lower) median of column j of the rows with label j, for all j; NaN where there is none."""
+    """Return, for each j, the weighted (lower) median of column j over the rows with label j. NaN without such rows."""
     weight, out = np.ones(len(labels)) if weight is None else weight, np.full(values.shape[1], np.nan)
     for j in np.unique(labels):
         rows = np.flatnonzero(labels == j)

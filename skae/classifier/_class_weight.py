@@ -1,4 +1,4 @@
-"""Weights of the rows in the supervised phase."""
+"""Class weights: they weigh the rows in the supervised phase."""
 
 import math
 from numbers import Real
@@ -7,7 +7,7 @@ import numpy as np
 
 
 def supervised_weight(class_weight, classes, labels, weight):
-    """Return the weights of rows with labels from 0, given those of their classes; None where all are 1.
+    """Return the weights of rows in the supervised phase; None if all are 1.
 
     Parameters
     ----------
@@ -18,7 +18,7 @@ def supervised_weight(class_weight, classes, labels, weight):
     labels : ndarray of int of shape (n,)
         Classes of the rows, from 0.
     weight : ndarray of shape (n,) or None
-        Weights of the rows themselves, by which the result is multiplied.
+        Weights of the rows themselves. The weights of the classes multiply them.
     """
     if class_weight is None:
         return weight

@@ -1,4 +1,4 @@
-"""ClassSpecificAEClassifier: one autoencoder per class, calibrated into a classifier."""
+"""ClassSpecificAEClassifier: one autoencoder for each class, calibrated into a classifier."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from numbers import Integral, Real
-from types import MappingProxyType
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -30,7 +29,7 @@ from skae._sklearn_compat import (
 )
 from skae._typing import MatrixLike, RandomState, Schedule, Solver
 from skae.autoencoders import BaseAutoencoder
-from skae.classifier._autoencoders import continue_each, fit_each, start_alike, warn_of
+from skae.classifier._autoencoders import continue_each, fit_each, start_alike, warn_jointly
 from skae.classifier._calibration import Calibration
 from skae.classifier._class_weight import supervised_weight
 from skae.classifier._energies import ClassEnergies
@@ -39,7 +38,7 @@ from skae.classifier._factored import add_factored
 from skae.classifier._finetuning import FineTuning, noise_of
 from skae.classifier._learning import class_names, learn, trial_temperatures
 from skae.classifier._prediction import ClassPrediction, has_probabilities
-from skae.classifier._rows import LabelledRows, hold_out, labels_of
+from skae.classifier._rows import LabelledRows, encode_labels, hold_out
 from skae.classifier._template import template_of
 from skae.corruption import Corruption
 from skae.objectives import LOSSES
@@ -54,86 +53,91 @@ from skae.training import (
 
 
 def _can_continue(classifier):
-    """Whether there are steps that `partial_fit` can continue."""
+    """Return whether the training has steps that `partial_fit` can continue."""
     steps = "lbfgs" not in (classifier.solver, getattr(classifier.estimator, "solver", None))
     return steps and classifier.method != "energies" and classifier.n_factors is None
 
 
 @documented
 class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPrediction, BaseEstimator):
-    """Generative classifier: one autoencoder per class, whose energies compete (ENERGY section 4).
+    """Generative classifier: the energies of one autoencoder for each class compete (ENERGY section 4).
 
     ::
 
         P(y_j | x) = exp((E_j(x) + C_j) / T) / sum_i exp((E_i(x) + C_i) / T)                 (ENERGY eq. 45)
 
-    E_j is the energy of an autoencoder trained on the rows of class j alone (its `score_samples`), and C_j stands for
-    its unknown normalising constant. The temperature T, which the paper does not have, makes the probabilities as sure
-    as they are right on other rows. That gives a classifier which can say "none of these" (`score_samples`), take a
-    new class without training the others again (`add_class`), and be as accurate as a discriminative one, by
-    fine-tuning.
+    E_j is the energy of an autoencoder trained on the rows of class j alone (its `score_samples`). C_j stands for its
+    unknown normalising constant. The temperature T makes the probabilities as sure as they are right on other rows; the
+    paper has no T.
+
+    Such a classifier can say "none of these" (`score_samples`). It can take a new class without training the others
+    again (`add_class`). With fine-tuning, it can be as accurate as a discriminative classifier.
 
     Parameters
     ----------
     estimator : autoencoder, default=None
-        Any autoencoder of skae with tied weights; a clone of it is trained for each class. None is
-        ``ContractiveAutoencoder(100)`` (with `n_factors`, ``DenoisingAutoencoder(100)``). A grid search over its
-        parameters, such as ``estimator__alpha``, needs it given.
+        Any autoencoder of skae with tied weights. A clone of it is trained for each class. None takes
+        ``ContractiveAutoencoder(100)`` (with `n_factors`, ``DenoisingAutoencoder(100)``). For a grid search over its
+        parameters, such as ``estimator__alpha``, pass an autoencoder.
 
     method : {"finetune", "normalize", "energies"}, default="finetune"
-        What is done when the autoencoders have been trained. "normalize" fits the constants C alone, to the conditional
-        likelihood of the classes; that is convex. "energies" does so too, and predicts by a logistic regression on the
-        (standardised) energies. "finetune" goes on from "normalize" and back-propagates `loss` to all parameters.
+        The step after the training of the autoencoders. "normalize" fits the constants C alone, by maximum conditional
+        likelihood of the classes. That is a convex problem. "energies" does so too, and predicts by a logistic
+        regression on the (standardised) energies. "finetune" continues from "normalize", and back-propagates `loss` to
+        all parameters.
 
     loss : {"log_loss", "hinge"}, default="log_loss"
-        What is fine-tuned: minus the log of eq. 45, or the multi-class hinge loss of Crammer and Singer, which gives no
-        probabilities.
+        The loss of fine-tuning: minus the log of eq. 45, or the multi-class hinge loss of Crammer and Singer. The hinge
+        loss gives no probabilities.
 
     l2 : float, default=1e-4
-        Strength of l2/2 times the sum of the squared weights in fine-tuning; for "energies" of the logistic
-        regression's.
+        Strength of l2/2 times the sum of the squared weights in fine-tuning. With "energies", these are the weights of
+        the logistic regression.
 
     pretrain : bool, default=True
-        Whether the autoencoders are trained on their classes, or start at random.
+        Whether to train the autoencoders on their classes. If not, they keep their random starting parameters.
 
     n_factors : int or None, default=None
         Number of factors that all classes share (ENERGY 4.1)::
 
             W_j = Wx diag(w_j) Wh,    u_j = ((x Wx) * w_j) Wh + b_j,    r_j = ((h(u_j) Wh^T) * w_j) Wx^T + c_j
 
-        with Wx (n_features, n_factors) and Wh (n_factors, n_components) for all classes, w_j, b_j and c_j for each;
-        they are trained on all rows at once. (In the paper, eq. 46 is the pre-activation, 47, 49 and 50 have other
-        indices, and 47 lacks h.) It needs an estimator without penalty: a `DenoisingAutoencoder`, or
-        ``ContractiveAutoencoder(alpha=0)``. None gives each class weights of its own.
+        All classes share Wx (n_features, n_factors) and Wh (n_factors, n_components). Each class has its own w_j, b_j
+        and c_j. They are trained together, on all rows. (In the paper, eq. 46 is the pre-activation; 47, 49 and 50 have
+        other indices, and 47 lacks h.) Factors need an estimator without penalty: a `DenoisingAutoencoder`, or
+        ``ContractiveAutoencoder(alpha=0)``. None gives each class its own weights.
 
     noise : {"gaussian", "masking", "salt_and_pepper"}, Corruption or None, default=None
-        What is done to the input in fine-tuning. Of a Corruption, `noise_level` replaces the level.
+        Corruption of the input in fine-tuning. `noise_level` replaces the level of a Corruption.
 
     noise_level : float, default=0.3
-        Level of the noise: the standard deviation, or the share of inputs that are masked.
+        Level of the noise: the standard deviation, or the share of corrupted inputs.
 
     temperature : float or "auto", default="auto"
-        T of ``P(y_j | x) = softmax_j((E_j + C_j) / T)``: how sure the probabilities are. The constants C are fitted at
-        T too, or before fine-tuning at that of its start: at too low a T they follow the few rows that are wrong.
-        "auto" fits T to rows that were not trained on: those that `early_stopping` holds out, else fifths of each
-        class that are held out of trial fits, until there are 250 such rows. With 1250 rows or more that is one more
-        fit, of four fifths of the rows; with 250 or fewer it is five. A number is T itself, without trial fits: 1 is
-        eq. 45 as it stands. "energies" and the hinge loss have none (it is 1): the logistic regression finds the scale
-        itself, and the hinge loss gives no probabilities.
+        T of ``P(y_j | x) = softmax_j((E_j + C_j) / T)``. A higher T makes the probabilities less sure. The constants C
+        are fitted at T too; if T is too low, they follow the few wrongly classified rows. (For "finetune" with "auto",
+        they are fitted at the best T before fine-tuning.)
+
+        "auto" fits T to rows that were not trained on. These are the rows that `early_stopping` holds out. Otherwise,
+        trial fits hold out fifths of each class in turn, until there are 250 such rows. With 1250 rows or more that is
+        one more fit, of four fifths of the rows. With 250 rows or fewer it is five.
+
+        A number is T itself, without trial fits. 1 gives eq. 45 of the paper. With "energies" or the hinge loss, T is
+        1: the logistic regression finds the scale itself, and the hinge loss gives no probabilities.
 
     solver : {"adam", "sgd", "lbfgs"}, default="adam"
-        Solver of the fine-tuning, with the parameters below, as in the autoencoders. That of the pretraining, and its
-        parameters, are the estimator's own.
+        Solver of the fine-tuning. Its parameters follow below, as in the autoencoders. The pretraining takes the
+        solver and the parameters of `estimator`.
 
     batch_size : int or "auto", default="auto"
-        Largest number of rows in a batch; "auto" is 100.
+        Largest number of rows in a batch. "auto" is 100.
 
     learning_rate : {"linear", "constant"}, default="linear"
-        Schedule: "linear" rises over the first 5 % of the updates that `max_iter` allows and then falls to zero.
+        Schedule: "linear" rises over the first 5 % of the updates that `max_iter` allows, and then falls to zero.
         `partial_fit` uses a constant rate.
 
     learning_rate_init : float or "auto", default="auto"
-        Largest learning rate; "auto" is 0.0005 for adam and 0.01 for sgd.
+        Largest learning rate. "auto" is 0.0005 for adam and 0.01 for sgd.
 
     momentum : float, default=0.9
         Momentum of sgd, in [0, 1).
@@ -146,99 +150,106 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
 
     tol : float, default=1e-3
         Fine-tuning ends when the loss has fallen by less than `tol`, relative to itself, over `n_iter_no_change`
-        epochs; 0 goes on for `max_iter` epochs.
+        epochs. 0 trains for `max_iter` epochs.
 
     n_iter_no_change : int or "auto", default="auto"
-        See `tol`. "auto" is 10, or as many epochs as make 1000 updates where these are more; for lbfgs 50 iterations.
+        See `tol`. "auto" is 10 epochs or 1000 updates, whichever is longer. For lbfgs, "auto" is 50 iterations.
 
     early_stopping : bool, default=False
-        Whether fine-tuning holds out `validation_fraction` of the rows of each class, from the pretraining too, applies
-        `tol` to their loss, and returns the parameters that were best on them.
+        Whether to hold out `validation_fraction` of the rows of each class, also from the pretraining. Fine-tuning then
+        applies `tol` to their loss, and returns the parameters that are best on them.
 
     validation_fraction : float, default=0.1
-        Fraction held out where ``early_stopping=True``; a class keeps at least one row to train on.
+        Fraction of rows held out with ``early_stopping=True``. Each class keeps at least one row to train on.
 
     shuffle : bool, default=True
         Whether to draw a new order of the rows each epoch.
 
     class_weight : dict, "balanced" or None, default=None
-        Weights of the classes in the supervised phase: {label: weight}, or inversely proportional to their rows.
+        Weights of the classes in the supervised phase: {label: weight}. "balanced" weights are inversely proportional
+        to the numbers of rows.
 
     n_jobs : int or None, default=None
-        Number of processes that train the autoencoders, each on one BLAS thread. None is 1, or that of
+        Number of processes that train the autoencoders, each on one BLAS thread. None is 1, or the number in
         ``joblib.parallel_config``.
 
     verbose : int, default=0
-        Whether to print a line an epoch of fine-tuning: loss, loss on held-out rows, share of active codes, seconds.
+        Whether to print a line after each epoch of fine-tuning: loss, loss on held-out rows, share of active codes,
+        seconds.
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the autoencoders (the same for each class, so that their order does not matter), of the split and of
-        fine-tuning. With None the autoencoders keep the `random_state` of `estimator`.
+        Seed of the autoencoders, of the split and of fine-tuning. All autoencoders get the same seed, so that the order
+        of the classes does not matter. With None, the autoencoders keep the `random_state` of `estimator`.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Labels of the classes, sorted: the columns of all results are in this order.
+        Labels of the classes, sorted. The columns of all results are in this order.
 
     estimators_ : list of autoencoders
-        One a class, with its parameters as fine-tuned; their `loss_`, `loss_curve_` and `n_iter_` are those of the
-        pretraining. With `n_factors`, prediction uses the factors, and their `components_` are the products.
+        The autoencoder of each class, with the fine-tuned parameters. Their `loss_`, `loss_curve_` and `n_iter_`
+        describe the pretraining. With `n_factors`, their `components_` are the products of the factors. Prediction
+        reads the factors, not these products.
 
     class_log_constants_ : ndarray of shape (n_classes,)
-        C, which `fit` makes sum to 0: fitted at `temperature_`, and by fine-tuning.
+        Constants C. They are fitted at `temperature_`, and then by fine-tuning. After `fit` they sum to 0.
 
     temperature_ : float
-        T. `partial_fit` and `add_class` do not change it; without a `fit` it is 1, or `temperature` where that is a
-        number.
+        Temperature T. `partial_fit` and `add_class` do not change it. Without a `fit`, it is `temperature` if that is a
+        number, else 1.
 
     class_median_energies_ : ndarray of shape (n_classes,)
-        Lower median of E_j + C_j over the training rows of class j (after `partial_fit` or `add_class`, over the last
-        rows that there were of it).
+        Lower median of E_j + C_j over the training rows of class j. After `partial_fit` or `add_class`, over the rows
+        of the last call that had any of class j.
 
     factors_, factor_hidden_weights_, class_factor_weights_ : ndarray or None
-        Of shapes (n_factors, n_features), (n_factors, n_components) and (n_classes, n_factors): the transpose of Wx, Wh
-        and the w_j, with `n_factors`.
+        The transpose of Wx, Wh, and the w_j, of shapes (n_factors, n_features), (n_factors, n_components) and
+        (n_classes, n_factors). None without `n_factors`.
 
     energy_classifier_ : Pipeline
-        The classifier of the energies, for ``method="energies"``.
+        The logistic regression on the energies. Absent unless ``method="energies"``.
 
     n_iter_ : int
-        Epochs of fine-tuning, or iterations of the constants (the last ones) or of the logistic regression.
+        Number of epochs of fine-tuning. For "energies", iterations of the logistic regression; for "normalize", of the
+        last fit of the constants.
 
     loss_ : float
-        The loss of the training rows (after `partial_fit`, the last ones) at the fitted parameters; for "finetune" at
-        a temperature of 1 and with the weight decay. `add_class` does not change it, nor what is below.
+        Loss at the fitted parameters, over the training rows. After `partial_fit`, over the rows of the last call. For
+        "finetune", it is taken at a temperature of 1, and includes the weight decay. `add_class` does not change
+        `loss_`, `loss_curve_` and `validation_loss_curve_`.
 
     loss_curve_ : ndarray of shape (n_iter_,) or None
-        Mean loss over the batches of each epoch of fine-tuning, each before its own update.
+        Mean loss over the batches of each epoch of fine-tuning. Each batch is evaluated before its own update.
 
     validation_loss_curve_ : ndarray of shape (n_iter_,) or None
-        Loss of the held-out rows after each epoch, where ``early_stopping=True``.
+        Loss on the held-out rows after each epoch. None without ``early_stopping=True``.
 
     n_features_in_ : int
         Number of features seen in training.
 
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the features, where X had names that are all strings.
+        Names of the features. Absent unless X had names that are all strings.
 
     See Also
     --------
     EnergyOutlierDetector : Novelty detection without classes.
-    sklearn.discriminant_analysis.QuadraticDiscriminantAnalysis : One Gaussian per class.
+    sklearn.discriminant_analysis.QuadraticDiscriminantAnalysis : One Gaussian for each class.
 
     Notes
     -----
-    Features should have a common scale near 1. For data in [0, 1] autoencoders with ``visible="bernoulli"`` have
-    energies on the scale of log-likelihoods, with which ``method="normalize"`` does well; those of gaussian units are
-    on that of squared errors, and fine-tuning finds the scale. With tens of thousands of images (MNIST), `noise` in
-    fine-tuning makes the difference. With hundreds of rows a class or fewer, fine-tuning can do worse than "normalize"
-    or "energies", and noise makes it worse: compare them by a grid search over `method`. With 2 to 20 rows a class of
-    four small data sets, "finetune" was the most accurate on average, then "normalize", then "energies", each with
-    exceptions; logistic regression on the features was better still (``benchmarks/few_rows.py``).
+    Features should have a common scale near 1. For data in [0, 1], autoencoders with ``visible="bernoulli"`` have
+    energies on the scale of log-likelihoods, so ``method="normalize"`` does well. The energies of gaussian units are on
+    the scale of squared errors. There fine-tuning finds the scale.
 
-    A threshold on `score_samples`, such as a low quantile over rows held out, says "none of these".
+    With tens of thousands of images (MNIST), `noise` in fine-tuning makes the difference. With hundreds of rows a class
+    or fewer, fine-tuning can do worse than "normalize" or "energies", and noise makes it worse. Compare the methods by
+    a grid search over `method`. With 2 to 20 rows a class of four small data sets, "finetune" was the most accurate on
+    average, then "normalize", then "energies", each with exceptions. Logistic regression on the features was better
+    still (``benchmarks/few_rows.py``).
 
-    A single row of a class counts as two halves in the training of its autoencoder.
+    To say "none of these", set a threshold on `score_samples`, such as a low quantile over held-out rows.
+
+    If a class has a single row, its autoencoder is trained on two rows of half weight.
 
     References
     ----------
@@ -332,7 +343,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         self.random_state = random_state
 
     def set_params(self, **params: Any) -> Self:
-        """Set parameters, those of the autoencoder by ``estimator__name``.
+        """Set parameters. ``estimator__name`` sets a parameter of the autoencoder.
 
         Parameters
         ----------
@@ -356,7 +367,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Train the autoencoders, then what `method` says.
+        """Train the autoencoders, and then the classifier by `method`.
 
         Parameters
         ----------
@@ -365,7 +376,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         y : array-like of shape (n_samples,)
             Classes, at least two.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights; a zero weight is an absent row.
+            Non-negative weights. A row of weight zero counts as absent.
 
         Returns
         -------
@@ -375,7 +386,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         Raises
         ------
         ValueError
-            If the data or the parameters are not usable, or training diverges; the classifier is then as before.
+            If the data or the parameters are invalid, or training diverges. The classifier then stays as before.
         """
         with unchanged_on_error(self):
             self._fit(X, y, sample_weight)
@@ -398,22 +409,21 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         task = begin_fit_task(
             self, X, y, sample_weight, max_subtasks=int(self.pretrain) + int(self.method == "finetune")
         )
-        (trial_rng,) = rng.spawn(1)  # trials take nothing from the stream of the fit
-        has_temperature = self.method != "energies" and has_probabilities(self)
-        automatic, tried = has_temperature and self.temperature == "auto", None
-        temperature = float(self.temperature) if has_temperature and not automatic else 1.0
-        if automatic and held_out is None:
-            tried = trial_temperatures(self, template, rows, trial_rng)
-        if tried is not None:
-            temperature, automatic = tried[0], False
-        # Where no class has two rows that differ, the temperature is fitted to the rows that are trained on.
-        test = rows.part(held_out) if automatic else None
+        temperature, test, after = 1.0, None, None
+        if self.method != "energies" and has_probabilities(self):
+            if self.temperature != "auto":
+                temperature = float(self.temperature)
+            # A spawned generator takes nothing from the stream of the fit.
+            elif held_out is None and (tried := trial_temperatures(self, template, rows, rng.spawn(1)[0])):
+                temperature, after = tried
+            else:  # without held-out rows and trials, the temperature is fitted to the training rows
+                test = rows.subset(held_out)
         learnt = learn(self, template, rows, train_rows, held_out, rng, task, test, temperature)
         for each in learnt.problems:
-            warn_of(each)
-        self._set(learnt.energies, learnt.calibration, learnt.progress)
-        if tried is not None:
-            self.temperature_ = tried[1]
+            warn_jointly(each)
+        self._set(learnt.energies, learnt.calibration, **learnt.history)
+        if after is not None:
+            self.temperature_ = after
         task.end(dict)
 
     @available_if(_can_continue)
@@ -421,12 +431,12 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
     def partial_fit(
         self, X: MatrixLike, y: ArrayLike, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> Self:
-        """Continue with some rows: a pass of each autoencoder over those of its class, then a supervised one.
+        """Continue with some rows: one pass of the autoencoders over the rows of their classes, then a supervised pass.
 
-        The autoencoders of the classes in `y` take a pass each, as their own `partial_fit` does, unless
-        ``pretrain=False``; the constants take in what the rows tell; and with ``method="finetune"`` all parameters take
-        a pass of fine-tuning, at a constant learning rate. A class without rows so far has probability 0, and the
-        energy of an untrained autoencoder. Absent for ``method="energies"``, with `n_factors`, and with lbfgs.
+        First, the `partial_fit` of each autoencoder takes the rows of its class, unless ``pretrain=False``. Then the
+        rows update the constants. Last, with ``method="finetune"``, all parameters are fine-tuned in one pass at a
+        constant learning rate. A class without rows so far has probability 0, and the energy of an untrained
+        autoencoder. Absent with ``method="energies"``, with `n_factors`, and with lbfgs.
 
         Parameters
         ----------
@@ -435,16 +445,16 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         y : array-like of shape (n_samples,)
             Their classes.
         classes : array-like of shape (n_classes,), default=None
-            All classes that will come; the first call needs them.
+            All classes that will come. The first call needs them.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights; a zero weight is an absent row.
+            Non-negative weights. A row of weight zero counts as absent.
 
         Returns
         -------
         self : object
             The classifier.
         """
-        self._validate_params()  # which scikit-learn leaves out where there is a fit already
+        self._validate_params()  # scikit-learn skips this if the classifier is fitted
         if self.early_stopping:
             raise ValueError(
                 "partial_fit sees no validation set: the classifier's early_stopping must be False, got True"
@@ -453,7 +463,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
             first = _check_partial_fit_first_call(self, classes)
             self._check_classes()
             X, y, weight = self._validate_rows(X, y, sample_weight, reset=first)
-            rows = self._labelled(X, labels_of(y, self.classes_), weight)
+            rows = self._labelled(X, encode_labels(y, self.classes_), weight)
             seed, n_updates = getattr(self, "_random_stream", None) or (seed_of(self.random_state), 0)
             rng = np.random.default_rng([seed, n_updates])
             template = self._template(X, rng)
@@ -461,8 +471,8 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
                 temperature = 1.0 if self.temperature == "auto" else float(self.temperature)
                 calibration = Calibration.without_rows(len(self.classes_), temperature)
                 energies = start_alike(template.autoencoder, rows, len(self.classes_))
-                self._set(energies, calibration, {"loss_": math.nan, "loss_curve_": None})
-            energies, calibration = ClassEnergies.of(self), Calibration.of(self)
+                self._set(energies, calibration, loss_=math.nan, loss_curve_=None)
+            energies, calibration = ClassEnergies.from_classifier(self), Calibration.from_classifier(self)
             template.check_alike(energies, self.n_factors, X[:1])
             energies = continue_each(template.autoencoder, energies, rows, calibration.seen, self.pretrain)
             E = energies(X)
@@ -470,8 +480,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
             self.n_iter_ = calibration.n_iter
             if rows.supervised is None or rows.supervised.any():
                 seen = calibration.seen
-                progress = calibration.part(seen).progress(E[:, seen], rows.relabelled(seen), self.loss)
-                self.loss_ = progress["loss_"]
+                self.loss_ = calibration.subset(seen).mean_loss(E[:, seen], rows.relabelled(seen), self.loss)
                 if self.method == "finetune":
                     energies, calibration = self._continue_finetuning(
                         energies, calibration, template.constraint, rows, rng
@@ -484,26 +493,30 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         return self
 
     def add_class(self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Add one or more classes, without training those that there are.
+        """Add one or more classes, without training the old ones again.
 
-        The autoencoder of a new class is trained alone (with `n_factors`, its own factor weights and biases, on the
-        shared factors); the parameters of the others stay as they are, bit by bit. Only constants change: with rows of
-        all old classes too, all of them are fitted again by maximum likelihood; with rows of some, those of the new
-        classes; with none, a new class's constant makes its median calibrated energy on its own rows the mean of the
-        other classes' medians. The old classes' constants keep their mean.
+        The autoencoder of a new class is trained alone. With `n_factors`, its factor weights and biases are trained on
+        the shared factors. The parameters of the old classes stay the same, bit by bit. Only constants change:
 
-        After fine-tuning, the energies of the old classes are no longer those of models of their data, and a new class
-        fits among them less well than with ``method="normalize"``. ``method="energies"`` needs rows of all classes, to
-        train its linear classifier again.
+        - If X has rows of all old classes too, all constants are fitted again by maximum likelihood.
+        - If it has rows of some old classes, the constants of the new classes are fitted.
+        - If it has rows of new classes only, the constant of a new class makes its median calibrated energy, over its
+          own rows, equal to the mean of the other classes' medians.
+
+        The constants of the old classes keep their mean.
+
+        After fine-tuning, the energies of the old classes no longer model their data, so a new class fits in less well
+        than with ``method="normalize"``. ``method="energies"`` needs rows of all classes, to train its linear
+        classifier again.
 
         Parameters
         ----------
         X : {array-like, CSR matrix} of shape (n_samples, n_features)
-            Rows of the new class and, for the constants, rows of old ones.
+            Rows of the new classes and, for the constants, rows of old ones.
         y : array-like of shape (n_samples,)
-            Their classes. `classes_` stays sorted, so that columns may move.
+            Their classes. `classes_` stays sorted, so columns may move.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights; a zero weight is an absent row.
+            Non-negative weights. A row of weight zero counts as absent.
 
         Returns
         -------
@@ -515,8 +528,9 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         with unchanged_on_error(self):
             X, y, weight = self._validate_rows(X, y, sample_weight, reset=False)
             added = self._merge_classes(y)
-            rows = self._labelled(X, labels_of(y, self.classes_), weight)
-            energies, calibration = ClassEnergies.of(self), Calibration.of(self).expanded(added)
+            rows = self._labelled(X, encode_labels(y, self.classes_), weight)
+            energies = ClassEnergies.from_classifier(self)
+            calibration = Calibration.from_classifier(self).with_places(added)
             present = np.isin(np.arange(len(self.classes_)), rows.labels)
             new = present & np.isneginf(calibration.constants)
             if not new.any():
@@ -528,19 +542,16 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
                 )
             energies = self._add_autoencoders(energies, rows, added, new)
             E = energies(X)
-            calibration = calibration.add(E, rows, new).with_medians(E, rows)
-            self._set(
-                energies,
-                calibration,
-                fit_energy_classifier(E, rows, self.l2, self.loss) if self.method == "energies" else {},
-            )
+            calibration = calibration.add_classes(E, rows, new).with_medians(E, rows)
+            fitted = fit_energy_classifier(E, rows, self.l2, self.loss) if self.method == "energies" else {}
+            self._set(energies, calibration, **fitted)
             self._optimizer_state = None
         return self
 
     # -- rows
 
     def _validate_rows(self, X, y, sample_weight, reset):
-        """Return the rows of positive weight: X, y and their weights (None for None)."""
+        """Check the rows; return X, y and the weights (or None) of those with positive weight."""
         dtype = DTYPES if reset else np.result_type(self.estimators_[0].components_, np.float32)
         X, y = validate_data(self, X, y, reset=reset, accept_sparse="csr", dtype=dtype)
         check_classification_targets(y)
@@ -548,11 +559,11 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         return (X, y, weight) if rows is None else (X[rows], y[rows], weight[rows])
 
     def _labelled(self, X, labels, weight):
-        """The rows with their classes, and their weights for both phases."""
+        """Return the rows with their classes, and their weights in both phases."""
         return LabelledRows(X, labels, weight, supervised_weight(self.class_weight, self.classes_, labels, weight))
 
     def _merge_classes(self, y):
-        """Take the labels in y into `classes_`; return which of them are new there."""
+        """Add the labels in y to `classes_`; return which entries of `classes_` are new."""
         known, self.classes_ = self.classes_, unique_labels(self.classes_, y)
         if known.dtype == object:
             self.classes_ = self.classes_.astype(object)
@@ -563,7 +574,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         return ~np.isin(self.classes_, known)
 
     def _check_classes(self):
-        """Refuse fewer than two classes."""
+        """Raise ValueError if there are fewer than two classes."""
         if len(self.classes_) < 2:
             raise ValueError(
                 f"the classifier needs rows of at least 2 classes, got 1 class: {self.classes_.tolist()[0]!r}"
@@ -572,46 +583,49 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
     # -- autoencoders
 
     def _template(self, X, rng):
-        """The autoencoder to clone for each class."""
-        noise_of(self)  # which may refuse it
+        """Return the template of the autoencoders; raise an error if a parameter is invalid."""
+        noise_of(self)  # raises an error for invalid noise
         return template_of(self.estimator, self.n_factors, X, self.random_state is not None, rng)
 
     def _add_autoencoders(self, energies, rows, added, new):
-        """Return the energies with those of new classes, trained; `added` classes have had no place yet."""
+        """Train the autoencoders of new classes; return the energies of all classes.
+
+        `new` (K,) is true for the classes to train. `added` (K,) is true for those that `energies` has no place for.
+        """
         rng = np.random.default_rng(seed_of(self.random_state))
         template, places = self._template(rows.X, rng), np.flatnonzero(new)
         template.check_alike(energies, self.n_factors, rows.X[:1])
-        own, names = rows.part(np.isin(rows.labels, places)).relabelled(places), class_names(self.classes_[places])
+        own, names = rows.subset(np.isin(rows.labels, places)).relabelled(places), class_names(self.classes_[places])
         if energies.factors is None:
             fitted, problems = fit_each(template.autoencoder, own, names, self.pretrain, self.n_jobs)
         else:
             fitted, problems = add_factored(template.autoencoder, energies.factors, own, names, self.pretrain, rng)
         for each in problems:
-            warn_of(each)
-        return energies.expanded(added).replaced(places, fitted)
+            warn_jointly(each)
+        return energies.with_places(added).replaced(places, fitted)
 
     # -- the supervised phase
 
     def _continue_finetuning(self, energies, calibration, constraint, rows, rng):
-        """Take a pass of fine-tuning of the classes that have had rows, at a constant learning rate."""
+        """Fine-tune the classes that have had rows, with one pass at a constant learning rate."""
         seen, curve = calibration.seen, [] if self.loss_curve_ is None else self.loss_curve_
         rows = rows.relabelled(seen)
-        tuning = FineTuning(self, energies.part(seen), calibration.constants[seen], constraint, rows)
+        tuning = FineTuning(self, energies.subset(seen), calibration.constants[seen], constraint, rows)
         stage = Stage(tuning.objective, self._solver(max_iter=1, schedule="constant"))
         trained = tuning.minimize(stage, None, rng, state=getattr(self, "_optimizer_state", None))
         (result,), constants = trained.results, calibration.constants.copy()
-        part, constants[seen] = tuning.at(trained.theta)
+        part, constants[seen] = tuning.unpack(trained.theta)
         self.loss_, self._optimizer_state = trained.loss, result.state
         self.loss_curve_, self.validation_loss_curve_ = np.append(curve, result.loss_curve), None
         self.n_iter_ = len(self.loss_curve_)
         return energies.replaced(seen, part), dataclasses.replace(calibration, constants=constants)
 
     def _automatic_rate(self, schedule):
-        """The autoencoders have been trained: the steps of fine-tuning are smaller than theirs."""
+        """Return the automatic rate. It is lower than in pretraining, because the autoencoders are trained already."""
         return {"adam": 5e-4, "sgd": 1e-2}.get(self.solver)
 
-    def _set(self, energies, calibration, others=MappingProxyType({})):
-        """Set the fitted attributes; an energy classifier of before goes where there is none among `others`."""
+    def _set(self, energies, calibration, **others):
+        """Set the fitted attributes, and remove the energy classifier of an earlier fit."""
         vars(self).pop("energy_classifier_", None)
         vars(self).update({**energies.attributes(), **calibration.attributes(), **others})
 

@@ -1,18 +1,18 @@
-"""The constants that make the energies of separate autoencoders comparable, by maximum likelihood (ENERGY eq. 45)."""
+"""Constants that make the energies of separate autoencoders comparable, by maximum likelihood (ENERGY eq. 45)."""
 
 import numpy as np
 from scipy.special import logsumexp
 
-# The gradient's norm at which a temperature is done with, and the most steps that all of them may take.
+# Each temperature ends when the norm of the gradient is below this. All together take at most this many steps.
 _TOLERANCE, _MAX_STEPS = 1e-10, 1000
 
 
 def log_constants(E, labels, weight=None, *, temperature=1.0, start=None, free=None, precision=None):
     """Return the constants C that maximise the mean of log P(y_n | x_n), where P_j = softmax_j((E_j + C_j) / T).
 
-    The problem is convex; where each class has a row, its solution is unique up to a common shift. Where the energies
-    differ by hundreds, all probabilities are 0 or 1 and no Newton step leads anywhere: so the softmax's temperature
-    falls from the size of the differences to 1, and damped Newton steps follow its solution.
+    The problem is convex. If each class has a row, the solution is unique up to a common shift. If the energies differ
+    by hundreds, all probabilities are 0 or 1, and a Newton step leads nowhere. So the softmax gets a temperature that
+    falls from the size of the differences to 1, and damped Newton steps follow the solution.
 
     Parameters
     ----------
@@ -23,20 +23,22 @@ def log_constants(E, labels, weight=None, *, temperature=1.0, start=None, free=N
     weight : ndarray of shape (n,), optional
         Non-negative weights of the rows, not all zero.
     temperature : float, default=1.0
-        T: where the energies differ by far more than it, the constants are those of the few rows that are wrong.
+        Temperature T. If the energies differ by far more than T, only the few wrongly classified rows determine the
+        constants.
     start : ndarray of shape (K,), optional
-        Where to start, and the mean of the prior; 0 if not given.
+        Starting constants, and the mean of the prior. The default is 0.
     free : ndarray of bool of shape (K,), optional
-        Which constants to move; all if not given. Those that move must have rows, and some that does not must too.
+        The constants to move. By default all move. The classes that move must have rows, and so must at least one class
+        that does not.
     precision : ndarray of shape (K, K), optional
-        Of a normal prior, with rows and columns that sum to 0; with it a class may be without rows.
+        Precision of a normal prior. Its rows and columns sum to 0. With a prior, a class may have no rows.
 
     Returns
     -------
     C : ndarray of shape (K,)
-        The constants; where all are free their mean is that of `start`.
+        The constants. If all are free, their mean is the mean of `start`.
     n_iter : int
-        Steps taken.
+        Number of steps.
     information : ndarray of shape (K, K)
         Fisher information of all rows about C.
     """
@@ -45,7 +47,7 @@ def log_constants(E, labels, weight=None, *, temperature=1.0, start=None, free=N
     n_rows, n_classes = E.shape
     weight = np.ones(n_rows) if weight is None else weight.astype(np.float64)
     mass = weight.sum()
-    problem = _Problem(
+    problem = _NegativeLogLikelihood(
         E,
         labels,
         weight / mass,
@@ -63,15 +65,15 @@ def log_constants(E, labels, weight=None, *, temperature=1.0, start=None, free=N
         temperature = max(1.0, temperature / 4.0)
 
 
-class _Problem:
-    """The mean negative log-likelihood at a temperature, times it, and the prior's share."""
+class _NegativeLogLikelihood:
+    """Temperature times the mean negative log-likelihood of the constants, plus the term of the prior."""
 
     def __init__(self, E, labels, weight, start, precision):
         self.E, self.labels, self.weight, self.start, self.precision = E, labels, weight, start, precision
         self.observed = np.bincount(labels, weight, E.shape[1])
 
     def __call__(self, C, temperature):
-        """Return value, gradient (K,) and Hessian (K, K)."""
+        """Return value, gradient (K,) and Hessian (K, K) at the constants C, for a temperature of the softmax."""
         scores = (self.E + C) / temperature
         total = logsumexp(scores, axis=1)
         losses = total - scores[np.arange(len(scores)), self.labels]
@@ -89,7 +91,7 @@ class _Problem:
 
 
 def _newton(problem, C, temperature, free, max_steps):
-    """Minimise from C by damped Newton steps with line search; return the minimum and the number of steps."""
+    """Minimise from C by damped Newton steps with a line search; return the minimum and the number of steps."""
     free = np.ones(len(C), dtype=bool) if free is None else free
     within = np.ix_(free, free)
     value, gradient, hessian = problem(C, temperature)
@@ -98,11 +100,11 @@ def _newton(problem, C, temperature, free, max_steps):
         size = float(np.linalg.norm(g))
         if size <= _TOLERANCE:
             return C, step
-        # No step is longer than ten temperatures, however small the curvature.
+        # The damping keeps steps shorter than ten temperatures, even where the curvature is small.
         damping = size / (10.0 * temperature)
         H = H + damping * np.eye(len(g))
         if free.all():
-            H = H + np.trace(H) / len(g)  # no curvature, and no way to go, along the common shift
+            H = H + np.trace(H) / len(g)  # add curvature along the common shift, which H lacks
         direction = np.zeros(len(C))
         direction[free] = -np.linalg.solve(H, g)
         if free.all():
@@ -111,7 +113,7 @@ def _newton(problem, C, temperature, free, max_steps):
         while True:
             new = C + length * direction
             candidate = problem(new, temperature)
-            # Near the minimum the value is rounding, and the gradient tells.
+            # Near the minimum, differences of the value are rounding. There the gradient decides.
             smaller = np.linalg.norm(candidate[1][free]) <= 0.5 * size
             if smaller or candidate[0] <= value + 1e-4 * length * slope:
                 break

@@ -1,4 +1,4 @@
-"""The energies of one autoencoder a class: from fitted autoencoders to one vector of parameters, and back."""
+"""Energies of the autoencoders of all classes. Their parameters can be packed into one vector, and unpacked."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from sklearn.base import clone
 
 from skae._typing import BoolArray, FloatArray, IntArray
 from skae.autoencoders import BaseAutoencoder, activation_of
-from skae.classifier._expanded import expanded
+from skae.classifier._insertion import insert_classes
 from skae.objectives import Classification, FactoredClassification
 from skae.parameters import Layout, MaxNorm, UnitNorm
 from skae.training import check_overflow, row_chunks
 
-# Parts of the parameters, by the names of the attributes: those of each autoencoder, and the factors of all.
+# The attribute of each block of the parameters: the blocks of each autoencoder, and the factors that all share.
 _OWN = {"W": "components_", "b": "intercept_hidden_", "c": "intercept_visible_"}
 _FACTORS = {"P": "factors_", "Q": "factor_hidden_weights_", "f": "class_factor_weights_"}
 
 
 @dataclasses.dataclass(frozen=True)
 class ClassEnergies:
-    """The energies E_j of fitted autoencoders.
+    """Energies E_j of fitted autoencoders, one for each class.
 
     Parameters
     ----------
     estimators : list of BaseAutoencoder
-        Fitted, one a class.
+        The fitted autoencoder of each class.
     factors : dict of ndarray, default=None
-        P (F, d), Q (F, k) and f (K, F) where the autoencoders share them: W_j = Q^T diag(f_j) P (ENERGY eq. 48).
+        P (F, d), Q (F, k) and f (K, F), if the autoencoders share factors: W_j = Q^T diag(f_j) P (ENERGY eq. 48).
     """
 
     estimators: list[BaseAutoencoder]
     factors: dict[str, FloatArray] | None = None
 
     @classmethod
-    def of(cls, classifier: Any) -> ClassEnergies:
-        """Return those of a fitted classifier, from its public attributes."""
+    def from_classifier(cls, classifier: Any) -> ClassEnergies:
+        """Return the energies of a fitted classifier, from its public attributes."""
         if classifier.factors_ is None:
             return cls(classifier.estimators_)
         return cls(classifier.estimators_, {name: getattr(classifier, each) for name, each in _FACTORS.items()})
@@ -49,7 +49,7 @@ class ClassEnergies:
         return {"estimators_": self.estimators, **{each: factors.get(name) for name, each in _FACTORS.items()}}
 
     def __call__(self, X: Any, relative: bool = False) -> FloatArray:
-        """Return E_j(x), shape (n, K), in X's dtype; where `relative`, less a term that is the same for all classes."""
+        """Return E_j(x), shape (n, K), in X's dtype. `relative` leaves out a term that is the same for all classes."""
         objective, theta = self.objective(X.dtype)
         nothing = np.zeros(X.shape[1], dtype=X.dtype)
         out = np.empty((X.shape[0], len(self.estimators)), dtype=X.dtype)
@@ -69,18 +69,18 @@ class ClassEnergies:
         train: bool = False,
         **options: Any,
     ) -> tuple[Classification, FloatArray]:
-        """Return the objective whose scores are E_j + C_j, and its parameters.
+        """Return the objective with the scores E_j + C_j, and its parameters as one vector.
 
         Parameters
         ----------
         dtype : dtype
-            Of the parameters.
+            Dtype of the parameters.
         constants : ndarray of shape (K,) or float, default=0.0
-            C.
+            Constants C.
         constraint : UnitNorm or MaxNorm, default=None
             See `Classification`.
         train : bool, default=False
-            Whether hidden biases that follow from the weights are left out: the objective derives them.
+            Whether to leave out hidden biases that follow from the weights. The objective then derives them.
         **options : dict
             `loss` and `l2` of `Classification`.
         """
@@ -104,8 +104,8 @@ class ClassEnergies:
         objective_class = FactoredClassification if shared else Classification
         return objective_class(layout, activations, visible=first.visible, constraint=constraint, **options), theta
 
-    def at(self, objective: Classification, theta: FloatArray) -> tuple[ClassEnergies, FloatArray]:
-        """Return the energies at parameters of the objective, and the constants C there, which sum to 0."""
+    def unpack(self, objective: Classification, theta: FloatArray) -> tuple[ClassEnergies, FloatArray]:
+        """Return the energies and the constants C (shifted to sum to 0) for parameters `theta` of the objective."""
         blocks = {name: view.copy() for name, view in objective.layout.views(theta).items()}
         hidden_bias, factors = objective.hidden_bias(blocks), None
         if hidden_bias is not None:
@@ -116,20 +116,20 @@ class ClassEnergies:
         estimators = [with_parameters(each, blocks, j) for j, each in enumerate(self.estimators)]
         return ClassEnergies(estimators, factors), blocks["C"] - blocks["C"].mean(dtype=np.float64)
 
-    def part(self, classes: IntArray) -> ClassEnergies:
-        """Return the energies of some classes that share no factors."""
+    def subset(self, classes: IntArray) -> ClassEnergies:
+        """Return the energies of some classes, which must not share factors."""
         return ClassEnergies([self.estimators[j] for j in classes])
 
-    def expanded(self, added: BoolArray) -> ClassEnergies:
-        """Return the energies with places for more classes: those where `added`, of shape (K,), is true."""
+    def with_places(self, added: BoolArray) -> ClassEnergies:
+        """Return the energies with empty places for more classes. `added` (K,) is true at these places."""
         estimators = np.full(len(added), None, dtype=object)
         estimators[~added] = self.estimators
         if self.factors is None:
             return ClassEnergies(estimators.tolist())
-        return ClassEnergies(estimators.tolist(), {**self.factors, "f": expanded(self.factors["f"], added, 0.0)})
+        return ClassEnergies(estimators.tolist(), {**self.factors, "f": insert_classes(self.factors["f"], added, 0.0)})
 
     def replaced(self, classes: IntArray, others: ClassEnergies) -> ClassEnergies:
-        """Return the energies with others for some classes; they share the factors."""
+        """Return the energies with the given classes replaced by others. Shared factors stay."""
         estimators, factors = list(self.estimators), self.factors
         for j, each in zip(classes, others.estimators, strict=True):
             estimators[j] = each
@@ -140,12 +140,12 @@ class ClassEnergies:
 
 
 def products(factors: dict[str, FloatArray]) -> FloatArray:
-    """Return W_j = Q^T diag(f_j) P of all classes, shape (K, k, d) (ENERGY eq. 48)."""
+    """Return the weights W_j = Q^T diag(f_j) P of all classes, shape (K, k, d) (ENERGY eq. 48)."""
     return np.stack([(factors["Q"] * gate[:, None]).T @ factors["P"] for gate in factors["f"]])
 
 
 def with_parameters(estimator: BaseAutoencoder, blocks: Mapping[str, FloatArray], j: int) -> BaseAutoencoder:
-    """Return a copy of a fitted autoencoder, with the parameters of one class of the blocks W, b and c."""
+    """Return a copy of a fitted autoencoder with the parameters of class j, from the blocks W, b and c."""
     copied = shallow_copy(estimator)
     copied.components_, copied.intercept_visible_ = blocks["W"][j].copy(), blocks["c"][j].copy()
     if "b" in blocks:
@@ -154,7 +154,7 @@ def with_parameters(estimator: BaseAutoencoder, blocks: Mapping[str, FloatArray]
 
 
 def shallow_copy(estimator: BaseAutoencoder) -> BaseAutoencoder:
-    """Return a copy that shares its arrays, which are replaced in training and never written to."""
+    """Return a copy that shares the arrays. That is safe, because training replaces arrays and never writes to them."""
     copied = clone(estimator)
     vars(copied).update(vars(estimator))
     return copied

@@ -1,10 +1,10 @@
-"""A logistic regression on the energies: ``method="energies"``."""
+"""Energy classifier: a logistic regression on the energies, for ``method="energies"``."""
 
 import numpy as np
 
 
 def fit_energy_classifier(E, rows, l2, loss):
-    """Train it on the energies E (n, K) of `LabelledRows`; return the fitted attributes that it sets."""
+    """Train the energy classifier on the energies E (n, K) of `LabelledRows`; return the fitted attributes."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -23,6 +23,6 @@ def fit_energy_classifier(E, rows, l2, loss):
 
 
 def linear_scores(classifier, E):
-    """Return its scores of all classes, shape (n, K), float64; with two classes, those of the first are 0."""
+    """Return the scores of all classes, shape (n, K), float64. With two classes, the scores of the first are 0."""
     scores = classifier.decision_function(E.astype(np.float64))
     return np.stack([np.zeros_like(scores), scores], axis=1) if scores.ndim == 1 else scores

@@ -1,4 +1,4 @@
-"""Autoencoders of several classes that share their factors, trained all at once."""
+"""Autoencoders of several classes that share factors. They are trained together."""
 
 import functools
 
@@ -21,12 +21,12 @@ from skae.training import (
     train,
 )
 
-# Rows of each class that the start looks at.
+# The starting biases are computed from at most this number of rows of each class.
 _SAMPLE_ROWS = 500
 
 
 def fit_factored(template, n_factors, rows, names, pretrain, rng, task=NO_CALLBACKS):
-    """Fit autoencoders that share their factors, to all classes at once (ENERGY 4.1).
+    """Fit autoencoders that share factors, one for each class and all together (ENERGY 4.1).
 
     Parameters
     ----------
@@ -37,14 +37,14 @@ def fit_factored(template, n_factors, rows, names, pretrain, rng, task=NO_CALLBA
     rng : numpy.random.Generator
         Source of randomness.
     task : Task
-        Whose subtasks the epochs are.
+        The task of the training. The epochs are its subtasks.
 
     Returns
     -------
     energies : ClassEnergies
-        Of the fitted autoencoders, with W_j = Q^T diag(f_j) P.
+        Energies of the fitted autoencoders, with W_j = Q^T diag(f_j) P.
     problems : list of list
-        What is wrong with the convergence, lists for `warn_of`.
+        Problems of the convergence. Each inner list is an argument of `warn_jointly`.
     """
     pooled = clone(template).set_params(n_components=n_factors)
     start(pooled, rows.X, rows.weight)
@@ -57,13 +57,13 @@ def fit_factored(template, n_factors, rows, names, pretrain, rng, task=NO_CALLBA
 
 
 def add_factored(template, factors, rows, names, pretrain, rng):
-    """Train the own parameters of new classes, on given factors that stay as they are; see `fit_factored`."""
+    """Train factor weights and biases of new classes on the given factors, which do not change; see `fit_factored`."""
     gates = np.tile(factors["f"].mean(axis=0), (len(names), 1))
     return _train(template, {**factors, "f": gates}, rows, names, pretrain, rng, frozen=("P", "Q"))
 
 
 def _train(template, factors, rows, names, pretrain, rng, frozen=(), task=NO_CALLBACKS):
-    """Train from given factors, some of which may be frozen."""
+    """Train from the given factors. `frozen` names those that do not change."""
     X, labels, weight = rows.X, rows.labels, rows.weight
     estimators = fit_each(template, rows, names, pretrain=False, n_jobs=None)[0].estimators
     W, activation = products(factors), objective_on(template, X).activation
@@ -108,9 +108,9 @@ def _train(template, factors, rows, names, pretrain, rng, frozen=(), task=NO_CAL
 
 
 def _pooled(estimators):
-    """Return an estimator with the moments of all classes together: within them the variance, of their means the mean.
+    """Return an estimator with the moments of all classes: the average of their means, and of their variances.
 
-    It stands for all of them where the solver, and what is wrong with convergence, depend on moments.
+    It stands for all of them where the solver and the test of convergence need moments.
     """
     masses, pooled = [each.n_samples_seen_ for each in estimators], shallow_copy(estimators[0])
     pooled.var_ = np.average([each.var_ for each in estimators], axis=0, weights=masses)
@@ -119,7 +119,7 @@ def _pooled(estimators):
 
 
 def _feature_errors(estimators, X, labels, weight):
-    """The mean squared error of the reconstruction of each feature, over the classes, shape (d,)."""
+    """Return the mean squared reconstruction error of each feature, over all classes, shape (d,)."""
     rows = (np.flatnonzero(labels == j) for j in range(len(estimators)))
     of_classes = [
         feature_errors(each, Batches(X, weight, chosen, len(chosen), shuffle=False))

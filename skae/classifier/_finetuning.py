@@ -1,4 +1,4 @@
-"""Fine-tuning: all parameters of a classifier follow the loss of its scores."""
+"""Fine-tuning: all parameters of a classifier are trained on the loss of its scores."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from skae.classifier._energies import ClassEnergies
 from skae.classifier._rows import LabelledRows
 from skae.corruption import Corruption, as_corruption
 from skae.parameters import MaxNorm, UnitNorm
-from skae.training import Batches, Stage, Training, active_share, chunk_rows, corrupting, corruption_range, train
+from skae.training import Batches, Stage, Training, active_share, chunk_rows, train
 
 
 class FineTuning:
@@ -22,13 +22,13 @@ class FineTuning:
     classifier : ClassSpecificAEClassifier
         Its parameters describe loss, weight decay, noise and batches.
     energies : ClassEnergies
-        Where to start.
+        Energies at the start.
     constants : ndarray of shape (K,)
-        C at the start.
+        Constants C at the start.
     constraint : UnitNorm or MaxNorm or None
-        Kept on the weights.
+        Constraint on the weights.
     rows : LabelledRows
-        All rows; the methods take the indices of those that they use, or None for all.
+        All rows. The methods take the indices of the rows to use, or None for all.
     """
 
     def __init__(
@@ -45,31 +45,25 @@ class FineTuning:
         n_features = rows.X.shape[1]
         self._n_columns = max(n_features, self.objective.layout.size // n_features)
 
-    def at(self, theta: FloatArray) -> tuple[ClassEnergies, FloatArray]:
-        """Return the energies and the constants at some parameters."""
-        return self.energies.at(self.objective, theta)
+    def unpack(self, theta: FloatArray) -> tuple[ClassEnergies, FloatArray]:
+        """Return the energies and the constants for parameters `theta`."""
+        return self.energies.unpack(self.objective, theta)
 
-    def without_noise(self, chosen: IntArray | None) -> Batches:
-        """Return rows in large batches, to judge parameters by."""
+    def clean_batches(self, chosen: IntArray | None) -> Batches:
+        """Return large batches of rows without noise, to evaluate parameters on."""
         rows = self.rows
         size = chunk_rows(self._n_columns)
         return Batches(rows.X, rows.supervised, chosen, size, shuffle=False, labels=rows.labels)
 
     def active_share(self, chosen: IntArray | None) -> Any:
-        """Return the function that a line of `verbose` asks for the share of active codes."""
-        return active_share(self.objective, self.without_noise(chosen), self.rows.X.dtype)
+        """Return the function that gives the share of active codes, for the line that `verbose` prints."""
+        return active_share(self.objective, self.clean_batches(chosen), self.rows.X.dtype)
 
     def minimize(self, stage: Stage, chosen: IntArray | None, rng: np.random.Generator, **options: Any) -> Training:
-        """Train on rows with noise; the final loss is over the rows without it. `options` are those of `train`."""
+        """Train on rows with noise. The final loss is over the rows without noise. For `options`, see `train`."""
         rows, noise = self.rows, noise_of(self.classifier)
-        batches = self.classifier._training_batches(
-            rows.X,
-            rows.supervised,
-            chosen,
-            self._n_columns,
-            noise_seed=int(rng.integers(2**63)) if self.classifier.solver == "lbfgs" else None,
-            corruption=corrupting(noise, corruption_range(noise, rows.X)),
-            labels=rows.labels,
+        batches = self.classifier._corrupted_batches(
+            rows.X, rows.supervised, chosen, self._n_columns, rng, noise, labels=rows.labels
         )
         return train(
             self.objective,
@@ -78,11 +72,11 @@ class FineTuning:
             batches,
             rng,
             multiplications=batches.rows_per_batch * self.objective.layout.size,
-            judged_on=self.without_noise(chosen),
+            final_batches=self.clean_batches(chosen),
             **options,
         )
 
 
 def noise_of(classifier: Any) -> Corruption | None:
-    """Return what is done to the input in fine-tuning."""
+    """Return the corruption of the input in fine-tuning, or None."""
     return None if classifier.noise is None else as_corruption(classifier.noise, classifier.noise_level)

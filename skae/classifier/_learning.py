@@ -1,4 +1,4 @@
-"""What rows teach a classifier: autoencoders, calibration, fine-tuning; for its fit, and for each trial in it."""
+"""Learning from rows: autoencoders, calibration, fine-tuning. `fit` learns from all rows, and trial fits from parts."""
 
 from __future__ import annotations
 
@@ -17,54 +17,67 @@ from skae.classifier._energies import ClassEnergies
 from skae.classifier._energy_classifier import fit_energy_classifier
 from skae.classifier._factored import fit_factored
 from skae.classifier._finetuning import FineTuning
-from skae.classifier._rows import trials
-from skae.classifier._temperature import temperature_of
+from skae.classifier._rows import trial_splits
+from skae.classifier._temperature import pooled_temperature
 from skae.training import NO_CALLBACKS, Stage, mean_value
 
 
 @dataclasses.dataclass(frozen=True)
 class Learnt:
-    """What rows have taught: energies, calibration, and attributes that say how training went.
+    """Result of `learn`.
 
-    `problems` are lists for `warn_of`; `start` are the scores of the test rows before fine-tuning.
+    Parameters
+    ----------
+    energies : ClassEnergies
+        Energies of the trained autoencoders.
+    calibration : Calibration
+        Their calibration.
+    history : dict
+        The fitted attributes that describe the training: losses and number of iterations.
+    problems : list of list
+        Problems of the training. Each inner list is an argument of `warn_jointly`.
+    start_scores : ndarray of shape (n, K), default=None
+        Scores of the test rows before fine-tuning.
     """
 
     energies: ClassEnergies
     calibration: Calibration
-    progress: dict[str, Any]
+    history: dict[str, Any]
     problems: list[list]
-    start: FloatArray | None = None
+    start_scores: FloatArray | None = None
 
     def scores(self, X):
-        """Return E_j(x) + C_j less a term that is the same for all classes, shape (n, K), float64."""
+        """Return E_j(x) + C_j without a term that is the same for all classes, shape (n, K), float64."""
         return self.calibration.scores(self.energies(X, relative=True))
 
     def attributes(self):
         """Return the fitted attributes."""
-        return {**self.energies.attributes(), **self.calibration.attributes(), **self.progress}
+        return {**self.energies.attributes(), **self.calibration.attributes(), **self.history}
 
 
 def learn(classifier, template, rows, train_rows, held_out, rng, task, test=None, temperature=1.0):
-    """Return what the rows `train_rows` (all if None) teach; the constants are fitted at a temperature.
+    """Train on the rows with the indices `train_rows` (None for all); return what has been learnt.
 
-    Where there are rows to `test` on, the temperature is fitted to them, before fine-tuning and after it.
+    The classifier does not change. The constants are fitted at `temperature`. With `test`, the temperature is fitted to
+    these rows instead, before fine-tuning and again after it.
     """
-    part = rows.part(train_rows)
+    part = rows.subset(train_rows)
     energies, problems = _fit_autoencoders(classifier, template.autoencoder, part, rng, task)
     E, scores = energies(part.X), None
     calibration = Calibration.fit(E, part, temperature)
     if test is not None:
         scores = calibration.scores(energies(test.X, relative=True))
-        calibration = Calibration.fit(E, part, temperature_of([scores], [test]))
-    learnt = Learnt(energies, calibration, calibration.progress(E, part, classifier.loss), problems, scores)
+        calibration = Calibration.fit(E, part, pooled_temperature([scores], [test]))
+    loss = calibration.mean_loss(E, part, classifier.loss)
+    history = {"loss_": loss, "n_iter_": calibration.n_iter, "loss_curve_": None, "validation_loss_curve_": None}
     if classifier.method == "energies":
-        progress = {**learnt.progress, **fit_energy_classifier(E, part, classifier.l2, classifier.loss)}
-        return dataclasses.replace(learnt, progress=progress)
+        history.update(fit_energy_classifier(E, part, classifier.l2, classifier.loss))
+    learnt = Learnt(energies, calibration, history, problems, scores)
     if classifier.method == "finetune":
         learnt = _finetune(classifier, learnt, template.constraint, rows, train_rows, held_out, rng, task)
         calibration = learnt.calibration.with_medians(learnt.energies(part.X), part)
         if test is not None:
-            temperature = temperature_of([learnt.scores(test.X)], [test])
+            temperature = pooled_temperature([learnt.scores(test.X)], [test])
             calibration = dataclasses.replace(calibration, temperature=temperature)
     return dataclasses.replace(learnt, calibration=calibration)
 
@@ -72,30 +85,30 @@ def learn(classifier, template, rows, train_rows, held_out, rng, task, test=None
 def trial_temperatures(classifier, template, rows, rng):
     """Return the temperatures before and after fine-tuning, fitted to rows that trial fits hold out.
 
-    None where no class has rows to hold out.
+    Return None if no class has rows to hold out.
     """
     quiet, tests, starts, ends = copy.copy(classifier), [], [], []
     quiet.verbose = 0
-    for chosen, test in trials(rows):
+    for chosen, test in trial_splits(rows):
         trial = learn(quiet, template, rows, chosen, None, rng, NO_CALLBACKS, test)
-        tests, starts, ends = [*tests, test], [*starts, trial.start], [*ends, trial.scores(test.X)]
+        tests, starts, ends = [*tests, test], [*starts, trial.start_scores], [*ends, trial.scores(test.X)]
     if not tests:
         return None
-    before = temperature_of(starts, tests)
-    return before, temperature_of(ends, tests) if classifier.method == "finetune" else before
+    before = pooled_temperature(starts, tests)
+    return before, pooled_temperature(ends, tests) if classifier.method == "finetune" else before
 
 
 def class_names(classes):
-    """Names of classes, for messages."""
+    """Return the names of classes, for messages."""
     return [repr(each) for each in classes.tolist()]
 
 
 def _fit_autoencoders(classifier, autoencoder, rows, rng, task):
-    """Train, or start, the autoencoders of all classes; return them and what is wrong, lists for `warn_of`."""
+    """Train (or only start) the autoencoders of all classes; return their energies and problems."""
     names, n_factors = class_names(classifier.classes_), classifier.n_factors
-    tasks = {"max_subtasks": len(names)} if n_factors is None else {"max_subtasks": autoencoder.max_iter}
-    tasks["sequential_subtasks"] = n_factors is not None
-    phase = task.subtask("autoencoders", **tasks).begin() if classifier.pretrain else NO_CALLBACKS
+    subtasks, phase = len(names) if n_factors is None else autoencoder.max_iter, NO_CALLBACKS
+    if classifier.pretrain:
+        phase = task.subtask("autoencoders", max_subtasks=subtasks, sequential_subtasks=n_factors is not None).begin()
     if n_factors is None:
         result = fit_each(autoencoder, rows, names, classifier.pretrain, classifier.n_jobs, phase)
     else:
@@ -105,24 +118,24 @@ def _fit_autoencoders(classifier, autoencoder, rows, rng, task):
 
 
 def _finetune(classifier, learnt, constraint, rows, train_rows, held_out, rng, task):
-    """Minimise the loss of the scores in all parameters."""
+    """Fine-tune all parameters on the loss of the scores; return what has been learnt."""
     tuning = FineTuning(classifier, learnt.energies, learnt.calibration.constants, constraint, rows)
-    objective, monitor, judged = tuning.objective, None, tuning.without_noise(train_rows)
+    objective, monitor = tuning.objective, None
     if held_out is not None:
         n_batches = math.ceil(len(train_rows) / classifier._batch_size())
-        monitor = classifier._monitor(objective, tuning.without_noise(held_out), rng, n_batches)
-    before = mean_value(objective, tuning.theta, judged, rng)
+        monitor = classifier._monitor(objective, tuning.clean_batches(held_out), rng, n_batches)
+    before = mean_value(objective, tuning.theta, tuning.clean_batches(train_rows), rng)
     active = tuning.active_share(train_rows) if classifier.verbose else None
     task = task.subtask("fine-tuning", max_subtasks=classifier.max_iter).begin()
 
-    def at(theta, **progress):
-        energies, constants = tuning.at(theta)
+    def learnt_at(theta, **history):
+        energies, constants = tuning.unpack(theta)
         calibration = dataclasses.replace(learnt.calibration, constants=constants)
-        progress = {**learnt.progress, **progress}
-        return dataclasses.replace(learnt, energies=energies, calibration=calibration, progress=progress)
+        history = {**learnt.history, **history}
+        return dataclasses.replace(learnt, energies=energies, calibration=calibration, history=history)
 
     def attributes(epoch, losses):
-        return at(epoch.theta, n_iter_=len(losses), loss_=epoch.loss, loss_curve_=np.array(losses)).attributes()
+        return learnt_at(epoch.theta, n_iter_=len(losses), loss_=epoch.loss, loss_curve_=np.array(losses)).attributes()
 
     stage = Stage(objective, classifier._solver(), monitor, classifier._on_epoch(monitor, "", active), attributes)
     trained = tuning.minimize(stage, train_rows, rng, task=task, max_iter=classifier.max_iter)
@@ -135,7 +148,7 @@ def _finetune(classifier, learnt, constraint, rows, train_rows, held_out, rng, t
             "noise_level, or train longer"
         )
         learnt.problems.append([(text, ConvergenceWarning)])
-    return at(
+    return learnt_at(
         trained.theta,
         n_iter_=result.n_iter,
         loss_=loss,

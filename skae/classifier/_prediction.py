@@ -1,4 +1,4 @@
-"""What a fitted class-specific classifier computes; it reads the public fitted attributes only."""
+"""Methods of a fitted class-specific classifier. They read public fitted attributes only."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from skae.training import check_visible_range, value_range
 
 
 def has_probabilities(classifier):
-    """Whether the scores are log-odds."""
+    """Return whether the scores give probabilities. Only fine-tuning by the hinge loss gives none."""
     return classifier.loss == "log_loss" or classifier.method != "finetune"
 
 
 class ClassPrediction(ClassifierMixin, TransformerMixin):
-    """Energies, probabilities and classes, a chunk of rows at a time."""
+    """Energies, probabilities and predicted classes, a chunk of rows at a time."""
 
     classes_: Array
     estimators_: list[BaseAutoencoder]
@@ -33,33 +33,36 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
     factors_: FloatArray | None
     factor_hidden_weights_: FloatArray | None
     class_factor_weights_: FloatArray | None
-    energy_classifier_: Pipeline  # absent but for method="energies"
+    energy_classifier_: Pipeline  # absent unless method="energies"
     n_features_in_: int
-    feature_names_in_: Array  # absent where X had no names
+    feature_names_in_: Array  # absent unless X had names
 
     # -- scores
 
     def _scores(self, X):
-        """E_j(x) + C_j less what is the same for all classes, or the linear classifier's scores; (n, K), float64."""
+        """Return the scores of the classes, shape (n, K), float64.
+
+        They are E_j(x) + C_j without a term that is the same for all classes, or the energy classifier's scores.
+        """
         if hasattr(self, "energy_classifier_"):
-            return linear_scores(self.energy_classifier_, ClassEnergies.of(self)(X))
-        return ClassEnergies.of(self)(X, relative=True).astype(np.float64) + self.class_log_constants_
+            return linear_scores(self.energy_classifier_, ClassEnergies.from_classifier(self)(X))
+        return ClassEnergies.from_classifier(self)(X, relative=True).astype(np.float64) + self.class_log_constants_
 
     def _log_probabilities(self, X):
-        """The logarithms of the probabilities, shape (n, K), float64."""
+        """Return the logarithms of the probabilities, shape (n, K), float64."""
         scores = self._scores(X)
-        scores -= scores.max(axis=1, keepdims=True)  # the largest is 0: no other overflows by the division
+        scores -= scores.max(axis=1, keepdims=True)  # so that the division can overflow to -inf only
         with np.errstate(over="ignore"):
             scores /= self.temperature_
         return scores - logsumexp(scores, axis=1, keepdims=True)
 
     def _decisions(self, X):
-        """What `decision_function` returns and `predict` goes by, so that the two agree in X's dtype too."""
+        """Return the decision function in X's dtype. `predict` uses it too, so that the two always agree."""
         if has_probabilities(self):
             result = self._log_probabilities(X)
         else:
             result = self._scores(X)
-            # An offset that differs from row to row would spoil what is fitted to one column, such as a calibration.
+            # Subtract the mean of each row. A calibration that is fitted to one column needs rows with a common offset.
             seen = np.isfinite(self.class_log_constants_)
             result -= result[:, seen].mean(axis=1, keepdims=True)
         if result.shape[1] == 2:
@@ -70,7 +73,7 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
     # -- prediction
 
     def _validate_prediction(self, X):
-        """Return X, checked."""
+        """Check X and return it."""
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=DTYPES)
         if self.estimators_[0].visible == "bernoulli":
@@ -88,13 +91,13 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
         Returns
         -------
         ndarray of shape (n_samples,)
-            Labels, of `classes_`.
+            Labels from `classes_`.
         """
         decisions = self._decisions(self._validate_prediction(X))
         return self.classes_[decisions.argmax(axis=1) if decisions.ndim == 2 else (decisions > 0.0).astype(np.intp)]
 
     def decision_function(self, X: MatrixLike) -> FloatArray:
-        """Return what the prediction goes by: the class with the largest wins.
+        """Return the decision function of each class. `predict` takes the class with the largest value.
 
         Parameters
         ----------
@@ -104,14 +107,16 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
         Returns
         -------
         ndarray of shape (n_samples, n_classes) or (n_samples,)
-            Log-probabilities; after training by the hinge loss, which gives none, E_j(x) + C_j less the mean of the
-            row. With two classes, the second's less the first's.
+            Log-probabilities, in X's dtype. After training by the hinge loss, which gives no probabilities,
+            E_j(x) + C_j minus the mean over the classes. With two classes, the second class's value minus the first's.
         """
         return self._decisions(self._validate_prediction(X))
 
     @available_if(has_probabilities)
     def predict_proba(self, X: MatrixLike) -> FloatArray:
-        """Return the probability of each class (ENERGY eq. 45 at `temperature_`); absent after the hinge loss.
+        """Return the probability of each class (ENERGY eq. 45 at `temperature_`).
+
+        Absent after training by the hinge loss.
 
         Parameters
         ----------
@@ -121,14 +126,16 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            Probabilities, which sum to 1, in X's dtype.
+            Probabilities, in X's dtype. They sum to 1.
         """
         X = self._validate_prediction(X)
         return np.exp(self._log_probabilities(X)).astype(X.dtype)
 
     @available_if(has_probabilities)
     def predict_log_proba(self, X: MatrixLike) -> FloatArray:
-        """Return the logarithm of the probability of each class; absent after training by the hinge loss.
+        """Return the logarithm of the probability of each class.
+
+        Absent after training by the hinge loss.
 
         Parameters
         ----------
@@ -142,16 +149,16 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
         """
         X = self._validate_prediction(X)
         result = self._log_probabilities(X)
-        # Where the probability is 1 in X's dtype, so that the two agree.
+        # If the probability is 1 in X's dtype, its logarithm must be 0.
         result[np.exp(result).astype(X.dtype) == 1.0] = 0.0
         return result.astype(X.dtype)
 
     def score_samples(self, X: MatrixLike) -> FloatArray:
-        """Return log sum_j exp(E_j(x) + C_j): the lower, the more likely the sample is of none of the classes.
+        """Return log sum_j exp(E_j(x) + C_j). Samples that belong to no class have low scores.
 
-        That is a log-density up to a constant, as far as each autoencoder's energy is one: so after
-        ``method="normalize"``, best with ``visible="bernoulli"`` for data in [0, 1]. Fine-tuning is blind to what is
-        the same in all energies.
+        If the energies are log-densities up to a constant, so is this score. That holds best after
+        ``method="normalize"``, with ``visible="bernoulli"`` for data in [0, 1]. Fine-tuning ignores any term that is
+        the same in all energies, so it may change this score.
 
         Parameters
         ----------
@@ -164,10 +171,10 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
             Scores, in X's dtype.
         """
         X = self._validate_prediction(X)
-        return logsumexp(ClassEnergies.of(self)(X) + self.class_log_constants_, axis=1).astype(X.dtype)
+        return logsumexp(ClassEnergies.from_classifier(self)(X) + self.class_log_constants_, axis=1).astype(X.dtype)
 
     def transform(self, X: MatrixLike) -> FloatArray:
-        """Return the energies of all classes, not calibrated: ``transform(X) + class_log_constants_`` are.
+        """Return the energies of all classes. They are not calibrated; ``transform(X) + class_log_constants_`` are.
 
         Parameters
         ----------
@@ -180,15 +187,15 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
             E_j(x), in X's dtype: `score_samples` of each of `estimators_`.
         """
         X = self._validate_prediction(X)
-        return ClassEnergies.of(self)(X)
+        return ClassEnergies.from_classifier(self)(X)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> Array:
-        """Return the names of the columns of `transform`: the class's name after the estimator's.
+        """Return the names of the columns of `transform`: the name of the estimator, and then of the class.
 
         Parameters
         ----------
         input_features : array-like of str or None, default=None
-            Checked where given: the names of the features.
+            Names of the features. If given, they are checked.
 
         Returns
         -------

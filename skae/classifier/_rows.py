@@ -1,4 +1,4 @@
-"""Rows with classes, and which of them to hold out to see what a classifier makes of rows that it does not know."""
+"""Labelled rows: rows with their classes and weights, and splits that hold some of them out."""
 
 import dataclasses
 import math
@@ -11,47 +11,59 @@ from skae._typing import FloatArray, IntArray
 from skae.objectives import LOSSES
 from skae.training import row_keys
 
-# Fifths are held out in turn, until this many rows have been: a temperature is one number, which more rows improve by
-# less than a hundredth of the log loss.
+# Fifths are held out in turn, until this many rows have been held out. A temperature is a single number: more rows
+# improve the log loss by less than a hundredth.
 _FOLDS, _ENOUGH_ROWS = 5, 250
 
 
 @dataclasses.dataclass(frozen=True)
 class LabelledRows:
-    """Rows, their classes from 0, and their weights (or None) for the autoencoders and for the supervised phase."""
+    """Rows with their classes and weights.
+
+    Parameters
+    ----------
+    X : {ndarray, CSR matrix} of shape (n, d)
+        Rows.
+    labels : ndarray of int of shape (n,)
+        Classes of the rows, from 0.
+    weight : ndarray of shape (n,) or None
+        Weights in the training of the autoencoders.
+    supervised : ndarray of shape (n,) or None
+        Weights in the supervised phase.
+    """
 
     X: Any
     labels: IntArray
     weight: FloatArray | None
     supervised: FloatArray | None
 
-    def part(self, chosen):
-        """Return some of the rows; all where `chosen` is None."""
+    def subset(self, chosen):
+        """Return the chosen rows. None chooses all."""
         if chosen is None:
             return self
         weights = (None if each is None else each[chosen] for each in (self.weight, self.supervised))
         return LabelledRows(self.X[chosen], self.labels[chosen], *weights)
 
     def mean_loss(self, loss, scores):
-        """Return the mean loss of their scores (n, K) in float64, which it overwrites."""
+        """Return the mean loss of the rows, given their scores (n, K) in float64. The scores are overwritten."""
         return LOSSES[loss](scores, self.labels, ops.row_weights(len(scores), self.supervised))
 
     def check_supervised(self, class_weight, train_rows, held_out):
-        """Refuse weights of the supervised phase that leave no row."""
+        """Raise ValueError if the weights of the supervised phase leave no row to train on, or none to hold out."""
         for chosen, purpose in ((train_rows, "train on"), (held_out, "hold out")):
-            weight = self.part(chosen).supervised
+            weight = self.subset(chosen).supervised
             if weight is not None and not weight.any():
                 raise ValueError(
                     f"class_weight must be positive for some class with rows to {purpose}, got {class_weight}"
                 )
 
     def relabelled(self, classes):
-        """Return them with labels that count the given classes alone, which have all the rows."""
+        """Return the rows with labels that are positions in `classes`. All rows must belong to these classes."""
         return dataclasses.replace(self, labels=np.searchsorted(classes, self.labels))
 
 
-def labels_of(y, classes):
-    """Return the labels from 0 of class names; refuse unknown ones."""
+def encode_labels(y, classes):
+    """Return the position in `classes` of each label in y; raise ValueError for unknown labels."""
     unknown = np.setdiff1d(y, classes)
     if len(unknown):
         raise ValueError(
@@ -62,7 +74,7 @@ def labels_of(y, classes):
 
 
 def hold_out(labels, fraction, rng):
-    """Return the indices of rows to train on and of rows to validate on; a class keeps at least one to train on."""
+    """Return the indices of rows to train on, and of rows to hold out. Each class keeps a row to train on."""
     order, held_out = rng.permutation(len(labels)), []
     for j in range(labels.max() + 1):
         rows = order[labels[order] == j]
@@ -76,12 +88,12 @@ def hold_out(labels, fraction, rng):
     return np.setdiff1d(np.arange(len(labels)), held_out), held_out
 
 
-def trials(rows):
-    """Yield rows to train on and rows to hold out: fifths of each class in turn, until enough have been held out.
+def trial_splits(rows):
+    """Yield splits into rows to train on and rows to hold out.
 
-    Equal rows of a class are held out together, as one with the sum of their weights, and neither the order of the rows
-    nor the names of the classes matter: so a weight acts as repetition. A class whose rows are all equal is trained on
-    and not held out.
+    Fifths of each class are held out in turn, until enough rows have been held out. Equal rows of a class are held out
+    together, as one row with the sum of their weights. So a weight acts as a repetition. The order of the rows and the
+    names of the classes do not matter. A class whose rows are all equal is never held out.
 
     Parameters
     ----------
@@ -110,5 +122,5 @@ def trials(rows):
         chosen = (fold == k) & (weight > 0.0)
         if n_held_out < _ENOUGH_ROWS and chosen.any():
             n_held_out += chosen.sum()
-            test = dataclasses.replace(rows.part(first[chosen]), supervised=weight[chosen])
+            test = dataclasses.replace(rows.subset(first[chosen]), supervised=weight[chosen])
             yield np.flatnonzero(fold[group] != k), test

@@ -1,4 +1,4 @@
-"""The autoencoder that is trained for each class: a clone of the user's, or the default."""
+"""Template: the autoencoder that is cloned for each class, the user's or the default."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from skae.objectives import Reconstruction
 from skae.parameters import MaxNorm, UnitNorm
 from skae.penalties import L2
 
-# Hidden units of each autoencoder of the default.
+# Number of hidden units of the default autoencoder.
 _N_UNITS = 100
 
 
 @dataclasses.dataclass(frozen=True)
 class Template:
-    """An autoencoder to clone for each class, and the constraint on its weights, which fine-tuning keeps."""
+    """An autoencoder to clone for each class, and the constraint on its weights. Fine-tuning keeps the constraint."""
 
     autoencoder: BaseAutoencoder
     constraint: UnitNorm | MaxNorm | None
 
     def check_alike(self, energies: ClassEnergies, n_factors: int | None, X: MatrixLike) -> None:
-        """Refuse to train on where the energies could not stand beside those of the fitted autoencoders."""
+        """Raise ValueError if new energies would not be comparable with those of the fitted autoencoders."""
         own, first = self.autoencoder, energies.estimators[0]
         for name, ours, theirs in (
             ("n_components", own.n_components, first.n_components),
@@ -47,20 +47,20 @@ class Template:
 def template_of(
     estimator: Any, n_factors: int | None, X: MatrixLike, reseed: bool, rng: np.random.Generator
 ) -> Template:
-    """Return what to clone, seeded alike for all classes: their order then does not matter.
+    """Return the template, with one seed for all classes, so that their order does not matter.
 
     Parameters
     ----------
     estimator : autoencoder or None
-        The user's; None is the default.
+        The user's autoencoder. None takes the default one.
     n_factors : int or None
         Number of factors that the classes share.
     X : {ndarray, CSR matrix} of shape (n, d)
-        The rows, which are checked.
+        The rows, to check with the autoencoder.
     reseed : bool
-        Whether the user's autoencoder is to get a seed.
+        Whether to set the seed of the user's autoencoder.
     rng : numpy.random.Generator
-        Draws the seed.
+        It draws the seed.
     """
     if estimator is None:
         autoencoder = (ContractiveAutoencoder if n_factors is None else DenoisingAutoencoder)(_N_UNITS)
@@ -90,7 +90,7 @@ def template_of(
 
 
 def _check_sharing(autoencoder, objective, n_factors):
-    """Refuse an autoencoder that cannot share factors."""
+    """Raise an error if the autoencoder cannot share factors."""
     plain = type(objective) is Reconstruction and all(isinstance(each, L2) for each in objective.penalties)
     for fulfilled, demand in (
         (plain, "no penalty"),

@@ -72,22 +72,22 @@ def pipeline_contributions(estimator, X, start, mean):
 
 
 def _affine_input(steps, X, start, mean):
-    """What the steps make of `start`, and the matrix of the affine map that they are."""
+    """Return `start` transformed by the steps, and the matrix of their map; raise ValueError if it is not affine."""
 
-    def inputs(X):
-        with warnings.catch_warnings():  # the names have been checked
+    def transform(X):
+        with warnings.catch_warnings():  # the names of the features have been checked already
             warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
             for step in steps:
                 X = step.transform(X)
         return np.asarray(X, dtype=np.float64)
 
-    origin = inputs(mean[None])
+    origin = transform(mean[None])
     rows = np.vstack([start, X])
     size = np.maximum(np.abs(rows - mean).max(axis=0), 1e-6 * np.abs(mean) + 1e-12)
-    matrix = (inputs(mean + np.diag(size)) - origin) / size[:, None]
+    matrix = (transform(mean + np.diag(size)) - origin) / size[:, None]
     # One row, or rows on one side of the mean, can fit a chord of a curve. Its middle and the other side cannot.
     tested = np.vstack([rows, mean + size * np.array([[-1.0], [0.5], [1.0]])])
-    got, expected = inputs(tested), origin + (tested - mean) @ matrix
+    got, expected = transform(tested), origin + (tested - mean) @ matrix
     tolerance = 1e-5 * np.abs(expected - origin).max() + 1e-6 * np.abs(expected).max()
     if np.abs(got - expected).max() > tolerance:
         raise ValueError("explain needs steps that are affine (StandardScaler, PCAWhitener) before the autoencoder")
@@ -103,7 +103,7 @@ def mean_field(autoencoder, start, way):
     Parameters
     ----------
     autoencoder : autoencoder
-        Tied, gaussian, with a potential.
+        An autoencoder with tied weights, gaussian units and a potential.
     start : ndarray of shape (n, m)
         Where the paths begin.
     way : ndarray of shape (n, m)
@@ -129,7 +129,7 @@ def mean_field(autoencoder, start, way):
 
 
 def _path_means(model, start, way, width):
-    """The means of `mean_field` for one chunk of rows. A piece takes `width` numbers of memory."""
+    """Return the means of `mean_field` for one chunk of rows. A piece takes `width` numbers of memory."""
     rise = model.energy(start + way) - model.energy(start)
     tolerance = _PATH_TOLERANCE * (1.0 + np.abs(rise))
     out = np.zeros(way.shape)
@@ -151,7 +151,7 @@ def _path_means(model, start, way, width):
 
 
 def _piece(model, start, way, low, size):
-    """The mean field over t in [low, low + size], the error of its integral, and the rounding of the rise."""
+    """Return the mean field over t in [low, low + size], the error of its integral, and the rounding of the rise."""
     t = low + 0.5 * size * (1.0 + _NODES)
     field = model.vector_field((start[:, None] + t[..., None] * way[:, None]).reshape(-1, way.shape[1]))
     mean = 0.5 * np.einsum("j,pjm->pm", _SHARES, field.reshape(*t.shape, -1))

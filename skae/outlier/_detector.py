@@ -39,7 +39,7 @@ _SEEN, _COMPARED = ("n_features_in_", "feature_names_in_"), ("mean_", "scale_", 
 
 
 def _explains(detector):
-    """Whether the model can be asked for a field. The default can, and so can an autoencoder."""
+    """Return whether `explain` exists. It does for the default model, and for an autoencoder."""
     model = detector.estimator
     return model is None or isinstance(model, MixtureEnsemble) or isinstance(last_step(model), AutoencoderPrediction)
 
@@ -48,7 +48,7 @@ def _explains(detector):
 class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
     """Tell outliers and novelties by their energy.
 
-    A sample is an outlier where the energy score of a model of the training data is below `offset_`.
+    A sample is an outlier if its energy score is below `offset_`. The score comes from a model of the training data.
 
     By default the model is the sum of four softmax autoencoders (`skae.outlier.MixtureEnsemble`). Each of them is a
     mixture of Gaussians trained by maximum likelihood, and its energy is the log-density. They see four views of the
@@ -59,14 +59,14 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
     Parameters
     ----------
     estimator : estimator, default=None
-        Anything with `fit` and `score_samples`, such as an autoencoder of skae or a Pipeline that ends in one. A clone
-        of it is trained. None is the default model.
+        Any estimator with `fit` and `score_samples`, such as an autoencoder of skae or a Pipeline that ends in one. A
+        clone of it is trained. None takes the default model.
 
     contamination : float, default=0.1
         Share of outliers in the training data, in (0, 0.5]. This share of the training scores is below `offset_`.
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the default model, or of the `estimator` where it has a `random_state`. The default model with None is
+        Seed of the default model, or of the `estimator` if it has a `random_state`. With None, the default model is
         deterministic: it takes seed 0.
 
     Attributes
@@ -102,13 +102,13 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
     The default model is trained on at most 4096 rows, drawn at random. Scores cost as many products as the
     autoencoders have units. A feature that is constant in the training data counts in its own unit.
 
-    `offset_` is set on the training rows, as in scikit-learn's detectors, and the model fits these better than new
-    ones: with fewer than about 10,000 rows, many more than `contamination` of new normal rows fall below it (70 % for
-    1000 x 20 Gaussian numbers). To detect novelties, set it on normal rows held out::
+    `offset_` is set on the training rows, as in scikit-learn's detectors. The model fits these better than new rows.
+    With fewer than about 10,000 rows, many more than `contamination` of new normal rows fall below it (70 % for
+    1000 x 20 Gaussian numbers). To detect novelties, set it on normal rows that were held out::
 
         detector.offset_ = np.quantile(detector.score_samples(X_held_out), 0.1)
 
-    `fit` warns where an autoencoder in the role of `estimator` has more than two units for each row.
+    `fit` warns if an autoencoder in the role of `estimator` has more than two units for each row.
 
     With ``visible="bernoulli"``, an autoencoder in the role of `estimator` refuses values outside [0, 1]. The detector
     does not call them outliers.
@@ -126,11 +126,11 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
 
     estimator_: Any
     offset_: float
-    mean_: FloatArray  # absent where `estimator` takes data that have none, and so are the scale and the centres
+    mean_: FloatArray  # this, the scale and the centres are absent if the data have no mean
     scale_: FloatArray
     centers_: FloatArray
     n_features_in_: int
-    feature_names_in_: Array  # absent where X had no names
+    feature_names_in_: Array  # absent unless X had names
 
     _parameter_constraints: dict = {
         "estimator": [HasMethods(["fit", "score_samples"]), None],
@@ -151,7 +151,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Training data; what `estimator` takes, where it is given.
+            Training data. With an `estimator`, any data that it takes.
         y : Ignored
             Present for API consistency.
 
@@ -180,7 +180,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
             self.estimator_.fit(X)
 
     def _fit_references(self, X):
-        """Take over what the model says of the training data, and find what `explain` compares with."""
+        """Copy the model's attributes on the training data; find the centres that `explain` compares with."""
         own = isinstance(self.estimator_, MixtureEnsemble)
         for name in _SEEN + _COMPARED:
             vars(self).pop(name, None)
@@ -188,7 +188,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
                 setattr(self, name, getattr(self.estimator_, name))
         if own:
             return
-        # There are data that only the estimator can read.
+        # Some data can be read by the estimator only.
         with contextlib.suppress(TypeError, ValueError), np.errstate(over="ignore", invalid="ignore"):
             X = check_array(X, accept_sparse="csr", dtype=DTYPES)
             self.mean_, self.scale_ = location_and_scale(X)
@@ -197,11 +197,11 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
                 self.centers_ = cluster_centers(X, self.mean_, self.scale_, rng)
 
     def _seed(self):
-        """The seed of the default model, and of the centres."""
+        """Return the seed of the default model and of the centres."""
         return 0 if self.random_state is None else self.random_state
 
     def _warn_of_few_rows(self):
-        """Warn where the scores of the training rows say little about those of new rows."""
+        """Warn if the model has so many units that training rows and new rows have different scores."""
         model = last_step(self.estimator_)
         if not isinstance(model, AutoencoderPrediction):
             return
@@ -229,7 +229,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
         return self.estimator_.score_samples(X)
 
     def decision_function(self, X: Any) -> FloatArray:
-        """Return ``score_samples(X) - offset_``: negative for outliers.
+        """Return ``score_samples(X) - offset_``. It is negative for outliers.
 
         Parameters
         ----------
@@ -315,19 +315,19 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
         rows = getattr(self, "centers_", None) if reference is None else self._check_reference(reference)
         if rows is None or not hasattr(self, "scale_"):
             raise ValueError("explain needs numeric training data")
-        # Rounded to what is returned, so that the sum is exact for it.
+        # Round the reference to the dtype of the result, so that the contributions sum exactly for that reference.
         start = cast(nearest_mean(checked, rows, self.scale_), dtype)
         contributions = cast(self._contributions(checked.astype(np.float64), start.astype(np.float64)), dtype)
         return (contributions, start) if return_reference else contributions
 
     def _contributions(self, X, start):
-        """The integrated gradients from the rows of `start` to those of X, float64."""
+        """Return the integrated gradients from the rows of `start` to the rows of X, float64."""
         if isinstance(self.estimator_, MixtureEnsemble):
             return ensemble_contributions(self.estimator_, X, start)
         return pipeline_contributions(self.estimator_, X, start, self.mean_)
 
     def _check_reference(self, reference):
-        """Return the rows of `reference`, float64, or say what is wrong with them."""
+        """Return the rows of `reference`, float64; raise an error if they are invalid."""
         try:
             return validate_data(self, reference, dtype=np.float64, reset=False)
         except (TypeError, ValueError) as error:

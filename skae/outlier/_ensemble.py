@@ -22,7 +22,8 @@ from skae.training import moments, row_chunks, seed_of, unchanged_on_error
 # The smallest variance within a component, in units of the variance of a feature. Discrete data have none.
 _SMALLEST_VARIANCE = 1e-3
 
-# An energy that hardly varies over the training data (few rows, or a full factorial design) must not drown the others.
+# Lower bound on the standard deviation of an energy. An energy that hardly varies over the training data (few rows, or
+# a full factorial design) must not drown the others.
 _SMALLEST_DEVIATION = 0.1
 
 
@@ -92,7 +93,7 @@ class MixtureEnsemble(BaseEstimator):
     scale_: FloatArray
     centers_: FloatArray
     n_features_in_: int
-    feature_names_in_: Array  # absent where X had no names
+    feature_names_in_: Array  # absent unless X had names
 
     _parameter_constraints: dict = {"random_state": ["random_state"]}
 
@@ -171,7 +172,7 @@ class MixtureEnsemble(BaseEstimator):
         return cast(self._energies(checked) @ self.weights_, checked.dtype)
 
     def _energies(self, X):
-        """The energy of each row under each mixture, float64, shape (n_samples, n_estimators)."""
+        """Return the energy of each row under each mixture, float64, shape (n_samples, n_estimators)."""
         models = [Model.from_estimator(each).astype(np.float64) for each in self.estimators_]
         out = np.empty((len(X), len(models)))
         for rows, block in row_chunks(X, MAX_UNITS):

@@ -26,7 +26,7 @@ class FeatureScaler:
     ----------
     unskew : bool
         Whether to take a Yeo-Johnson power of each standardised feature, and to standardise the result again. The
-        exponent is kept in [0, 2]: then no tail becomes bounded, and a stray value stays far off.
+        exponent is kept in [0, 2]. Then no tail becomes bounded, and a stray value stays far off.
     whiten : bool
         Whether to divide each principal component by the root of (variance + 0.05) and to rotate back.
     """
@@ -35,7 +35,7 @@ class FeatureScaler:
         self.unskew, self.whiten = unskew, whiten
 
     def fit(self, X):
-        """Find location and scale, exponents and rotation."""
+        """Fit the location and scale, the exponents and the rotation."""
         self.mean_, self.deviation_ = location_and_scale(X)
         if self.unskew:
             standard = on_grid(self._standardised(X))
@@ -52,7 +52,7 @@ class FeatureScaler:
         return twin
 
     def _whitening(self, X):
-        """The symmetric whitening matrix, which does not depend on the signs or the order of the eigenvectors."""
+        """Return the symmetric whitening matrix. It does not depend on the signs or the order of the eigenvectors."""
         G = on_grid(self.marginals(X))
         variances, vectors = np.linalg.eigh(G.T @ G / len(G))
         return (vectors / np.sqrt(np.maximum(variances, 0.0) + _VARIANCE_FLOOR)) @ vectors.T
@@ -63,12 +63,12 @@ class FeatureScaler:
         return (self._raised(G) - self.power_mean_) / self.power_deviation_ if self.unskew else G
 
     def _standardised(self, X):
-        """The features less their means, over their standard deviations."""
+        """Return the features minus their means, divided by their standard deviations."""
         with np.errstate(over="ignore"):
             return np.clip((X - self.mean_) / self.deviation_, -_FARTHEST, _FARTHEST)
 
     def _raised(self, G):
-        """Yeo-Johnson: ((1 + g)^p - 1)/p for g >= 0, -((1 - g)^(2 - p) - 1)/(2 - p) below."""
+        """Return the Yeo-Johnson powers ((1 + g)^p - 1)/p for g >= 0, -((1 - g)^(2 - p) - 1)/(2 - p) for g < 0."""
         above, below = (
             _box_cox(np.log1p(np.maximum(g, 0.0)), p) for g, p in ((G, self.powers_), (-G, 2 - self.powers_))
         )
@@ -81,13 +81,13 @@ def on_grid(X):
 
 
 def _box_cox(log, power):
-    """Return (exp(log)^power - 1)/power, or the logarithm itself where the power is 0."""
+    """Return (exp(log)^power - 1)/power. If the power is 0, return the logarithm itself."""
     none = power < 1e-8
     return np.where(none, log, np.expm1(power * log) / np.where(none, 1.0, power))
 
 
 def location_and_scale(X):
-    """Return the mean and the standard deviation of each feature; 1 where it varies by no more than rounding."""
+    """Return the mean and the standard deviation of each feature. The deviation is 1 if only rounding varies."""
     _, mean, variance = moments(X)
     deviation = np.sqrt(variance)
     constant = deviation <= 10.0 * np.finfo(X.dtype).eps * np.abs(mean)

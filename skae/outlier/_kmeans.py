@@ -15,12 +15,12 @@ MAX_UNITS, _ROWS_PER_UNIT = 256, 4
 
 
 def most_units(n_rows):
-    """Return the number of centres that n_rows rows are given."""
+    """Return the number of centres for `n_rows` rows."""
     return max(1, min(MAX_UNITS, n_rows // _ROWS_PER_UNIT))
 
 
 def sample_rows(X, rng, n_rows=_SAMPLE_ROWS):
-    """Return the rows of X, or a random sample where there are more than `n_rows` or 4096."""
+    """Return the rows of X. If there are more than `n_rows` or 4096, return a random sample of that size."""
     n_rows = min(n_rows, _SAMPLE_ROWS)
     if X.shape[0] <= n_rows:
         return X

@@ -25,7 +25,7 @@ class MixtureAutoencoder(AutoencoderPrediction, BaseEstimator):
     Parameters
     ----------
     n_components : int, default=256
-        Largest number of units. There are fewer where K-means finds fewer distinct centres.
+        Largest number of units. There are fewer if K-means finds fewer distinct centres.
 
     max_iter : int, default=2
         Iterations of expectation maximisation.
@@ -57,7 +57,7 @@ class MixtureAutoencoder(AutoencoderPrediction, BaseEstimator):
         `loss_` before each iteration and after the last.
 
     n_samples_seen_, n_features_in_, n_iter_ : int
-        Rows, features, iterations.
+        Numbers of rows, features and iterations.
     """
 
     activation, visible, encoding, threshold, hidden_bias = "softmax", "gaussian", "natural", 1.0, True
@@ -107,7 +107,7 @@ class MixtureAutoencoder(AutoencoderPrediction, BaseEstimator):
                     break
                 P /= total
                 mass = P.sum(axis=0)
-                alive = mass > 1e-6  # a unit that no row needs would only be carried along
+                alive = mass > 1e-6  # drop units that no row needs
                 P, mass = P[:, alive], mass[alive]
                 W, log_p = (P.T @ rows) / mass[:, None], np.log(mass / mass.sum())
             self.components_, self.intercept_hidden_ = W.astype(X.dtype), b.astype(X.dtype)

@@ -1,4 +1,4 @@
-"""Training: one way from rows and an objective to parameters."""
+"""Training: from rows and an objective to parameters."""
 
 from skae.training._batches import Batches, corrupting, row_keys
 from skae.training._callbacks import NO_CALLBACKS, begin_fit_task, fit_task

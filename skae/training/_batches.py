@@ -1,4 +1,4 @@
-"""Rows of the training data, a batch at a time: shuffled, dense, corrupted."""
+"""Batches of the training data: shuffled, dense, corrupted."""
 
 import copy
 import functools
@@ -13,10 +13,10 @@ from skae.training._ranges import feature_range
 
 
 def row_keys(X):
-    """Return a number for each row of X (dense or CSR), the same for equal rows, in float64.
+    """Return a number for each row of X (dense or CSR), in float64. Equal rows have equal numbers.
 
-    It is the row's product with a fixed direction, all columns scaled to [0, 1]: none hides how the rows differ in
-    another.
+    The number is the product of the row with a fixed direction. Columns are scaled to [0, 1] first, so that a column
+    of large values does not hide differences in the others.
     """
     direction = np.random.default_rng(0).standard_normal(X.shape[1])
     low, high = feature_range(X)
@@ -26,43 +26,43 @@ def row_keys(X):
         scaled = np.subtract(chunk, low, dtype=np.float64, order="C")
         scaled /= width
         scaled *= direction
-        keys[rows] = scaled.sum(axis=1)  # no product of a BLAS, which may round equal rows differently
+        keys[rows] = scaled.sum(axis=1)  # a BLAS product may round equal rows differently
     return keys
 
 
 def corrupting(corruption, limits):
-    """Return the function that `Batches` applies: that of a corruption, given a range (None for None)."""
+    """Return the function with which `Batches` corrupts rows within the range `limits`; None without a corruption."""
     return None if corruption is None else functools.partial(corruption.apply, **limits)
 
 
 class Batches:
-    """The ``batches`` of a solver: calling it with a generator yields one epoch of (X, target, sample_weight).
+    """The ``batches`` of a solver: a call with a generator yields one epoch of (X, target, sample_weight).
 
-    Batches of one epoch differ in size by one row at most. The arrays yielded may be overwritten by the next.
+    The batches of one epoch differ in size by one row at most. The next batch may overwrite the arrays of this one.
 
     Parameters
     ----------
     X : ndarray or CSR matrix of shape (n_samples, n_features)
-        Of the dtype to train in; a memmap is read a batch at a time.
+        Rows, in the dtype to train in. A memmap is read one batch at a time.
     sample_weight : ndarray of shape (n_samples,) or None
-        Weights, float64, positive where they are used.
+        Weights, float64. The weights of the rows in use are positive.
     rows : ndarray of int or None
-        The rows to use; all if None.
+        The rows to use. None uses all.
     batch_size : int
         Largest number of rows in a batch.
     shuffle : bool
         Whether each epoch draws its own order. A single batch keeps its order.
     unit_weight : float, optional
-        The weight that counts as one row; the mean weight if not given.
-    unit : float, default=1.0
+        The weight that counts as one row. The default is the mean weight.
+    scale : float, default=1.0
         The rows are divided by it.
     corruption : callable, optional
-        ``corruption(X, rng, out)`` writes corrupted rows to `out`: these are yielded as X then, the clean ones as
-        target.
+        ``corruption(X, rng, out)`` writes corrupted rows to `out`. The batches then have the corrupted rows as X, and
+        the clean rows as target.
     noise_seed : int, optional
-        Seed of the corruption, where it is to be the same in every epoch.
+        Seed of the corruption. With a seed, the corruption is the same in every epoch.
     labels : ndarray of int of shape (n_samples,), optional
-        Classes of the rows: yielded as target then, or as (clean rows, labels) with `paired`.
+        Classes of the rows. They are the target; with `paired`, the target is (clean rows, labels).
     paired : bool, default=False
         See `labels`.
     """
@@ -75,7 +75,7 @@ class Batches:
         batch_size,
         shuffle,
         unit_weight=None,
-        unit=1.0,
+        scale=1.0,
         corruption=None,
         noise_seed=None,
         labels=None,
@@ -84,17 +84,17 @@ class Batches:
         self.corruption, self.noise_seed = corruption, noise_seed
         self.labels, self.paired = labels, paired
         self.X = X if sparse.issparse(X) else np.asarray(X)
-        self.rows, self.shuffle, self.sample_weight, self.factor = rows, shuffle, None, 1.0 / unit
+        self.rows, self.shuffle, self.sample_weight, self.factor = rows, shuffle, None, 1.0 / scale
         if sample_weight is not None:
             if unit_weight is None:
                 unit_weight = (sample_weight if rows is None else sample_weight[rows]).mean()
-            # None underflows to 0.
+            # No weight may underflow to 0.
             self.sample_weight = np.maximum(sample_weight / unit_weight, np.finfo(X.dtype).tiny).astype(X.dtype)
         self.n_samples = X.shape[0] if rows is None else len(rows)
         self._length = max(1, math.ceil(self.n_samples / batch_size))
         self._buffer = self._noisy = None
         self.rows_per_batch = self.n_samples / len(self)
-        #: The weight of a batch of mean weight: a row of mean weight counts 1.
+        #: Mean weight of a batch. A row of mean weight counts as 1.
         self.mean_weight = self.rows_per_batch
 
     def __len__(self):
@@ -116,27 +116,28 @@ class Batches:
             yield X, target, weight
 
     def sample(self, n_rows, rng):
-        """Return at most `n_rows` rows (all, in order, if there are no more) and their weights, in float64."""
-        chosen = slice(None)
-        if self.n_samples > n_rows:
-            chosen = np.sort(rng.permutation(self.n_samples)[:n_rows])
-        X, weight = self._take(chosen)
+        """Return at most `n_rows` rows, drawn at random but in order, and their weights, in float64."""
+        X, weight = self._take(self._draw(n_rows, rng))
         weight = np.ones(len(X)) if weight is None else weight.astype(np.float64)
         return X.astype(np.float64), weight
 
     def fixed(self, n_rows, rng):
-        """Return one batch of at most `n_rows` rows that is the same in every epoch, its corruption too."""
-        result, chosen = copy.copy(self), np.arange(self.n_samples)
-        if self.n_samples > n_rows:
-            chosen = np.sort(rng.permutation(self.n_samples)[:n_rows])
+        """Return one batch of at most `n_rows` rows, as a `Batches`. It is the same in every epoch, noise included."""
+        result, chosen = copy.copy(self), self._draw(n_rows, rng)
         result.rows = chosen if self.rows is None else self.rows[chosen]
         result.noise_seed, result.shuffle, result._length = int(rng.integers(2**63)), False, 1
         result._buffer = result._noisy = None
         result.n_samples = result.rows_per_batch = result.mean_weight = len(chosen)
         return result
 
+    def _draw(self, n_rows, rng):
+        """Return at most `n_rows` positions in `rows`, drawn at random, in order."""
+        if self.n_samples <= n_rows:
+            return np.arange(self.n_samples)
+        return np.sort(rng.permutation(self.n_samples)[:n_rows])
+
     def _take(self, chosen):
-        """Return X and weights of some of `rows`."""
+        """Return X and the weights at the chosen positions in `rows`."""
         if self.rows is not None:
             chosen = self.rows[chosen]
         weight = None if self.sample_weight is None else self.sample_weight[chosen]
@@ -153,7 +154,7 @@ class Batches:
         return X, weight
 
     def _corrupted(self, X, rng):
-        """Return corrupted rows; in a single batch equal rows get equal noise, so that weights act as repetitions."""
+        """Return corrupted rows. In a single batch, equal rows get equal noise, so that weights act as repetitions."""
         if self._noisy is None or len(self._noisy) < len(X):
             self._noisy = np.empty(X.shape, dtype=X.dtype)
         out = self._noisy[: len(X)]

@@ -1,4 +1,4 @@
-"""scikit-learn's callbacks: the tasks of a fit, of which they are told."""
+"""scikit-learn's callbacks: report the tasks of a fit to them."""
 
 import contextlib
 import threading
@@ -8,14 +8,14 @@ _ONE_AT_A_TIME = threading.RLock()
 
 
 class Task:
-    """A task of a fit, of which an estimator's callbacks are told.
+    """A task of a fit, reported to the callbacks of an estimator.
 
     Parameters
     ----------
     estimator : estimator
-        Whose fit it is.
+        The estimator that is fitted.
     context : sklearn.callback.CallbackContext or None
-        None where there is nobody to tell.
+        scikit-learn's context of the task. None if there are no callbacks.
     data : dict
         The X, y and metadata that the callbacks see; see `callback_data`.
     """
@@ -24,14 +24,17 @@ class Task:
         self._estimator, self._context, self._data = estimator, context, data
 
     def begin(self):
-        """Tell of its beginning."""
+        """Report the beginning of the task; return the task."""
         if self._context is not None:
             with _ONE_AT_A_TIME:
                 self._context.call_on_fit_task_begin(estimator=self._estimator, **self._data)
         return self
 
     def end(self, attributes=None):
-        """Tell of its end, with fitted attributes that a function returns; return whether a callback asks to stop."""
+        """Report the end of the task; return whether a callback asks to stop.
+
+        `attributes` is a function that returns the fitted attributes, or None.
+        """
         if self._context is None:
             return False
         with _ONE_AT_A_TIME:
@@ -40,13 +43,16 @@ class Task:
             )
 
     def subtask(self, name, data=None, **options):
-        """Return a task below this one, on the same data if none are given."""
+        """Return a task below this one. By default it has the same data."""
         context = None if self._context is None else self._context.subcontext(task_name=name, **options)
         return Task(self._estimator, context, self._data if data is None else data)
 
     @contextlib.contextmanager
     def attached_to(self, estimator):
-        """The body is this task, and fits another estimator, whose callbacks and these are told of its tasks."""
+        """Run the body as this task. The body fits `estimator`.
+
+        The tasks of that fit are reported to the callbacks of both estimators.
+        """
         if self._context is None:
             yield
             return
@@ -57,14 +63,14 @@ class Task:
 
 
 class Epochs:
-    """The epochs of a task, a subtask each.
+    """The epochs of a task. Each of them is a subtask.
 
-    One has begun at any time, so that what happens in it happens between its hooks; the last one may be empty.
+    One epoch is open at any time, so all that happens lies between the hooks of an epoch. The last one may be empty.
 
     Parameters
     ----------
     task : Task
-        That has begun.
+        A task that has begun.
     max_iter : int
         Largest number of epochs.
     """
@@ -76,9 +82,10 @@ class Epochs:
         self.stopped = False
 
     def with_hooks(self, on_epoch, attributes=None):
-        """Return what a solver calls after each epoch: `on_epoch` (or None), and the callbacks; each may stop it.
+        """Return the function that a solver calls after each epoch. It returns whether to stop.
 
-        `attributes` returns the fitted attributes from an epoch (a `skae.solvers.Epoch`) and the losses of all so far.
+        It calls `on_epoch` (or nothing, for None) and the callbacks; each of them may stop the solver. `attributes`
+        takes a `skae.solvers.Epoch` and the losses of all epochs so far, and returns the fitted attributes.
         """
 
         def on_epoch_and_hooks(epoch):
@@ -92,7 +99,7 @@ class Epochs:
         return on_epoch_and_hooks
 
     def end(self):
-        """No epoch follows."""
+        """End the open epoch."""
         if self._epoch is not None:
             self._epoch.end()
 
@@ -102,13 +109,16 @@ NO_CALLBACKS = Task(None, None, {})
 
 
 def callback_data(X, y=None, sample_weight=None):
-    """Return what callbacks see: X, y (X itself where there is none) and the weights."""
+    """Return the data that callbacks see: X, y (X itself if there is no y) and the weights."""
     metadata = None if sample_weight is None else {"sample_weight": sample_weight}
     return {"X": X, "y": X if y is None else y, "metadata": metadata}
 
 
 def begin_fit_task(estimator, X, y=None, sample_weight=None, **options):
-    """Return the task of a fit that begins, and tell the estimator's callbacks; scikit-learn's options for subtasks."""
+    """Report the beginning of a fit to the estimator's callbacks; return its task.
+
+    The options describe the subtasks; see scikit-learn's `_init_callback_context`.
+    """
     if not getattr(estimator, "_skl_callbacks", None):
         return NO_CALLBACKS
     context = estimator._init_callback_context(**options)
@@ -117,7 +127,7 @@ def begin_fit_task(estimator, X, y=None, sample_weight=None, **options):
 
 @contextlib.contextmanager
 def fit_task(estimator, X, y=None, **options):
-    """The body is the fit of an estimator."""
+    """Run the body as the fit of an estimator, and report its beginning and its end."""
     task = begin_fit_task(estimator, X, y, **options)
     yield task
     task.end(dict)

@@ -1,4 +1,4 @@
-"""Chunks of rows: dense, and of bounded size."""
+"""Chunks of rows: dense, of bounded size."""
 
 import numpy as np
 from scipy import sparse
@@ -10,8 +10,8 @@ _CHUNK_ELEMENTS = 2**19
 def row_chunks(X, columns=0, chosen=None, rows=None):
     """Yield (index, dense chunk) over the rows of X (dense or CSR), in chunks of bounded size.
 
-    `columns` is the width of what is made of each row, where that is wider than X; `chosen` are the rows to take,
-    all if None; `rows` is the size of a chunk, if it is not to be that of `chunk_rows`.
+    `columns` is the width of the widest array that the caller makes of each row, if it is wider than X. `chosen` are
+    the rows to take; None takes all. `rows` is the size of a chunk, in place of `chunk_rows`.
     """
     n_rows = rows or chunk_rows(max(X.shape[1], columns))
     for start in range(0, X.shape[0] if chosen is None else len(chosen), n_rows):
@@ -20,10 +20,10 @@ def row_chunks(X, columns=0, chosen=None, rows=None):
 
 
 def chunk_rows(columns):
-    """Return the number of rows of a chunk, for rows of a number of columns."""
+    """Return the number of rows in a chunk, for rows with this number of columns."""
     return min(max(_CHUNK_ELEMENTS // max(columns, 1), 64), 4096)
 
 
 def dense(X):
-    """Return X as an ndarray: a copy where it was sparse, a view where it was not."""
+    """Return X as an ndarray: a copy if X is sparse, else a view."""
     return X.toarray() if sparse.issparse(X) else np.asarray(X)

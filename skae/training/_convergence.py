@@ -1,4 +1,4 @@
-"""Whether a fit has come to something, and what to do about it where it has not."""
+"""Problems of a finished fit, and advice: no better than the mean, not falling, still falling, on a plateau."""
 
 import numpy as np
 
@@ -7,34 +7,35 @@ from skae.solvers import LBFGS, DivergenceError
 from skae.training._evaluation import mean_value
 from skae.visible import VISIBLE
 
-# What a fit has come to is judged on so many rows, and on no more elements than that if it can.
+# A fit is judged on at most this many rows, and on at most this many elements (but on one row at least).
 _SAMPLE_ROWS, _SAMPLE_ELEMENTS = 2000, 2**22
 
-# Whether the loss still falls is told from so many of the last epochs, and as many before them.
+# To see whether the loss still falls, this many of the last epochs are compared with as many before them.
 _COMPARED_EPOCHS = 5
 
-# Whether it is a plateau: iterations of L-BFGS that try, and how many of them are compared with the first as many.
+# The test for a plateau runs this many iterations of L-BFGS, and compares stretches of this many.
 _TRIAL_ITERATIONS, _TRIAL_STRIDE = 50, 10
 
 
 def on_plateau(objective, theta, batches, tol):
-    """Return whether training has ended on a plateau: L-BFGS goes on from there to a far lower loss.
+    """Return whether training has ended on a plateau: L-BFGS continues from there to a far lower loss.
 
-    At a minimum, and in the noise that small steps leave around one, it finds little, and its first iterations find the
-    most; from a plateau it falls slowly at first, and then fast.
+    Near a minimum, L-BFGS lowers the loss by little, and most of that in its first iterations. From a plateau, the loss
+    falls slowly at first, and then fast.
 
     Parameters
     ----------
     objective, theta, batches
-        The objective, the parameters that training has ended with, and its batches.
+        The objective, the parameters at the end of training, and its batches.
     tol : float
-        The relative fall over some epochs that has been too little to go on for.
+        The relative fall of the loss below which training has ended.
 
     Returns
     -------
     bool
-        Whether the loss falls by a sixth, or by ten times `tol` and three times as fast after some iterations as in the
-        first. It is that of other rows where there are many, and of other noise where there is some.
+        True if the loss falls by more than a sixth. Also true if it falls by more than ten times `tol`, and later
+        iterations are more than three times as fast as the first ones. The fall is measured on other rows, if there
+        are enough, and with other noise.
     """
     n_rows = max(min(_SAMPLE_ROWS, _SAMPLE_ELEMENTS // batches.X.shape[1]), 1)
     (rng, rows), (judge, others) = ((each, batches.fixed(n_rows, each)) for each in map(np.random.default_rng, (0, 1)))
@@ -51,24 +52,29 @@ def on_plateau(objective, theta, batches, tol):
 
 
 def convergence_problem(estimator, result, continued, errors, plateau, data_loss=None, scale=1.0):
-    """Say where a fit has come to little, and what to do about it: the first of the reasons that applies, or None.
+    """Return a sentence on the first problem of a fit, with advice; None without a problem.
 
     Parameters
     ----------
     estimator : BaseAutoencoder
-        Fitted.
+        The fitted estimator.
     result : skae.solvers.Result
-        Of its last stage.
+        Result of its last stage.
     continued : bool
-        Whether that started from parameters that had been trained.
+        Whether the last stage started from trained parameters.
     errors : callable
-        Returns the mean squared error of the reconstruction of each feature, shape (d,).
+        Returns the mean squared reconstruction error of each feature, shape (d,).
     plateau : callable
-        Returns whether the end is a plateau.
+        Returns whether the fit has ended on a plateau.
     data_loss : callable, default=None
-        Returns the loss without penalties; None takes `loss_`.
+        Returns the loss without penalties. None takes `loss_`.
     scale : float, default=1.0
-        What the data were divided by in training.
+        Training has divided the data by it.
+
+    Returns
+    -------
+    str or None
+        The sentence.
     """
     text = (
         _no_better_than_mean(estimator, data_loss)
@@ -81,7 +87,7 @@ def convergence_problem(estimator, result, continued, errors, plateau, data_loss
 
 
 def feature_errors(estimator, batches, scale=1.0):
-    """Return the mean squared error of the reconstruction of each feature, on up to 2000 training rows, shape (d,).
+    """Return the mean squared reconstruction error of each feature, on up to 2000 training rows, shape (d,).
 
     The batches hold the rows divided by `scale`.
     """
@@ -93,14 +99,17 @@ def feature_errors(estimator, batches, scale=1.0):
 
 
 def _no_better_than_mean(estimator, data_loss):
-    """The loss, penalties aside, is no better than the mean's: wrong above it, suspect near it if the scale is off."""
+    """Return a sentence if the loss without penalties is hardly below the loss of predicting the mean, else None.
+
+    For badly scaled data, the loss must be lower than for others.
+    """
     baseline = VISIBLE[estimator.visible].loss_of_mean(estimator.mean_, estimator.var_)
     deviation = np.sqrt(estimator.var_)
     largest = float(deviation.max())
     offset = float((np.abs(estimator.mean_) / np.maximum(deviation, 1e-3 * largest)).max()) if largest else 0.0
     badly_scaled = not 0.05 <= largest <= 20.0 or offset > 20.0
     limit, loss = (0.9 if badly_scaled else 0.999) * baseline + _negligible(estimator), estimator.loss_
-    if loss > limit and data_loss is not None:  # a penalty may be large and do no harm
+    if loss > limit and data_loss is not None:  # a large penalty alone is no problem
         limit, loss = min(limit, 0.99 * baseline), data_loss()
     if loss <= limit:
         return None
@@ -112,7 +121,10 @@ def _no_better_than_mean(estimator, data_loss):
 
 
 def _few_features_fitted(estimator, errors, scale):
-    """Features off scale are not reconstructed, while the loss of those with the largest variance is fine."""
+    """Return a sentence if features of very different scales are not reconstructed, else None.
+
+    The loss does not show this: the features with the largest variances dominate it.
+    """
     deviation = np.sqrt(estimator.var_[estimator.var_ > _rounding(estimator)])
     if not len(deviation):
         return None
@@ -137,12 +149,12 @@ def _few_features_fitted(estimator, errors, scale):
 
 
 def _not_falling(estimator, curve, reason, continued):
-    """The loss has risen, or hardly fallen, over the fit."""
+    """Return a sentence if the loss has risen, or hardly fallen, over the fit, else None."""
     negligible = _negligible(estimator)
     stuck = len(curve) == 1 and reason == "converged"
     if not (len(curve) > 1 or stuck) or max(curve[0], curve[-1]) <= negligible:
         return None
-    # A trained start may have nothing left to gain.
+    # A trained start may leave nothing to gain.
     expected = -0.01 if continued else estimator.tol
     if curve[-1] <= curve[0] - expected * abs(curve[0]):
         return None
@@ -155,18 +167,18 @@ def _not_falling(estimator, curve, reason, continued):
 
 
 def _still_falling(estimator, result):
-    """The loss was still falling at `max_iter`."""
+    """Return a sentence if the loss was still falling at `max_iter`, else None."""
     curve = result.loss_curve
     if result.reason != "max_iter" or not estimator.tol > 0.0:
         return None
-    # Batches and sampled noise make a loss go up and down from one epoch to the next: the last twentieth of the fit, or
-    # five epochs, is compared with as many before.
+    # Batches and sampled noise make the loss go up and down from epoch to epoch. So the last twentieth of the fit, but
+    # five epochs at least, is compared with as many epochs before it.
     window = max(len(curve) // 20, min(_COMPARED_EPOCHS, len(curve) // 2))
     fall = 1.0
     if window:
         before = curve[-2 * window : -window].mean()
         fall = (before - curve[-window:].mean()) / window / (abs(before) or 1.0)
-    # A schedule that has run its course has settled the loss, but for little.
+    # A schedule that has ended at rate 0 has settled the loss: a small fall is no problem.
     annealed = estimator.solver != "lbfgs" and estimator.learning_rate == "linear"
     if fall <= estimator.tol * (10.0 if annealed else 1.0):
         return None
@@ -177,7 +189,7 @@ def _still_falling(estimator, result):
 
 
 def _ended_on_plateau(estimator, result, plateau):
-    """The fit has ended where the loss does not fall for long, and then falls again."""
+    """Return a sentence if the fit has ended on a plateau of the loss, else None."""
     if result.reason != "converged" or not plateau():
         return None
     return (
@@ -187,10 +199,10 @@ def _ended_on_plateau(estimator, result, plateau):
 
 
 def _negligible(estimator):
-    """A loss that is rounding, or a millionth of the variance."""
+    """Return the loss below which a fit has no problem: rounding, plus a millionth of the variance."""
     return float((1e-6 * estimator.var_ + _rounding(estimator)).sum())
 
 
 def _rounding(estimator):
-    """The variance of each feature that is rounding, shape (d,)."""
+    """Return the variance that rounding alone can give each feature, shape (d,)."""
     return (10.0 * np.finfo(estimator.components_.dtype).eps * np.abs(estimator.mean_)) ** 2

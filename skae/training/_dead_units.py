@@ -1,10 +1,10 @@
-"""Units that do nothing: with a code of zero, or the same code, on all rows."""
+"""Units that do nothing: their code is zero, or the same, on all rows."""
 
 import numpy as np
 
 
 def dead_units(objective, theta, batches, rng):
-    """Return which units have a code of zero on all rows, shape (k,)."""
+    """Return which units have code zero on all rows, as bools of shape (k,)."""
     alive = False
     for X, _, _ in batches(rng):
         alive = alive | objective.code(theta, X).any(axis=0)
@@ -12,7 +12,7 @@ def dead_units(objective, theta, batches, rng):
 
 
 def constant_units(objective, theta, batches, rng):
-    """Return which units have the same code on all rows (to a millionth), shape (k,)."""
+    """Return which units have the same code on all rows (to a millionth), as bools of shape (k,)."""
     low, high = np.inf, -np.inf
     for X, _, _ in batches(rng):
         H = objective.code(theta, X)

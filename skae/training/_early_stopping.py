@@ -1,4 +1,4 @@
-"""The loss on held-out rows, and the parameters that are best on them."""
+"""Early stopping: the loss on held-out rows, and the parameters with the lowest one."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from skae.training._evaluation import mean_value
 
 
 class ValidationMonitor:
-    """Follow the loss on held-out rows, keep the best parameters, stop when it no longer falls.
+    """Follow the loss on held-out rows. Keep the best parameters, and stop when the loss no longer falls.
 
     Parameters
     ----------
@@ -16,7 +16,7 @@ class ValidationMonitor:
     batches : Batches
         The held-out rows.
     rng : numpy.random.Generator
-        For the batches.
+        Random stream for the batches.
     tol, patience
         See `skae.solvers.Plateau`.
     """
@@ -27,12 +27,12 @@ class ValidationMonitor:
         self.curve, self.best_theta, self.best_loss = [], None, np.inf
 
     def __call__(self, epoch):
-        """Evaluate; return whether to stop."""
+        """Add the loss after an epoch to the curve; return whether to stop."""
         self.curve.append(self.update(epoch.theta))
         return self.plateau.reached(self.curve[-1])
 
     def update(self, theta):
-        """Return the loss at theta, and keep theta if it is the best."""
+        """Return the loss at `theta`. Keep a copy of `theta` if the loss is the lowest so far."""
         loss = mean_value(self.objective, theta, self.batches, self.rng)
         if self.best_theta is None or loss < self.best_loss:
             self.best_theta, self.best_loss = theta.copy(), loss

@@ -1,4 +1,4 @@
-"""An objective, and codes, over all rows of some batches."""
+"""The value of an objective over all rows."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from skae.solvers import check_finite, total_weight
 
 
 def mean_value(objective, theta, batches, rng):
-    """Return the objective over all batches together."""
+    """Return the value of the objective over the rows of all batches."""
     mean_code = None
     if getattr(objective, "uses_mean_code", False):
         mean_code = _weighted_mean(batches, rng, lambda X, target, weight: objective.mean_code(theta, X, weight))
@@ -19,14 +19,14 @@ def mean_value(objective, theta, batches, rng):
 
 
 def final_loss(objective, theta, batches, rng):
-    """Return the objective at the parameters that a fit returns; refuse one that is not finite."""
+    """Return the value of the objective at the end of a fit; raise DivergenceError if it is not finite."""
     loss = mean_value(objective, theta, batches, rng)
     check_finite(loss, "at the end", theta, "; use a lower learning_rate_init, or bring the features to a common scale")
     return loss
 
 
 def _weighted_mean(batches, rng, function):
-    """Mean of function(X, target, sample_weight) over batches, weighted by their rows' weights."""
+    """Return the mean of function(X, target, sample_weight) over the batches, each with the weight of its rows."""
     total = mass = 0.0
     for X, target, sample_weight in batches(rng):
         m = total_weight(X, sample_weight)

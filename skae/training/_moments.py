@@ -1,4 +1,4 @@
-"""Weights of rows, mean and variance of features."""
+"""Weights of rows; mean and variance of features."""
 
 import math
 
@@ -10,12 +10,14 @@ from skae.training._threads import blas_threads
 
 
 def checked_weight(X, sample_weight):
-    """Return the weights in float64, and the rows of positive weight (None where all are); None for None.
+    """Return the weights in float64, and the indices of the rows with positive weight. None stands for all rows.
+
+    Without weights, return None twice.
 
     Raises
     ------
     ValueError
-        If the weights are negative, all zero, not finite, or not one a row.
+        If a weight is negative or not finite, if all are zero, or if there is not one weight for each row.
     """
     if sample_weight is None:
         return None, None
@@ -28,7 +30,7 @@ def checked_weight(X, sample_weight):
 
 
 def effective_rows(n_rows, sample_weight=None):
-    """Return how many rows of equal weight tell as much as rows with these weights (Kish 1965): 0 counts as absent."""
+    """Return the effective number of rows, (sum w)^2 / sum w^2 (Kish 1965). Rows of weight 0 do not count."""
     if sample_weight is None:
         return float(n_rows)
     share = sample_weight / sample_weight.max()
@@ -36,9 +38,9 @@ def effective_rows(n_rows, sample_weight=None):
 
 
 def moments(X, sample_weight=None, chosen=None):
-    """Return the total weight, the mean (d,) and the variance (d,) of some rows of X, in float64."""
+    """Return the total weight, the mean (d,) and the variance (d,) of the chosen rows of X, in float64."""
     total = (0.0, np.zeros(X.shape[1]), np.zeros(X.shape[1]))
-    with blas_threads(0.0):  # products with a vector are five times slower on two
+    with blas_threads(0.0):  # two threads make a product with a vector five times slower
         for rows, chunk in row_chunks(X, chosen=chosen):
             chunk = chunk.astype(np.float64)
             weight = np.ones(len(chunk)) if sample_weight is None else sample_weight[rows].astype(np.float64)
@@ -46,7 +48,7 @@ def moments(X, sample_weight=None, chosen=None):
             if mass > 0.0:
                 mean = weight @ chunk / mass
                 chunk -= mean
-                # The mean's own rounding (Chan et al. 1983): constant columns have no variance.
+                # Correct the rounding of the mean (Chan et al. 1983), so that constant columns have variance 0.
                 correction = weight @ chunk / mass
                 mean += correction
                 chunk -= correction
@@ -56,7 +58,7 @@ def moments(X, sample_weight=None, chosen=None):
 
 
 def merge_moments(a, b):
-    """Return weight, mean and variance of two sets of rows together (Chan et al. 1983)."""
+    """Return weight, mean and variance of the union of two sets of rows (Chan et al. 1983)."""
     mass = a[0] + b[0]
     mass = int(mass) if float(mass).is_integer() else mass
     share = b[0] / mass

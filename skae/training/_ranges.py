@@ -1,4 +1,4 @@
-"""The range of values: of rows, of features, and of results that may have overflowed."""
+"""Ranges of values, and errors for values that are out of range."""
 
 import math
 
@@ -6,12 +6,12 @@ import numpy as np
 
 from skae.training._chunks import row_chunks
 
-# Scalers to [0, 1] miss it by the rounding of their own arithmetic.
+# Scalers to [0, 1] may miss it by rounding.
 _ROUNDING = 1e-6
 
 
 def value_range(X, chosen=None):
-    """Return the smallest and the largest value of some rows of X (dense or CSR; all rows if `chosen` is None)."""
+    """Return the smallest and the largest value of the chosen rows of X (dense or CSR). None chooses all rows."""
     low, high = np.inf, -np.inf
     for _, chunk in row_chunks(X, chosen=chosen):
         low, high = min(low, float(chunk.min())), max(high, float(chunk.max()))
@@ -19,7 +19,7 @@ def value_range(X, chosen=None):
 
 
 def feature_range(X, chosen=None):
-    """Return the smallest and the largest value of each feature, each of shape (n_features,), as `value_range`."""
+    """Return the smallest and the largest value of each feature in the chosen rows, two arrays of shape (d,)."""
     low, high = np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)
     for _, chunk in row_chunks(X, chosen=chosen):
         low, high = np.minimum(low, chunk.min(axis=0)), np.maximum(high, chunk.max(axis=0))
@@ -27,9 +27,9 @@ def feature_range(X, chosen=None):
 
 
 def corruption_range(corruption, X, chosen=None, before=None):
-    """Return the `low` and `high` of each feature, in X's dtype, that a corruption is to be given; none it ignores.
+    """Return the options `low` and `high` of a corruption: the range of each feature, in X's dtype.
 
-    `before` is the range of earlier rows, which counts too.
+    Return no options for a corruption that uses no range. `before` is the range of earlier rows, to be included.
     """
     if corruption is None or not corruption.uses_range:
         return {}
@@ -40,7 +40,7 @@ def corruption_range(corruption, X, chosen=None, before=None):
 
 
 def check_visible_range(visible, low, high):
-    """Refuse values outside [0, 1], but for rounding, where the visible units are Bernoulli."""
+    """Raise ValueError if the visible units are Bernoulli and the values lie outside [0, 1] by more than rounding."""
     if visible == "bernoulli" and not (low >= -_ROUNDING and high <= 1.0 + _ROUNDING):
         raise ValueError(
             f"visible='bernoulli' takes values in [0, 1], got values from {low:.4g} to {high:.4g}; scale X "
@@ -49,7 +49,7 @@ def check_visible_range(visible, low, high):
 
 
 def check_values(visible, X, rows=None):
-    """Refuse training data that the visible units, or sums of squares in X's dtype, cannot hold."""
+    """Raise ValueError if training data do not fit the visible units, or if their squares overflow X's dtype."""
     low, high = value_range(X, rows)
     check_visible_range(visible, low, high)
     largest = max(high, -low)
@@ -61,7 +61,7 @@ def check_values(visible, X, rows=None):
 
 
 def check_overflow(result, X):
-    """Return a result of the rows of X; refuse one that is not finite."""
+    """Return `result`, computed from the rows of X; raise ValueError if it is not finite."""
     if not np.isfinite(np.sum(result)) and not np.isfinite(result).all():
         low, high = value_range(X)
         raise ValueError(

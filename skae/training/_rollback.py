@@ -1,13 +1,13 @@
-"""An estimator that is as it was after an error."""
+"""Undo of a fit that fails."""
 
 import contextlib
 
 
 @contextlib.contextmanager
 def unchanged_on_error(estimator):
-    """Leave ``vars(estimator)`` as it was if the body raises anything, KeyboardInterrupt included.
+    """Run the body. If it raises anything, KeyboardInterrupt included, restore ``vars(estimator)`` and raise it again.
 
-    Fitted arrays are replaced, never written to, so a shallow copy suffices.
+    A shallow copy is enough, because a fit replaces fitted arrays and never writes to them.
     """
     before = dict(vars(estimator))
     try:

@@ -1,4 +1,4 @@
-"""The parameters of training that all estimators share, and what they stand for."""
+"""Solver parameters: those that all estimators share, and the solver and batches that they describe."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import Literal
 from skae._sklearn_compat import Interval, StrOptions
 from skae._typing import Array, FloatArray, RandomState, Schedule, Solver
 from skae.solvers import LBFGS, SCHEDULES, SGD, UPDATE_RULES, Stochastic
-from skae.training._batches import Batches
+from skae.training._batches import Batches, corrupting
 from skae.training._chunks import chunk_rows
 from skae.training._early_stopping import ValidationMonitor
+from skae.training._ranges import corruption_range
 from skae.training._verbose import Printer
 
 _AUTO_BATCH_SIZE = 100
 
 
 class SolverParameters:
-    """An estimator with a solver, its schedule, and when it stops."""
+    """Solver parameters of an estimator: solver, schedule, stopping."""
 
     solver: Solver
     batch_size: int | Literal["auto"]
@@ -59,22 +60,28 @@ class SolverParameters:
     }
 
     def _batch_size(self):
-        """Largest number of rows in a batch."""
+        """Return the largest number of rows in a batch."""
         return _AUTO_BATCH_SIZE if self.batch_size == "auto" else self.batch_size
 
     def _training_batches(self, X, sample_weight, rows, n_columns, noise_seed=None, **options):
-        """The batches of a fit.
+        """Return the batches of a fit.
 
-        L-BFGS needs the same objective in every iteration: it takes large chunks in one order, and `noise_seed` fixes
-        their noise. `n_columns` is the width of the widest array that is made of the rows.
+        L-BFGS needs the same objective in every iteration: its batches are large chunks in one order, and `noise_seed`
+        fixes their noise. `n_columns` is the width of the widest array that training makes of the rows.
         """
         if self.solver == "lbfgs":
             size, shuffle = chunk_rows(n_columns), False
             return Batches(X, sample_weight, rows, size, shuffle, noise_seed=noise_seed, **options)
         return Batches(X, sample_weight, rows, self._batch_size(), self.shuffle, **options)
 
+    def _corrupted_batches(self, X, sample_weight, rows, n_columns, rng, corruption, **options):
+        """Return the batches of a fit with a `skae.corruption.Corruption` (or None) of the input."""
+        noise_seed = int(rng.integers(2**63)) if self.solver == "lbfgs" else None
+        options["corruption"] = corrupting(corruption, corruption_range(corruption, X))
+        return self._training_batches(X, sample_weight, rows, n_columns, noise_seed, **options)
+
     def _solver(self, max_iter=None, schedule=None):
-        """The solver that the parameters describe."""
+        """Return the solver that the parameters describe."""
         options = {
             "max_iter": self.max_iter if max_iter is None else max_iter,
             "tol": 0.0 if self.early_stopping else float(self.tol),
@@ -93,19 +100,22 @@ class SolverParameters:
         return Stochastic(rule, schedule=schedule, learning_rate=rate, **options)
 
     def _automatic_rate(self, schedule):
-        """What ``learning_rate_init="auto"`` is, or None where it is the update rule's own affair."""
+        """Return the rate for ``learning_rate_init="auto"``; None leaves it to the update rule."""
         return 1e-2 if (self.solver, schedule) == ("adam", "linear") else None
 
     def _monitor(self, objective, validation, rng, n_batches):
-        """What follows the validation loss in epochs of so many batches, or None."""
+        """Return the monitor of the loss on the batches `validation`, or None without them.
+
+        `n_batches` is the number of training batches in an epoch.
+        """
         if validation is None:
             return None
         return ValidationMonitor(objective, validation, rng, float(self.tol), self._solver().patience(n_batches))
 
     def _on_epoch(self, monitor, stage, active=None):
-        """What is called after each epoch; its answer says whether to stop.
+        """Return the function that is called after each epoch. It returns whether to stop.
 
-        `active` returns the share of active codes, which the line has that `verbose` prints.
+        `active` returns the share of active codes, for the line that `verbose` prints.
         """
         printer = Printer(f"[{type(self).__name__}]{stage}", monitor, active) if self.verbose else None
 

@@ -1,4 +1,4 @@
-"""How many threads the BLAS may use: small products are faster on one."""
+"""Limits on BLAS threads: small products are faster on one thread."""
 
 import contextlib
 import functools
@@ -7,7 +7,7 @@ from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
-# Multiplications of one product; below it a second thread costs more than it gives.
+# Number of multiplications in a product below which a second thread makes it slower.
 _WORTH_THREADS = 1.5e7
 
 _lock = threading.Lock()
@@ -21,16 +21,16 @@ def _controller():
 
 
 def one_openmp_thread():
-    """Run the body on one OpenMP thread: the order of sums, and so the result, is then the same on every machine."""
+    """Run the body on one OpenMP thread. Sums then have one order, and so one result, on every machine."""
     return _controller().limit(limits=1, user_api="openmp")
 
 
 @contextlib.contextmanager
 def blas_threads(multiplications):
-    """Run the body on one BLAS thread where its products are small.
+    """Run the body on one BLAS thread if its products are small.
 
-    Where they are not, scipy's own BLAS, if it has one, is limited to a thread: L-BFGS goes back and forth between the
-    two, whose pools of threads would get in each other's way.
+    If they are large, limit only scipy's own BLAS, where it has one, to one thread. L-BFGS alternates between numpy's
+    BLAS and scipy's, and two thread pools would slow each other down.
 
     BLAS limits apply to the whole process. While several of these blocks run, the strictest limit holds. When the last
     one ends, the original limits are restored.
@@ -38,7 +38,7 @@ def blas_threads(multiplications):
     Parameters
     ----------
     multiplications : float
-        Of a typical product.
+        Number of multiplications in a typical product.
     """
     with _lock:
         if not _active:
@@ -54,11 +54,11 @@ def blas_threads(multiplications):
 
 
 def _limit():
-    """Set the limits for the bodies under way."""
+    """Set the limits for the blocks that are running."""
     small = any(multiplications < _WORTH_THREADS for multiplications in _active)
     for library, n_threads in _found:
         scipys = bool(_active) and "scipy.libs" in library.filepath
-        # threadpoolctl heeds one thread only, from its first call to its end, unless that is taken back.
+        # threadpoolctl obeys only the first thread that sets a limit, until that thread ends or is released.
         release = getattr(library, "clear_controlling_thread", lambda force: None)
         release(force=True)
         library.set_num_threads(1 if small or scipys else n_threads)

@@ -1,4 +1,4 @@
-"""The one way from objectives and rows to parameters; all fits and partial fits go through it."""
+"""Training: stages of minimisation, one after the other. All fits and partial fits call `train`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from skae.training._threads import blas_threads
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """An objective, and how to minimise it from where the stage before has ended.
+    """An objective, and how to minimise it. Each stage starts where the one before it has ended.
 
     Parameters
     ----------
@@ -25,11 +25,11 @@ class Stage:
     solver : object
         See `skae.solvers`.
     monitor : ValidationMonitor, default=None
-        Keeps the parameters that are best on held-out rows, with which the stage then ends.
+        It keeps the parameters that are best on held-out rows. The stage ends with these.
     on_epoch : callable, default=None
-        Called after each epoch; returns whether to stop.
+        It is called after each epoch, and returns whether to stop.
     attributes : callable, default=None
-        Returns the fitted attributes for callbacks; see `Epochs.with_hooks`.
+        It returns the fitted attributes for callbacks; see `Epochs.with_hooks`.
     """
 
     objective: Any
@@ -41,18 +41,18 @@ class Stage:
 
 @dataclasses.dataclass(frozen=True)
 class Training:
-    """What training has come to.
+    """Outcome of `train`.
 
     Parameters
     ----------
     theta : ndarray
-        The parameters.
+        The trained parameters.
     loss : float
-        The objective there, over the rows.
+        The objective at `theta`, over all rows.
     results : list of skae.solvers.Result
-        One a stage.
+        The result of each stage.
     validation_losses : list of float
-        After each epoch, where there is a monitor.
+        Loss on the held-out rows after each epoch of the stages with a monitor.
     """
 
     theta: FloatArray
@@ -72,32 +72,33 @@ def train(
     task=NO_CALLBACKS,
     max_iter=1,
     state=None,
-    judged_on=None,
+    final_batches=None,
 ):
     """Minimise one objective after the other.
 
     Parameters
     ----------
     objective : object
-        What the parameters are judged by in the end: the last stage's.
+        The objective of the last stage. It gives the final loss.
     stages : iterable of Stage
-        In their order, each asked for when the one before has ended. A callback that asks to stop ends the last one.
+        The stages, in order. The next one is taken when the one before has ended. If a callback asks to stop, no more
+        stages run.
     theta : ndarray
-        Where to start.
+        Starting parameters.
     batches : Batches
-        The rows.
+        Training rows.
     rng : numpy.random.Generator
         Source of randomness.
     multiplications : float
-        Of a typical product, which decides on the BLAS threads.
+        Number of multiplications in a typical product; see `blas_threads`.
     task : Task
-        Whose subtasks the epochs are.
+        The task of the fit. The epochs are its subtasks.
     max_iter : int
-        Largest number of epochs, of all stages together.
+        Largest number of epochs, over all stages.
     state : dict, default=None
-        Of an earlier result, for the solver to continue with.
-    judged_on : Batches, default=None
-        What the final loss is taken over; None takes `batches`.
+        State of an earlier `skae.solvers.Result`, for the solver to continue from.
+    final_batches : Batches, default=None
+        Rows of the final loss. None takes `batches`.
 
     Returns
     -------
@@ -117,5 +118,5 @@ def train(
             if epochs.stopped:
                 break
     epochs.end()
-    loss = final_loss(objective, theta, batches if judged_on is None else judged_on, rng)
+    loss = final_loss(objective, theta, batches if final_batches is None else final_batches, rng)
     return Training(theta, loss, results, validated)

@@ -1,4 +1,4 @@
-"""Warnings at the user's line, and what a fit is warned of before it is judged."""
+"""Warnings at the user's line, and limits on the number of rows."""
 
 import sys
 import warnings
@@ -9,10 +9,11 @@ FEW_ROWS = 50
 
 
 def too_many_units(n_units, n_rows):
-    """Say that the energies of training rows and of new rows will differ, or return None.
+    """Return a sentence if there are more than two units for each row, else None.
 
-    From two units a row on, every detector of benchmarks/wide.py flags at least twice as many new normal rows as it
-    should. Reconstructions of new rows seldom suffer: this is for what compares energies.
+    The energies of training rows and of new rows then differ: every detector of benchmarks/wide.py flags at least twice
+    as many new normal rows as it should. Reconstructions of new rows seldom suffer, so only estimators that compare
+    energies warn.
     """
     if n_units <= 2 * n_rows:
         return None
@@ -20,7 +21,7 @@ def too_many_units(n_units, n_rows):
 
 
 def warn(text, category=UserWarning):
-    """Warn at the line of the user's that has led here: the last one outside skae, scikit-learn and joblib."""
+    """Warn at the user's line: the innermost one outside skae, scikit-learn and joblib."""
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(("skae.", "sklearn.", "joblib.")):
         frame, level = frame.f_back, level + 1
