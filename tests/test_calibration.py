@@ -9,7 +9,7 @@ from scipy import sparse
 from scipy.optimize import minimize
 from scipy.special import logsumexp, softmax
 
-from skae.classifier._constants import log_constants
+from skae.classifier._class_constants import log_constants
 from skae.classifier._rows import LabelledRows, trial_splits
 from skae.classifier._temperature import fit_temperature
 

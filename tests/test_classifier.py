@@ -953,6 +953,7 @@ def test_temperature_is_kept_by_what_continues():
         parts = make(temperature=value).partial_fit(X, y, classes=[0, 1, 3])
         assert parts.temperature_ == expected
         assert parts.add_class(new, labels).temperature_ == expected
+    assert make("hinge", temperature=2.5).partial_fit(X, y, classes=[0, 1, 3]).temperature_ == 1.0
 
 
 def test_replaced_temperature_is_used():

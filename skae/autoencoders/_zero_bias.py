@@ -137,9 +137,6 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
     decoder_components_ : ndarray of shape (n_components, n_features)
         Decoder weights V. When tied, they are `components_` itself.
 
-    intercept_hidden_ : ndarray of shape (n_components,)
-        Hidden bias b. Absent with ``hidden_bias=False``.
-
     intercept_visible_ : ndarray of shape (n_features,)
         Visible bias c.
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from skae._typing import BoolArray, FloatArray, IntArray
-from skae.classifier._constants import log_constants
+from skae.classifier._class_constants import log_constants
 from skae.classifier._insertion import insert_classes
 
 # Share of the earlier information that a call of `partial_fit` keeps. It fades because the autoencoders change.

@@ -33,7 +33,7 @@ from skae.classifier._autoencoders import continue_each, fit_each, start_alike, 
 from skae.classifier._calibration import Calibration
 from skae.classifier._class_weight import supervised_weight
 from skae.classifier._energies import ClassEnergies
-from skae.classifier._energy_classifier import fit_energy_classifier
+from skae.classifier._energy_regression import fit_energy_classifier
 from skae.classifier._factored import add_factored
 from skae.classifier._finetuning import FineTuning, noise_of
 from skae.classifier._learning import class_names, learn, trial_temperatures
@@ -468,7 +468,8 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
             rng = np.random.default_rng([seed, n_updates])
             template = self._template(X, rng)
             if first:
-                temperature = 1.0 if self.temperature == "auto" else float(self.temperature)
+                fixed = has_probabilities(self) and self.temperature != "auto"
+                temperature = float(self.temperature) if fixed else 1.0
                 calibration = Calibration.without_rows(len(self.classes_), temperature)
                 energies = start_alike(template.autoencoder, rows, len(self.classes_))
                 self._set(energies, calibration, loss_=math.nan, loss_curve_=None)

@@ -14,7 +14,7 @@ from skae._typing import FloatArray
 from skae.classifier._autoencoders import fit_each
 from skae.classifier._calibration import Calibration
 from skae.classifier._energies import ClassEnergies
-from skae.classifier._energy_classifier import fit_energy_classifier
+from skae.classifier._energy_regression import fit_energy_classifier
 from skae.classifier._factored import fit_factored
 from skae.classifier._finetuning import FineTuning
 from skae.classifier._rows import trial_splits

@@ -13,7 +13,7 @@ from skae._sklearn_compat import DTYPES, _check_feature_names_in, available_if, 
 from skae._typing import Array, FloatArray, MatrixLike
 from skae.autoencoders import BaseAutoencoder
 from skae.classifier._energies import ClassEnergies
-from skae.classifier._energy_classifier import linear_scores
+from skae.classifier._energy_regression import linear_scores
 from skae.training import check_visible_range, value_range
 
 
