@@ -68,16 +68,17 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
     """Base class of the autoencoders; see `skae.objectives.Reconstruction` for the model and its letters.
 
     A subclass has an ``__init__`` with its parameters. It overrides what differs among `_penalty`, `_penalties`,
-    `_tied`, `_training_activation`, `_corruption`, `_objective_class`, `_data_scale` and `_diagnose`.
+    `_tied`, `_training_activation`, `_corruption`, `_objective_class`, `_data_scale` and `_diagnose`. A parameter that
+    the ``__init__`` leaves out has the value that stands here or in the base classes.
     """
 
     n_components: int
-    l2: float
-    tied_weights: bool | Literal["auto"]
-    weight_constraint: WeightConstraint | None
-    max_norm: float
-    init: Init
-    warm_start: bool
+    l2: float = 0.0
+    tied_weights: bool | Literal["auto"] = True
+    weight_constraint: WeightConstraint | None = "auto"
+    max_norm: float = 1.0
+    init: Init = "auto"
+    warm_start: bool = False
     n_samples_seen_: float
 
     _parameter_constraints: dict = {

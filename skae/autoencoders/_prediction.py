@@ -39,11 +39,11 @@ def _can_invert(estimator):
 class AutoencoderPrediction(TransformerMixin):
     """Codes, reconstructions and scores of a fitted autoencoder, a chunk of rows at a time."""
 
-    activation: str | Activation
-    threshold: float
-    hidden_bias: bool
-    visible: VisibleName
-    encoding: Encoding
+    activation: str | Activation = "sigmoid"
+    threshold: float = 1.0
+    hidden_bias: bool = True
+    visible: VisibleName = "gaussian"
+    encoding: Encoding = "natural"
     components_: FloatArray
     intercept_hidden_: FloatArray  # absent if the hidden units have no bias
     intercept_visible_: FloatArray

@@ -18,22 +18,25 @@ _AUTO_BATCH_SIZE = 100
 
 
 class SolverParameters:
-    """Solver parameters of an estimator: solver, schedule, stopping."""
+    """Solver parameters of an estimator: solver, schedule, stopping.
 
-    solver: Solver
-    batch_size: int | Literal["auto"]
-    learning_rate: Schedule
-    learning_rate_init: float | Literal["auto"]
-    momentum: float
-    nesterovs_momentum: bool
-    max_iter: int
-    tol: float
-    n_iter_no_change: int | Literal["auto"]
-    early_stopping: bool
-    validation_fraction: float
-    shuffle: bool
-    verbose: int
-    random_state: RandomState
+    A class whose constructor leaves out a parameter has the value that stands here.
+    """
+
+    solver: Solver = "adam"
+    batch_size: int | Literal["auto"] = "auto"
+    learning_rate: Schedule = "linear"
+    learning_rate_init: float | Literal["auto"] = "auto"
+    momentum: float = 0.9
+    nesterovs_momentum: bool = True
+    max_iter: int = 200
+    tol: float = 1e-3
+    n_iter_no_change: int | Literal["auto"] = "auto"
+    early_stopping: bool = False
+    validation_fraction: float = 0.1
+    shuffle: bool = True
+    verbose: int = 0
+    random_state: RandomState = None
     n_iter_: int
     loss_: float
     loss_curve_: FloatArray
