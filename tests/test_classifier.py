@@ -33,6 +33,7 @@ from skae import (
     ClassSpecificAEClassifier,
     ContractiveAutoencoder,
     DenoisingAutoencoder,
+    MarginalizedDenoisingAutoencoder,
     PCAWhitener,
     SaturatingAutoencoder,
     SparseAutoencoder,
@@ -1399,6 +1400,15 @@ def test_an_added_class_keeps_the_constraint():
     classifier = make(estimator=contractive(weight_constraint="unit")).fit(X, y).add_class(new, labels)
     for each in classifier.estimators_:
         assert_allclose(np.linalg.norm(each.components_, axis=1), 1.0, rtol=1e-9)
+
+
+def test_penalties_that_know_the_features_can_continue():
+    """The template is asked for its constraint only once it knows the number of features."""
+    X, y = iris()
+    autoencoder = MarginalizedDenoisingAutoencoder(5, feature_variances=(0.1, 0.2, 0.3, 0.4), max_iter=3)
+    added = make(estimator=autoencoder, method="normalize").fit(X[y < 2], y[y < 2]).add_class(X, y)
+    parts = make(estimator=autoencoder, method="normalize").partial_fit(X, y, classes=[0, 1, 2])
+    assert min(added.score(X, y), parts.score(X, y)) > 0.6
 
 
 def test_add_class_leaves_copies_alone():
