@@ -33,6 +33,7 @@ from skae.autoencoders import BaseAutoencoder
 from skae.classifier._autoencoders import continue_each, fit_each, start_alike, warn_of
 from skae.classifier._calibration import Calibration
 from skae.classifier._class_weight import supervised_weight
+from skae.classifier._conformal import merge, own_energies, split
 from skae.classifier._energies import ClassEnergies
 from skae.classifier._energy_classifier import fit_energy_classifier
 from skae.classifier._factored import add_factored
@@ -158,6 +159,12 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
     validation_fraction : float, default=0.1
         Fraction held out where ``early_stopping=True``; a class keeps at least one row to train on.
 
+    calibration_fraction : float, default=0.0
+        Share of the rows of each class, in [0, 1), that `fit` and `add_class` hold out for `p_values` and
+        `prediction_sets`: at least one row of each class, and never all. Nothing is trained on these rows; the fit is
+        the same as one to the other rows alone. 0 holds out no rows, and there are no p-values. `partial_fit` refuses
+        other values.
+
     shuffle : bool, default=True
         Whether to draw a new order of the rows each epoch.
 
@@ -202,6 +209,9 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
     energy_classifier_ : Pipeline
         The classifier of the energies, for ``method="energies"``.
 
+    calibration_energies_ : list of ndarray
+        E_j of the held-out rows of each class j, sorted; with ``calibration_fraction > 0``.
+
     n_iter_ : int
         Epochs of fine-tuning, or iterations of the constants (the last ones) or of the logistic regression.
 
@@ -236,7 +246,8 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
     four small data sets, "finetune" was the most accurate on average, then "normalize", then "energies", each with
     exceptions; logistic regression on the features was better still (``benchmarks/few_rows.py``).
 
-    A threshold on `score_samples`, such as a low quantile over rows held out, says "none of these".
+    A threshold on `score_samples`, such as a low quantile over rows held out, says "none of these". So does an empty
+    set of `prediction_sets`, with a guarantee.
 
     A single row of a class counts as two halves in the training of its autoencoder.
 
@@ -272,6 +283,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         "noise_level": [Interval(Real, 0, None, closed="left")],
         "temperature": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         **SolverParameters._parameter_constraints,
+        "calibration_fraction": [Interval(Real, 0, 1, closed="left")],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "n_jobs": [Integral, None],
     }
@@ -299,6 +311,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         n_iter_no_change: int | Literal["auto"] = "auto",
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
+        calibration_fraction: float = 0.0,
         shuffle: bool = True,
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
         n_jobs: int | None = None,
@@ -325,6 +338,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         self.n_iter_no_change = n_iter_no_change
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
+        self.calibration_fraction = calibration_fraction
         self.shuffle = shuffle
         self.class_weight = class_weight
         self.n_jobs = n_jobs
@@ -388,11 +402,12 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         self.classes_, labels = np.unique(y, return_inverse=True)
         self._check_classes()
         self._optimizer_state = self._random_stream = None
-        rows = self._labelled(X, labels, weight)
-        rng = np.random.default_rng(seed_of(self.random_state))
+        seed = seed_of(self.random_state)
+        rng = np.random.default_rng(seed)
+        rows, calibration_rows = self._split(X, labels, weight, np.unique(labels), seed)
         train_rows = held_out = None
         if self.early_stopping and self.method == "finetune":
-            train_rows, held_out = hold_out(labels, self.validation_fraction, rng)
+            train_rows, held_out = hold_out(rows.labels, self.validation_fraction, rng)
         rows.check_supervised(self.class_weight, train_rows, held_out)
         template = self._template(X, rng)
         task = begin_fit_task(
@@ -412,6 +427,8 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         for each in learnt.problems:
             warn_of(each)
         self._set(learnt.energies, learnt.calibration, learnt.progress)
+        if calibration_rows is not None:
+            self.calibration_energies_ = own_energies(learnt.energies, calibration_rows)
         if tried is not None:
             self.temperature_ = tried[1]
         task.end(dict)
@@ -425,7 +442,8 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
 
         The autoencoders of the classes in `y` take a pass each, as their own `partial_fit` does, unless
         ``pretrain=False``; the constants take in what the rows tell; and with ``method="finetune"`` all parameters take
-        a pass of fine-tuning, at a constant learning rate. A class without rows so far has probability 0, and the
+        a pass of fine-tuning, at a constant learning rate. Held-out energies of a fit are forgotten, as the energies
+        change. A class without rows so far has probability 0, and the
         energy of an untrained autoencoder. Absent for ``method="energies"``, with `n_factors`, and with lbfgs.
 
         Parameters
@@ -448,6 +466,11 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         if self.early_stopping:
             raise ValueError(
                 "partial_fit sees no validation set: the classifier's early_stopping must be False, got True"
+            )
+        if self.calibration_fraction > 0.0:
+            raise ValueError(
+                "partial_fit cannot tell rows held out from rows trained on: calibration_fraction must be 0, got "
+                f"{self.calibration_fraction}"
             )
         with unchanged_on_error(self):
             first = _check_partial_fit_first_call(self, classes)
@@ -496,6 +519,9 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         fits among them less well than with ``method="normalize"``. ``method="energies"`` needs rows of all classes, to
         train its linear classifier again.
 
+        Where `fit` has held rows out for p-values, the same share of the new class's rows is held out. Rows of old
+        classes are not, and the p-values of old classes stay as they are.
+
         Parameters
         ----------
         X : {array-like, CSR matrix} of shape (n_samples, n_features)
@@ -515,9 +541,9 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         with unchanged_on_error(self):
             X, y, weight = self._validate_rows(X, y, sample_weight, reset=False)
             added = self._merge_classes(y)
-            rows = self._labelled(X, labels_of(y, self.classes_), weight)
+            labels = labels_of(y, self.classes_)
             energies, calibration = ClassEnergies.of(self), Calibration.of(self).expanded(added)
-            present = np.isin(np.arange(len(self.classes_)), rows.labels)
+            present = np.isin(np.arange(len(self.classes_)), labels)
             new = present & np.isneginf(calibration.constants)
             if not new.any():
                 raise ValueError(f"y has no new class: {np.unique(y).tolist()} are all known")
@@ -526,14 +552,16 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
                     "method='energies' trains its linear classifier again, which needs rows of all classes; y has only "
                     f"{np.unique(y).tolist()} of {self.classes_.tolist()}"
                 )
-            energies = self._add_autoencoders(energies, rows, added, new)
-            E = energies(X)
+            places, known = np.flatnonzero(new), getattr(self, "calibration_energies_", None)
+            seed = seed_of(self.random_state)
+            rows, held_out = self._split(X, labels, weight, [] if known is None else places, seed)
+            energies = self._add_autoencoders(energies, X, rows, added, places, np.random.default_rng(seed))
+            others = {} if held_out is None else {"calibration_energies_": merge(known, energies, held_out, added)}
+            E = energies(rows.X)
             calibration = calibration.add(E, rows, new).with_medians(E, rows)
-            self._set(
-                energies,
-                calibration,
-                fit_energy_classifier(E, rows, self.l2, self.loss) if self.method == "energies" else {},
-            )
+            if self.method == "energies":
+                others |= fit_energy_classifier(E, rows, self.l2, self.loss)
+            self._set(energies, calibration, others)
             self._optimizer_state = None
         return self
 
@@ -546,6 +574,14 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         check_classification_targets(y)
         weight, rows = checked_weight(X, sample_weight)
         return (X, y, weight) if rows is None else (X[rows], y[rows], weight[rows])
+
+    def _split(self, X, labels, weight, classes, seed):
+        """Return the rows to train on, and those that some classes hold out for p-values, or None."""
+        if self.calibration_fraction == 0.0 or not len(classes):
+            return self._labelled(X, labels, weight), None
+        names, rows = class_names(self.classes_[classes]), LabelledRows(X, labels, weight, None)
+        chosen, held_out = split(rows, classes, self.calibration_fraction, names, seed)
+        return self._labelled(chosen.X, chosen.labels, chosen.weight), held_out
 
     def _labelled(self, X, labels, weight):
         """The rows with their classes, and their weights for both phases."""
@@ -576,11 +612,10 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         noise_of(self)  # which may refuse it
         return template_of(self.estimator, self.n_factors, X, self.random_state is not None, rng)
 
-    def _add_autoencoders(self, energies, rows, added, new):
-        """Return the energies with those of new classes, trained; `added` classes have had no place yet."""
-        rng = np.random.default_rng(seed_of(self.random_state))
-        template, places = self._template(rows.X, rng), np.flatnonzero(new)
-        template.check_alike(energies, self.n_factors, rows.X[:1])
+    def _add_autoencoders(self, energies, X, rows, added, places, rng):
+        """Return the energies with those of new classes, trained on the rows, which are of X; see `ClassEnergies`."""
+        template = self._template(X, rng)
+        template.check_alike(energies, self.n_factors, X[:1])
         own, names = rows.part(np.isin(rows.labels, places)).relabelled(places), class_names(self.classes_[places])
         if energies.factors is None:
             fitted, problems = fit_each(template.autoencoder, own, names, self.pretrain, self.n_jobs)
@@ -611,8 +646,9 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         return {"adam": 5e-4, "sgd": 1e-2}.get(self.solver)
 
     def _set(self, energies, calibration, others=MappingProxyType({})):
-        """Set the fitted attributes; an energy classifier of before goes where there is none among `others`."""
-        vars(self).pop("energy_classifier_", None)
+        """Set the fitted attributes; those that some fits have not go, unless they are among `others`."""
+        for name in ("energy_classifier_", "calibration_energies_"):
+            vars(self).pop(name, None)
         vars(self).update({**energies.attributes(), **calibration.attributes(), **others})
 
     def __sklearn_tags__(self):
