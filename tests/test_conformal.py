@@ -4,7 +4,6 @@ import itertools
 import pickle
 import warnings
 
-import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -12,6 +11,7 @@ from scipy import sparse
 from scipy.stats import false_discovery_control
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
+from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from skae import ClassSpecificAEClassifier, ContractiveAutoencoder, DenoisingAutoencoder
 from skae.classifier import _conformal
@@ -167,6 +167,28 @@ def test_p_values_are_of_held_out_energies(name, dtype, draws):
         assert_array_equal(sets, p > 1.0 - coverage)
 
 
+# A held-out row is one row whatever its weight; the other check is about which of 30 weighted rows a fit gets right.
+NOT_OF_HELD_OUT_ROWS = {
+    "check_sample_weight_equivalence_on_dense_data",
+    "check_sample_weight_equivalence_on_sparse_data",
+    "check_class_weight_classifiers",
+}
+
+
+@pytest.mark.parametrize(
+    ("estimator", "check"),
+    [
+        (estimator, check)
+        for estimator, check in estimator_checks_generator(make(calibration_fraction=0.1))
+        if getattr(check, "func", check).__name__ not in NOT_OF_HELD_OUT_ROWS
+    ],
+    ids=lambda value: getattr(getattr(value, "func", value), "__name__", "classifier"),
+)
+def test_estimator_check(estimator, check):
+    """scikit-learn's contract holds where rows are held out."""
+    check(estimator)
+
+
 @every_model
 def test_an_added_class_leaves_the_other_columns(name):
     """To the bit; its own rows are held out by the same share, and its own autoencoder has not seen them."""
@@ -209,7 +231,7 @@ def test_an_added_class_without_held_out_rows():
     twin = make(calibration_fraction=0.0).fit(X[old], y[old]).add_class(X, y)
     plain.set_params(calibration_fraction=0.3).add_class(X, y)
     assert plain.transform(X).tobytes() == twin.transform(X).tobytes()
-    with pytest.raises(ValueError, match=r"held out for every class.*calibration_fraction=0.3"):
+    with pytest.raises(ValueError, match=r"held-out rows of every class.*fit again with calibration_fraction=0.3"):
         plain.p_values(X)
 
 
@@ -230,18 +252,21 @@ def test_held_out_rows_change_nothing_else():
 
 
 def test_partial_fit():
-    """It refuses to train on what may be held out; without the parameter, held-out energies of before are forgotten."""
+    """It trains on all rows and moves the energies: the p-values go, in a sentence, and come with the next fit."""
     X, y = digits()
-    classifier = make().fit(X, y)
-    before = joblib.hash(vars(classifier))
-    with pytest.raises(ValueError, match=r"partial_fit cannot tell rows.*calibration_fraction must be 0, got 0.3"):
-        classifier.partial_fit(X, y)
-    assert joblib.hash(vars(classifier)) == before
-    with pytest.raises(ValueError, match="calibration_fraction must be 0"):
-        make().partial_fit(X, y, classes=range(4))
-    classifier.set_params(calibration_fraction=0.0).partial_fit(X, y).set_params(calibration_fraction=0.3)
-    with pytest.raises(ValueError, match="rows that the fit held out for every class"):
-        classifier.prediction_sets(X)
+    classifier, twin = make().fit(X, y), make().fit(X, y).set_params(calibration_fraction=0.0)
+    p = classifier.p_values(X)
+    pairs = [
+        (classifier.partial_fit(X, y), twin.partial_fit(X, y)),
+        [make(calibration_fraction=fraction).partial_fit(X, y, classes=range(4)) for fraction in (0.3, 0.0)],
+    ]
+    for each, other in pairs:
+        assert each.decision_function(X).tobytes() == other.decision_function(X).tobytes()
+        assert not hasattr(each, "calibration_energies_")
+        for method in (each.p_values, each.prediction_sets):
+            with pytest.raises(ValueError, match=r"after partial_fit; fit again with calibration_fraction=0.3"):
+                method(X)
+    assert_array_equal(classifier.fit(X, y).p_values(X), p)
 
 
 def test_a_zero_weight_is_an_absent_row(rng):

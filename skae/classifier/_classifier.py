@@ -162,8 +162,8 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
     calibration_fraction : float, default=0.0
         Share of the rows of each class, in [0, 1), that `fit` and `add_class` hold out for `p_values` and
         `prediction_sets`: at least one row of each class, and never all. Nothing is trained on these rows; the fit is
-        the same as one to the other rows alone. 0 holds out no rows, and there are no p-values. `partial_fit` refuses
-        other values.
+        the same as one to the other rows alone. 0 holds out no rows, and there are no p-values. `partial_fit` holds
+        out none either, and forgets those of `fit`.
 
     shuffle : bool, default=True
         Whether to draw a new order of the rows each epoch.
@@ -442,9 +442,11 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
 
         The autoencoders of the classes in `y` take a pass each, as their own `partial_fit` does, unless
         ``pretrain=False``; the constants take in what the rows tell; and with ``method="finetune"`` all parameters take
-        a pass of fine-tuning, at a constant learning rate. Held-out energies of a fit are forgotten, as the energies
-        change. A class without rows so far has probability 0, and the
+        a pass of fine-tuning, at a constant learning rate. A class without rows so far has probability 0, and the
         energy of an untrained autoencoder. Absent for ``method="energies"``, with `n_factors`, and with lbfgs.
+
+        There are no p-values after it: the energies have changed, and rows that `fit` has held out may be among the
+        new ones.
 
         Parameters
         ----------
@@ -466,11 +468,6 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         if self.early_stopping:
             raise ValueError(
                 "partial_fit sees no validation set: the classifier's early_stopping must be False, got True"
-            )
-        if self.calibration_fraction > 0.0:
-            raise ValueError(
-                "partial_fit cannot tell rows held out from rows trained on: calibration_fraction must be 0, got "
-                f"{self.calibration_fraction}"
             )
         with unchanged_on_error(self):
             first = _check_partial_fit_first_call(self, classes)

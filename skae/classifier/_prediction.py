@@ -212,7 +212,7 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
         Raises
         ------
         ValueError
-            If the fit held no rows out.
+            If the fit held no rows out, or `partial_fit` came after it.
 
         References
         ----------
@@ -221,8 +221,8 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
         X = self._validate_prediction(X)
         if not hasattr(self, "calibration_energies_"):
             raise ValueError(
-                "p-values need rows that the fit held out for every class, and it held out none; fit again with "
-                f"calibration_fraction={self.calibration_fraction}"
+                "p-values need held-out rows of every class, which a fit without calibration_fraction has not, nor a "
+                f"classifier after partial_fit; fit again with calibration_fraction={self.calibration_fraction}"
             )
         return class_p_values(ClassEnergies.of(self)(X), X, self.calibration_energies_)
 
@@ -249,7 +249,7 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
         Raises
         ------
         ValueError
-            If the fit held no rows out, or `coverage` is not in (0, 1).
+            If there are no p-values, or `coverage` is not in (0, 1).
 
         Warns
         -----
