@@ -39,6 +39,7 @@ ESTIMATORS = [
     ContractiveAutoencoder(5, penalty="laplacian", early_stopping=True, tied_weights=True, **SHORT),
     ClassSpecificAEClassifier(PLAIN, **SHORT),
     ClassSpecificAEClassifier(PLAIN, method="energies", **SHORT),
+    ClassSpecificAEClassifier(PLAIN, calibration_fraction=0.2, **SHORT),
     ClassSpecificAEClassifier(DenoisingAutoencoder(5, **SHORT), n_factors=3, **SHORT),
     EnergyOutlierDetector(random_state=0),
     EnergyOutlierDetector(PLAIN),
