@@ -50,7 +50,9 @@ ESTIMATORS = [
 
 def result_of(estimator):
     """Return what the estimator makes of X."""
-    name = next(each for each in ("decision_function", "transform", "score_samples") if hasattr(estimator, each))
+    name = next(
+        each for each in ("p_values", "decision_function", "transform", "score_samples") if hasattr(estimator, each)
+    )
     return getattr(estimator, name)(X)
 
 
