@@ -39,6 +39,7 @@ ESTIMATORS = [
     ContractiveAutoencoder(5, penalty="laplacian", early_stopping=True, tied_weights=True, **SHORT),
     ClassSpecificAEClassifier(PLAIN, **SHORT),
     ClassSpecificAEClassifier(PLAIN, method="energies", **SHORT),
+    ClassSpecificAEClassifier(PLAIN, calibration_fraction=0.2, **SHORT),
     ClassSpecificAEClassifier(DenoisingAutoencoder(5, **SHORT), n_factors=3, **SHORT),
     EnergyOutlierDetector(random_state=0),
     EnergyOutlierDetector(PLAIN),
@@ -49,7 +50,9 @@ ESTIMATORS = [
 
 def result_of(estimator):
     """Return what the estimator makes of X."""
-    name = next(each for each in ("decision_function", "transform", "score_samples") if hasattr(estimator, each))
+    name = next(
+        each for each in ("p_values", "decision_function", "transform", "score_samples") if hasattr(estimator, each)
+    )
     return getattr(estimator, name)(X)
 
 

@@ -77,6 +77,8 @@ def every_estimator(X: Floats, y: NDArray[np.str_]) -> Iterator[object]:
     assert_type(classifier.partial_fit(X, y, classes=["a", "b"]), ClassSpecificAEClassifier)
     assert_type(classifier.predict_proba(X), Floats)
     assert_type(classifier.predict(X), NDArray[Any])
+    assert_type(classifier.p_values(X), Floats)
+    assert_type(classifier.prediction_sets(X, coverage=0.95), NDArray[np.bool_])
     assert_type(classifier.set_params(method="energies"), ClassSpecificAEClassifier)
     detector = EnergyOutlierDetector(make_pipeline(PCAWhitener(0.99), ContractiveAutoencoder())).fit(X)
     assert_type(detector, EnergyOutlierDetector)

@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
-from sklearn.utils.multiclass import check_classification_targets, unique_labels
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from skae._documentation import documented
@@ -32,13 +32,14 @@ from skae.autoencoders import BaseAutoencoder
 from skae.classifier._autoencoders import continue_each, fit_each, start_alike, warn_jointly
 from skae.classifier._calibration import Calibration
 from skae.classifier._class_weight import supervised_weight
+from skae.classifier._conformal import merge, own_energies, split
 from skae.classifier._energies import ClassEnergies
 from skae.classifier._energy_regression import fit_energy_classifier
 from skae.classifier._factored import add_factored
 from skae.classifier._finetuning import FineTuning, noise_of
 from skae.classifier._learning import class_names, learn, trial_temperatures
 from skae.classifier._prediction import ClassPrediction, has_probabilities
-from skae.classifier._rows import LabelledRows, encode_labels, hold_out
+from skae.classifier._rows import LabelledRows, encode_labels, hold_out, merge_classes
 from skae.classifier._template import template_of
 from skae.corruption import Corruption
 from skae.objectives import LOSSES
@@ -162,6 +163,12 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
     validation_fraction : float, default=0.1
         Fraction of rows held out with ``early_stopping=True``. Each class keeps at least one row to train on.
 
+    calibration_fraction : float, default=0.0
+        Share of the rows of each class, in [0, 1), that `fit` and `add_class` hold out for `p_values` and
+        `prediction_sets`: at least one row of each class, and never all. Nothing is trained on these rows; the fit is
+        the same as one to the other rows alone. 0 holds out no rows, and there are no p-values. `partial_fit` holds
+        out none either, and forgets those of `fit`.
+
     shuffle : bool, default=True
         Whether to draw a new order of the rows each epoch.
 
@@ -209,6 +216,9 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
     energy_classifier_ : Pipeline
         The logistic regression on the energies. Absent unless ``method="energies"``.
 
+    calibration_energies_ : list of ndarray
+        E_j of the held-out rows of each class j, sorted; with ``calibration_fraction > 0``.
+
     n_iter_ : int
         Number of epochs of fine-tuning. For "energies", iterations of the logistic regression; for "normalize", of the
         last fit of the constants.
@@ -247,7 +257,8 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
     average, then "normalize", then "energies", each with exceptions. Logistic regression on the features was better
     still (``benchmarks/few_rows.py``).
 
-    To say "none of these", set a threshold on `score_samples`, such as a low quantile over held-out rows.
+    To say "none of these", set a threshold on `score_samples`, such as a low quantile over held-out rows. An empty set
+    of `prediction_sets` says so too, with a guarantee.
 
     If a class has a single row, its autoencoder is trained on two rows of half weight.
 
@@ -283,6 +294,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         "noise_level": [Interval(Real, 0, None, closed="left")],
         "temperature": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         **SolverParameters._parameter_constraints,
+        "calibration_fraction": [Interval(Real, 0, 1, closed="left")],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "n_jobs": [Integral, None],
     }
@@ -310,6 +322,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         n_iter_no_change: int | Literal["auto"] = "auto",
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
+        calibration_fraction: float = 0.0,
         shuffle: bool = True,
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
         n_jobs: int | None = None,
@@ -336,6 +349,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         self.n_iter_no_change = n_iter_no_change
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
+        self.calibration_fraction = calibration_fraction
         self.shuffle = shuffle
         self.class_weight = class_weight
         self.n_jobs = n_jobs
@@ -399,11 +413,12 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         self.classes_, labels = np.unique(y, return_inverse=True)
         self._check_classes()
         self._optimizer_state = self._random_stream = None
-        rows = self._labelled(X, labels, weight)
-        rng = np.random.default_rng(seed_of(self.random_state))
+        seed = seed_of(self.random_state)
+        rng = np.random.default_rng(seed)
+        rows, calibration_rows = self._split(X, labels, weight, np.unique(labels), seed)
         train_rows = held_out = None
         if self.early_stopping and self.method == "finetune":
-            train_rows, held_out = hold_out(labels, self.validation_fraction, rng)
+            train_rows, held_out = hold_out(rows.labels, self.validation_fraction, rng)
         rows.check_supervised(self.class_weight, train_rows, held_out)
         template = self._template(X, rng)
         task = begin_fit_task(
@@ -422,6 +437,8 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         for each in learnt.problems:
             warn_jointly(each)
         self._set(learnt.energies, learnt.calibration, **learnt.history)
+        if calibration_rows is not None:
+            self.calibration_energies_ = own_energies(learnt.energies, calibration_rows)
         if after is not None:
             self.temperature_ = after
         task.end(dict)
@@ -437,6 +454,9 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         rows update the constants. Last, with ``method="finetune"``, all parameters are fine-tuned in one pass at a
         constant learning rate. A class without rows so far has probability 0, and the energy of an untrained
         autoencoder. Absent with ``method="energies"``, with `n_factors`, and with lbfgs.
+
+        There are no p-values after it: the energies have changed, and rows that `fit` has held out may be among the
+        new ones.
 
         Parameters
         ----------
@@ -510,6 +530,9 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         than with ``method="normalize"``. ``method="energies"`` needs rows of all classes, to train its linear
         classifier again.
 
+        Where `fit` has held rows out for p-values, the same share of the new class's rows is held out. Rows of old
+        classes are not, and the p-values of old classes stay as they are.
+
         Parameters
         ----------
         X : {array-like, CSR matrix} of shape (n_samples, n_features)
@@ -528,11 +551,10 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         self._validate_params()
         with unchanged_on_error(self):
             X, y, weight = self._validate_rows(X, y, sample_weight, reset=False)
-            added = self._merge_classes(y)
-            rows = self._labelled(X, encode_labels(y, self.classes_), weight)
-            energies = ClassEnergies.from_classifier(self)
+            self.classes_, added = merge_classes(self.classes_, y)
+            labels, energies = encode_labels(y, self.classes_), ClassEnergies.from_classifier(self)
             calibration = Calibration.from_classifier(self).with_places(added)
-            present = np.isin(np.arange(len(self.classes_)), rows.labels)
+            present = np.isin(np.arange(len(self.classes_)), labels)
             new = present & np.isneginf(calibration.constants)
             if not new.any():
                 raise ValueError(f"y has no new class: {np.unique(y).tolist()} are all known")
@@ -541,11 +563,16 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
                     "method='energies' trains its linear classifier again, which needs rows of all classes; y has only "
                     f"{np.unique(y).tolist()} of {self.classes_.tolist()}"
                 )
-            energies = self._add_autoencoders(energies, rows, added, new)
-            E = energies(X)
+            places, known = np.flatnonzero(new), getattr(self, "calibration_energies_", None)
+            seed = seed_of(self.random_state)
+            rows, held_out = self._split(X, labels, weight, [] if known is None else places, seed)
+            energies = self._add_autoencoders(energies, X, rows, added, places, np.random.default_rng(seed))
+            others = {} if held_out is None else {"calibration_energies_": merge(known, energies, held_out, added)}
+            E = energies(rows.X)
             calibration = calibration.add_classes(E, rows, new).with_medians(E, rows)
-            fitted = fit_energy_classifier(E, rows, self.l2, self.loss) if self.method == "energies" else {}
-            self._set(energies, calibration, **fitted)
+            if self.method == "energies":
+                others |= fit_energy_classifier(E, rows, self.l2, self.loss)
+            self._set(energies, calibration, **others)
             self._optimizer_state = None
         return self
 
@@ -559,20 +586,17 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         weight, rows = checked_weight(X, sample_weight)
         return (X, y, weight) if rows is None else (X[rows], y[rows], weight[rows])
 
+    def _split(self, X, labels, weight, classes, seed):
+        """Return the rows to train on, and those that some classes hold out for p-values, or None."""
+        if self.calibration_fraction == 0.0 or not len(classes):
+            return self._labelled(X, labels, weight), None
+        names, rows = class_names(self.classes_[classes]), LabelledRows(X, labels, weight, None)
+        chosen, held_out = split(rows, classes, self.calibration_fraction, names, seed)
+        return self._labelled(chosen.X, chosen.labels, chosen.weight), held_out
+
     def _labelled(self, X, labels, weight):
         """Return the rows with their classes, and their weights in both phases."""
         return LabelledRows(X, labels, weight, supervised_weight(self.class_weight, self.classes_, labels, weight))
-
-    def _merge_classes(self, y):
-        """Add the labels in y to `classes_`; return which entries of `classes_` are new."""
-        known, self.classes_ = self.classes_, unique_labels(self.classes_, y)
-        if known.dtype == object:
-            self.classes_ = self.classes_.astype(object)
-        elif self.classes_.dtype.kind != known.dtype.kind:
-            raise ValueError(
-                f"the labels of new classes must be of the old ones' kind, {known.dtype}, got {np.unique(y)!r}"
-            )
-        return ~np.isin(self.classes_, known)
 
     def _check_classes(self):
         """Raise ValueError if there are fewer than two classes."""
@@ -588,14 +612,13 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         noise_of(self)  # raises an error for invalid noise
         return template_of(self.estimator, self.n_factors, X, self.random_state is not None, rng)
 
-    def _add_autoencoders(self, energies, rows, added, new):
-        """Train the autoencoders of new classes; return the energies of all classes.
+    def _add_autoencoders(self, energies, X, rows, added, places, rng):
+        """Train the autoencoders of new classes on `rows`, which are rows of X; return the energies of all classes.
 
-        `new` (K,) is true for the classes to train. `added` (K,) is true for those that `energies` has no place for.
+        `places` are the classes to train. `added` (K,) is true for those that `energies` has no place for.
         """
-        rng = np.random.default_rng(seed_of(self.random_state))
-        template, places = self._template(rows.X, rng), np.flatnonzero(new)
-        template.check_alike(energies, self.n_factors, rows.X[:1])
+        template = self._template(X, rng)
+        template.check_alike(energies, self.n_factors, X[:1])
         own, names = rows.subset(np.isin(rows.labels, places)).relabelled(places), class_names(self.classes_[places])
         if energies.factors is None:
             fitted, problems = fit_each(template.autoencoder, own, names, self.pretrain, self.n_jobs)
@@ -626,8 +649,9 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         return {"adam": 5e-4, "sgd": 1e-2}.get(self.solver)
 
     def _set(self, energies, calibration, **others):
-        """Set the fitted attributes, and remove the energy classifier of an earlier fit."""
-        vars(self).pop("energy_classifier_", None)
+        """Set the fitted attributes. Remove those of an earlier fit that `others` does not have."""
+        for name in ("energy_classifier_", "calibration_energies_"):
+            vars(self).pop(name, None)
         vars(self).update({**energies.attributes(), **calibration.attributes(), **others})
 
     def __sklearn_tags__(self):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import logsumexp
@@ -10,8 +12,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from skae._sklearn_compat import DTYPES, _check_feature_names_in, available_if, validate_data
-from skae._typing import Array, FloatArray, MatrixLike
+from skae._typing import Array, BoolArray, FloatArray, MatrixLike
 from skae.autoencoders import BaseAutoencoder
+from skae.classifier._conformal import class_p_values, has_p_values, warn_of_few_rows
 from skae.classifier._energies import ClassEnergies
 from skae.classifier._energy_regression import linear_scores
 from skae.training import check_visible_range, value_range
@@ -33,6 +36,7 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
     factors_: FloatArray | None
     factor_hidden_weights_: FloatArray | None
     class_factor_weights_: FloatArray | None
+    calibration_energies_: list[FloatArray]  # absent unless rows were held out
     energy_classifier_: Pipeline  # absent unless method="energies"
     n_features_in_: int
     feature_names_in_: Array  # absent unless X had names
@@ -188,6 +192,82 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
         """
         X = self._validate_prediction(X)
         return ClassEnergies.from_classifier(self)(X)
+
+    @available_if(has_p_values)
+    def p_values(self, X: MatrixLike) -> FloatArray:
+        """Return the conformal p-value of each class: how odd the sample would be as one of its rows.
+
+        ::
+
+            p_j(x) = (1 + #{held-out rows x_i of class j: E_j(x_i) <= E_j(x)}) / (1 + #{held-out rows of class j})
+
+        For a new sample of class j, ``P(p_j <= a) <= a`` for every a in (0, 1), whatever the model is worth, over the
+        draws of the sample and of the held-out rows (Vovk 2012). A better model makes the p-values of the other classes
+        smaller. The energies have no constants, so that `add_class` does not change the other columns. Each held-out
+        row counts one, whatever its weight. Absent for ``calibration_fraction=0``.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            P-values in (0, 1], float64. They are no probabilities of classes: a row need not sum to 1.
+
+        Raises
+        ------
+        ValueError
+            If the fit held no rows out, or `partial_fit` came after it.
+
+        References
+        ----------
+        .. [1] Vovk V., "Conditional validity of inductive conformal predictors", ACML 2012.
+        """
+        X = self._validate_prediction(X)
+        if not hasattr(self, "calibration_energies_"):
+            raise ValueError(
+                "p-values need held-out rows of every class, which a fit without calibration_fraction has not, nor a "
+                f"classifier after partial_fit; fit again with calibration_fraction={self.calibration_fraction}"
+            )
+        return class_p_values(ClassEnergies.from_classifier(self)(X), X, self.calibration_energies_)
+
+    @available_if(has_p_values)
+    def prediction_sets(self, X: MatrixLike, coverage: float = 0.9) -> BoolArray:
+        """Return the classes that each sample may be of: those whose p-value is above ``1 - coverage``.
+
+        For a new sample of any one class, the set has that class with a probability of at least `coverage`. A set may
+        have several classes. The empty set says "none of these". Absent for ``calibration_fraction=0``.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Data.
+        coverage : float, default=0.9
+            In (0, 1). A class is left out of sets only where it has held out about ``1 / (1 - coverage)`` rows or more:
+            10 for 0.9.
+
+        Returns
+        -------
+        ndarray of bool of shape (n_samples, n_classes)
+            Whether the class is in the set.
+
+        Raises
+        ------
+        ValueError
+            If there are no p-values, or `coverage` is not in (0, 1).
+
+        Warns
+        -----
+        UserWarning
+            If a class has so few held-out rows that it is in every set.
+        """
+        if not (isinstance(coverage, Real) and 0.0 < coverage < 1.0):
+            raise ValueError(f"coverage must be a number in (0, 1), got {coverage!r}")
+        p = self.p_values(X)
+        warn_of_few_rows(coverage, self.calibration_energies_, self.classes_.tolist())
+        return p > 1.0 - coverage
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> Array:
         """Return the names of the columns of `transform`: the name of the estimator, and then of the class.

@@ -5,6 +5,7 @@ import math
 from typing import Any
 
 import numpy as np
+from sklearn.utils.multiclass import unique_labels
 
 from skae import _ops as ops
 from skae._typing import FloatArray, IntArray
@@ -60,6 +61,18 @@ class LabelledRows:
     def relabelled(self, classes):
         """Return the rows with labels that are positions in `classes`. All rows must belong to these classes."""
         return dataclasses.replace(self, labels=np.searchsorted(classes, self.labels))
+
+
+def merge_classes(known, y):
+    """Return the sorted class names with those in y, and which of them are new."""
+    classes = unique_labels(known, y)
+    if known.dtype == object:
+        classes = classes.astype(object)
+    elif classes.dtype.kind != known.dtype.kind:
+        raise ValueError(
+            f"the labels of new classes must be of the old ones' kind, {known.dtype}, got {np.unique(y)!r}"
+        )
+    return classes, ~np.isin(classes, known)
 
 
 def encode_labels(y, classes):

@@ -3,6 +3,7 @@
 from skae.training._batches import Batches, corrupting, row_keys
 from skae.training._callbacks import NO_CALLBACKS, begin_fit_task, fit_task
 from skae.training._chunks import chunk_rows, dense, row_chunks
+from skae.training._conformal import conformal_p_values
 from skae.training._convergence import convergence_problem, feature_errors, on_plateau
 from skae.training._dead_units import constant_units, dead_units
 from skae.training._evaluation import final_loss, mean_value
@@ -32,6 +33,7 @@ __all__ = [
     "check_visible_range",
     "checked_weight",
     "chunk_rows",
+    "conformal_p_values",
     "constant_units",
     "convergence_problem",
     "corrupting",
