@@ -776,8 +776,8 @@ def test_constructor_sets_and_nothing_more():
 @pytest.mark.parametrize("k", [1, 2, 4])
 @pytest.mark.parametrize(
     ("kind", "method"),
-    [(MixtureAutoencoder, "fit"), (FeatureScaler, "marginals"), (Model, "energy")],
-    ids=["MixtureAutoencoder.fit", "FeatureScaler.marginals", "Model.energy"],
+    [(MixtureAutoencoder, "fit"), (FeatureScaler, "rotated"), (Model, "energy")],
+    ids=["MixtureAutoencoder.fit", "FeatureScaler.rotated", "Model.energy"],
 )
 def test_interruption_changes_nothing(kind, method, k, error, rng, monkeypatch):
     """An exception in a fit is raised unchanged. Detector and ensemble, fitted or not, keep their attributes."""

@@ -144,17 +144,20 @@ class MixtureEnsemble(BaseEstimator):
         """Train a mixture on each view of a sample of the rows, and weigh the energies."""
         rows = sample_rows(X, rng)
         n_units = most_units(len(rows))
-        self.estimators_, self.scalers_ = [], []
+        self.estimators_, self.scalers_, deviations = [], [], []
         for unskew in (False, True):
             plain = FeatureScaler(unskew, whiten=False).fit(rows)
-            for scaler in (plain, plain.whitened(rows)):
-                Z = on_grid(scaler.transform(rows))
-                centers, variance = cluster(Z, n_units, int(rng.integers(2**31)))
+            marginals = plain.marginals(rows)
+            for scaler in (plain, plain.whitened(marginals)):
+                Z = scaler.rotated(marginals)
+                rounded = on_grid(Z)
+                centers, variance = cluster(rounded, n_units, int(rng.integers(2**31)))
                 scaler.unit_ = unit = float(np.sqrt(max(variance, _SMALLEST_VARIANCE)))
-                mixture = MixtureAutoencoder(n_units, centers=centers / unit).fit(Z / unit)
+                mixture = MixtureAutoencoder(n_units, centers=centers / unit).fit(rounded / unit)
                 self.estimators_.append(mixture.set_params(centers=None))
                 self.scalers_.append(scaler)
-        self.weights_ = 1.0 / np.maximum(self._energies(rows).std(axis=0), _SMALLEST_DEVIATION)
+                deviations.append(_energy(Model.from_estimator(mixture), Z / unit).std())
+        self.weights_ = 1.0 / np.maximum(deviations, _SMALLEST_DEVIATION)
 
     def score_samples(self, X: ArrayLike) -> FloatArray:
         """Return the weighted sum of the energies of each sample. Samples that fit better have higher scores.
@@ -181,9 +184,7 @@ class MixtureEnsemble(BaseEstimator):
             for energies, model, scaler in zip(out[rows].T, models, self.scalers_, strict=True):
                 if not scaler.whiten:  # the next view whitens the same marginals
                     marginals = scaler.marginals(block)
-                Z = scaler.rotated(marginals)
-                for part, chunk in row_chunks(Z, max(model.W.shape)):
-                    energies[part] = model.energy(chunk)
+                energies[:] = _energy(model, scaler.rotated(marginals))
         return out
 
     def explain(self, X: ArrayLike, baseline: ArrayLike) -> FloatArray:
@@ -217,3 +218,9 @@ class MixtureEnsemble(BaseEstimator):
             raise ValueError(f"baseline must have 1 row or {len(checked)}, as many as X, got {len(start)}")
         start = np.broadcast_to(start, checked.shape)
         return cast(ensemble_contributions(self, checked.astype(np.float64), start), checked.dtype)
+
+
+def _energy(model, Z):
+    """The energy of each row of Z, a chunk of rows at a time."""
+    chunks = row_chunks(Z, max(model.W.shape))
+    return np.concatenate([model.energy(chunk) for _, chunk in chunks])

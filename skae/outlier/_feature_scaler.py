@@ -42,9 +42,9 @@ class FeatureScaler:
         Everything is divided by it. `fit` sets it to 1.
     matrix_ : ndarray of shape (n_features, n_features)
         The whitening. Absent without `whiten`, and where `axes_` take less memory.
-    axes_, gains_ : ndarray of shape (n_axes, n_features), (n_axes,)
-        The whitening as ``I / sqrt(0.05) + axes_.T @ diag(gains_) @ axes_``, for few rows of many features. Absent
-        where there is a `matrix_`.
+    axes_ : ndarray of shape (n_axes, n_features)
+        The whitening as ``I / sqrt(0.05) - axes_.T @ axes_``, for few rows of many features. Absent where there is a
+        `matrix_`.
     """
 
     def __init__(self, unskew, whiten):
@@ -59,34 +59,33 @@ class FeatureScaler:
             self.powers_ = likeliest_powers(standard)
             self.power_mean_, self.power_deviation_ = location_and_scale(self._raised(standard))
         if self.whiten:
-            self._fit_whitening(X)
+            self._fit_whitening(self.marginals(X))
         return self
 
-    def whitened(self, X):
-        """Return a copy that whitens; X is the training data."""
+    def whitened(self, G):
+        """Return a copy that whitens; G are the marginals of the training data."""
         twin = copy.copy(self)
         twin.whiten = True
-        twin._fit_whitening(X)
+        twin._fit_whitening(G)
         return twin
 
-    def _fit_whitening(self, X):
+    def _fit_whitening(self, G):
         """Find the symmetric whitening matrix, which does not depend on the signs or the order of the eigenvectors.
 
-        Directions without training rows keep the gain of the variance 0, so the matrix is a multiple of the identity
-        plus a product of thin matrices.
+        Directions without variance have the largest gain, 1/sqrt(0.05). So the matrix is a multiple of the identity,
+        less the square of a matrix that has no more rows than the training data.
         """
-        for name in ("matrix_", "axes_", "gains_"):
+        for name in ("matrix_", "axes_"):
             vars(self).pop(name, None)
-        G = on_grid(self.marginals(X))
+        n, d = G.shape
         # Axes whose variance is rounding do not matter, so their length does not.
-        floor = len(G) * np.finfo(np.float64).eps
-        squares, axes = principal_axes(G, None, np.zeros(G.shape[1]), G.dtype, floor)
-        gains = 1.0 / np.sqrt(squares / len(G) + _VARIANCE_FLOOR) - _LARGEST_GAIN
-        if 2 * len(axes) < G.shape[1]:
-            self.axes_, self.gains_ = axes, gains
+        squares, axes = principal_axes(on_grid(G), None, np.zeros(d), G.dtype, n * np.finfo(np.float64).eps)
+        axes = axes * np.sqrt(_LARGEST_GAIN - 1.0 / np.sqrt(squares / n + _VARIANCE_FLOOR))[:, None]
+        if 2 * len(axes) < d:
+            self.axes_ = axes
         else:
-            self.matrix_ = (axes.T * gains) @ axes
-            self.matrix_.flat[:: G.shape[1] + 1] += _LARGEST_GAIN
+            self.matrix_ = -(axes.T @ axes)
+            self.matrix_.flat[:: d + 1] += _LARGEST_GAIN
 
     def transform(self, X):
         """Return the scaled features, float64, shape (n_samples, n_features)."""
@@ -109,10 +108,7 @@ class FeatureScaler:
         """
         if not self.whiten:
             return G / self.unit_
-        if hasattr(self, "matrix_"):
-            return G @ self.matrix_ / self.unit_
-        Z = ((G @ self.axes_.T) * self.gains_) @ self.axes_
-        Z += _LARGEST_GAIN * G
+        Z = G @ self.matrix_ if hasattr(self, "matrix_") else _LARGEST_GAIN * G - (G @ self.axes_.T) @ self.axes_
         Z /= self.unit_
         return Z
 
