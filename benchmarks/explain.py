@@ -118,8 +118,8 @@ def relaxed(detector, X):
             Z = step.inverse_transform(Z)
         return Z
     scaler = model.scalers_[0]
-    points = model.estimators_[0].relax(scaler.marginals(X) @ scaler.matrix_)[0]
-    return scaler.mean_ + scaler.deviation_ * (points @ np.linalg.inv(scaler.matrix_))
+    points = model.estimators_[0].relax(scaler.transform(X))[0]
+    return scaler.mean_ + scaler.deviation_ * (points * scaler.unit_)
 
 
 def occluded(detector, X, reference):

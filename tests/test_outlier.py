@@ -15,12 +15,12 @@ import skops.io
 import threadpoolctl
 from helpers import numerical_gradient
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy import sparse
+from scipy import linalg, sparse
 from scipy.special import logsumexp
-from scipy.stats import norm, yeojohnson
+from scipy.stats import norm, yeojohnson, yeojohnson_llf
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.ensemble import IsolationForest
 from sklearn.exceptions import NotFittedError
 from sklearn.inspection import DecisionBoundaryDisplay
@@ -36,7 +36,10 @@ from skae._sklearn_compat import InvalidParameterError
 from skae.autoencoders import AutoencoderPrediction
 from skae.model import Model
 from skae.outlier import FeatureScaler, MixtureAutoencoder, MixtureEnsemble, _references
+from skae.outlier._feature_scaler import location_and_scale, on_grid
+from skae.outlier._powers import likeliest_powers
 from skae.outlier._references import cluster_centers
+from skae.training import principal_axes
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -261,7 +264,7 @@ def test_whitening(unskew, rng):
     X = make_X(rng)
     scaler = FeatureScaler(unskew, True).fit(X)
     variances = np.linalg.eigvalsh(np.cov(scaler.marginals(X).T, bias=True))
-    Z = scaler.marginals(X) @ scaler.matrix_
+    Z = scaler.transform(X)
     assert_allclose(np.linalg.eigvalsh(np.cov(Z.T, bias=True)), np.sort(variances / (variances + 0.05)), atol=1e-3)
 
 
@@ -276,7 +279,7 @@ def test_constant_columns_become_zero(unskew, whiten, rng):
         Z = scaler.marginals(table)
     assert_allclose(Z[:, 4:], 0.0, atol=1e-15)
     assert_allclose(Z[:, :4], FeatureScaler(unskew, whiten).fit(X).marginals(X), atol=1e-12)
-    assert np.isfinite(scaler.matrix_).all()
+    assert np.isfinite(scaler.transform(table)).all()
 
 
 @pytest.mark.parametrize("unskew", [False, True])
@@ -298,7 +301,7 @@ def test_ensemble_is_a_weighted_sum_of_energies(rng):
     X = make_clusters(rng)
     ensemble = MixtureEnsemble(random_state=0).fit(X)
     parts = parts_of(ensemble)
-    energies = [(weight, each.score_samples(scaler.marginals(X) @ scaler.matrix_)) for each, scaler, weight in parts]
+    energies = [(weight, each.score_samples(scaler.transform(X))) for each, scaler, weight in parts]
     assert_allclose(ensemble.score_samples(X), sum(weight * energy for weight, energy in energies), rtol=1e-12)
     assert_allclose([weight * energy.std() for weight, energy in energies], 1.0, rtol=1e-10)
     assert [(each.unskew, each.whiten) for each in ensemble.scalers_] == [
@@ -316,7 +319,7 @@ def test_ensemble_describes_the_training_data(rng):
     assert_allclose(ensemble.mean_, X.mean(axis=0), rtol=1e-10)
     assert_allclose(ensemble.scale_, X.std(axis=0), rtol=1e-10)
     scaler = ensemble.scalers_[0]
-    units = scaler.marginals(ensemble.centers_) @ scaler.matrix_
+    units = scaler.transform(ensemble.centers_)
     assert_allclose(units, ensemble.estimators_[0].components_, rtol=1e-9, atol=1e-9)
     assert ensemble.n_features_in_ == 3
     assert ensemble.feature_names_in_.tolist() == list("abc")
@@ -669,7 +672,7 @@ def test_a_row_is_scored_as_in_its_batch(dtype, rng):
     scores = detector.score_samples(X)
     scale = 0.0
     for member, scaler, weight in parts_of(detector.estimator_):
-        Z = scaler.marginals(X) @ scaler.matrix_
+        Z = scaler.transform(X)
         scale = scale + weight * (np.abs(member.score_samples(Z)) + (Z**2).sum(axis=1))
     alone = np.array([detector.score_samples(X[i : i + 1])[0] for i in range(0, 5000, 250)])
     assert (np.abs(alone - scores[::250]) <= (1e-12 if dtype == np.float64 else 1e-5) * scale[::250]).all()
@@ -773,8 +776,8 @@ def test_constructor_sets_and_nothing_more():
 @pytest.mark.parametrize("k", [1, 2, 4])
 @pytest.mark.parametrize(
     ("kind", "method"),
-    [(MixtureAutoencoder, "fit"), (FeatureScaler, "marginals"), (Model, "energy")],
-    ids=["MixtureAutoencoder.fit", "FeatureScaler.marginals", "Model.energy"],
+    [(MixtureAutoencoder, "fit"), (FeatureScaler, "rotated"), (Model, "energy")],
+    ids=["MixtureAutoencoder.fit", "FeatureScaler.rotated", "Model.energy"],
 )
 def test_interruption_changes_nothing(kind, method, k, error, rng, monkeypatch):
     """An exception in a fit is raised unchanged. Detector and ensemble, fitted or not, keep their attributes."""
@@ -1058,8 +1061,8 @@ def test_contributions_of_the_default_are_integrated_gradients(data, rng):
     for member, scaler, weight in parts_of(detector.estimator_):
         start, end = scaler.marginals(reference), scaler.marginals(X[:2])
         for i in range(2):
-            field = member.vector_field((start[i] + t * (end[i] - start[i])) @ scaler.matrix_).mean(axis=0)
-            expected[i] += weight * (end[i] - start[i]) * (scaler.matrix_ @ field)
+            field = member.vector_field(scaler.rotated(start[i] + t * (end[i] - start[i]))).mean(axis=0)
+            expected[i] += weight * (end[i] - start[i]) * scaler.rotated(field)
     assert_allclose(contributions, expected, atol=1e-5 * np.abs(expected).max())
 
 
@@ -1223,3 +1226,135 @@ def test_explain_is_absent_without_a_field(rng):
         assert hasattr(EnergyOutlierDetector(GIVEN[name]), "explain")
     with pytest.raises(NotFittedError):
         EnergyOutlierDetector().explain(X)
+
+
+# Width
+
+
+@pytest.mark.parametrize("load", [load_breast_cancer, load_wine, load_digits], ids=["breast cancer", "wine", "digits"])
+def test_powers_of_real_columns_are_the_likeliest(load):
+    """All exponents together are those that PowerTransformer finds one by one, clipped to [0, 2]."""
+    X = load().data[:500]
+    mean, deviation = location_and_scale(X)
+    assert_likeliest((X - mean) / deviation)
+
+
+@pytest.mark.parametrize("data", [*DATA, "constant", "a rare one", "two rows", "normal"])
+def test_powers_of_odd_columns_are_the_likeliest(data, rng):
+    """So they are for skewed, discrete and heavy-tailed columns. A constant column keeps its values."""
+    odd = {
+        "constant": lambda rng: np.column_stack([make_X(rng), np.full(200, 0.1)]),
+        "a rare one": lambda rng: (np.arange(400)[:, None] == [7, 9]).astype(float),
+        "two rows": lambda rng: rng.standard_normal((2, 5)),
+        "normal": lambda rng: rng.standard_normal((2000, 3)),
+    }
+    X = {**DATA, **odd}[data](rng)
+    mean, deviation = location_and_scale(X)
+    assert_likeliest((X - mean) / deviation)
+
+
+def assert_likeliest(G):
+    """Assert that the exponents of the columns of G are PowerTransformer's, clipped, and have the same likelihood."""
+    with no_warning():
+        powers = likeliest_powers(on_grid(G))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = np.clip(PowerTransformer(standardize=False).fit(on_grid(G)).lambdas_, 0.0, 2.0)
+    assert_allclose(powers, expected, atol=1e-5)
+    for g, power, other in zip(on_grid(G).T, powers, expected, strict=True):
+        if g.std() > 0.0:
+            assert yeojohnson_llf(power, g) >= yeojohnson_llf(other, g) - 1e-9 * len(g)
+
+
+def test_powers_do_not_depend_on_the_other_columns(rng):
+    """Columns are searched in chunks, and each column gets the bits that it gets alone."""
+    G = on_grid(rng.gamma(2.0, size=(300, 250)) - 2.0)
+    alone = [likeliest_powers(G[:, [i]])[0] for i in range(250)]
+    assert_array_equal(likeliest_powers(G), alone)
+
+
+@pytest.mark.parametrize("shape", [(200, 4), (60, 40), (60, 100), (20, 100), (2, 7)], ids=str)
+def test_principal_axes(shape, rng):
+    """Their squares and directions are those of the singular values, from the smaller side."""
+    X = rng.standard_normal(shape)
+    squares, axes = principal_axes(X, None, np.zeros(shape[1]), np.dtype(np.float64), 1e-14)
+    assert axes.shape == (min(shape), shape[1])
+    assert_allclose(squares, np.linalg.svd(X, compute_uv=False) ** 2, rtol=1e-9)
+    assert_allclose(axes @ axes.T, np.eye(len(axes)), atol=1e-9)
+    assert_allclose((axes.T * squares) @ axes, X.T @ X, atol=1e-10 * squares[0])
+
+
+@pytest.mark.parametrize("unskew", [False, True])
+@pytest.mark.parametrize("shape", [(200, 4), (60, 40), (60, 100), (20, 100), (2, 7), (5, 5)], ids=str)
+def test_whitening_by_its_formula(shape, unskew, rng):
+    """The matrix is (C + 0.05 I)^(-1/2), with fewer and with more rows than features, and it is symmetric."""
+    n, d = shape
+    X = rng.standard_normal((n, d)) @ np.diag(np.geomspace(1.0, 100.0, d)) + rng.standard_normal((n, 1))
+    scaler = FeatureScaler(unskew, True).fit(X)
+    assert hasattr(scaler, "axes_") == (2 * n < d)
+    G = on_grid(scaler.marginals(X))
+    expected = np.linalg.inv(linalg.sqrtm(G.T @ G / n + 0.05 * np.eye(d)))
+    matrix = scaler.rotated(np.eye(d))
+    assert_allclose(matrix, expected, atol=1e-8)
+    assert_allclose(matrix, matrix.T, atol=1e-12)
+    scaler.unit_ = 2.0
+    assert_allclose(scaler.transform(X), scaler.marginals(X) @ expected / 2.0, atol=1e-7)
+
+
+def test_a_scaler_forgets_its_earlier_whitening(rng):
+    """A scaler fitted to few rows and then to many uses the whitening of the latter."""
+    scaler = FeatureScaler(False, True).fit(rng.standard_normal((10, 40)))
+    X = rng.standard_normal((200, 40))
+    Z = scaler.fit(X).transform(X)
+    assert_array_equal(Z, FeatureScaler(False, True).fit(X).transform(X))
+    assert not hasattr(scaler, "axes_")
+
+
+def test_few_rows_of_many_features_need_little_memory(rng):
+    """No array of features times features is made by a fit, scores and contributions, and the pickle is small."""
+    X = rng.standard_normal((30, 4000))
+    tracemalloc.start()
+    try:
+        detector = EnergyOutlierDetector().fit(X)
+        detector.score_samples(X)
+        detector.explain(X[:2])
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4000**2 * 8 / 2
+    assert len(pickle.dumps(detector)) < 5 * X.nbytes
+    assert_sums(detector, X[:2])
+
+
+@pytest.mark.parametrize("step", [StandardScaler(), PCAWhitener(5), PCAWhitener(5, whiten="zca")], ids=str)
+def test_explanations_of_many_features_need_little_memory(step, rng):
+    """The matrix of the affine steps before an autoencoder is never held whole."""
+    X = rng.standard_normal((30, 4000))
+    detector = EnergyOutlierDetector(make_pipeline(step, contractive(max_iter=2))).fit(X)
+    tracemalloc.start()
+    try:
+        detector.explain(X[:1])
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4000**2 * 8 / 2
+    assert_sums(detector, X[:2])
+
+
+@pytest.mark.parametrize(
+    ("estimator", "method"),
+    [(None, "fit"), (None, "explain"), (make_pipeline(StandardScaler(), contractive()), "explain")],
+    ids=["fit", "explain", "explain a Pipeline"],
+)
+def test_too_little_memory(estimator, method, rng, monkeypatch):
+    """A MemoryError says in one sentence how large the data were, and what to do."""
+    X = make_X(rng)
+    detector = EnergyOutlierDetector(estimator).fit(X)
+
+    def full(*args, **kwargs):
+        raise MemoryError
+
+    monkeypatch.setattr(FeatureScaler, "marginals", full)
+    monkeypatch.setattr("skae.outlier._attribution.mean_field", full)
+    with unchanged(detector), pytest.raises(MemoryError, match=f"to {method} 200 rows of 4 features.*take fewer rows"):
+        getattr(detector, method)(X)

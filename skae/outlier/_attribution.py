@@ -9,7 +9,8 @@ import numpy as np
 
 from skae.autoencoders import activation_of, autoencoder_of, steps_before
 from skae.model import Model
-from skae.training import check_overflow, row_chunks
+from skae.outlier._memory import memory_advice
+from skae.training import check_overflow, chunk_rows, row_chunks
 
 # A path is integrated in pieces, each by Gauss-Legendre quadrature. A piece is halved while its integral differs from
 # the difference of its energies: at most 40 times, and not once the rows have 512 pieces on average.
@@ -33,11 +34,12 @@ def ensemble_contributions(ensemble, X, start):
         The sum of a row is the score of X less the score of `start`.
     """
     contributions = np.zeros(X.shape)
-    for autoencoder, scaler, weight in zip(ensemble.estimators_, ensemble.scalers_, ensemble.weights_, strict=True):
-        first = scaler.marginals(start)
-        way = scaler.marginals(X) - first
-        field = mean_field(autoencoder, first @ scaler.matrix_, way @ scaler.matrix_) @ scaler.matrix_.T
-        contributions += weight * way * field
+    with memory_advice(X, "to explain"):
+        for autoencoder, scaler, weight in zip(ensemble.estimators_, ensemble.scalers_, ensemble.weights_, strict=True):
+            first = scaler.marginals(start)
+            way = scaler.marginals(X) - first
+            field = mean_field(autoencoder, scaler.rotated(first), scaler.rotated(way))
+            contributions += weight * way * scaler.rotated(field)
     return contributions
 
 
@@ -67,12 +69,17 @@ def pipeline_contributions(estimator, X, start, mean):
     tied = autoencoder.decoder_components_ is autoencoder.components_
     if autoencoder.visible != "gaussian" or not tied or not hasattr(activation_of(autoencoder), "potential"):
         raise ValueError("explain needs an autoencoder with tied weights, gaussian units and a potential")
-    first, matrix = _affine_input(steps_before(estimator), X, start, mean)
-    return (X - start) * (mean_field(autoencoder, first, (X - start) @ matrix) @ matrix.T)
+    with memory_advice(X, "to explain"):
+        return _through_affine_steps(steps_before(estimator), autoencoder, X, start, mean)
 
 
-def _affine_input(steps, X, start, mean):
-    """Return `start` transformed by the steps, and the matrix of their map; raise ValueError if it is not affine."""
+def _through_affine_steps(steps, autoencoder, X, start, mean):
+    """Return the contributions: the field, taken back through the matrix of the affine map of the steps.
+
+    The rows of the matrix are differences of transformed points around the mean. They are found, used and dropped a
+    chunk at a time, because the matrix of many features does not fit into memory. Raise ValueError if the map is not
+    affine.
+    """
 
     def transform(X):
         with warnings.catch_warnings():  # the names of the features have been checked already
@@ -81,17 +88,26 @@ def _affine_input(steps, X, start, mean):
                 X = step.transform(X)
         return np.asarray(X, dtype=np.float64)
 
-    origin = transform(mean[None])
+    n, d = X.shape
     rows = np.vstack([start, X])
     size = np.maximum(np.abs(rows - mean).max(axis=0), 1e-6 * np.abs(mean) + 1e-12)
-    matrix = (transform(mean + np.diag(size)) - origin) / size[:, None]
     # One row, or rows on one side of the mean, can fit a chord of a curve. Its middle and the other side cannot.
     tested = np.vstack([rows, mean + size * np.array([[-1.0], [0.5], [1.0]])])
-    got, expected = transform(tested), origin + (tested - mean) @ matrix
+    origin, got = transform(mean[None]), transform(tested)
+    field = mean_field(autoencoder, got[:n], got[n : 2 * n] - got[:n])
+    expected, contributions = np.repeat(origin, len(tested), axis=0), np.empty((n, d))
+    n_points = chunk_rows(max(d, origin.shape[1]))
+    for first in range(0, d, n_points):
+        columns = np.arange(first, min(first + n_points, d))
+        points = np.repeat(mean[None], len(columns), axis=0)
+        points[np.arange(len(columns)), columns] += size[columns]
+        matrix = (transform(points) - origin) / size[columns, None]
+        expected += (tested[:, columns] - mean[columns]) @ matrix
+        contributions[:, columns] = (X - start)[:, columns] * (field @ matrix.T)
     tolerance = 1e-5 * np.abs(expected - origin).max() + 1e-6 * np.abs(expected).max()
     if np.abs(got - expected).max() > tolerance:
         raise ValueError("explain needs steps that are affine (StandardScaler, PCAWhitener) before the autoencoder")
-    return got[: len(start)], matrix
+    return contributions
 
 
 def mean_field(autoencoder, start, way):

@@ -16,6 +16,7 @@ from skae.outlier._attribution import ensemble_contributions
 from skae.outlier._casting import cast
 from skae.outlier._feature_scaler import FeatureScaler, on_grid
 from skae.outlier._kmeans import MAX_UNITS, cluster, most_units, sample_rows
+from skae.outlier._memory import memory_advice
 from skae.outlier._mixture import MixtureAutoencoder
 from skae.training import moments, row_chunks, seed_of, unchanged_on_error
 
@@ -32,7 +33,7 @@ class MixtureEnsemble(BaseEstimator):
 
     The score is a weighted sum of energies::
 
-        score(x) = sum_j weights_[j] E_j(scalers_[j].marginals(x) @ scalers_[j].matrix_)
+        score(x) = sum_j weights_[j] E_j(scalers_[j].transform(x))
 
     Each E_j is the energy of a softmax autoencoder. Such an autoencoder is a mixture of Gaussians, and its energy is
     the log-density up to a constant (`MixtureAutoencoder`). The four views are the standardised features, the same
@@ -52,7 +53,7 @@ class MixtureEnsemble(BaseEstimator):
         One autoencoder for each view, with at most min(256, n_samples // 4) hidden units.
 
     scalers_ : list of FeatureScaler
-        The views: autoencoder j is given ``scalers_[j].marginals(X) @ scalers_[j].matrix_``.
+        The views: autoencoder j is given ``scalers_[j].transform(X)``.
 
     weights_ : ndarray of shape (n_estimators,)
         Weights of the energies.
@@ -120,6 +121,8 @@ class MixtureEnsemble(BaseEstimator):
         ------
         ValueError
             If the squares of X overflow float64.
+        MemoryError
+            If the model does not fit into memory; it says what to do.
         """
         with unchanged_on_error(self):
             checked = validate_data(self, X, dtype=DTYPES, ensure_min_samples=2)
@@ -130,29 +133,32 @@ class MixtureEnsemble(BaseEstimator):
                     f"X holds values up to {np.abs(checked).max():.3g}, whose squares float64 cannot hold; "
                     "bring the features to a common scale near 1"
                 )
-            self._fit_views(checked, np.random.default_rng(seed_of(self.random_state)))
+            with memory_advice(checked, "to fit"):
+                self._fit_views(checked, np.random.default_rng(seed_of(self.random_state)))
             # The first view only standardises the features: its units are centres of the data.
             scaler, units = self.scalers_[0], self.estimators_[0].components_
             self.scale_ = scaler.deviation_
-            self.centers_ = scaler.mean_ + self.scale_ * (units / np.diag(scaler.matrix_))
+            self.centers_ = scaler.mean_ + self.scale_ * (units * scaler.unit_)
         return self
 
     def _fit_views(self, X, rng):
         """Train a mixture on each view of a sample of the rows, and weigh the energies."""
         rows = sample_rows(X, rng)
         n_units = most_units(len(rows))
-        self.estimators_, self.scalers_ = [], []
+        self.estimators_, self.scalers_, deviations = [], [], []
         for unskew in (False, True):
             plain = FeatureScaler(unskew, whiten=False).fit(rows)
-            for scaler in (plain, plain.whitened(rows)):
-                Z = on_grid(scaler.marginals(rows) @ scaler.matrix_)
-                centers, variance = cluster(Z, n_units, int(rng.integers(2**31)))
-                unit = np.sqrt(max(variance, _SMALLEST_VARIANCE))
-                scaler.matrix_ = scaler.matrix_ / unit
-                mixture = MixtureAutoencoder(n_units, centers=centers / unit).fit(Z / unit)
+            marginals = plain.marginals(rows)
+            for scaler in (plain, plain.whitened(marginals)):
+                Z = scaler.rotated(marginals)
+                rounded = on_grid(Z)
+                centers, variance = cluster(rounded, n_units, int(rng.integers(2**31)))
+                scaler.unit_ = unit = float(np.sqrt(max(variance, _SMALLEST_VARIANCE)))
+                mixture = MixtureAutoencoder(n_units, centers=centers / unit).fit(rounded / unit)
                 self.estimators_.append(mixture.set_params(centers=None))
                 self.scalers_.append(scaler)
-        self.weights_ = 1.0 / np.maximum(self._energies(rows).std(axis=0), _SMALLEST_DEVIATION)
+                deviations.append(_energy(Model.from_estimator(mixture), Z / unit).std())
+        self.weights_ = 1.0 / np.maximum(deviations, _SMALLEST_DEVIATION)
 
     def score_samples(self, X: ArrayLike) -> FloatArray:
         """Return the weighted sum of the energies of each sample. Samples that fit better have higher scores.
@@ -177,9 +183,9 @@ class MixtureEnsemble(BaseEstimator):
         out = np.empty((len(X), len(models)))
         for rows, block in row_chunks(X, MAX_UNITS):
             for energies, model, scaler in zip(out[rows].T, models, self.scalers_, strict=True):
-                Z = scaler.marginals(block) @ scaler.matrix_
-                for part, chunk in row_chunks(Z, max(model.W.shape)):
-                    energies[part] = model.energy(chunk)
+                if not scaler.whiten:  # the next view whitens the same marginals
+                    marginals = scaler.marginals(block)
+                energies[:] = _energy(model, scaler.rotated(marginals))
         return out
 
     def explain(self, X: ArrayLike, baseline: ArrayLike) -> FloatArray:
@@ -213,3 +219,9 @@ class MixtureEnsemble(BaseEstimator):
             raise ValueError(f"baseline must have 1 row or {len(checked)}, as many as X, got {len(start)}")
         start = np.broadcast_to(start, checked.shape)
         return cast(ensemble_contributions(self, checked.astype(np.float64), start), checked.dtype)
+
+
+def _energy(model, Z):
+    """The energy of each row of Z, a chunk of rows at a time."""
+    chunks = row_chunks(Z, max(model.W.shape))
+    return np.concatenate([model.energy(chunk) for _, chunk in chunks])

@@ -3,12 +3,13 @@
 import copy
 
 import numpy as np
-from sklearn.preprocessing import PowerTransformer
 
-from skae.training import moments
+from skae.outlier._powers import likeliest_powers
+from skae.training import moments, principal_axes
 
 # Whitening raises the variances by this share of the mean variance, because data may lie on a plane.
 _VARIANCE_FLOOR = 0.05
+_LARGEST_GAIN = 1.0 / np.sqrt(_VARIANCE_FLOOR)
 
 # Standardised values are clipped to this distance from 0, so that the squares of their powers stay finite.
 _FARTHEST = 1e60
@@ -20,7 +21,8 @@ _GRID = 2.0**-16
 class FeatureScaler:
     """Standardise tabular features for an energy. Optionally remove their skewness, and whiten them.
 
-    The result is ``marginals(X) @ matrix_``. `marginals` treats each feature on its own.
+    The result is ``rotated(marginals(X))``. `marginals` treats each feature on its own, and `rotated` is a symmetric
+    linear map.
 
     Parameters
     ----------
@@ -29,6 +31,20 @@ class FeatureScaler:
         exponent is kept in [0, 2]. Then no tail becomes bounded, and a stray value stays far off.
     whiten : bool
         Whether to divide each principal component by the root of (variance + 0.05) and to rotate back.
+
+    Attributes
+    ----------
+    mean_, deviation_ : ndarray of shape (n_features,)
+        Mean and standard deviation of each feature. The deviation of a constant feature is 1.
+    powers_, power_mean_, power_deviation_ : ndarray of shape (n_features,)
+        Exponents, and mean and standard deviation of the powers. Absent without `unskew`.
+    unit_ : float
+        Everything is divided by it. `fit` sets it to 1.
+    matrix_ : ndarray of shape (n_features, n_features)
+        The whitening. Absent without `whiten`, and where `axes_` take less memory.
+    axes_ : ndarray of shape (n_axes, n_features)
+        The whitening as ``I / sqrt(0.05) - axes_.T @ axes_``, for few rows of many features. Absent where there is a
+        `matrix_`.
     """
 
     def __init__(self, unskew, whiten):
@@ -37,25 +53,64 @@ class FeatureScaler:
     def fit(self, X):
         """Fit the location and scale, the exponents and the rotation."""
         self.mean_, self.deviation_ = location_and_scale(X)
+        self.unit_ = 1.0
         if self.unskew:
             standard = on_grid(self._standardised(X))
-            powers = PowerTransformer(standardize=False).fit(standard).lambdas_
-            self.powers_ = np.clip(powers, 0.0, 2.0)
+            self.powers_ = likeliest_powers(standard)
             self.power_mean_, self.power_deviation_ = location_and_scale(self._raised(standard))
-        self.matrix_ = self._whitening(X) if self.whiten else np.eye(X.shape[1])
+        if self.whiten:
+            self._fit_whitening(self.marginals(X))
         return self
 
-    def whitened(self, X):
-        """Return a copy that whitens; X is the training data."""
+    def whitened(self, G):
+        """Return a copy that whitens; G are the marginals of the training data."""
         twin = copy.copy(self)
-        twin.whiten, twin.matrix_ = True, self._whitening(X)
+        twin.whiten = True
+        twin._fit_whitening(G)
         return twin
 
-    def _whitening(self, X):
-        """Return the symmetric whitening matrix. It does not depend on the signs or the order of the eigenvectors."""
-        G = on_grid(self.marginals(X))
-        variances, vectors = np.linalg.eigh(G.T @ G / len(G))
-        return (vectors / np.sqrt(np.maximum(variances, 0.0) + _VARIANCE_FLOOR)) @ vectors.T
+    def _fit_whitening(self, G):
+        """Find the symmetric whitening matrix, which does not depend on the signs or the order of the eigenvectors.
+
+        Directions without variance have the largest gain, 1/sqrt(0.05). So the matrix is a multiple of the identity,
+        less the square of a matrix that has no more rows than the training data.
+        """
+        for name in ("matrix_", "axes_"):
+            vars(self).pop(name, None)
+        n, d = G.shape
+        # Axes whose variance is rounding do not matter, so their length does not.
+        squares, axes = principal_axes(on_grid(G), None, np.zeros(d), G.dtype, n * np.finfo(np.float64).eps)
+        axes = axes * np.sqrt(_LARGEST_GAIN - 1.0 / np.sqrt(squares / n + _VARIANCE_FLOOR))[:, None]
+        if 2 * len(axes) < d:
+            self.axes_ = axes
+        else:
+            self.matrix_ = -(axes.T @ axes)
+            self.matrix_.flat[:: d + 1] += _LARGEST_GAIN
+
+    def transform(self, X):
+        """Return the scaled features, float64, shape (n_samples, n_features)."""
+        return self.rotated(self.marginals(X))
+
+    def rotated(self, G):
+        """Return the product of the rows of G with the symmetric matrix of the whitening, divided by `unit_`.
+
+        Because the matrix is symmetric, this also takes a gradient in the scaled features to one in the marginals.
+
+        Parameters
+        ----------
+        G : ndarray of shape (n, n_features)
+            Marginals, or gradients.
+
+        Returns
+        -------
+        ndarray of shape (n, n_features)
+            float64.
+        """
+        if not self.whiten:
+            return G / self.unit_
+        Z = G @ self.matrix_ if hasattr(self, "matrix_") else _LARGEST_GAIN * G - (G @ self.axes_.T) @ self.axes_
+        Z /= self.unit_
+        return Z
 
     def marginals(self, X):
         """Return the scaled features before the whitening, float64, shape (n_samples, n_features)."""
@@ -65,14 +120,12 @@ class FeatureScaler:
     def _standardised(self, X):
         """Return the features minus their means, divided by their standard deviations."""
         with np.errstate(over="ignore"):
-            return np.clip((X - self.mean_) / self.deviation_, -_FARTHEST, _FARTHEST)
+            return ((X - self.mean_) / self.deviation_).clip(-_FARTHEST, _FARTHEST)
 
     def _raised(self, G):
         """Return the Yeo-Johnson powers ((1 + g)^p - 1)/p for g >= 0, -((1 - g)^(2 - p) - 1)/(2 - p) for g < 0."""
-        above, below = (
-            _box_cox(np.log1p(np.maximum(g, 0.0)), p) for g, p in ((G, self.powers_), (-G, 2 - self.powers_))
-        )
-        return above - below
+        powers = np.where(G < 0.0, 2.0 - self.powers_, self.powers_)
+        return np.copysign(_box_cox(np.log1p(np.abs(G)), powers), G)
 
 
 def on_grid(X):

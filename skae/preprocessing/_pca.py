@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from skae.training import dense, row_chunks
+from skae.training import principal_axes, row_chunks
 
 # Products square the condition number. For variances below these shares of the largest one, their eigenvalues are less
 # exact than a whitened covariance must be (1e-3 in float32, 1e-6 in float64).
@@ -12,12 +12,6 @@ _PRODUCT_FLOOR = {np.dtype(np.float32): 1e-4, np.dtype(np.float64): 1e-8}
 
 # The rounding of X hides variances below these shares of the largest one, so they count as zero.
 _RANK_FLOOR = {np.dtype(np.float32): 1e-10, np.dtype(np.float64): 1e-20}
-
-# Products of this many rows at a time are as fast as one product of all rows.
-_PRODUCT_ROWS = 4096
-
-# With a variance below this, squares may be below the smallest normal number.
-_LOST = {np.dtype(np.float32): 1e-25, np.dtype(np.float64): 1e-290}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +71,7 @@ def principal_components(X, sample_weight, mean, keep, dtype, noise):
     wide = X.shape[0] < X.shape[1]
     precisions = [np.float64] if wide else dict.fromkeys([X.dtype.type, np.float64])
     for precision in map(np.dtype, precisions):
-        squares, components = (_by_row_products if wide else _by_products)(X, sample_weight, mean, precision)
+        squares, components = principal_axes(X, sample_weight, mean, precision, _PRODUCT_FLOOR[precision])
         k = _kept(squares, keep, _RANK_FLOOR[dtype], components**2 @ noise)
         if squares[k - 1] > _PRODUCT_FLOOR[precision] * squares[0]:
             break
@@ -97,44 +91,6 @@ def principal_components(X, sample_weight, mean, keep, dtype, noise):
 def _kept(squares, keep, floor, noise):
     """Return how many sums of squares to keep, at least one, of those above their noise and a share of the largest."""
     return max(1, keep(squares[squares > np.maximum(floor * squares[0], noise)]))
-
-
-def _by_products(X, sample_weight, mean, dtype):
-    """Return the eigenvalues and eigenvectors of sum_i w_i (x_i - mean)(x_i - mean)^T.
-
-    Products are in dtype, sums over chunks in float64.
-    """
-    d = X.shape[1]
-    scatter, mass = np.zeros((d, d)), 0.0
-    buffer = np.empty((min(X.shape[0], _PRODUCT_ROWS), d), dtype=dtype)
-    with np.errstate(over="ignore", invalid="ignore"):  # after an overflow, float64 is tried
-        for rows, chunk in row_chunks(X, rows=_PRODUCT_ROWS):
-            centred = np.subtract(chunk, mean.astype(dtype), out=buffer[: len(chunk)], dtype=dtype)
-            weighted = centred if sample_weight is None else centred * sample_weight[rows, None].astype(dtype)
-            scatter += weighted.T @ centred
-            mass += len(chunk) if sample_weight is None else sample_weight[rows].sum()
-    rounding = mean - mean.astype(dtype).astype(np.float64)
-    scatter -= mass * np.outer(rounding, rounding)
-    if not np.isfinite(scatter).all() or scatter.trace() < _LOST[dtype] * mass:
-        return np.zeros(1), np.zeros((1, d))
-    squares, vectors = np.linalg.eigh(scatter)
-    return np.maximum(squares[::-1], 0.0), vectors.T[::-1]
-
-
-def _by_row_products(X, sample_weight, mean, dtype):
-    """Return the same as `_by_products`, for fewer rows than features, from the products of rows with each other."""
-    R = dense(X).astype(dtype) - mean
-    if sample_weight is not None:
-        R *= np.sqrt(sample_weight)[:, None]
-    with np.errstate(over="ignore", invalid="ignore"):
-        products = R @ R.T
-    if not np.isfinite(products).all() or products.trace() < _LOST[dtype] * len(R):
-        return np.zeros(1), np.zeros((1, X.shape[1]))
-    squares, vectors = np.linalg.eigh(products)
-    squares, vectors = np.maximum(squares[::-1], 0.0), vectors.T[::-1]
-    # Directions below the floor are not kept, so their size does not matter; the floor avoids a division by zero.
-    sizes = np.sqrt(np.maximum(squares, _PRODUCT_FLOOR[dtype] * squares[0]))
-    return squares, (vectors @ R) / sizes[:, None]
 
 
 def _rotated_factor(X, sample_weight, mean, squares, components):
