@@ -12,7 +12,7 @@ test. Each split draws all rows again. Printed for each method are
 
     python benchmarks/conformal.py
     python benchmarks/conformal.py --novel 5 6 7 8 9
-    SKAE_DATA=folder python benchmarks/conformal.py --data mnist --methods normalize --splits 10
+    SKAE_DATA=folder python benchmarks/conformal.py --data mnist --methods normalize --novel 5 6 7 8 9
 """
 
 import argparse

@@ -588,11 +588,9 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
 
     def _split(self, X, labels, weight, classes, seed):
         """Return the rows to train on, and those that some classes hold out for p-values, or None."""
-        if self.calibration_fraction == 0.0 or not len(classes):
-            return self._labelled(X, labels, weight), None
-        names, rows = class_names(self.classes_[classes]), LabelledRows(X, labels, weight, None)
-        chosen, held_out = split(rows, classes, self.calibration_fraction, names, seed)
-        return self._labelled(chosen.X, chosen.labels, chosen.weight), held_out
+        rows = LabelledRows(X, labels, weight, None)
+        rows, held_out = split(rows, classes, self.calibration_fraction, self.classes_, seed)
+        return self._labelled(rows.X, rows.labels, rows.weight), held_out
 
     def _labelled(self, X, labels, weight):
         """Return the rows with their classes, and their weights in both phases."""

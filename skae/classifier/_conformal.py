@@ -27,8 +27,8 @@ def has_p_values(classifier):
     return True
 
 
-def split(rows, classes, fraction, names, seed):
-    """Return the rows to train on and the rows held out: a share of each of some classes.
+def split(rows, classes, fraction, labels, seed):
+    """Return the rows to train on and the rows held out (None for none): a share of each of some classes.
 
     Parameters
     ----------
@@ -37,19 +37,21 @@ def split(rows, classes, fraction, names, seed):
     classes : ndarray of int
         The classes that hold rows out, sorted. All rows of the others are trained on.
     fraction : float
-        The share, in (0, 1). At least one row of each class is held out, and at least one is not.
-    names : sequence of str
-        Names of `classes`, for messages.
+        The share, in [0, 1). Above 0, at least one row of each class is held out, and at least one is not.
+    labels : ndarray
+        Labels of all classes, for messages.
     seed : int
         Seed of the draw.
     """
+    if fraction == 0.0 or not len(classes):
+        return rows, None
     own = np.flatnonzero(np.isin(rows.labels, classes))
     places = np.searchsorted(classes, rows.labels[own])
     counts = np.bincount(places)
     if counts.min() < 2:
         raise ValueError(
             f"calibration_fraction={fraction} holds out rows of each class, which needs two or more, got one of class "
-            f"{names[counts.argmin()]}; give more rows, or fit with calibration_fraction=0"
+            f"{labels.tolist()[classes[counts.argmin()]]!r}; give more rows, or fit with calibration_fraction=0"
         )
     _, drawn = hold_out(places, fraction, np.random.default_rng([seed, _STREAM]))
     held_out = own[drawn]
