@@ -24,7 +24,7 @@ True
 import skae
 from skae.activations import ACTIVATIONS
 from skae.corruption import CORRUPTIONS
-from skae.outlier import FeatureScaler, MixtureAutoencoder, MixtureEnsemble
+from skae.outlier import BaggedMixtureAutoencoder, FeatureScaler, MixtureAutoencoder, MixtureEnsemble
 from skae.penalties import PENALTIES
 
 __all__ = ["TRUSTED_TYPES"]
@@ -33,6 +33,7 @@ _TYPES = [
     *(each for each in map(vars(skae).get, skae.__all__) if isinstance(each, type)),
     MixtureEnsemble,
     MixtureAutoencoder,
+    BaggedMixtureAutoencoder,
     FeatureScaler,
     *ACTIVATIONS.values(),
     *CORRUPTIONS.values(),

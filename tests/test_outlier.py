@@ -35,8 +35,10 @@ from skae import ContractiveAutoencoder, EnergyOutlierDetector, PCAWhitener, Zer
 from skae._sklearn_compat import InvalidParameterError
 from skae.autoencoders import AutoencoderPrediction
 from skae.model import Model
-from skae.outlier import FeatureScaler, MixtureAutoencoder, MixtureEnsemble, _references
+from skae.outlier import BaggedMixtureAutoencoder, FeatureScaler, MixtureAutoencoder, MixtureEnsemble, _references
+from skae.outlier._calibration import new_row_threshold, rows_outside_sample, training_threshold
 from skae.outlier._feature_scaler import location_and_scale, on_grid
+from skae.outlier._kmeans import sample_rows
 from skae.outlier._powers import likeliest_powers
 from skae.outlier._references import cluster_centers
 from skae.training import principal_axes
@@ -205,6 +207,112 @@ def test_mixture_of_many_rows_sees_a_sample(rng):
     assert np.abs(first.components_.sum(axis=0) - other.components_.sum(axis=0)).min() > 0.0
     assert first.n_samples_seen_ == 6000
     assert_allclose(first.mean_, X.mean(axis=0), rtol=1e-10)
+
+
+# Many small mixtures
+
+
+@pytest.mark.parametrize("n", [1, 5, 200])
+def test_bagged_energy_is_the_mean_log_density(n, rng):
+    """score_samples is the mean over the mixtures of log mean_k N(x; w_k, I), up to d/2 log 2 pi; w_k are rows."""
+    X = make_X(rng, n=n)
+    bag = BaggedMixtureAutoencoder(random_state=0).fit(X)
+    logs = norm.logpdf(X[:, None], bag.components_).sum(axis=2).reshape(n, -1, 10)
+    expected = (logsumexp(logs, axis=1) - np.log(logs.shape[1])).mean(axis=1) + 2.0 * np.log(2.0 * np.pi)
+    assert_allclose(bag.score_samples(X), expected, rtol=1e-9, atol=1e-9)
+    assert {row.tobytes() for row in bag.components_} <= {row.tobytes() for row in X}
+    gradient = numerical_gradient(lambda X: float(bag.score_samples(X).sum()), X[:5])
+    assert_allclose(bag.vector_field(X[:5]), gradient, rtol=1e-6, atol=1e-6)
+
+
+# Outliers among the training rows
+
+
+@pytest.mark.parametrize("n", [20, 100, 500])
+def test_a_lone_far_row_is_ranked_first(n):
+    """A far row among the training rows has the lowest score by every seed, because it owns no part of the model."""
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        X = np.vstack([rng.standard_normal((n, 3)), np.full((1, 3), 6.0)])
+        assert EnergyOutlierDetector(random_state=seed).fit(X).score_samples(X).argmin() == n
+
+
+def test_a_clump_among_many_clusters_is_found(rng):
+    """25 equal far rows among 500 have the lowest scores."""
+    X = np.vstack([rng.standard_normal((500, 4)), np.full((25, 4), 6.0)])
+    detector = EnergyOutlierDetector(contamination=25 / 525).fit(X)
+    scores = detector.score_samples(X)
+    assert scores[500:].max() < scores[:500].min()
+
+
+# Thresholds
+
+
+def test_thresholds_lie_between_scores(rng):
+    """The share of training scores below is rounded down; ties are not below; a new score's probability is exact."""
+    scores = rng.permutation(np.arange(20.0))
+    assert training_threshold(scores, 0.1) == 1.5
+    assert training_threshold(scores, 0.149) == 1.5
+    assert (scores < training_threshold(scores, 0.01)).sum() == 0
+    assert training_threshold(np.repeat([0.0, 1.0, 2.0], 10), 0.5) == 0.5
+    tied = np.ones(30, dtype=np.float32)
+    assert training_threshold(tied, 0.3) < 1.0
+    draws = rng.standard_normal((4000, 20))
+    for share in (0.07, 0.1, 0.25):
+        below = [row[0] < new_row_threshold(np.sort(row[1:]), share) for row in draws]
+        assert np.mean(below) == pytest.approx(share, abs=0.02)
+
+
+@pytest.mark.parametrize("calibration", ["auto", 5, 0.5])
+@pytest.mark.parametrize("estimator", [None, GaussianMixture(2, random_state=0)], ids=["default", "given"])
+def test_the_asked_share_of_new_rows_is_called_outliers(estimator, calibration):
+    """With novelty=True the threshold holds for new rows, on the average over training sets."""
+    shares = []
+    for seed in range(8):
+        X = make_X(np.random.default_rng(seed), n=1200)
+        detector = EnergyOutlierDetector(estimator, novelty=True, calibration=calibration, contamination=0.2)
+        detector.fit(X[:200])
+        shares.append((detector.predict(X[200:]) == -1).mean())
+        n_scores = 100 if calibration == 0.5 else 200
+        assert detector.calibration_scores_.shape == (n_scores,)
+        assert (np.diff(detector.calibration_scores_) >= 0.0).all()
+    assert np.mean(shares) == pytest.approx(0.2, abs=0.04)
+
+
+def test_rows_outside_the_sample_are_those_that_the_model_has_not_seen(rng):
+    """Many rows are calibrated on rows that the default model is not trained on."""
+    X = np.arange(9000.0)[:, None]
+    unseen = rows_outside_sample(X, 4096, 7)
+    assert unseen.shape == (4096, 1)
+    assert not set(unseen.ravel()) & set(sample_rows(X, np.random.default_rng(7)).ravel())
+    table = pd.DataFrame(rng.standard_normal((9000, 2)), columns=list("ab"))
+    with no_warning():
+        detector = EnergyOutlierDetector(novelty=True).fit(table)
+    unseen = rows_outside_sample(table.to_numpy(), 4096, 0)
+    assert_array_equal(
+        detector.calibration_scores_, np.sort(detector.estimator_._energies(unseen) @ detector.estimator_.weights_)
+    )
+
+
+def test_fit_predict_is_for_outliers_among_the_training_rows(rng):
+    """fit_predict is absent with novelty=True, and calibration_scores_ with novelty=False, after a refit too."""
+    X = make_X(rng)
+    detector = EnergyOutlierDetector(novelty=True, calibration=2).fit(X)
+    assert not hasattr(detector, "fit_predict")
+    assert isinstance(detector.estimator_, MixtureEnsemble)
+    assert not detector.estimator_.robust
+    detector.set_params(novelty=False).fit(X)
+    assert not hasattr(detector, "calibration_scores_")
+    assert_array_equal(detector.fit_predict(X), detector.predict(X))
+
+
+def test_a_share_that_few_rows_cannot_tell_warns(rng):
+    """One sentence says that a share below one in n + 1 cannot be asked of n rows."""
+    X = make_X(rng, n=50)
+    with pytest.warns(UserWarning, match=r"contamination=0.01 asks for less than one in the 50 rows.*fit more rows"):
+        EnergyOutlierDetector(novelty=True, calibration=2, contamination=0.01).fit(X)
+    with no_warning():
+        EnergyOutlierDetector(novelty=True, calibration=2, contamination=0.02).fit(X)
 
 
 # The scaler
@@ -384,7 +492,7 @@ def test_scores_are_those_of_the_model(dtype, rng):
     X = make_X(rng).astype(dtype)
     for seed in (None, 3):
         detector = EnergyOutlierDetector(random_state=seed).fit(X)
-        alone = MixtureEnsemble(random_state=seed or 0).fit(X)
+        alone = MixtureEnsemble(robust=True, random_state=seed or 0).fit(X)
         assert isinstance(detector.estimator_, MixtureEnsemble)
         for model in (detector.estimator_, alone):
             assert_array_equal(detector.score_samples(2.0 * X), model.score_samples(2.0 * X))
@@ -397,7 +505,8 @@ def test_scores_are_those_of_the_model(dtype, rng):
 def test_ensemble_as_the_given_estimator(rng):
     """A MixtureEnsemble may be given, in a Pipeline too. Only one that is given directly has an explanation."""
     X = make_X(rng)
-    default, given = EnergyOutlierDetector().fit(X), EnergyOutlierDetector(MixtureEnsemble(random_state=0)).fit(X)
+    ensemble = MixtureEnsemble(robust=True, random_state=0)
+    default, given = EnergyOutlierDetector().fit(X), EnergyOutlierDetector(ensemble).fit(X)
     for method in ("score_samples", "predict", "explain"):
         assert_array_equal(getattr(given, method)(X), getattr(default, method)(X))
     piped = EnergyOutlierDetector(make_pipeline(StandardScaler(), MixtureEnsemble(random_state=0))).fit(X)
@@ -447,10 +556,10 @@ def test_attributes_are_there_or_absent(estimator, text, expected, rng):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("contamination", [0.004, 0.05, 0.1, 0.25, 0.5])
 def test_contamination_is_the_share_of_outliers(contamination, dtype, rng):
-    """This share of the training rows are outliers. offset_ is a float."""
+    """This share of the training rows, rounded down, are outliers. offset_ is a float."""
     X = make_X(rng, n=250).astype(dtype)
     detector = EnergyOutlierDetector(contamination=contamination).fit(X)
-    assert (detector.predict(X) == -1).sum() == np.ceil(250 * contamination)
+    assert (detector.predict(X) == -1).sum() == int(250 * contamination)
     assert type(detector.offset_) is float
 
 
@@ -522,15 +631,16 @@ def test_random_state(rng):
     assert_array_equal(scores(np.random.RandomState(5)), scores(np.random.RandomState(5)))
 
 
+@pytest.mark.parametrize("robust", [False, True])
 @pytest.mark.parametrize("n", [2, 3, 4, 8, 50, 5000])
-def test_number_of_units(n, rng):
-    """Each autoencoder has at most min(256, n // 4) units, at least one, tied and gaussian."""
-    detector = EnergyOutlierDetector().fit(make_clusters(rng, n=n, d=2))
-    ensemble = detector.estimator_
+def test_number_of_units(n, robust, rng):
+    """Each autoencoder is tied and gaussian, with at most min(256, n // 4) units, or ten groups of min(8, n // 2)."""
+    ensemble = MixtureEnsemble(robust=robust, random_state=0).fit(make_clusters(rng, n=n, d=2))
     assert len(ensemble.estimators_) == len(ensemble.weights_) == len(ensemble.scalers_) == 4
     for member in ensemble.estimators_:
         assert isinstance(member, AutoencoderPrediction)
-        assert 1 <= len(member.components_) <= max(1, min(256, n // 4))
+        most = 10 * min(8, n // 2) if robust else max(1, min(256, n // 4))
+        assert 1 <= len(member.components_) <= most
         assert member.decoder_components_ is member.components_
         assert member.visible == "gaussian"
 
@@ -570,16 +680,23 @@ ODD_DATA = {
 }
 
 
+@pytest.mark.parametrize("novelty", [False, True])
 @pytest.mark.parametrize("data", ODD_DATA)
-def test_odd_data(data, rng):
+def test_odd_data(data, novelty, rng):
     """On odd data nothing warns, scores and contributions are finite, and far rows have the lowest scores."""
     X = ODD_DATA[data](rng)
+    if novelty and len(X) < 3:
+        with pytest.raises(ValueError, match="at least 3 rows"):
+            EnergyOutlierDetector(novelty=True).fit(X)
+        return
     with no_warning():
-        detector = EnergyOutlierDetector().fit(X)
+        if novelty and len(X) < 10:
+            warnings.filterwarnings("ignore", "EnergyOutlierDetector: contamination")
+        detector = EnergyOutlierDetector(novelty=novelty, calibration=3).fit(X)
         scores = detector.score_samples(X)
         far = np.asarray(X) + 100.0 * np.ptp(np.asarray(X, dtype=float), axis=0) + 1.0
         assert np.isfinite(scores).all()
-        assert np.abs(scores).max() < 1e6
+        assert np.abs(scores).max() < (1e6 if novelty else 1e30)  # a far row has no unit of its own
         # By more than rounding: scores that are alike differ in their last digit on some BLAS kernels.
         rounding = 64.0 * np.finfo(np.float64).eps * max(1.0, np.abs(scores).max()) * np.shape(X)[1]
         assert (detector.decision_function(X) < -rounding).mean() <= 0.34
@@ -609,7 +726,7 @@ def test_discrete_data_are_told_from_what_they_never_are(seed):
     """Rows of the wrong parity are outliers, though no single feature shows it, and so are values between the bits."""
     rng = np.random.default_rng(seed)
     X = make_parity(rng)
-    detector = EnergyOutlierDetector().fit(X)
+    detector = EnergyOutlierDetector(novelty=True).fit(X)
     lowest = detector.score_samples(X).min()
     flipped = X.copy()
     flipped[:, 2] = 1.0 - flipped[:, 2]
@@ -658,9 +775,9 @@ def test_scores_fall_with_distance(data, rng):
 def test_novel_digits():
     """Digits of a new kind are told from new digits of the kind trained on."""
     X, y = load_digits(return_X_y=True)
-    detector = EnergyOutlierDetector().fit(X[:900][y[:900] == 3])
+    detector = EnergyOutlierDetector(novelty=True).fit(X[:900][y[:900] == 3])
     assert roc_auc_score(y[900:] == 3, detector.score_samples(X[900:])) > 0.9
-    detector = EnergyOutlierDetector().fit(X[:900][y[:900] != 4])
+    detector = EnergyOutlierDetector(novelty=True).fit(X[:900][y[:900] != 4])
     assert roc_auc_score(y[900:] != 4, detector.score_samples(X[900:])) > 0.9
 
 
@@ -751,6 +868,10 @@ def test_data_that_cannot_be_trained_on(rng):
         {"contamination": 0.6},
         {"contamination": "auto"},
         {"random_state": "zero"},
+        {"novelty": "yes"},
+        {"calibration": 1},
+        {"calibration": 1.0},
+        {"calibration": "folds"},
         {"estimator": "isolation"},
         {"estimator": StandardScaler()},
         {"estimator": LocalOutlierFactor()},
@@ -915,8 +1036,9 @@ def test_given_estimator(name, rng):
     scores = detector.score_samples(Y)
     assert_array_equal(scores, clone(GIVEN[name]).fit(X).score_samples(Y))
     assert_array_equal(scores, detector.estimator_.score_samples(Y))
-    assert detector.offset_ == np.percentile(detector.score_samples(X), 20.0)
-    assert (detector.predict(X) == -1).mean() == pytest.approx(0.2, abs=0.005)
+    below, above = np.sort(detector.score_samples(X))[39:41]
+    assert detector.offset_ == pytest.approx(0.5 * (below + above), rel=1e-12)
+    assert (detector.predict(X) == -1).sum() == 40
     assert_array_equal(detector.decision_function(Y), scores - detector.offset_)
     assert detector.n_features_in_ == 4
 
@@ -1103,7 +1225,7 @@ def test_the_reference_is_the_mean_of_the_three_nearest(estimator, rng):
 def test_centres_are_means_of_clusters(estimator, rng):
     """There is at most one centre for four rows, and each row is near a centre."""
     X = make_clusters(rng)
-    detector = EnergyOutlierDetector(estimator).fit(X)
+    detector = EnergyOutlierDetector(estimator, novelty=True).fit(X)
     assert detector.centers_.shape[0] <= 50
     distances = np.linalg.norm(X[:, None] - detector.centers_, axis=2).min(axis=1)
     assert distances.max() < 0.5 * np.linalg.norm(X - X.mean(axis=0), axis=1).mean()
@@ -1151,7 +1273,7 @@ def test_a_falsified_part_is_found(name, rng):
     """
     X = load_digits().data
     X = X[rng.permutation(len(X))]
-    detector = EnergyOutlierDetector(DIGITS_MODELS[name]).fit(X[:1000])
+    detector = EnergyOutlierDetector(DIGITS_MODELS[name], novelty=True, calibration=2).fit(X[:1000])
     rows, mask = swapped(X[1000:1300], X[1300:1600], rng, 3)
 
     def found(**parameters):
@@ -1312,7 +1434,7 @@ def test_a_scaler_forgets_its_earlier_whitening(rng):
 
 def test_few_rows_of_many_features_need_little_memory(rng):
     """No array of features times features is made by a fit, scores and contributions, and the pickle is small."""
-    X = rng.standard_normal((30, 4000))
+    X = rng.standard_normal((60, 4000))
     tracemalloc.start()
     try:
         detector = EnergyOutlierDetector().fit(X)

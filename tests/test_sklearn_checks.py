@@ -49,7 +49,10 @@ OTHERS = [
     ContrastNormalizer(),
     MixtureAutoencoder(),
     MixtureEnsemble(),
+    MixtureEnsemble(robust=True),
     EnergyOutlierDetector(),
+    EnergyOutlierDetector(novelty=True, calibration=2),
+    EnergyOutlierDetector(ContractiveAutoencoder(**SMALL), novelty=True, calibration=0.5),
     EnergyOutlierDetector(ContractiveAutoencoder(**SMALL)),
     ClassSpecificAEClassifier(
         ContractiveAutoencoder(**SMALL), solver="sgd", max_iter=20, temperature=1.0, random_state=0

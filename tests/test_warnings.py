@@ -264,7 +264,7 @@ def test_detector_with_many_units_a_row():
     found = warnings_of(lambda: detector.fit(X))
     assert [str(each.message) for each in found] == [
         "EnergyOutlierDetector: 64 units were fitted to 30 rows, whose energies say little about those of new rows: "
-        "many of these will be taken for outliers; set offset_ on rows held out, use fewer units, or fit more rows"
+        "many of these will be taken for outliers; set novelty=True, use fewer units, or fit more rows"
     ]
     assert np.mean(detector.predict(new) == -1) > 0.2
 

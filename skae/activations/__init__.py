@@ -19,6 +19,8 @@ max         one-hot of the largest u       max_k u_k
 softmax     exp(u_k)/sum_j exp(u_j)        log sum_k exp(u_k)
 =========== ============================== ============================================
 
+``Softmax(n_groups=G)`` takes the shares within G groups of units, each over G.
+
 A new activation is a subclass of `Activation`. Pass an instance of it as ``activation=``, or register the class with
 `register_activation` to use it by name. ``ACTIVATIONS.describe()`` lists all registered activations, and the methods
 that each one defines.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from skae import _ops as ops
 from skae._typing import FloatArray
 from skae.activations._base import Activation, register_activation
@@ -53,8 +55,20 @@ class Max(Activation):
 
 
 @register_activation
+@dataclasses.dataclass(frozen=True)
 class Softmax(Activation):
-    """h_k(u) = exp(u_k) / sum_j exp(u_j).
+    """h_k(u) = exp(u_k) / sum_j exp(u_j), or the same within groups of units.
+
+    With G groups, every G-th unit belongs to the same group, and j runs over the group of k::
+
+        h_k(u) = (1/G) exp(u_k) / sum_j exp(u_j)
+
+    All h sum to 1. The energy is the mean of the energies of G softmax autoencoders, each with the units of one group.
+
+    Parameters
+    ----------
+    n_groups : int, default=1
+        Number of groups of equal size. It divides the number of units.
 
     Examples
     --------
@@ -65,32 +79,57 @@ class Softmax(Activation):
     array([0.015, 0.18 , 0.806])
     >>> round(float(h.potential(u)), 3)
     2.216
+    >>> Softmax(n_groups=2).value(np.array([0.0, 1.0, 0.0, 1.0]))
+    array([0.25, 0.25, 0.25, 0.25])
     """
 
     name = "softmax"
     non_negative = True
     at_most_one = True
 
+    n_groups: int = 1
+
+    def _by_group(self, A: FloatArray) -> FloatArray:
+        """A view of A with one more axis, where there are groups: the unit of the group, then the group."""
+        return A if self.n_groups == 1 else A.reshape(*A.shape[:-1], -1, self.n_groups)
+
+    @property
+    def _axis(self) -> int:
+        """The axis of the units of a group."""
+        return -1 if self.n_groups == 1 else -2
+
     def value(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return h(u)."""
-        out = ops.subtract(u, u.max(axis=-1, keepdims=True), out=out)
-        ops.exp(out, out=out)
-        return ops.divide(out, out.sum(axis=-1, keepdims=True), out=out)
+        out = ops.empty_like(u) if out is None else out
+        groups, shares = self._by_group(u), self._by_group(out)
+        ops.subtract(groups, groups.max(axis=self._axis, keepdims=True), out=shares)
+        ops.exp(shares, out=shares)
+        ops.divide(shares, self.n_groups * shares.sum(axis=self._axis, keepdims=True), out=shares)
+        return out
 
     def backward(self, u: FloatArray, h: FloatArray, grad_h: FloatArray, out: FloatArray | None = None) -> FloatArray:
-        """Return h (g - sum_j h_j g_j)."""
-        out = ops.subtract(grad_h, ops.inner_last(h, grad_h), out=out)
+        """Return h_k (g_k - G sum_j h_j g_j), j in the group of k."""
+        if self.n_groups == 1:
+            out = ops.subtract(grad_h, ops.inner_last(h, grad_h), out=out)
+        else:
+            mean = self.n_groups * self._by_group(h * grad_h).sum(axis=-2, keepdims=True)
+            out = ops.empty_like(u) if out is None else out
+            ops.subtract(self._by_group(grad_h), mean, out=self._by_group(out))
         return ops.multiply(out, h, out=out)
 
     def potential(self, u: FloatArray) -> FloatArray:
-        """Return log sum_k exp(u_k)."""
-        top = u.max(axis=-1, keepdims=True)
-        shares = u - top
-        return top[..., 0] + ops.log(ops.exp(shares, out=shares).sum(axis=-1))
+        """Return log sum_k exp(u_k), the mean over the groups."""
+        groups = self._by_group(u)
+        top = groups.max(axis=self._axis, keepdims=True)
+        shares = groups - top
+        logs = top.squeeze(self._axis) + ops.log(ops.exp(shares, out=shares).sum(axis=self._axis))
+        return logs if self.n_groups == 1 else logs.mean(axis=-1)
 
     def divergence(self, h: FloatArray, W: FloatArray, V: FloatArray, slope: FloatArray | None = None) -> FloatArray:
-        """Return sum_k h_k (s w_k).v_k - (s sum_k h_k w_k).(sum_k h_k v_k), with s the slope."""
-        mean_w, mean_v = ops.matmul(h, W), ops.matmul(h, V)
-        if slope is None:
-            return ops.matmul(h, ops.row_dots(W, V)) - ops.row_dots(mean_w, mean_v)
-        return ops.row_dots(slope, ops.matmul(h, W * V)) - ops.row_dots(slope * mean_w, mean_v)
+        """Return sum_k h_k (s w_k).v_k - G sum_g (s sum_k h_k w_k).(sum_k h_k v_k), s the slope, k in group g."""
+        own = ops.matmul(h, ops.row_dots(W, V)) if slope is None else ops.row_dots(slope, ops.matmul(h, W * V))
+        for g in range(self.n_groups):
+            part = slice(g, None, self.n_groups)
+            mean_w, mean_v = ops.matmul(h[..., part], W[part]), ops.matmul(h[..., part], V[part])
+            own = own - self.n_groups * ops.row_dots(mean_w if slope is None else slope * mean_w, mean_v)
+        return own

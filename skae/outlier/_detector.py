@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from numbers import Real
+import warnings
+from numbers import Integral, Real
 from typing import Any, Literal, Self, overload
 
 import numpy as np
@@ -18,6 +19,8 @@ from skae._sklearn_compat import (
     CallbackSupportMixin,
     HasMethods,
     Interval,
+    RealNotInt,
+    StrOptions,
     _fit_context,
     available_if,
     check_array,
@@ -28,8 +31,14 @@ from skae._sklearn_compat import (
 from skae._typing import Array, FloatArray, IntArray, RandomState
 from skae.autoencoders import AutoencoderPrediction, last_step
 from skae.outlier._attribution import ensemble_contributions, pipeline_contributions
+from skae.outlier._calibration import (
+    cross_fitted_scores,
+    new_row_threshold,
+    rows_outside_sample,
+    training_threshold,
+)
 from skae.outlier._casting import cast
-from skae.outlier._ensemble import MixtureEnsemble
+from skae.outlier._ensemble import SAMPLE_ROWS, MixtureEnsemble
 from skae.outlier._feature_scaler import location_and_scale
 from skae.outlier._references import cluster_centers, nearest_mean
 from skae.training import fit_task, seed_of, too_many_units, unchanged_on_error, warn
@@ -44,17 +53,27 @@ def _explains(detector):
     return model is None or isinstance(model, MixtureEnsemble) or isinstance(last_step(model), AutoencoderPrediction)
 
 
+def _labels_training_rows(detector):
+    """Whether outliers may be among the training rows."""
+    return not detector.novelty
+
+
 @documented
 class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
     """Tell outliers and novelties by their energy.
 
     A sample is an outlier if its energy score is below `offset_`. The score comes from a model of the training data.
 
-    By default the model is the sum of four softmax autoencoders (`skae.outlier.MixtureEnsemble`). Each of them is a
-    mixture of Gaussians trained by maximum likelihood, and its energy is the log-density. They see four views of the
-    features: standardised, the same with their skewness removed by powers, and both of these whitened. Each energy
-    counts in units of its standard deviation over the training data. The default needs no tuning, and no scaling of
-    the features beforehand.
+    By default the model is a `skae.outlier.MixtureEnsemble`: a sum of softmax autoencoders, each of which is a mixture
+    of Gaussians on a view of the features. Its energy is the log-density. There are two such models, and `novelty` says
+    which one is trained:
+
+    - ``novelty=False``, the default: outliers may be among the training rows. The mixtures are small, and their
+      centres are few rows drawn at random, so no row owns the model.
+    - ``novelty=True``: the training rows are clean. The mixtures are large and see four views. This model ranks
+      novelties better, but an outlier among the training rows gets a unit of its own.
+
+    Neither needs tuning, nor scaling of the features beforehand.
 
     Parameters
     ----------
@@ -63,21 +82,36 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
         clone of it is trained. None takes the default model.
 
     contamination : float, default=0.1
-        Share of outliers in the training data, in (0, 0.5]. This share of the training scores is below `offset_`.
+        In (0, 0.5]. With ``novelty=False``, the share of outliers in the training data: so many training rows, rounded
+        down, have scores below `offset_`. With ``novelty=True``, the share of new normal rows to take for outliers.
+
+    novelty : bool, default=False
+        Whether the training rows are clean. `predict`, `decision_function` and `score_samples` take new rows in both
+        cases; `fit_predict` exists only with False.
+
+    calibration : int, float or "auto", default="auto"
+        How `offset_` is set with ``novelty=True``: by the scores of rows that a model has not seen. An integer is a
+        number of folds, at least 2: each fold is scored by a model that is fitted to the others. "auto" is 1000 /
+        n_samples folds, at least five and at most one for each row. (The default model of 8192 rows or more is trained
+        on a sample of 4096, and rows outside the sample are scored instead.) A float in (0, 1) is a share of the rows
+        that is held out: `estimator_` is fitted to the rest only.
 
     random_state : int, RandomState instance or None, default=None
-        Seed of the default model, or of the `estimator` if it has a `random_state`. With None, the default model is
-        deterministic: it takes seed 0.
+        Seed of the default model, or of the `estimator` if it has a `random_state`, and of the folds. With None, the
+        default model is deterministic: it takes seed 0.
 
     Attributes
     ----------
     estimator_ : estimator
         The fitted model, whose `score_samples` are the scores: the clone of `estimator`, or a
-        `skae.outlier.MixtureEnsemble`. The latter has four autoencoders, each with at most min(256, n_samples // 4)
-        hidden units.
+        `skae.outlier.MixtureEnsemble`. The latter has four autoencoders.
 
     offset_ : float
-        Outliers have scores below it: ``decision_function = score_samples - offset_``.
+        Outliers have scores below it: ``decision_function = score_samples - offset_``. It is the middle between two
+        scores.
+
+    calibration_scores_ : ndarray of shape (n_calibration,)
+        The scores that `offset_` was set by, sorted. Absent with ``novelty=False``.
 
     mean_, scale_ : ndarray of shape (n_features,)
         Mean and standard deviation of the training data. The scale of a constant feature is 1. Absent where
@@ -102,13 +136,12 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
     The default model is trained on at most 4096 rows, drawn at random. Scores cost as many products as the
     autoencoders have units. A feature that is constant in the training data counts in its own unit.
 
-    `offset_` is set on the training rows, as in scikit-learn's detectors. The model fits these better than new rows.
-    With fewer than about 10,000 rows, many more than `contamination` of new normal rows fall below it (70 % for
-    1000 x 20 Gaussian numbers). To detect novelties, set it on normal rows that were held out::
+    With ``novelty=False``, the threshold is one of the scores of the training rows. New rows score hardly lower,
+    because no row owns the model. With ``novelty=True``, the threshold is a score of a row that a model has not seen.
 
-        detector.offset_ = np.quantile(detector.score_samples(X_held_out), 0.1)
-
-    `fit` warns if an autoencoder in the role of `estimator` has more than two units for each row.
+    With ``novelty=True``, a threshold from n scores cannot tell a share of 1 / (n + 1) from none: `fit` warns of such a
+    `contamination`. With ``novelty=False``, it warns if an autoencoder in the role of `estimator` has more than two
+    units for each row.
 
     With ``visible="bernoulli"``, an autoencoder in the role of `estimator` refuses values outside [0, 1]. The detector
     does not call them outliers.
@@ -119,13 +152,14 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
     >>> from sklearn.metrics import roc_auc_score
     >>> from skae import EnergyOutlierDetector
     >>> X, y = load_digits(return_X_y=True)
-    >>> detector = EnergyOutlierDetector().fit(X[:1000][y[:1000] == 3])
+    >>> detector = EnergyOutlierDetector(novelty=True).fit(X[:1000][y[:1000] == 3])
     >>> bool(roc_auc_score(y[1000:] == 3, detector.score_samples(X[1000:])) > 0.9)
     True
     """
 
     estimator_: Any
     offset_: float
+    calibration_scores_: FloatArray  # absent with novelty=False
     mean_: FloatArray  # this, the scale and the centres are absent if the data have no mean
     scale_: FloatArray
     centers_: FloatArray
@@ -135,12 +169,28 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
     _parameter_constraints: dict = {
         "estimator": [HasMethods(["fit", "score_samples"]), None],
         "contamination": [Interval(Real, 0, 0.5, closed="right")],
+        "novelty": ["boolean"],
+        "calibration": [
+            Interval(Integral, 2, None, closed="left"),
+            Interval(RealNotInt, 0, 1, closed="neither"),
+            StrOptions({"auto"}),
+        ],
         "random_state": ["random_state"],
     }
 
-    def __init__(self, estimator: Any = None, *, contamination: float = 0.1, random_state: RandomState = None) -> None:
+    def __init__(
+        self,
+        estimator: Any = None,
+        *,
+        contamination: float = 0.1,
+        novelty: bool = False,
+        calibration: float | str = "auto",
+        random_state: RandomState = None,
+    ) -> None:
         self.estimator = estimator
         self.contamination = contamination
+        self.novelty = novelty
+        self.calibration = calibration
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=False)
@@ -159,25 +209,76 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
         -------
         self : object
             The fitted detector.
+
+        Raises
+        ------
+        ValueError
+            If the data are not what the model takes, or with ``novelty=True`` have fewer than three rows.
         """
         subtasks = int(self.estimator is not None)
         with fit_task(self, X, y, max_subtasks=subtasks) as task, unchanged_on_error(self):
-            self._fit_model(X, task)
-            self._fit_references(X)
-            self.offset_ = float(np.percentile(self.estimator_.score_samples(X), 100.0 * self.contamination))
-            self._warn_of_few_rows()
+            self._fit_all(X, seed_of(self._seed()), task)
         return self
 
-    def _fit_model(self, X, task):
+    def _fit_all(self, X, seed, task):
+        """Train the model, and set the offset."""
+        vars(self).pop("calibration_scores_", None)
+        if self.novelty:
+            self.calibration_scores_ = np.sort(self._fit_and_score_unseen(X, seed, task))
+            self.offset_ = new_row_threshold(self.calibration_scores_, self.contamination)
+            self._warn_of_small_share()
+        else:
+            self._fit_model(X, seed, task)
+            self.offset_ = training_threshold(self.estimator_.score_samples(X), self.contamination)
+            self._warn_of_few_rows()
+
+    def _fit_model(self, X, seed, task):
         """Train the default model, or a clone of the estimator."""
+        self.estimator_ = self._new_model(seed)
         if self.estimator is None:
-            self.estimator_ = MixtureEnsemble(random_state=self._seed()).fit(X)
-            return
-        self.estimator_ = clone(self.estimator)
-        if self.random_state is not None:
-            set_random_states(self.estimator_, self.random_state)
-        with task.subtask("estimator").attached_to(self.estimator_):
             self.estimator_.fit(X)
+        else:
+            with task.subtask("estimator").attached_to(self.estimator_):
+                self.estimator_.fit(X)
+        self._fit_references(X)
+
+    def _new_model(self, seed):
+        """The default model, or a clone of the estimator, unfitted."""
+        if self.estimator is None:
+            return MixtureEnsemble(robust=not self.novelty, random_state=seed)
+        model = clone(self.estimator)
+        if self.random_state is not None:
+            set_random_states(model, seed)
+        return model
+
+    def _fit_and_score_unseen(self, X, seed, task):
+        """Train the model, and return scores of rows that it, or a model like it, has not seen."""
+        if isinstance(self.calibration, Real) and not isinstance(self.calibration, Integral):
+            from sklearn.model_selection import train_test_split
+
+            X, held_out = train_test_split(X, test_size=self.calibration, random_state=seed)
+            self._fit_model(X, seed, task)
+            return self.estimator_.score_samples(held_out)
+        self._fit_model(X, seed, task)
+        if self.estimator is None:
+            X = check_array(X, dtype=DTYPES)
+            if len(X) >= 2 * SAMPLE_ROWS:
+                unseen = rows_outside_sample(X, SAMPLE_ROWS, seed)
+                with warnings.catch_warnings():  # the names have been checked
+                    warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
+                    return self.estimator_.score_samples(unseen)
+            if len(X) < 3:
+                raise ValueError(f"novelty=True needs at least 3 rows to set offset_, got n_samples = {len(X)}")
+        return cross_fitted_scores(self._new_model(seed), X, self.calibration, seed)
+
+    def _warn_of_small_share(self):
+        """Warn where a threshold cannot tell the share asked for from none."""
+        n = len(self.calibration_scores_)
+        if self.contamination <= 1.0 / (n + 1):
+            warn(
+                f"EnergyOutlierDetector: contamination={self.contamination:g} asks for less than one in the {n} rows "
+                "that set offset_: more new normal rows will be taken for outliers; fit more rows, or raise it"
+            )
 
     def _fit_references(self, X):
         """Copy the model's attributes on the training data; find the centres that `explain` compares with."""
@@ -208,8 +309,8 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
         text = too_many_units(len(model.components_), model.n_samples_seen_)
         if text is not None:
             warn(
-                f"EnergyOutlierDetector: {text}: many of these will be taken for outliers; set offset_ on rows held "
-                "out, use fewer units, or fit more rows"
+                f"EnergyOutlierDetector: {text}: many of these will be taken for outliers; set novelty=True, "
+                "use fewer units, or fit more rows"
             )
 
     def score_samples(self, X: Any) -> FloatArray:
@@ -257,6 +358,26 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
             Labels.
         """
         return np.where(self.decision_function(X) < 0.0, -1, 1)
+
+    @available_if(_labels_training_rows)
+    def fit_predict(self, X: Any, y: Any = None) -> IntArray:
+        """Fit, and return 1 for the inliers and -1 for the outliers among the training rows.
+
+        Only with ``novelty=False``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training data.
+        y : Ignored
+            Present for API consistency.
+
+        Returns
+        -------
+        ndarray of int of shape (n_samples,)
+            Labels, those of ``fit(X).predict(X)``.
+        """
+        return self.fit(X).predict(X)
 
     @overload
     def explain(

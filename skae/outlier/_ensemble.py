@@ -1,7 +1,8 @@
-"""MixtureEnsemble: a weighted sum of mixtures on four views of the features."""
+"""MixtureEnsemble: a weighted sum of mixtures on views of the features."""
 
 from __future__ import annotations
 
+import copy
 from typing import Any, Self
 
 import numpy as np
@@ -13,11 +14,13 @@ from skae._sklearn_compat import DTYPES, _fit_context, validate_data
 from skae._typing import Array, FloatArray, RandomState
 from skae.model import Model
 from skae.outlier._attribution import ensemble_contributions
+from skae.outlier._bagged import BaggedMixtureAutoencoder
 from skae.outlier._casting import cast
-from skae.outlier._feature_scaler import FeatureScaler, on_grid
+from skae.outlier._feature_scaler import FeatureScaler, location_and_scale, on_grid
 from skae.outlier._kmeans import MAX_UNITS, cluster, most_units, sample_rows
 from skae.outlier._memory import memory_advice
 from skae.outlier._mixture import MixtureAutoencoder
+from skae.outlier._references import cluster_centers
 from skae.training import moments, row_chunks, seed_of, unchanged_on_error
 
 # The smallest variance within a component, in units of the variance of a feature. Discrete data have none.
@@ -27,9 +30,21 @@ _SMALLEST_VARIANCE = 1e-3
 # a full factorial design) must not drown the others.
 _SMALLEST_DEVIATION = 0.1
 
+# Rows are scored in chunks as if they were at least this wide: smaller chunks stay in cache.
+_CHUNK_WIDTH = 512
+
+# Number of rows that are trained on at most.
+SAMPLE_ROWS = 4096
+
+# Share of the rows that the robust model is trained without, because outliers may be among them.
+_TRIMMED = 0.2
+
+# Scores differ by rounding up to this share of the largest.
+_ROUNDING = 1e-9
+
 
 class MixtureEnsemble(BaseEstimator):
-    """Score samples by four mixtures of Gaussians, each on its own view of the features.
+    """Score samples by mixtures of Gaussians on views of the features.
 
     The score is a weighted sum of energies::
 
@@ -40,17 +55,26 @@ class MixtureEnsemble(BaseEstimator):
     with their skewness removed by powers, and both of these whitened. Each energy counts in units of its standard
     deviation over the training data. The features need no scaling beforehand.
 
-    `EnergyOutlierDetector` takes this model by default.
+    With ``robust=True`` outliers may be among the training rows. There are two views, not whitened. On each of them,
+    one autoencoder is the mean of ten mixtures of eight rows (`BaggedMixtureAutoencoder`), and one is a single
+    Gaussian, which no small clump of rows can bend much. All are fitted twice: the second time without the fifth of
+    the rows that scores lowest.
+
+    `EnergyOutlierDetector` takes this model by default, with ``robust`` the opposite of its `novelty`.
 
     Parameters
     ----------
+    robust : bool, default=False
+        Whether outliers may be among the training rows.
+
     random_state : int, RandomState instance or None, default=None
         Seed of the sample of rows and of K-means.
 
     Attributes
     ----------
-    estimators_ : list of MixtureAutoencoder
-        One autoencoder for each view, with at most min(256, n_samples // 4) hidden units.
+    estimators_ : list of MixtureAutoencoder or BaggedMixtureAutoencoder
+        Four autoencoders: one for each view, with at most min(256, n_samples // 4) hidden units. With ``robust=True``,
+        ten small mixtures and then one Gaussian for each of two views.
 
     scalers_ : list of FeatureScaler
         The views: autoencoder j is given ``scalers_[j].transform(X)``.
@@ -62,7 +86,7 @@ class MixtureEnsemble(BaseEstimator):
         Mean and standard deviation of the training data. The scale of a constant feature is 1.
 
     centers_ : ndarray of shape (n_centers, n_features)
-        Centres of the first mixture, in the units of X.
+        Centres of the first mixture, in the units of X. With ``robust=True``, centres of K-means.
 
     n_features_in_ : int
         Number of features seen in training.
@@ -87,7 +111,7 @@ class MixtureEnsemble(BaseEstimator):
     1
     """
 
-    estimators_: list[MixtureAutoencoder]
+    estimators_: list[MixtureAutoencoder | BaggedMixtureAutoencoder]
     scalers_: list[FeatureScaler]
     weights_: FloatArray
     mean_: FloatArray
@@ -96,9 +120,10 @@ class MixtureEnsemble(BaseEstimator):
     n_features_in_: int
     feature_names_in_: Array  # absent unless X had names
 
-    _parameter_constraints: dict = {"random_state": ["random_state"]}
+    _parameter_constraints: dict = {"robust": ["boolean"], "random_state": ["random_state"]}
 
-    def __init__(self, *, random_state: RandomState = None) -> None:
+    def __init__(self, *, robust: bool = False, random_state: RandomState = None) -> None:
+        self.robust = robust
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -133,17 +158,18 @@ class MixtureEnsemble(BaseEstimator):
                     f"X holds values up to {np.abs(checked).max():.3g}, whose squares float64 cannot hold; "
                     "bring the features to a common scale near 1"
                 )
+            rng = np.random.default_rng(seed_of(self.random_state))
+            rows = sample_rows(checked, rng, SAMPLE_ROWS)
             with memory_advice(checked, "to fit"):
-                self._fit_views(checked, np.random.default_rng(seed_of(self.random_state)))
-            # The first view only standardises the features: its units are centres of the data.
-            scaler, units = self.scalers_[0], self.estimators_[0].components_
-            self.scale_ = scaler.deviation_
-            self.centers_ = scaler.mean_ + self.scale_ * (units * scaler.unit_)
+                if self.robust:
+                    self._fit_robust(rows, rng)
+                    _, self.scale_ = location_and_scale(checked)
+                else:
+                    self._fit_fine(rows, rng)
         return self
 
-    def _fit_views(self, X, rng):
-        """Train a mixture on each view of a sample of the rows, and weigh the energies."""
-        rows = sample_rows(X, rng)
+    def _fit_fine(self, rows, rng):
+        """Train a mixture of many units on each of four views of the rows."""
         n_units = most_units(len(rows))
         self.estimators_, self.scalers_, deviations = [], [], []
         for unskew in (False, True):
@@ -159,6 +185,43 @@ class MixtureEnsemble(BaseEstimator):
                 self.scalers_.append(scaler)
                 deviations.append(_energy(Model.from_estimator(mixture), Z / unit).std())
         self.weights_ = 1.0 / np.maximum(deviations, _SMALLEST_DEVIATION)
+        # The first view only standardises the features: its units are centres of the data.
+        scaler, units = self.scalers_[0], self.estimators_[0].components_
+        self.scale_ = scaler.deviation_
+        self.centers_ = scaler.mean_ + self.scale_ * (units * scaler.unit_)
+
+    def _fit_robust(self, rows, rng):
+        """Train small mixtures and one Gaussian on two views; then again, without the rows that score lowest."""
+        _, scale = location_and_scale(rows)
+        self._fit_bags(rows, scale, rng)
+        scores = self._energies(rows) @ self.weights_
+        lowest = np.quantile(scores, _TRIMMED)
+        kept = rows[scores >= lowest - _ROUNDING * max(1.0, float(np.abs(scores).max()))]  # ties stay together
+        if 2 <= len(kept) < len(rows):
+            self._fit_bags(kept, scale, rng)
+        self.centers_ = cluster_centers(kept, *location_and_scale(kept), rng)
+
+    def _fit_bags(self, rows, scale, rng):
+        """Train small mixtures and one Gaussian on each of two views; `scale` is for features without variance."""
+        constant = np.ptp(rows, axis=0) == 0.0
+        self.estimators_, self.scalers_ = [], []
+        for unskew in (False, True):
+            scaler = FeatureScaler(unskew, whiten=False).fit(rows)
+            scaler.deviation_ = np.where(constant, scale, scaler.deviation_)
+            Z = on_grid(scaler.marginals(rows))
+            bag = BaggedMixtureAutoencoder(random_state=int(rng.integers(2**31)))
+            unit = float(np.sqrt(max(bag.fit(Z).nearest_variance(Z), _SMALLEST_VARIANCE)))
+            self._add(bag.fit(Z / unit), copy.copy(scaler), unit)
+            unit = float(np.sqrt(max(float(Z.var(axis=0).mean()), _SMALLEST_VARIANCE)))
+            gaussian = MixtureAutoencoder(1, centers=Z[:1] / unit, max_iter=1).fit(Z / unit)
+            self._add(gaussian.set_params(centers=None), scaler, unit)
+        self.weights_ = 1.0 / np.maximum(self._energies(rows).std(axis=0), _SMALLEST_DEVIATION)
+
+    def _add(self, autoencoder, scaler, unit):
+        """Append an autoencoder, whose input is the view of the scaler over `unit`."""
+        scaler.unit_ = unit
+        self.estimators_.append(autoencoder)
+        self.scalers_.append(scaler)
 
     def score_samples(self, X: ArrayLike) -> FloatArray:
         """Return the weighted sum of the energies of each sample. Samples that fit better have higher scores.
@@ -182,10 +245,11 @@ class MixtureEnsemble(BaseEstimator):
         models = [Model.from_estimator(each).astype(np.float64) for each in self.estimators_]
         out = np.empty((len(X), len(models)))
         for rows, block in row_chunks(X, MAX_UNITS):
+            marginals: dict[bool, FloatArray] = {}
             for energies, model, scaler in zip(out[rows].T, models, self.scalers_, strict=True):
-                if not scaler.whiten:  # the next view whitens the same marginals
-                    marginals = scaler.marginals(block)
-                energies[:] = _energy(model, scaler.rotated(marginals))
+                if scaler.unskew not in marginals:  # scalers with the same powers have the same marginals
+                    marginals[scaler.unskew] = scaler.marginals(block)
+                energies[:] = _energy(model, scaler.rotated(marginals[scaler.unskew]))
         return out
 
     def explain(self, X: ArrayLike, baseline: ArrayLike) -> FloatArray:
@@ -222,6 +286,6 @@ class MixtureEnsemble(BaseEstimator):
 
 
 def _energy(model, Z):
-    """The energy of each row of Z, a chunk of rows at a time."""
-    chunks = row_chunks(Z, max(model.W.shape))
+    """Return the energy of each row of Z, a chunk of rows at a time."""
+    chunks = row_chunks(Z, max(*model.W.shape, _CHUNK_WIDTH))
     return np.concatenate([model.energy(chunk) for _, chunk in chunks])
