@@ -7,7 +7,14 @@ every method gets the same rows, standardised on the training ones, and is at it
 data. The area under the ROC curve is the share of pairs of a normal row and a novelty that the scores order rightly.
 
     python benchmarks/novelty.py
+    python benchmarks/novelty.py --contaminated
+    python benchmarks/novelty.py --alarms
     python benchmarks/novelty.py --speed
+
+`--contaminated` adds novelties to the training rows, 5, 10 and 20 % of them, or as many copies of a single novelty (a
+clump), and does not tell the methods. The areas are those of the rows that were trained on, and of new rows. `--alarms`
+prints the share of new normal rows below the threshold of detectors that were trained on clean rows, and asked for 10,
+5 and 1 %.
 """
 
 import argparse
@@ -59,7 +66,7 @@ def reconstruction_error(X_train, X_test, seed):
 
 # Functions of the training rows, the test rows and a seed that return a score, higher where normal.
 METHODS = {
-    "EnergyOutlierDetector": by_scores(lambda seed: EnergyOutlierDetector()),
+    "EnergyOutlierDetector": by_scores(lambda seed: EnergyOutlierDetector(novelty=True)),
     "nearest neighbours": neighbour_distance,
     "GaussianMixture": by_scores(lambda seed: GaussianMixture(random_state=seed)),
     "LocalOutlierFactor": by_scores(lambda seed: LocalOutlierFactor(novelty=True)),
@@ -71,6 +78,22 @@ METHODS = {
     "one laplacian autoencoder, energy": by_scores(
         lambda seed: ContractiveAutoencoder(penalty="laplacian", alpha=0.1, random_state=seed)
     ),
+}
+
+# The same with outliers among the training rows: EnergyOutlierDetector's default, and the peers.
+PEERS = ("nearest neighbours", "GaussianMixture", "LocalOutlierFactor", "IsolationForest")
+CONTAMINATED_METHODS = {
+    "EnergyOutlierDetector": by_scores(lambda seed: EnergyOutlierDetector()),
+    **{name: METHODS[name] for name in PEERS},
+}
+SHARES, ALARMS = (0.05, 0.1, 0.2), (0.1, 0.05, 0.01)
+
+# Functions of the share asked for that return a detector of novelties.
+DETECTORS = {
+    "EnergyOutlierDetector, novelty=True": lambda share: EnergyOutlierDetector(novelty=True, contamination=share),
+    "EnergyOutlierDetector": lambda share: EnergyOutlierDetector(contamination=share),
+    "LocalOutlierFactor": lambda share: LocalOutlierFactor(novelty=True, contamination=share),
+    "IsolationForest": lambda share: IsolationForest(contamination=share, random_state=0),
 }
 
 FAMILIES = {"digits": load_digits, "breast cancer": load_breast_cancer, "wine": load_wine, "iris": load_iris}
@@ -132,6 +155,62 @@ def compare(normal, novel, n_splits):
     return areas, seconds, warned
 
 
+def contaminated(normal, novel, share, clump, split):
+    """Return training rows with novelties among them, which of them are normal, and new rows of both kinds."""
+    rng = np.random.default_rng(split)
+    rows, others = rng.permutation(len(normal)), rng.permutation(len(novel))
+    train, test = normal[rows[: len(rows) // 2]], normal[rows[len(rows) // 2 :]]
+    n_outliers = max(1, round(share / (1.0 - share) * len(train)))
+    if clump:
+        outliers, new = np.repeat(novel[others[:1]], n_outliers, axis=0), novel[others[1:]]
+    else:
+        n_outliers = min(n_outliers, len(novel) // 2)
+        outliers, new = novel[others[:n_outliers]], novel[others[n_outliers:]]
+    order = rng.permutation(len(train) + len(outliers))
+    scaler = StandardScaler().fit(rows := np.concatenate([train, outliers])[order])
+    X_new = scaler.transform(np.concatenate([test, new]))
+    return scaler.transform(rows), order < len(train), X_new, np.arange(len(X_new)) < len(test)
+
+
+def outliers_in_training(n_splits):
+    """Print the tables of areas where outliers are among the training rows."""
+    cases = [(share, clump) for clump in (False, True) for share in SHARES]
+    areas = np.zeros((len(CONTAMINATED_METHODS), len(cases), 2))
+    chosen = list(problems())
+    for _, _, normal, novel in chosen:
+        for split in range(n_splits):
+            for j, case in enumerate(cases):
+                X, is_normal, X_new, is_new_normal = contaminated(normal, novel, *case, split)
+                for i, method in enumerate(CONTAMINATED_METHODS.values()):
+                    scores, _ = counting(method, X, np.concatenate([X, X_new]), split)
+                    areas[i, j, 0] += roc_auc_score(is_normal, scores[: len(X)])
+                    areas[i, j, 1] += roc_auc_score(is_new_normal, scores[len(X) :])
+    areas /= len(chosen) * n_splits
+    print(f"{len(chosen)} problems, splits of each: {n_splits}; training rows, new rows\n")
+    print_row("method", *(f"{share:.0%}{' clump' if clump else ''}" for share, clump in cases), "mean")
+    print("|---" * (2 + len(cases)) + "|")
+    for name, row in zip(CONTAMINATED_METHODS, areas, strict=True):
+        print_row(name, *(f"{a:.3f}, {b:.3f}" for a, b in [*row, row.mean(axis=0)]))
+
+
+def alarms(n_splits):
+    """Print the share of new normal rows below the threshold: the mean and the largest over the problems."""
+    print_row("detector", *(f"asked {share:.0%}" for share in ALARMS))
+    print("|---" * (1 + len(ALARMS)) + "|")
+    for name, make in DETECTORS.items():
+        shares = np.zeros((len(ALARMS), len(chosen := list(problems()))))
+        for k, (_, _, normal, _) in enumerate(chosen):
+            for split in range(n_splits):
+                rows = np.random.default_rng(split).permutation(len(normal))
+                train, test = normal[rows[: len(rows) // 2]], normal[rows[len(rows) // 2 :]]
+                for j, share in enumerate(ALARMS):
+                    with warnings.catch_warnings():
+                        warnings.simplefilter("ignore")  # of shares that few rows cannot tell
+                        predicted = make(share).fit(train).predict(test)
+                    shares[j, k] += np.mean(predicted == -1) / n_splits
+        print_row(name, *(f"{row.mean():.3f}, at most {row.max():.3f}" for row in shares))
+
+
 def print_row(*cells):
     print("| " + " | ".join(cells) + " |", flush=True)
 
@@ -171,7 +250,7 @@ def speed():
     for repeat in range(SPEED_REPEATS):
         for name, times in seconds.items():
             start = time.perf_counter()
-            METHODS[name](X, X, repeat)
+            CONTAMINATED_METHODS[name](X, X, repeat)
             times.append(time.perf_counter() - start)
     print(f"fit and score_samples, {len(X)} x {X.shape[1]} standard normal, median of {SPEED_REPEATS}, in turns\n")
     print("| detector | s | range |\n|---|---|---|")
@@ -185,12 +264,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--splits", type=int, default=5)
     parser.add_argument("--per-problem", action="store_true", help="print every problem too")
+    parser.add_argument("--contaminated", action="store_true", help="put outliers among the training rows instead")
+    parser.add_argument("--alarms", action="store_true", help="print the share of false alarms instead")
     parser.add_argument("--speed", action="store_true", help="print the time on 100,000 rows instead")
     options = parser.parse_args()
     print(f"skae {skae.__version__}, numpy {np.__version__}, scikit-learn {sklearn.__version__}, ", end="")
     print(f"Python {platform.python_version()}, {platform.machine()}, {time.strftime('%Y-%m-%d')}")
     if options.speed:
         speed()
+    elif options.contaminated:
+        outliers_in_training(options.splits)
+    elif options.alarms:
+        alarms(options.splits)
     else:
         novelty(options.splits, options.per_problem)
 

@@ -24,7 +24,7 @@ data = load_breast_cancer()
 benign, malignant = data.data[data.target == 1], data.data[data.target == 0]
 X_train, X_rest = train_test_split(benign, test_size=0.5, random_state=0)
 X_held_out, X_test = train_test_split(X_rest, test_size=0.5, random_state=0)
-detector = EnergyOutlierDetector().fit(X_train)
+detector = EnergyOutlierDetector(novelty=True).fit(X_train)
 detector.offset_ = np.quantile(detector.score_samples(X_held_out), 0.05)
 
 X = np.concatenate([X_test, malignant])
@@ -79,7 +79,7 @@ def windows(n):
     return sines.sum(axis=1) + 0.1 * rng.standard_normal((n, n_steps))
 
 
-detector = EnergyOutlierDetector().fit(windows(1000))
+detector = EnergyOutlierDetector(novelty=True).fit(windows(1000))
 false = np.arange(n_steps) - rng.integers(0, n_steps - size, (200, 1))
 false = (false >= 0) & (false < size)
 X = np.where(false, windows(200), windows(200))

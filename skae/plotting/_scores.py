@@ -52,7 +52,7 @@ class ScoreHistogramDisplay(Display):
     >>> from skae import EnergyOutlierDetector
     >>> from skae.plotting import ScoreHistogramDisplay
     >>> X, y = load_digits(return_X_y=True)
-    >>> detector = EnergyOutlierDetector().fit(X[:500][y[:500] != 0])
+    >>> detector = EnergyOutlierDetector(novelty=True).fit(X[:500][y[:500] != 0])
     >>> display = ScoreHistogramDisplay.from_estimator(detector, X[500:], [1 if digit else -1 for digit in y[500:]])
     >>> sorted(set(display.groups.tolist()))
     ['inlier', 'outlier']
