@@ -77,17 +77,6 @@ def test_false_discovery_rate(rng):
     assert np.mean(found) > 0.8
 
 
-def test_weights_are_repetitions(rng):
-    """A held-out row of weight 3 is three; of weight 1 one; of weight 0 none."""
-    calibration, scores = np.round(rng.standard_normal(40), 1), np.round(rng.standard_normal(20), 1)
-    assert_array_equal(conformal_p_values(scores, calibration, np.ones(40)), conformal_p_values(scores, calibration))
-    weights = rng.integers(0, 4, 40)
-    assert_array_equal(
-        conformal_p_values(scores, calibration, weights),
-        conformal_p_values(scores, np.repeat(calibration, weights)),
-    )
-
-
 # The classifier
 
 MODELS = {

@@ -17,7 +17,7 @@ from helpers import numerical_gradient
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import linalg, sparse
 from scipy.special import logsumexp
-from scipy.stats import norm, yeojohnson, yeojohnson_llf
+from scipy.stats import false_discovery_control, norm, yeojohnson, yeojohnson_llf
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
@@ -1480,3 +1480,47 @@ def test_too_little_memory(estimator, method, rng, monkeypatch):
     monkeypatch.setattr("skae.outlier._attribution.mean_field", full)
     with unchanged(detector), pytest.raises(MemoryError, match=f"to {method} 200 rows of 4 features.*take fewer rows"):
         getattr(detector, method)(X)
+
+
+# P-values
+
+
+def test_p_values_count_the_calibration_scores(rng):
+    """They are the formula's, of both ways to calibrate; they fall as the score falls, and exist with novelty=True."""
+    X, new = rng.standard_normal((60, 3)), 2.0 * rng.standard_normal((20, 3))
+    for calibration in (5, 0.25):
+        detector = EnergyOutlierDetector(novelty=True, calibration=calibration, contamination=0.2).fit(X)
+        p, scores = detector.p_values(new), detector.score_samples(new)
+        held_out = detector.calibration_scores_
+        assert len(held_out) == (60 if calibration == 5 else 15)
+        assert_allclose(p, [(1 + (held_out <= s).sum()) / (len(held_out) + 1) for s in scores], rtol=1e-15)
+        assert (np.diff(p[np.argsort(scores)]) >= 0).all()
+        assert p.dtype == np.float64
+    assert not hasattr(EnergyOutlierDetector().fit(X), "p_values")
+    with pytest.raises(NotFittedError):
+        EnergyOutlierDetector(novelty=True).p_values(new)
+
+
+def test_p_values_of_rows_held_out_are_valid():
+    """Over 200 draws of all rows, new normal rows have p <= a in a share of a at most, but for two standard errors."""
+    rng, levels = np.random.default_rng(0), (0.01, 0.05, 0.1, 0.2)
+    shares = np.empty((200, len(levels)))
+    for share in shares:
+        X, new = rng.standard_t(4, (60, 2)), rng.standard_t(4, (50, 2))
+        detector = EnergyOutlierDetector(
+            GaussianMixture(random_state=0), novelty=True, calibration=0.5, contamination=0.2
+        )
+        p = detector.fit(X).p_values(new)
+        share[:] = [(p <= level).mean() for level in levels]
+    assert (shares.mean(axis=0) <= levels + 2.0 * shares.std(axis=0) / np.sqrt(len(shares))).all()
+    assert shares.mean(axis=0)[-1] > 0.15  # they are not trivially large
+
+
+def test_p_values_control_false_discoveries(rng):
+    """Benjamini-Hochberg on p-values of normal rows and far ones finds the far ones, and few normal ones."""
+    X, new = rng.standard_normal((600, 3)), rng.standard_normal((300, 3))
+    new[:30] += 8.0
+    detector = EnergyOutlierDetector(GaussianMixture(random_state=0), novelty=True, calibration=0.5).fit(X)
+    found = false_discovery_control(detector.p_values(new)) <= 0.1
+    assert found[:30].all()
+    assert found[30:].mean() < 0.05

@@ -41,7 +41,7 @@ from skae.outlier._casting import cast
 from skae.outlier._ensemble import SAMPLE_ROWS, MixtureEnsemble
 from skae.outlier._feature_scaler import location_and_scale
 from skae.outlier._references import cluster_centers, nearest_mean
-from skae.training import fit_task, seed_of, too_many_units, unchanged_on_error, warn
+from skae.training import conformal_p_values, fit_task, seed_of, too_many_units, unchanged_on_error, warn
 
 # Fitted attributes that the detector takes over from its model: from any model, and from the default one.
 _SEEN, _COMPARED = ("n_features_in_", "feature_names_in_"), ("mean_", "scale_", "centers_")
@@ -54,8 +54,13 @@ def _explains(detector):
 
 
 def _labels_training_rows(detector):
-    """Whether outliers may be among the training rows."""
+    """Return whether outliers may be among the training rows."""
     return not detector.novelty
+
+
+def _has_p_values(detector):
+    """Return whether `fit` has scored rows that a model has not seen."""
+    return detector.novelty
 
 
 @documented
@@ -378,6 +383,39 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
             Labels, those of ``fit(X).predict(X)``.
         """
         return self.fit(X).predict(X)
+
+    @available_if(_has_p_values)
+    def p_values(self, X: Any) -> FloatArray:
+        """Return the conformal p-value of each sample: small for novelties. Absent with ``novelty=False``.
+
+        ::
+
+            p = (1 + #{calibration_scores_ <= score_samples(x)}) / (n_calibration + 1)
+
+        If rows are held out (`calibration` is a float, or the default model has 8192 rows or more), then
+        ``P(p <= a) <= a`` for a new normal sample and every a, exactly, over the draws of all rows. With folds, the
+        scores come from models of fewer rows than the one that scores X. No such bound is proved then; in practice the
+        p-values are on the safe side.
+
+        `scipy.stats.false_discovery_control` turns the p-values of many samples into decisions with a false discovery
+        rate. It stays valid although the p-values share the calibration scores (Bates et al. 2023).
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            P-values in (0, 1], float64.
+
+        References
+        ----------
+        .. [1] Bates S., Candes E., Lei L., Romano Y., Sesia M., "Testing for outliers with conformal p-values", Annals
+           of Statistics 51(1), 2023.
+        """
+        return conformal_p_values(self.score_samples(X), self.calibration_scores_)
 
     @overload
     def explain(

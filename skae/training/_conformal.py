@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 from skae._typing import FloatArray
 
 
-def conformal_p_values(scores: ArrayLike, calibration: ArrayLike, weights: ArrayLike | None = None) -> FloatArray:
+def conformal_p_values(scores: ArrayLike, calibration: ArrayLike) -> FloatArray:
     """Return the conformal p-value of each new row from its score, where low scores are odd.
 
     ::
@@ -24,9 +24,6 @@ def conformal_p_values(scores: ArrayLike, calibration: ArrayLike, weights: Array
         Scores of the new rows.
     calibration : array-like of shape (n_calibration,)
         Scores of the held-out rows, in any order.
-    weights : array-like of shape (n_calibration,), default=None
-        How many rows each held-out row stands for; the new row counts one. With density ratios relative to the new
-        row's, it is the weighted p-value of Tibshirani et al. (2019). None is 1 for each.
 
     Returns
     -------
@@ -38,12 +35,6 @@ def conformal_p_values(scores: ArrayLike, calibration: ArrayLike, weights: Array
     .. [1] Vovk V., Gammerman A., Shafer G., "Algorithmic learning in a random world", 2005.
     .. [2] Bates S., Candes E., Lei L., Romano Y., Sesia M., "Testing for outliers with conformal p-values", Annals of
        Statistics 51(1), 2023.
-    .. [3] Tibshirani R. J., Foygel Barber R., Candes E., Ramdas A., "Conformal prediction under covariate shift",
-       NeurIPS 2019.
     """
     scores, calibration = (np.asarray(each, dtype=np.float64) for each in (scores, calibration))
-    if weights is None:
-        return (1.0 + np.searchsorted(np.sort(calibration), scores, side="right")) / (len(calibration) + 1.0)
-    order = np.argsort(calibration, kind="stable")
-    mass = np.cumsum(np.r_[1.0, np.asarray(weights, dtype=np.float64)[order]])  # of the new row and the k lowest others
-    return mass[np.searchsorted(calibration[order], scores, side="right")] / mass[-1]
+    return (1.0 + np.searchsorted(np.sort(calibration), scores, side="right")) / (len(calibration) + 1.0)
