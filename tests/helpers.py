@@ -41,7 +41,9 @@ def name_of(instance):
     if isinstance(instance, tuple):
         return "+".join(name_of(each) for each in instance) or "plain"
     name = getattr(instance, "name", None) or getattr(instance, "__name__", None) or str(instance)
-    return name if getattr(instance, "threshold", None) is None else f"{name}({instance.threshold:g})"
+    if isinstance(instance, type) or getattr(instance, "threshold", None) is None:
+        return name
+    return f"{name}({instance.threshold:g})"
 
 
 def is_elementwise(activation):

@@ -110,10 +110,12 @@ def test_no_family_reads_private_attributes_of_another():
     sources = sorted((ROOT / "skae").glob("**/*.py"))
     everywhere = set(private_definitions(sources))
     shared = ROOT / "skae/training/_solver_parameters.py"  # the base of the estimators of two families
-    found = []
+    found, definitions = [], {}
     users = [*(ROOT / "benchmarks").glob("*.py"), *(ROOT / "doc").glob("**/*.py")]
     for path in [*sources, *sorted(each for each in users if each.name != "peers.py")]:  # peers have their own
-        own = set(private_definitions([*path.parent.glob("*.py"), shared]))
+        if path.parent not in definitions:
+            definitions[path.parent] = set(private_definitions([*path.parent.glob("*.py"), shared]))
+        own = definitions[path.parent]
         found += [f"{path.name}: {name}" for name in private_reads(path) if name in everywhere and name not in own]
     assert found == []
 
