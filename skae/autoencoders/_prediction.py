@@ -52,13 +52,12 @@ class AutoencoderPrediction(TransformerMixin):
     n_features_in_: int
     feature_names_in_: Array  # absent unless X had names
 
-    _untied_decoder: FloatArray | None
+    _untied_decoder: FloatArray | None = None
 
     @property
     def decoder_components_(self) -> FloatArray:
         """Decoder weights, shape (n_components, n_features). When tied, they are `components_` itself."""
-        untied = getattr(self, "_untied_decoder", None)
-        return self.components_ if untied is None else untied
+        return self.components_ if self._untied_decoder is None else self._untied_decoder
 
     @decoder_components_.setter
     def decoder_components_(self, value: FloatArray) -> None:

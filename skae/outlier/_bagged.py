@@ -50,9 +50,6 @@ class BaggedMixtureAutoencoder(AutoencoderPrediction, BaseEstimator):
         Rows and features.
     """
 
-    visible, encoding, threshold, hidden_bias = "gaussian", "natural", 1.0, True
-    _untied_decoder = None
-
     def __init__(self, n_mixtures=10, n_components=8, *, random_state=None):
         self.n_mixtures = n_mixtures
         self.n_components = n_components

@@ -245,7 +245,7 @@ class MixtureEnsemble(BaseEstimator):
         models = [Model.from_estimator(each).astype(np.float64) for each in self.estimators_]
         out = np.empty((len(X), len(models)))
         for rows, block in row_chunks(X, MAX_UNITS):
-            marginals: dict[bool, FloatArray] = {}
+            marginals = {}
             for energies, model, scaler in zip(out[rows].T, models, self.scalers_, strict=True):
                 if scaler.unskew not in marginals:  # scalers with the same powers have the same marginals
                     marginals[scaler.unskew] = scaler.marginals(block)

@@ -60,8 +60,7 @@ class MixtureAutoencoder(AutoencoderPrediction, BaseEstimator):
         Numbers of rows, features and iterations.
     """
 
-    activation, visible, encoding, threshold, hidden_bias = "softmax", "gaussian", "natural", 1.0, True
-    _untied_decoder = None
+    activation = "softmax"
 
     def __init__(self, n_components=256, *, max_iter=2, centers=None, random_state=None):
         self.n_components = n_components
