@@ -15,6 +15,7 @@ ORDER = (
     "energy_landscapes",
     "denoising_relax",
     "explain_novelty",
+    "false_discoveries",
     "none_of_these",
     "class_energies",
     "finetuned_filters",
