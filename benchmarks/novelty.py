@@ -9,7 +9,6 @@ data. The area under the ROC curve is the share of pairs of a normal row and a n
     python benchmarks/novelty.py
     python benchmarks/novelty.py --contaminated
     python benchmarks/novelty.py --alarms
-    python benchmarks/novelty.py --p-values
     python benchmarks/novelty.py --speed
 
 `--contaminated` adds novelties to the training rows, 5, 10 and 20 % of them, or as many copies of a single novelty (a
@@ -25,7 +24,7 @@ import warnings
 
 import numpy as np
 import sklearn
-from scipy.stats import false_discovery_control, rankdata
+from scipy.stats import rankdata
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_sample_image, load_wine
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
@@ -100,16 +99,18 @@ DETECTORS = {
 FAMILIES = {"digits": load_digits, "breast cancer": load_breast_cancer, "wine": load_wine, "iris": load_iris}
 
 
+def patches(photograph):
+    """Return all patches of a sample photograph that lie side by side, shuffled."""
+    grey = load_sample_image(photograph).mean(axis=2)
+    rows, columns = (size // PATCH for size in grey.shape)
+    grid = grey[: rows * PATCH, : columns * PATCH].reshape(rows, PATCH, columns, PATCH)
+    return np.random.default_rng(0).permutation(grid.swapaxes(1, 2).reshape(-1, PATCH * PATCH))
+
+
 def photographs():
     """Return patches of the two sample photographs, no two of which overlap, and which photograph each is from."""
-    patches = []
-    for name in ("china.jpg", "flower.jpg"):
-        grey = load_sample_image(name).mean(axis=2)
-        rows, columns = (size // PATCH for size in grey.shape)
-        grid = grey[: rows * PATCH, : columns * PATCH].reshape(rows, PATCH, columns, PATCH)
-        grid = grid.swapaxes(1, 2).reshape(-1, PATCH * PATCH)
-        patches.append(np.random.default_rng(0).permutation(grid)[:N_PATCHES])
-    return np.concatenate(patches), np.repeat([0, 1], N_PATCHES), ["china", "flower"]
+    X = np.concatenate([patches(name)[:N_PATCHES] for name in ("china.jpg", "flower.jpg")])
+    return X, np.repeat([0, 1], N_PATCHES), ["china", "flower"]
 
 
 def problems():
@@ -261,48 +262,12 @@ def speed():
     print(f"\nEnergyOutlierDetector over IsolationForest: {ours / theirs:.2f}")
 
 
-def p_values(n_draws):
-    """Print the share of new normal rows with p <= a, and what Benjamini and Hochberg's procedure finds at 0.1."""
-    levels = np.array([0.01, 0.05, 0.1, 0.2])
-    print("\nrows of Student's t with 4 degrees of freedom, 4 features\n")
-    print("| calibration | rows | " + " | ".join(f"p <= {level:g}" for level in levels) + " |\n|---|---|" + "---|" * 4)
-    for calibration, n_rows in (("auto", 100), (0.5, 200)):
-        shares = []
-        for draw in range(n_draws):
-            rng = np.random.default_rng(draw)
-            X, new = rng.standard_t(4, (n_rows, 4)), rng.standard_t(4, (200, 4))
-            detector = EnergyOutlierDetector(novelty=True, calibration=calibration, contamination=0.2)
-            shares.append((detector.fit(X).p_values(new)[:, None] <= levels).mean(axis=0))
-        error = 2.0 * np.std(shares, axis=0) / np.sqrt(n_draws)
-        cells = " | ".join(f"{m:.4f} ± {e:.4f}" for m, e in zip(np.mean(shares, axis=0), error, strict=True))
-        print(f"| {calibration} | {n_rows} | {cells} |", flush=True)
-    found = []
-    for draw in range(max(n_draws // 5, 1)):
-        rng = np.random.default_rng(draw)
-        X, new, novel = rng.standard_t(4, (2000, 4)), rng.standard_t(4, (1000, 4)), np.arange(1000) < 100
-        new[novel] += 3.0
-        p = EnergyOutlierDetector(novelty=True, calibration=0.5).fit(X).p_values(new)
-        rejected = false_discovery_control(p) <= 0.1
-        order = np.argsort(p, kind="stable")
-        rates = np.cumsum(~novel[order]) / np.arange(1, 1001)
-        last = np.flatnonzero((rates <= 0.1) & np.append(np.diff(p[order]) > 0.0, True))
-        best = novel[order][: last[-1] + 1].sum() / 100 if len(last) else 0.0
-        found.append(((rejected & ~novel).sum() / max(rejected.sum(), 1), rejected[novel].mean(), best))
-    rate, power, best = np.mean(found, axis=0)
-    print(
-        f"\n1000 calibration rows, 10 % novelties: false discovery rate {rate:.3f}, 0.1 asked for; power {power:.3f};"
-    )
-    print(f"power of the best threshold with a realised rate of 0.1: {best:.3f}")
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--splits", type=int, default=5)
     parser.add_argument("--per-problem", action="store_true", help="print every problem too")
     parser.add_argument("--contaminated", action="store_true", help="put outliers among the training rows instead")
     parser.add_argument("--alarms", action="store_true", help="print the share of false alarms instead")
-    parser.add_argument("--p-values", action="store_true", help="print the level of p-values instead")
-    parser.add_argument("--draws", type=int, default=200, help="draws of all rows for --p-values")
     parser.add_argument("--speed", action="store_true", help="print the time on 100,000 rows instead")
     options = parser.parse_args()
     print(f"skae {skae.__version__}, numpy {np.__version__}, scikit-learn {sklearn.__version__}, ", end="")
@@ -313,8 +278,6 @@ def main():
         outliers_in_training(options.splits)
     elif options.alarms:
         alarms(options.splits)
-    elif options.p_values:
-        p_values(options.draws)
     else:
         novelty(options.splits, options.per_problem)
 
