@@ -634,12 +634,12 @@ def test_random_state(rng):
 @pytest.mark.parametrize("robust", [False, True])
 @pytest.mark.parametrize("n", [2, 3, 4, 8, 50, 5000])
 def test_number_of_units(n, robust, rng):
-    """Each autoencoder is tied and gaussian, with at most min(256, n // 4) units, or ten groups of min(8, n // 2)."""
+    """Each autoencoder is tied and gaussian: min(256, n // 4) units at most, or groups of min(2 or 8, n // 2) units."""
     ensemble = MixtureEnsemble(robust=robust, random_state=0).fit(make_clusters(rng, n=n, d=2))
-    assert len(ensemble.estimators_) == len(ensemble.weights_) == len(ensemble.scalers_) == 4
-    for member in ensemble.estimators_:
+    limits = [20 * min(2, n // 2), 10 * min(8, n // 2)] if robust else [max(1, min(256, n // 4))] * 4
+    assert len(ensemble.estimators_) == len(ensemble.weights_) == len(ensemble.scalers_) == len(limits)
+    for member, most in zip(ensemble.estimators_, limits, strict=True):
         assert isinstance(member, AutoencoderPrediction)
-        most = 10 * min(8, n // 2) if robust else max(1, min(256, n // 4))
         assert 1 <= len(member.components_) <= most
         assert member.decoder_components_ is member.components_
         assert member.visible == "gaussian"

@@ -119,11 +119,17 @@ class Softmax(Activation):
 
     def potential(self, u: FloatArray) -> FloatArray:
         """Return log sum_k exp(u_k), the mean over the groups."""
-        groups = self._by_group(u)
-        top = groups.max(axis=self._axis, keepdims=True)
-        shares = groups - top
-        logs = top.squeeze(self._axis) + ops.log(ops.exp(shares, out=shares).sum(axis=self._axis))
-        return logs if self.n_groups == 1 else logs.mean(axis=-1)
+        if self.n_groups == 1:
+            top = u.max(axis=-1, keepdims=True)
+            shares = u - top
+            return top.squeeze(-1) + ops.log(ops.exp(shares, out=shares).sum(axis=-1))
+        shares = self._by_group(u).transpose(-2, -1, *range(u.ndim - 1)).copy()  # long rows, where groups are small
+        top = shares.max(axis=0)
+        shares -= top
+        sums = ops.exp(shares, out=shares).sum(axis=0)
+        if len(shares) ** self.n_groups < 1e37:  # one logarithm, of a product that float32 can hold
+            return top.mean(axis=0) + ops.log(sums.prod(axis=0)) / self.n_groups
+        return (top + ops.log(sums)).mean(axis=0)
 
     def divergence(self, h: FloatArray, W: FloatArray, V: FloatArray, slope: FloatArray | None = None) -> FloatArray:
         """Return sum_k h_k (s w_k).v_k - G sum_g (s sum_k h_k w_k).(sum_k h_k v_k), s the slope, k in group g."""

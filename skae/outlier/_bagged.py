@@ -17,8 +17,9 @@ class BaggedMixtureAutoencoder(AutoencoderPrediction, BaseEstimator):
 
         E(x) = (1/M) sum_m log sum_k exp(w_mk.x + b_mk) - |x|^2/2,    b_mk = -|w_mk|^2/2 - log s
 
-    A row is a centre of few mixtures, so it raises its own score little. For this an isolation forest grows each tree
-    on few rows, and Sugiyama and Borgwardt (2013) measure distances to few rows. The field r(x) - x is the gradient of
+    All rows are drawn equally often, or once at most. A row is a centre of few mixtures, so it raises its own score
+    little. For this an isolation forest grows each tree on few rows, and Sugiyama and Borgwardt (2013) measure
+    distances to few rows. The field r(x) - x is the gradient of
     the energy. `MixtureEnsemble` has two of these with ``robust=True``.
 
     Parameters
@@ -80,8 +81,10 @@ class BaggedMixtureAutoencoder(AutoencoderPrediction, BaseEstimator):
             self.n_samples_seen_, self.mean_, self.var_ = moments(X)
             rng = np.random.default_rng(seed_of(self.random_state))
             size = max(1, min(self.n_components, len(X) // 2))
-            drawn = [rng.choice(len(X), size, replace=False) for _ in range(self.n_mixtures)]
-            self.components_ = X[np.stack(drawn, axis=1).ravel()]
+            n_drawn = size * self.n_mixtures
+            shuffled = [rng.permutation(len(X)) for _ in range(0, n_drawn, len(X))]  # each row is drawn as often
+            drawn = np.concatenate(shuffled)[:n_drawn].reshape(self.n_mixtures, size)
+            self.components_ = X[drawn.T.ravel()]
             squares = np.einsum("ij,ij->i", self.components_, self.components_, dtype=np.float64)
             self.intercept_hidden_ = (-0.5 * squares - np.log(size)).astype(X.dtype)
             self.intercept_visible_ = np.zeros(X.shape[1], dtype=X.dtype)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any, Self
 
 import numpy as np
@@ -21,7 +20,7 @@ from skae.outlier._kmeans import MAX_UNITS, cluster, most_units, sample_rows
 from skae.outlier._memory import memory_advice
 from skae.outlier._mixture import MixtureAutoencoder
 from skae.outlier._references import cluster_centers
-from skae.training import moments, row_chunks, seed_of, unchanged_on_error
+from skae.training import row_chunks, seed_of, unchanged_on_error
 
 # The smallest variance within a component, in units of the variance of a feature. Discrete data have none.
 _SMALLEST_VARIANCE = 1e-3
@@ -35,6 +34,9 @@ _CHUNK_WIDTH = 512
 
 # Number of rows that are trained on at most.
 SAMPLE_ROWS = 4096
+
+# Whether a view of the robust model is unskewed, its number of mixtures, and the components of each: coarse, then fine.
+_BAGS = (False, 20, 2), (True, 10, 8)
 
 # Share of the rows that the robust model is trained without, because outliers may be among them.
 _TRIMMED = 0.2
@@ -55,10 +57,10 @@ class MixtureEnsemble(BaseEstimator):
     with their skewness removed by powers, and both of these whitened. Each energy counts in units of its standard
     deviation over the training data. The features need no scaling beforehand.
 
-    With ``robust=True`` outliers may be among the training rows. There are two views, not whitened. On each of them,
-    one autoencoder is the mean of ten mixtures of eight rows (`BaggedMixtureAutoencoder`), and one is a single
-    Gaussian, which no small clump of rows can bend much. All are fitted twice: the second time without the fifth of
-    the rows that scores lowest.
+    With ``robust=True`` outliers may be among the training rows. There are two autoencoders, on views that are not
+    whitened. Both are the mean of many small mixtures of few rows (`BaggedMixtureAutoencoder`): twenty mixtures of two
+    rows on the standardised features, which small clumps cannot bend much, and ten mixtures of eight rows on the same
+    without skewness. They are fitted twice: the second time without the fifth of the rows that scores lowest.
 
     `EnergyOutlierDetector` takes this model by default, with ``robust`` the opposite of its `novelty`.
 
@@ -73,8 +75,8 @@ class MixtureEnsemble(BaseEstimator):
     Attributes
     ----------
     estimators_ : list of MixtureAutoencoder or BaggedMixtureAutoencoder
-        Four autoencoders: one for each view, with at most min(256, n_samples // 4) hidden units. With ``robust=True``,
-        ten small mixtures and then one Gaussian for each of two views.
+        Four autoencoders: one for each view, with at most min(256, n_samples // 4) hidden units. With ``robust=True``
+        two, of 40 and of 80 hidden units: the coarse mixtures and the fine ones.
 
     scalers_ : list of FeatureScaler
         The views: autoencoder j is given ``scalers_[j].transform(X)``.
@@ -152,8 +154,8 @@ class MixtureEnsemble(BaseEstimator):
         with unchanged_on_error(self):
             checked = validate_data(self, X, dtype=DTYPES, ensure_min_samples=2)
             with np.errstate(over="ignore", invalid="ignore"):
-                _, self.mean_, variance = moments(checked)
-            if not np.isfinite(variance).all():
+                self.mean_, self.scale_ = location_and_scale(checked)
+            if not np.isfinite(self.scale_).all():
                 raise ValueError(
                     f"X holds values up to {np.abs(checked).max():.3g}, whose squares float64 cannot hold; "
                     "bring the features to a common scale near 1"
@@ -163,7 +165,6 @@ class MixtureEnsemble(BaseEstimator):
             with memory_advice(checked, "to fit"):
                 if self.robust:
                     self._fit_robust(rows, rng)
-                    _, self.scale_ = location_and_scale(checked)
                 else:
                     self._fit_fine(rows, rng)
         return self
@@ -187,14 +188,12 @@ class MixtureEnsemble(BaseEstimator):
         self.weights_ = 1.0 / np.maximum(deviations, _SMALLEST_DEVIATION)
         # The first view only standardises the features: its units are centres of the data.
         scaler, units = self.scalers_[0], self.estimators_[0].components_
-        self.scale_ = scaler.deviation_
-        self.centers_ = scaler.mean_ + self.scale_ * (units * scaler.unit_)
+        self.centers_ = scaler.mean_ + scaler.deviation_ * (units * scaler.unit_)
 
     def _fit_robust(self, rows, rng):
-        """Train small mixtures and one Gaussian on two views; then again, without the rows that score lowest."""
+        """Train small mixtures, coarse and fine; then again, without the rows that score lowest."""
         _, scale = location_and_scale(rows)
-        self._fit_bags(rows, scale, rng)
-        scores = self._energies(rows) @ self.weights_
+        scores = self._fit_bags(rows, scale, rng) @ self.weights_
         lowest = np.quantile(scores, _TRIMMED)
         kept = rows[scores >= lowest - _ROUNDING * max(1.0, float(np.abs(scores).max()))]  # ties stay together
         if 2 <= len(kept) < len(rows):
@@ -202,20 +201,19 @@ class MixtureEnsemble(BaseEstimator):
         self.centers_ = cluster_centers(kept, *location_and_scale(kept), rng)
 
     def _fit_bags(self, rows, scale, rng):
-        """Train small mixtures and one Gaussian on each of two views; `scale` is for features without variance."""
+        """Train the coarse and the fine mixtures, and return the energies; `scale` is for features without variance."""
         constant = np.ptp(rows, axis=0) == 0.0
         self.estimators_, self.scalers_ = [], []
-        for unskew in (False, True):
+        for unskew, n_mixtures, n_components in _BAGS:
             scaler = FeatureScaler(unskew, whiten=False).fit(rows)
             scaler.deviation_ = np.where(constant, scale, scaler.deviation_)
             Z = on_grid(scaler.marginals(rows))
-            bag = BaggedMixtureAutoencoder(random_state=int(rng.integers(2**31)))
+            bag = BaggedMixtureAutoencoder(n_mixtures, n_components, random_state=int(rng.integers(2**31)))
             unit = float(np.sqrt(max(bag.fit(Z).nearest_variance(Z), _SMALLEST_VARIANCE)))
-            self._add(bag.fit(Z / unit), copy.copy(scaler), unit)
-            unit = float(np.sqrt(max(float(Z.var(axis=0).mean()), _SMALLEST_VARIANCE)))
-            gaussian = MixtureAutoencoder(1, centers=Z[:1] / unit, max_iter=1).fit(Z / unit)
-            self._add(gaussian.set_params(centers=None), scaler, unit)
-        self.weights_ = 1.0 / np.maximum(self._energies(rows).std(axis=0), _SMALLEST_DEVIATION)
+            self._add(bag.fit(Z / unit), scaler, unit)
+        energies = self._energies(rows)
+        self.weights_ = 1.0 / np.maximum(energies.std(axis=0), _SMALLEST_DEVIATION)
+        return energies
 
     def _add(self, autoencoder, scaler, unit):
         """Append an autoencoder, whose input is the view of the scaler over `unit`."""

@@ -115,17 +115,25 @@ class FeatureScaler:
     def marginals(self, X):
         """Return the scaled features before the whitening, float64, shape (n_samples, n_features)."""
         G = self._standardised(X)
-        return (self._raised(G) - self.power_mean_) / self.power_deviation_ if self.unskew else G
+        if self.unskew:
+            G = self._raised(G)
+            G -= self.power_mean_
+            G /= self.power_deviation_
+        return G
 
     def _standardised(self, X):
         """Return the features minus their means, divided by their standard deviations."""
         with np.errstate(over="ignore"):
-            return ((X - self.mean_) / self.deviation_).clip(-_FARTHEST, _FARTHEST)
+            G = X - self.mean_
+            G /= self.deviation_
+            return G.clip(-_FARTHEST, _FARTHEST, out=G)
 
     def _raised(self, G):
         """Return the Yeo-Johnson powers ((1 + g)^p - 1)/p for g >= 0, -((1 - g)^(2 - p) - 1)/(2 - p) for g < 0."""
         powers = np.where(G < 0.0, 2.0 - self.powers_, self.powers_)
-        return np.copysign(_box_cox(np.log1p(np.abs(G)), powers), G)
+        log = np.abs(G)
+        raised = _box_cox(np.log1p(log, out=log), powers)
+        return np.copysign(raised, G, out=raised)
 
 
 def on_grid(X):
@@ -136,6 +144,10 @@ def on_grid(X):
 def _box_cox(log, power):
     """Return (exp(log)^power - 1)/power. If the power is 0, return the logarithm itself."""
     none = power < 1e-8
+    if not none.any():
+        out = np.expm1(power * log)
+        out /= power
+        return out
     return np.where(none, log, np.expm1(power * log) / np.where(none, 1.0, power))
 
 
