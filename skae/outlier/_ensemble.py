@@ -35,8 +35,8 @@ _CHUNK_WIDTH = 512
 # Number of rows that are trained on at most.
 SAMPLE_ROWS = 4096
 
-# Whether a view of the robust model is unskewed, its number of mixtures, and the components of each: coarse, then fine.
-_BAGS = (False, 20, 2), (True, 10, 8)
+# The robust model: whether a view is unskewed, the mixtures on it, and the components of each. Coarse, then fine.
+_BAGS = (False, 20, 2), (True, 6, 16)
 
 # Share of the rows that the robust model is trained without, because outliers may be among them.
 _TRIMMED = 0.2
@@ -59,7 +59,7 @@ class MixtureEnsemble(BaseEstimator):
 
     With ``robust=True`` outliers may be among the training rows. There are two autoencoders, on views that are not
     whitened. Both are the mean of many small mixtures of few rows (`BaggedMixtureAutoencoder`): twenty mixtures of two
-    rows on the standardised features, which small clumps cannot bend much, and ten mixtures of eight rows on the same
+    rows on the standardised features, which small clumps cannot bend much, and six mixtures of sixteen rows on the same
     without skewness. They are fitted twice: the second time without the fifth of the rows that scores lowest.
 
     `EnergyOutlierDetector` takes this model by default, with ``robust`` the opposite of its `novelty`.
@@ -76,7 +76,7 @@ class MixtureEnsemble(BaseEstimator):
     ----------
     estimators_ : list of MixtureAutoencoder or BaggedMixtureAutoencoder
         Four autoencoders: one for each view, with at most min(256, n_samples // 4) hidden units. With ``robust=True``
-        two, of 40 and of 80 hidden units: the coarse mixtures and the fine ones.
+        two, of 40 and of 96 hidden units: the coarse mixtures and the fine ones.
 
     scalers_ : list of FeatureScaler
         The views: autoencoder j is given ``scalers_[j].transform(X)``.
