@@ -8,13 +8,10 @@ data. The area under the ROC curve is the share of pairs of a normal row and a n
 
     python benchmarks/novelty.py
     python benchmarks/novelty.py --contaminated
-    python benchmarks/novelty.py --alarms
     python benchmarks/novelty.py --speed
 
 `--contaminated` adds novelties to the training rows, 5, 10 and 20 % of them, or as many copies of a single novelty (a
-clump), and does not tell the methods. The areas are those of the rows that were trained on, and of new rows. `--alarms`
-prints the share of new normal rows below the threshold of detectors that were trained on clean rows, and asked for 10,
-5 and 1 %.
+clump), and does not tell the methods. The areas are those of the rows that were trained on, and of new rows.
 """
 
 import argparse
@@ -86,15 +83,7 @@ CONTAMINATED_METHODS = {
     "EnergyOutlierDetector": by_scores(lambda seed: EnergyOutlierDetector()),
     **{name: METHODS[name] for name in PEERS},
 }
-SHARES, ALARMS = (0.05, 0.1, 0.2), (0.1, 0.05, 0.01)
-
-# Functions of the share asked for that return a detector of novelties.
-DETECTORS = {
-    "EnergyOutlierDetector, novelty=True": lambda share: EnergyOutlierDetector(novelty=True, contamination=share),
-    "EnergyOutlierDetector": lambda share: EnergyOutlierDetector(contamination=share),
-    "LocalOutlierFactor": lambda share: LocalOutlierFactor(novelty=True, contamination=share),
-    "IsolationForest": lambda share: IsolationForest(contamination=share, random_state=0),
-}
+SHARES = (0.05, 0.1, 0.2)
 
 FAMILIES = {"digits": load_digits, "breast cancer": load_breast_cancer, "wine": load_wine, "iris": load_iris}
 
@@ -195,24 +184,6 @@ def outliers_in_training(n_splits):
         print_row(name, *(f"{a:.3f}, {b:.3f}" for a, b in [*row, row.mean(axis=0)]))
 
 
-def alarms(n_splits):
-    """Print the share of new normal rows below the threshold: the mean and the largest over the problems."""
-    print_row("detector", *(f"asked {share:.0%}" for share in ALARMS))
-    print("|---" * (1 + len(ALARMS)) + "|")
-    for name, make in DETECTORS.items():
-        shares = np.zeros((len(ALARMS), len(chosen := list(problems()))))
-        for k, (_, _, normal, _) in enumerate(chosen):
-            for split in range(n_splits):
-                rows = np.random.default_rng(split).permutation(len(normal))
-                train, test = normal[rows[: len(rows) // 2]], normal[rows[len(rows) // 2 :]]
-                for j, share in enumerate(ALARMS):
-                    with warnings.catch_warnings():
-                        warnings.simplefilter("ignore")  # of shares that few rows cannot tell
-                        predicted = make(share).fit(train).predict(test)
-                    shares[j, k] += np.mean(predicted == -1) / n_splits
-        print_row(name, *(f"{row.mean():.3f}, at most {row.max():.3f}" for row in shares))
-
-
 def print_row(*cells):
     print("| " + " | ".join(cells) + " |", flush=True)
 
@@ -267,7 +238,6 @@ def main():
     parser.add_argument("--splits", type=int, default=5)
     parser.add_argument("--per-problem", action="store_true", help="print every problem too")
     parser.add_argument("--contaminated", action="store_true", help="put outliers among the training rows instead")
-    parser.add_argument("--alarms", action="store_true", help="print the share of false alarms instead")
     parser.add_argument("--speed", action="store_true", help="print the time on 100,000 rows instead")
     options = parser.parse_args()
     print(f"skae {skae.__version__}, numpy {np.__version__}, scikit-learn {sklearn.__version__}, ", end="")
@@ -276,8 +246,6 @@ def main():
         speed()
     elif options.contaminated:
         outliers_in_training(options.splits)
-    elif options.alarms:
-        alarms(options.splits)
     else:
         novelty(options.splits, options.per_problem)
 

@@ -634,9 +634,9 @@ def test_random_state(rng):
 @pytest.mark.parametrize("robust", [False, True])
 @pytest.mark.parametrize("n", [2, 3, 4, 8, 50, 5000])
 def test_number_of_units(n, robust, rng):
-    """Each autoencoder is tied and gaussian: at most min(256, n // 4) units, or groups of 2 or 16."""
+    """Each autoencoder is tied and gaussian: at most min(256, n // 4) units, or groups of 2 or 8."""
     ensemble = MixtureEnsemble(robust=robust, random_state=0).fit(make_clusters(rng, n=n, d=2))
-    limits = [20 * min(2, n // 2), 6 * min(16, n // 2)] if robust else [max(1, min(256, n // 4))] * 4
+    limits = [20 * min(2, n // 2), 10 * min(8, n // 2)] if robust else [max(1, min(256, n // 4))] * 4
     assert len(ensemble.estimators_) == len(ensemble.weights_) == len(ensemble.scalers_) == len(limits)
     for member, most in zip(ensemble.estimators_, limits, strict=True):
         assert isinstance(member, AutoencoderPrediction)

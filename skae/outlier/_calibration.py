@@ -14,7 +14,7 @@ _ULPS = 256.0
 _MOST_ROWS = 4096
 
 # Models of few rows are scored in more folds, because a fold's model has fewer rows than the whole one.
-_FEWEST_FOLDS, _FOLDS_TIMES_ROWS = 5, 1000
+_FEWEST_FOLDS, _FOLDS_TIMES_ROWS = 5, 4000
 
 
 def training_threshold(scores, share):
@@ -83,7 +83,7 @@ def cross_fitted_scores(estimator, X, n_folds, seed):
     X : array-like of shape (n, d)
         Rows.
     n_folds : int or "auto"
-        Number of folds, and no more than rows. "auto" is 1000 / n, and no less than 5.
+        Number of folds, and no more than rows. "auto" is 4000 / n, and no less than 5.
     seed : int
         Seed of the folds.
 

@@ -35,8 +35,9 @@ _CHUNK_WIDTH = 512
 # Number of rows that are trained on at most.
 SAMPLE_ROWS = 4096
 
-# The robust model: whether a view is unskewed, the mixtures on it, and the components of each. Coarse, then fine.
-_BAGS = (False, 20, 2), (True, 6, 16)
+# The robust model: whether a view is unskewed, the mixtures on it, the components of each, and the weight. The coarse
+# mixtures come first. They count twice, because clumps of outliers bend them less.
+_BAGS = (False, 20, 2, 2.0), (True, 10, 8, 1.0)
 
 # Share of the rows that the robust model is trained without, because outliers may be among them.
 _TRIMMED = 0.2
@@ -59,8 +60,9 @@ class MixtureEnsemble(BaseEstimator):
 
     With ``robust=True`` outliers may be among the training rows. There are two autoencoders, on views that are not
     whitened. Both are the mean of many small mixtures of few rows (`BaggedMixtureAutoencoder`): twenty mixtures of two
-    rows on the standardised features, which small clumps cannot bend much, and six mixtures of sixteen rows on the same
-    without skewness. They are fitted twice: the second time without the fifth of the rows that scores lowest.
+    rows on the standardised features, which small clumps cannot bend much and which count twice, and ten mixtures of
+    eight rows on the same without skewness. They are fitted twice: the second time without the fifth of the rows that
+    scores lowest.
 
     `EnergyOutlierDetector` takes this model by default, with ``robust`` the opposite of its `novelty`.
 
@@ -76,7 +78,7 @@ class MixtureEnsemble(BaseEstimator):
     ----------
     estimators_ : list of MixtureAutoencoder or BaggedMixtureAutoencoder
         Four autoencoders: one for each view, with at most min(256, n_samples // 4) hidden units. With ``robust=True``
-        two, of 40 and of 96 hidden units: the coarse mixtures and the fine ones.
+        two, of 40 and of 80 hidden units: the coarse mixtures and the fine ones.
 
     scalers_ : list of FeatureScaler
         The views: autoencoder j is given ``scalers_[j].transform(X)``.
@@ -204,7 +206,7 @@ class MixtureEnsemble(BaseEstimator):
         """Train the coarse and the fine mixtures, and return the energies; `scale` is for features without variance."""
         constant = np.ptp(rows, axis=0) == 0.0
         self.estimators_, self.scalers_ = [], []
-        for unskew, n_mixtures, n_components in _BAGS:
+        for unskew, n_mixtures, n_components, _ in _BAGS:
             scaler = FeatureScaler(unskew, whiten=False).fit(rows)
             scaler.deviation_ = np.where(constant, scale, scaler.deviation_)
             Z = on_grid(scaler.marginals(rows))
@@ -212,7 +214,8 @@ class MixtureEnsemble(BaseEstimator):
             unit = float(np.sqrt(max(bag.fit(Z).nearest_variance(Z), _SMALLEST_VARIANCE)))
             self._add(bag.fit(Z / unit), scaler, unit)
         energies = self._energies(rows)
-        self.weights_ = 1.0 / np.maximum(energies.std(axis=0), _SMALLEST_DEVIATION)
+        importance = np.array([bag[-1] for bag in _BAGS])
+        self.weights_ = importance / np.maximum(energies.std(axis=0), _SMALLEST_DEVIATION)
         return energies
 
     def _add(self, autoencoder, scaler, unit):
