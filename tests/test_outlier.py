@@ -228,7 +228,7 @@ def test_bagged_energy_is_the_mean_log_density(n, rng):
 # Outliers among the training rows
 
 
-@pytest.mark.parametrize("n", [20, 100, 500])
+@pytest.mark.parametrize("n", [20, 100, 500, 5000])
 def test_a_lone_far_row_is_ranked_first(n):
     """A far row among the training rows has the lowest score by every seed, because it owns no part of the model."""
     for seed in range(20):
