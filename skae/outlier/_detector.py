@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.utils import get_tags
-from sklearn.utils.validation import check_is_fitted
 
 from skae._documentation import documented
 from skae._sklearn_compat import (
@@ -24,6 +23,7 @@ from skae._sklearn_compat import (
     _fit_context,
     available_if,
     check_array,
+    check_is_fitted,
     set_random_states,
     validate_data,
     with_callbacks,

@@ -7,9 +7,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
 
-from skae._sklearn_compat import DTYPES, _fit_context, validate_data
+from skae._sklearn_compat import DTYPES, _fit_context, check_is_fitted, validate_data
 from skae._typing import Array, FloatArray, RandomState
 from skae.model import Model
 from skae.outlier._attribution import ensemble_contributions
@@ -285,5 +284,7 @@ class MixtureEnsemble(BaseEstimator):
 
 def _energy(model, Z):
     """Return the energy of each row of Z, a chunk of rows at a time."""
-    chunks = row_chunks(Z, max(*model.W.shape, _CHUNK_WIDTH))
-    return np.concatenate([model.energy(chunk) for _, chunk in chunks])
+    out = np.empty(len(Z))
+    for rows, chunk in row_chunks(Z, max(*model.W.shape, _CHUNK_WIDTH)):
+        out[rows] = model.energy(chunk)
+    return out

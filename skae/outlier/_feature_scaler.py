@@ -5,7 +5,7 @@ import copy
 import numpy as np
 
 from skae.outlier._powers import likeliest_powers
-from skae.training import moments, principal_axes
+from skae.training import moments, principal_axes, row_chunks
 
 # Whitening raises the variances by this share of the mean variance, because data may lie on a plane.
 _VARIANCE_FLOOR = 0.05
@@ -16,6 +16,9 @@ _FARTHEST = 1e60
 
 # Fits see values rounded to this grid, so that the ties of discrete data stay ties in every unit.
 _GRID = 2.0**-16
+
+# Powers are taken of this many elements at a time, which stay in cache.
+_CHUNK_ELEMENTS = 2**15
 
 
 class FeatureScaler:
@@ -114,12 +117,14 @@ class FeatureScaler:
 
     def marginals(self, X):
         """Return the scaled features before the whitening, float64, shape (n_samples, n_features)."""
-        G = self._standardised(X)
-        if self.unskew:
-            G = self._raised(G)
+        if not self.unskew:
+            return self._standardised(X)
+        out = np.empty(X.shape)
+        for rows, chunk in row_chunks(X, rows=max(1, _CHUNK_ELEMENTS // X.shape[1])):
+            G = self._raised(self._standardised(chunk))
             G -= self.power_mean_
-            G /= self.power_deviation_
-        return G
+            np.divide(G, self.power_deviation_, out=out[rows])
+        return out
 
     def _standardised(self, X):
         """Return the features minus their means, divided by their standard deviations."""
@@ -148,7 +153,11 @@ def _box_cox(log, power):
         out = np.expm1(power * log)
         out /= power
         return out
-    return np.where(none, log, np.expm1(power * log) / np.where(none, 1.0, power))
+    power = np.where(none, 1.0, power)
+    out = np.expm1(power * log)
+    out /= power
+    np.copyto(out, log, where=none)
+    return out
 
 
 def location_and_scale(X):
