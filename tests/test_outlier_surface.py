@@ -1,13 +1,17 @@
 """What EnergyOutlierDetector and MixtureEnsemble take and refuse, and what it costs."""
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
+from scipy import sparse
 from sklearn.exceptions import NotFittedError
-from sklearn.utils import validation
+from sklearn.preprocessing import MinMaxScaler
+from sklearn.utils import get_tags, validation
 
-from skae import EnergyOutlierDetector
+from skae import ContractiveAutoencoder, EnergyOutlierDetector
 from skae.outlier import MixtureEnsemble
 
 SCORES = ["predict", "decision_function", "score_samples"]
@@ -78,3 +82,66 @@ def test_unfitted(model, rng):
     """A model without fitted attributes says so, under its own name."""
     with pytest.raises(NotFittedError, match=type(model).__name__):
         model.score_samples(make_X(rng))
+
+
+# -- Sparse rows -------------------------------------------------------------------------------------------------------
+
+
+def sparse_rows(rng, n=300, d=7, dtype=np.float64):
+    """Rows of which most numbers are zero."""
+    return (rng.standard_normal((n, d)) * (rng.random((n, d)) < 0.3)).astype(dtype)
+
+
+@pytest.mark.parametrize("make", [sparse.csr_matrix, sparse.csr_array, sparse.csc_array, sparse.coo_array])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("parameters", [{}, {"novelty": True}, {"novelty": True, "calibration": 0.3}])
+def test_sparse_rows_give_the_bits_of_dense_rows(parameters, dtype, make, rng):
+    """A sparse matrix is another container of the same table: every result has the same bits."""
+    X = sparse_rows(rng, dtype=dtype)
+    on_dense = EnergyOutlierDetector(**parameters).fit(X)
+    on_sparse = EnergyOutlierDetector(**parameters).fit(make(X))
+    assert on_sparse.offset_ == on_dense.offset_
+    for name in ("mean_", "scale_", "centers_"):
+        assert_array_equal(getattr(on_sparse, name), getattr(on_dense, name))
+    for method in (*SCORES, *(["p_values"] if parameters else []), "explain"):
+        expected, got = getattr(on_dense, method)(X), getattr(on_sparse, method)(make(X))
+        assert_array_equal(got, expected)
+        assert got.dtype == expected.dtype
+    assert_array_equal(on_sparse.explain(X[:9], make(X)), on_dense.explain(X[:9], X))
+
+
+def test_many_sparse_rows(rng):
+    """More rows than the model sees: the rows that set the offset are those of the dense table."""
+    X = sparse_rows(rng, n=9000, d=4)
+    for parameters in ({}, {"novelty": True}):
+        on_dense = EnergyOutlierDetector(**parameters).fit(X)
+        on_sparse = EnergyOutlierDetector(**parameters).fit(sparse.csr_array(X))
+        assert on_sparse.offset_ == on_dense.offset_
+        assert_array_equal(on_sparse.score_samples(sparse.csr_array(X)), on_dense.score_samples(X))
+
+
+def test_the_ensemble_takes_sparse_rows(rng):
+    """So does the model itself, for the baseline of an explanation too."""
+    X = sparse_rows(rng)
+    ensemble, rows = MixtureEnsemble(random_state=0).fit(sparse.csr_array(X)), sparse.csr_array(X[:5])
+    assert_array_equal(ensemble.score_samples(rows), MixtureEnsemble(random_state=0).fit(X).score_samples(X[:5]))
+    assert_array_equal(ensemble.explain(rows, rows[[0]]), ensemble.explain(X[:5], X[:1]))
+
+
+def test_a_sparse_table_is_never_dense_as_a_whole(rng):
+    """Only the 4096 rows of the fit become dense, and a block of rows at a time in scoring."""
+    X = sparse.random_array((60_000, 100), density=0.01, rng=rng, format="csr")
+    detector = EnergyOutlierDetector().fit(X)
+    tracemalloc.start()
+    try:
+        detector.score_samples(X)
+        assert tracemalloc.get_traced_memory()[1] < X.shape[0] * X.shape[1] * 8 / 2
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("estimator", [None, MixtureEnsemble(), ContractiveAutoencoder(2), MinMaxScaler()])
+def test_sparse_tag(estimator):
+    """The detector takes sparse rows where its model does."""
+    expected = estimator is None or get_tags(estimator).input_tags.sparse
+    assert get_tags(EnergyOutlierDetector(estimator)).input_tags.sparse == expected
