@@ -1,5 +1,6 @@
 """What EnergyOutlierDetector and MixtureEnsemble take and refuse, and what it costs."""
 
+import pickle
 import tracemalloc
 
 import numpy as np
@@ -145,3 +146,15 @@ def test_sparse_tag(estimator):
     """The detector takes sparse rows where its model does."""
     expected = estimator is None or get_tags(estimator).input_tags.sparse
     assert get_tags(EnergyOutlierDetector(estimator)).input_tags.sparse == expected
+
+
+# -- Width -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("novelty", [False, True])
+@pytest.mark.parametrize("shape", [(30, 4000), (100, 180), (200, 390), (200, 199)], ids=str)
+def test_a_pickle_is_small(shape, novelty, rng):
+    """A detector takes at most five times the memory of its training data, whatever their shape."""
+    X = rng.standard_normal(shape)
+    detector = EnergyOutlierDetector(novelty=novelty).fit(X)
+    assert len(pickle.dumps(detector)) < 5 * X.nbytes

@@ -46,7 +46,7 @@ class FeatureScaler:
     matrix_ : ndarray of shape (n_features, n_features)
         The whitening. Absent without `whiten`, and where `axes_` take less memory.
     axes_ : ndarray of shape (n_axes, n_features)
-        The whitening as ``I / sqrt(0.05) - axes_.T @ axes_``, for few rows of many features. Absent where there is a
+        The whitening as ``I / sqrt(0.05) - axes_.T @ axes_``, for fewer rows than features. Absent where there is a
         `matrix_`.
     """
 
@@ -60,7 +60,8 @@ class FeatureScaler:
         if self.unskew:
             standard = on_grid(self._standardised(X))
             self.powers_ = likeliest_powers(standard)
-            self.power_mean_, self.power_deviation_ = location_and_scale(self._raised(standard))
+            raised = np.vstack([self._raised(chunk) for _, chunk in _chunks_in_cache(standard)])
+            self.power_mean_, self.power_deviation_ = location_and_scale(raised)
         if self.whiten:
             self._fit_whitening(self.marginals(X))
         return self
@@ -84,7 +85,7 @@ class FeatureScaler:
         # Axes whose variance is rounding do not matter, so their length does not.
         squares, axes = principal_axes(on_grid(G), None, np.zeros(d), G.dtype, n * np.finfo(np.float64).eps)
         axes = axes * np.sqrt(_LARGEST_GAIN - 1.0 / np.sqrt(squares / n + _VARIANCE_FLOOR))[:, None]
-        if 2 * len(axes) < d:
+        if len(axes) < d:
             self.axes_ = axes
         else:
             self.matrix_ = -(axes.T @ axes)
@@ -120,7 +121,7 @@ class FeatureScaler:
         if not self.unskew:
             return self._standardised(X)
         out = np.empty(X.shape)
-        for rows, chunk in row_chunks(X, rows=max(1, _CHUNK_ELEMENTS // X.shape[1])):
+        for rows, chunk in _chunks_in_cache(X):
             G = self._raised(self._standardised(chunk))
             G -= self.power_mean_
             np.divide(G, self.power_deviation_, out=out[rows])
@@ -139,6 +140,11 @@ class FeatureScaler:
         log = np.abs(G)
         raised = _box_cox(np.log1p(log, out=log), powers)
         return np.copysign(raised, G, out=raised)
+
+
+def _chunks_in_cache(X):
+    """Return the chunks of rows that powers are taken of."""
+    return row_chunks(X, rows=max(1, _CHUNK_ELEMENTS // X.shape[1]))
 
 
 def on_grid(X):
