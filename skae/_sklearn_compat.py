@@ -19,6 +19,9 @@ from sklearn.utils.validation import _check_feature_names_in, _check_sample_weig
 #: The dtypes that estimators compute in. Other data become float64.
 DTYPES = [np.float64, np.float32]
 
+# Arguments of `validate_data` that change nothing of a valid ndarray.
+_NO_CONVERSION = {"reset", "accept_sparse"}
+
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 if TYPE_CHECKING:
@@ -61,6 +64,7 @@ __all__ = [
     "_safe_indexing",
     "available_if",
     "check_array",
+    "check_is_fitted",
     "set_random_states",
     "validate_data",
     "with_callbacks",
@@ -76,7 +80,34 @@ def set_random_states(estimator: BaseEstimator, random_state: Any) -> None:
 
 def validate_data(estimator: BaseEstimator, /, X: Any, *args: Any, dtype: Any, **kwargs: Any) -> Any:
     """Validate as scikit-learn does; keep X's dtype if `dtype` lists it, whatever container X is."""
+    if (
+        not args
+        and kwargs.keys() <= _NO_CONVERSION
+        and not kwargs.get("reset", True)
+        and _is_valid(estimator, X, dtype)
+    ):
+        return X
     return validation.validate_data(estimator, X, *args, dtype=_kept(X, dtype), **kwargs)
+
+
+def _is_valid(estimator, X, dtype):
+    """Return whether scikit-learn would return X itself: an ndarray of finite numbers, as wide as in `fit`.
+
+    For one row, scikit-learn takes longer to look at the container than a small model takes to score it.
+    """
+    dtypes = dtype if isinstance(dtype, list) else [dtype]
+    if type(X) is not np.ndarray or X.ndim != 2 or 0 in X.shape or X.dtype not in dtypes:
+        return False
+    if getattr(estimator, "n_features_in_", None) != X.shape[1] or hasattr(estimator, "feature_names_in_"):
+        return False
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(X.sum()))
+
+
+def check_is_fitted(estimator: BaseEstimator) -> None:
+    """Check as scikit-learn does, without a look at the tags where there are fitted attributes."""
+    if not any(name.endswith("_") and not name.startswith("__") for name in vars(estimator)):
+        validation.check_is_fitted(estimator)
 
 
 def check_array(X: Any, *, dtype: Any, **kwargs: Any) -> Any:

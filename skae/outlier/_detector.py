@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.utils import get_tags
-from sklearn.utils.validation import check_is_fitted
 
 from skae._documentation import documented
 from skae._sklearn_compat import (
@@ -24,6 +23,7 @@ from skae._sklearn_compat import (
     _fit_context,
     available_if,
     check_array,
+    check_is_fitted,
     set_random_states,
     validate_data,
     with_callbacks,
@@ -41,7 +41,7 @@ from skae.outlier._casting import cast
 from skae.outlier._ensemble import SAMPLE_ROWS, MixtureEnsemble
 from skae.outlier._feature_scaler import location_and_scale
 from skae.outlier._references import cluster_centers, nearest_mean
-from skae.training import conformal_p_values, fit_task, seed_of, too_many_units, unchanged_on_error, warn
+from skae.training import conformal_p_values, dense, fit_task, seed_of, too_many_units, unchanged_on_error, warn
 
 # Fitted attributes that the detector takes over from its model: from any model, and from the default one.
 _SEEN, _COMPARED = ("n_features_in_", "feature_names_in_"), ("mean_", "scale_", "centers_")
@@ -141,6 +141,9 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
     The default model is trained on at most 4096 rows, drawn at random. Scores cost as many products as the
     autoencoders have units. A feature that is constant in the training data counts in its own unit.
 
+    The default model takes sparse X: CSR, or what scikit-learn converts to it. The results are those of dense X. `fit`
+    and the scores make no more than a chunk of rows dense, or the rows that are trained on.
+
     With ``novelty=False``, the threshold is one of the scores of the training rows. New rows score hardly lower,
     because no row owns the model. With ``novelty=True``, the threshold is a score of a row that a model has not seen.
 
@@ -205,7 +208,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training data. With an `estimator`, any data that it takes.
         y : Ignored
             Present for API consistency.
@@ -266,14 +269,14 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
             return self.estimator_.score_samples(held_out)
         self._fit_model(X, seed, task)
         if self.estimator is None:
-            X = check_array(X, dtype=DTYPES)
-            if len(X) >= 2 * SAMPLE_ROWS:
-                unseen = rows_outside_sample(X, SAMPLE_ROWS, seed)
+            X = check_array(X, accept_sparse="csr", dtype=DTYPES)
+            if X.shape[0] >= 2 * SAMPLE_ROWS:
+                unseen = X[rows_outside_sample(np.arange(X.shape[0]), SAMPLE_ROWS, seed)]
                 with warnings.catch_warnings():  # the names have been checked
                     warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
                     return self.estimator_.score_samples(unseen)
-            if len(X) < 3:
-                raise ValueError(f"novelty=True needs at least 3 rows to set offset_, got n_samples = {len(X)}")
+            if X.shape[0] < 3:
+                raise ValueError(f"novelty=True needs at least 3 rows to set offset_, got n_samples = {X.shape[0]}")
         return cross_fitted_scores(self._new_model(seed), X, self.calibration, seed)
 
     def _warn_of_small_share(self):
@@ -323,7 +326,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data.
 
         Returns
@@ -339,7 +342,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data.
 
         Returns
@@ -354,7 +357,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data.
 
         Returns
@@ -372,7 +375,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training data.
         y : Ignored
             Present for API consistency.
@@ -402,7 +405,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data.
 
         Returns
@@ -447,9 +450,9 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data.
-        reference : array-like of shape (n_rows, n_features), default=None
+        reference : {array-like, sparse matrix} of shape (n_rows, n_features), default=None
             Rows of normal data to take the references from, such as the training data. One row is the reference of
             every sample: ``reference=detector.mean_[None]`` compares with the mean. None takes `centers_`.
         return_reference : bool, default=False
@@ -469,7 +472,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
             Pipeline with a step before the autoencoder that is not affine, or if the training data were not numeric.
         """
         check_is_fitted(self)
-        checked = validate_data(self, X, dtype=DTYPES, reset=False)
+        checked = dense(validate_data(self, X, accept_sparse="csr", dtype=DTYPES, reset=False))
         dtype = checked.dtype
         rows = getattr(self, "centers_", None) if reference is None else self._check_reference(reference)
         if rows is None or not hasattr(self, "scale_"):
@@ -488,7 +491,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
     def _check_reference(self, reference):
         """Return the rows of `reference`, float64; raise an error if they are invalid."""
         try:
-            return validate_data(self, reference, dtype=np.float64, reset=False)
+            return dense(validate_data(self, reference, accept_sparse="csr", dtype=np.float64, reset=False))
         except (TypeError, ValueError) as error:
             reason = str(error).partition("\n")[0]
             raise type(error)(
@@ -497,6 +500,5 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        if self.estimator is not None:
-            tags.input_tags = get_tags(self.estimator).input_tags
+        tags.input_tags = get_tags(MixtureEnsemble() if self.estimator is None else self.estimator).input_tags
         return tags

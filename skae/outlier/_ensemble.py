@@ -7,9 +7,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
 
-from skae._sklearn_compat import DTYPES, _fit_context, validate_data
+from skae._sklearn_compat import DTYPES, _fit_context, check_is_fitted, validate_data
 from skae._typing import Array, FloatArray, RandomState
 from skae.model import Model
 from skae.outlier._attribution import ensemble_contributions
@@ -20,7 +19,7 @@ from skae.outlier._kmeans import MAX_UNITS, cluster, most_units, sample_rows
 from skae.outlier._memory import memory_advice
 from skae.outlier._mixture import MixtureAutoencoder
 from skae.outlier._references import cluster_centers
-from skae.training import row_chunks, seed_of, unchanged_on_error
+from skae.training import dense, row_chunks, seed_of, unchanged_on_error
 
 # The smallest variance within a component, in units of the variance of a feature. Discrete data have none.
 _SMALLEST_VARIANCE = 1e-3
@@ -102,6 +101,9 @@ class MixtureEnsemble(BaseEstimator):
     -----
     The mixtures are trained on at most 4096 rows, drawn at random.
 
+    Sparse X gives the results of dense X. These rows become dense in `fit`, a chunk of rows at a time in
+    `score_samples`, and all rows in `explain`.
+
     Examples
     --------
     >>> import numpy as np
@@ -136,8 +138,8 @@ class MixtureEnsemble(BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Training data, of two rows or more.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training data, of two rows or more. Other sparse formats than CSR are converted to it.
         y : Ignored
             Present for API consistency.
 
@@ -154,17 +156,17 @@ class MixtureEnsemble(BaseEstimator):
             If the model does not fit into memory; it says what to do.
         """
         with unchanged_on_error(self):
-            checked = validate_data(self, X, dtype=DTYPES, ensure_min_samples=2)
+            checked = validate_data(self, X, accept_sparse="csr", dtype=DTYPES, ensure_min_samples=2)
             with np.errstate(over="ignore", invalid="ignore"):
                 self.mean_, self.scale_ = location_and_scale(checked)
             if not np.isfinite(self.scale_).all():
                 raise ValueError(
-                    f"X holds values up to {np.abs(checked).max():.3g}, whose squares float64 cannot hold; "
+                    f"X holds values up to {abs(checked).max():.3g}, whose squares float64 cannot hold; "
                     "bring the features to a common scale near 1"
                 )
             rng = np.random.default_rng(seed_of(self.random_state))
-            rows = sample_rows(checked, rng, SAMPLE_ROWS)
             with memory_advice(checked, "to fit"):
+                rows = dense(sample_rows(checked, rng, SAMPLE_ROWS))
                 if self.robust:
                     self._fit_robust(rows, rng)
                 else:
@@ -229,7 +231,7 @@ class MixtureEnsemble(BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data.
 
         Returns
@@ -238,13 +240,13 @@ class MixtureEnsemble(BaseEstimator):
             Scores, in X's dtype.
         """
         check_is_fitted(self)
-        checked = validate_data(self, X, dtype=DTYPES, reset=False)
+        checked = validate_data(self, X, accept_sparse="csr", dtype=DTYPES, reset=False)
         return cast(self._energies(checked) @ self.weights_, checked.dtype)
 
     def _energies(self, X):
         """Return the energy of each row under each mixture, float64, shape (n_samples, n_estimators)."""
         models = [Model.from_estimator(each).astype(np.float64) for each in self.estimators_]
-        out = np.empty((len(X), len(models)))
+        out = np.empty((X.shape[0], len(models)))
         for rows, block in row_chunks(X, MAX_UNITS):
             marginals = {}
             for energies, model, scaler in zip(out[rows].T, models, self.scalers_, strict=True):
@@ -262,9 +264,9 @@ class MixtureEnsemble(BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Data.
-        baseline : array-like of shape (n_samples, n_features) or (1, n_features)
+        baseline : {array-like, sparse matrix} of shape (n_samples, n_features) or (1, n_features)
             The row that each sample is compared with; one row serves all samples.
 
         Returns
@@ -278,15 +280,22 @@ class MixtureEnsemble(BaseEstimator):
             If the baseline has neither one row nor as many as X.
         """
         check_is_fitted(self)
-        checked = validate_data(self, X, dtype=DTYPES, reset=False)
-        start = validate_data(self, baseline, dtype=np.float64, reset=False)
+        checked = dense(validate_data(self, X, accept_sparse="csr", dtype=DTYPES, reset=False))
+        start = dense(validate_data(self, baseline, accept_sparse="csr", dtype=np.float64, reset=False))
         if len(start) not in (1, len(checked)):
             raise ValueError(f"baseline must have 1 row or {len(checked)}, as many as X, got {len(start)}")
         start = np.broadcast_to(start, checked.shape)
         return cast(ensemble_contributions(self, checked.astype(np.float64), start), checked.dtype)
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
 
 def _energy(model, Z):
     """Return the energy of each row of Z, a chunk of rows at a time."""
-    chunks = row_chunks(Z, max(*model.W.shape, _CHUNK_WIDTH))
-    return np.concatenate([model.energy(chunk) for _, chunk in chunks])
+    out = np.empty(len(Z))
+    for rows, chunk in row_chunks(Z, max(*model.W.shape, _CHUNK_WIDTH)):
+        out[rows] = model.energy(chunk)
+    return out

@@ -5,7 +5,7 @@ import copy
 import numpy as np
 
 from skae.outlier._powers import likeliest_powers
-from skae.training import moments, principal_axes
+from skae.training import moments, principal_axes, row_chunks
 
 # Whitening raises the variances by this share of the mean variance, because data may lie on a plane.
 _VARIANCE_FLOOR = 0.05
@@ -16,6 +16,9 @@ _FARTHEST = 1e60
 
 # Fits see values rounded to this grid, so that the ties of discrete data stay ties in every unit.
 _GRID = 2.0**-16
+
+# Powers are taken of this many elements at a time, which stay in cache.
+_CHUNK_ELEMENTS = 2**15
 
 
 class FeatureScaler:
@@ -43,7 +46,7 @@ class FeatureScaler:
     matrix_ : ndarray of shape (n_features, n_features)
         The whitening. Absent without `whiten`, and where `axes_` take less memory.
     axes_ : ndarray of shape (n_axes, n_features)
-        The whitening as ``I / sqrt(0.05) - axes_.T @ axes_``, for few rows of many features. Absent where there is a
+        The whitening as ``I / sqrt(0.05) - axes_.T @ axes_``, for fewer rows than features. Absent where there is a
         `matrix_`.
     """
 
@@ -57,7 +60,8 @@ class FeatureScaler:
         if self.unskew:
             standard = on_grid(self._standardised(X))
             self.powers_ = likeliest_powers(standard)
-            self.power_mean_, self.power_deviation_ = location_and_scale(self._raised(standard))
+            raised = np.vstack([self._raised(chunk) for _, chunk in _chunks_in_cache(standard)])
+            self.power_mean_, self.power_deviation_ = location_and_scale(raised)
         if self.whiten:
             self._fit_whitening(self.marginals(X))
         return self
@@ -81,7 +85,7 @@ class FeatureScaler:
         # Axes whose variance is rounding do not matter, so their length does not.
         squares, axes = principal_axes(on_grid(G), None, np.zeros(d), G.dtype, n * np.finfo(np.float64).eps)
         axes = axes * np.sqrt(_LARGEST_GAIN - 1.0 / np.sqrt(squares / n + _VARIANCE_FLOOR))[:, None]
-        if 2 * len(axes) < d:
+        if len(axes) < d:
             self.axes_ = axes
         else:
             self.matrix_ = -(axes.T @ axes)
@@ -114,12 +118,14 @@ class FeatureScaler:
 
     def marginals(self, X):
         """Return the scaled features before the whitening, float64, shape (n_samples, n_features)."""
-        G = self._standardised(X)
-        if self.unskew:
-            G = self._raised(G)
+        if not self.unskew:
+            return self._standardised(X)
+        out = np.empty(X.shape)
+        for rows, chunk in _chunks_in_cache(X):
+            G = self._raised(self._standardised(chunk))
             G -= self.power_mean_
-            G /= self.power_deviation_
-        return G
+            np.divide(G, self.power_deviation_, out=out[rows])
+        return out
 
     def _standardised(self, X):
         """Return the features minus their means, divided by their standard deviations."""
@@ -136,6 +142,11 @@ class FeatureScaler:
         return np.copysign(raised, G, out=raised)
 
 
+def _chunks_in_cache(X):
+    """Return the chunks of rows that powers are taken of."""
+    return row_chunks(X, rows=max(1, _CHUNK_ELEMENTS // X.shape[1]))
+
+
 def on_grid(X):
     """Return X rounded to multiples of 2^-16, with 0 in place of -0."""
     return np.round(X / _GRID) * _GRID + 0.0
@@ -148,7 +159,11 @@ def _box_cox(log, power):
         out = np.expm1(power * log)
         out /= power
         return out
-    return np.where(none, log, np.expm1(power * log) / np.where(none, 1.0, power))
+    power = np.where(none, 1.0, power)
+    out = np.expm1(power * log)
+    out /= power
+    np.copyto(out, log, where=none)
+    return out
 
 
 def location_and_scale(X):
