@@ -141,6 +141,9 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
     The default model is trained on at most 4096 rows, drawn at random. Scores cost as many products as the
     autoencoders have units. A feature that is constant in the training data counts in its own unit.
 
+    There is no `sample_weight`: the default model draws rows at random, so a weight of two would not give the fit of a
+    repeated row, as scikit-learn's checks ask (they excuse IsolationForest from it). Repeat rows instead.
+
     The default model takes sparse X: CSR, or what scikit-learn converts to it. The results are those of dense X. `fit`
     and the scores make no more than a chunk of rows dense, or the rows that are trained on.
 
