@@ -6,14 +6,17 @@ import tracemalloc
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.preprocessing import MinMaxScaler
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
 from sklearn.utils import get_tags, validation
 
-from skae import ContractiveAutoencoder, EnergyOutlierDetector
-from skae.outlier import MixtureEnsemble
+from skae import ContractiveAutoencoder, EnergyOutlierDetector, PCAWhitener
+from skae.outlier import FeatureScaler, MixtureEnsemble
 
 SCORES = ["predict", "decision_function", "score_samples"]
 
@@ -83,6 +86,24 @@ def test_unfitted(model, rng):
     """A model without fitted attributes says so, under its own name."""
     with pytest.raises(NotFittedError, match=type(model).__name__):
         model.score_samples(make_X(rng))
+
+
+@pytest.mark.parametrize("spoil", [np.asarray, pd.DataFrame, sparse.csr_array, list])
+@pytest.mark.parametrize("novelty", [False, True])
+def test_missing_values_name_an_imputer(novelty, spoil, rng):
+    """The error says in one line what was got, what is wanted, and what to put before; and that works."""
+    X = make_X(rng)
+    gaps = X.copy()
+    gaps[0, 1] = np.nan
+    detector = EnergyOutlierDetector(novelty=novelty)
+    fitted = clone(detector).fit(X)
+    for method in (detector.fit, fitted.fit, *(getattr(fitted, name) for name in (*SCORES, "explain"))):
+        with pytest.raises(ValueError, match=r"contains NaN.*a number.*SimpleImputer") as caught:
+            method(spoil(gaps))
+        assert "\n" not in str(caught.value)
+    with pytest.raises(ValueError, match=r"reference takes rows.*contains NaN.*SimpleImputer"):
+        fitted.explain(X, spoil(gaps))
+    assert np.isfinite(make_pipeline(SimpleImputer(), detector).fit(gaps).score_samples(gaps)).all()
 
 
 # -- Sparse rows -------------------------------------------------------------------------------------------------------
@@ -158,3 +179,74 @@ def test_a_pickle_is_small(shape, novelty, rng):
     X = rng.standard_normal(shape)
     detector = EnergyOutlierDetector(novelty=novelty).fit(X)
     assert len(pickle.dumps(detector)) < 5 * X.nbytes
+
+
+# -- The ensemble at the end of a Pipeline -----------------------------------------------------------------------------
+
+STEPS = {
+    "fewer components": lambda: [PCAWhitener(0.9, whiten=None)],
+    "whitened": lambda: [PCAWhitener()],
+    "two steps": lambda: [StandardScaler(), PCAWhitener(0.99, whiten=None)],
+    "nested": lambda: [make_pipeline(MinMaxScaler(), StandardScaler()), "passthrough"],
+}
+
+
+def piped(steps, **parameters):
+    """A detector whose model is an ensemble after affine steps."""
+    return EnergyOutlierDetector(make_pipeline(*STEPS[steps](), MixtureEnsemble(random_state=0, **parameters)))
+
+
+@pytest.mark.parametrize("robust", [False, True])
+@pytest.mark.parametrize("steps", STEPS)
+def test_contributions_through_steps_sum_to_the_difference(steps, robust, rng):
+    """For skewed data, whose powers bend, and for rows that equal their reference in some features."""
+    X = np.exp(make_X(rng, d=6))
+    detector = piped(steps, robust=robust).fit(X)
+    rows = np.vstack([X[:20], 3.0 * X[:5], X[:3] + 1e-9])
+    rows[:10, 2:] = X[50, 2:]
+    for reference in (None, X[50:51], X):
+        contributions, start = detector.explain(rows, reference, return_reference=True)
+        difference = detector.score_samples(rows) - detector.score_samples(start)
+        assert_allclose(contributions.sum(axis=1), difference, rtol=1e-6, atol=1e-6)
+    contributions = detector.explain(rows[:10], X[50:51])
+    assert_array_equal(contributions[:, 2:], 0.0)
+
+
+@pytest.mark.parametrize("robust", [False, True])
+def test_contributions_after_scaled_features_are_those_without_steps(robust, rng):
+    """A step that scales each feature by a power of two changes neither the scores nor their explanation."""
+    X = np.exp(make_X(rng))
+    scaler = FunctionTransformer(lambda X: X * np.array([4.0, 1.0, 0.5, 2.0]))
+    alone = EnergyOutlierDetector(MixtureEnsemble(robust=robust, random_state=0)).fit(X)
+    after = EnergyOutlierDetector(make_pipeline(scaler, MixtureEnsemble(robust=robust, random_state=0))).fit(X)
+    assert_array_equal(after.score_samples(X), alone.score_samples(X))
+    assert_allclose(after.explain(2.0 * X, X[:9]), alone.explain(2.0 * X, X[:9]), rtol=1e-6, atol=1e-6)
+
+
+def test_the_culprit_is_found_through_a_whitener(rng):
+    """The feature that was changed has the most negative contribution."""
+    X = rng.standard_normal((400, 3)) @ rng.standard_normal((3, 8)) + 0.1 * rng.standard_normal((400, 8))
+    detector = EnergyOutlierDetector(make_pipeline(PCAWhitener(whiten=None), MixtureEnsemble(robust=True))).fit(X)
+    odd = X[:8] + 10.0 * np.eye(8)
+    assert_array_equal(detector.explain(odd).argmin(axis=1), np.arange(8))
+
+
+def test_a_step_that_is_not_affine_is_refused(rng):
+    """No matrix takes the field back through a curve."""
+    X = np.exp(make_X(rng))
+    detector = EnergyOutlierDetector(make_pipeline(FunctionTransformer(np.log1p), MixtureEnsemble(robust=True))).fit(X)
+    with pytest.raises(ValueError, match="steps that are affine"):
+        detector.explain(X[:3])
+
+
+@pytest.mark.parametrize("unskew", [False, True])
+def test_chords(unskew, rng):
+    """A chord times its length is a difference of marginals; where rows are equal, it is the derivative."""
+    X = np.exp(make_X(rng))
+    scaler = FeatureScaler(unskew, whiten=False).fit(X)
+    start, X = X[:100], X[100:]
+    assert_allclose(scaler.chords(start, X) * (X - start), scaler.marginals(X) - scaler.marginals(start), atol=1e-12)
+    step = 1e-5 * scaler.deviation_
+    derivative = (scaler.marginals(X + step) - scaler.marginals(X - step)) / (2.0 * step)
+    assert_allclose(scaler.chords(X, X), derivative, rtol=1e-5)
+    assert_allclose(scaler.chords(X, X + 1e-9 * step), derivative, rtol=1e-5)

@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 
-from skae.autoencoders import activation_of, autoencoder_of, steps_before
+from skae.autoencoders import activation_of, autoencoder_of, last_step, steps_before
 from skae.model import Model
 from skae.outlier._memory import memory_advice
 from skae.training import check_overflow, chunk_rows, row_chunks
@@ -35,12 +35,53 @@ def ensemble_contributions(ensemble, X, start):
     """
     contributions = np.zeros(X.shape)
     with memory_advice(X, "to explain"):
-        for autoencoder, scaler, weight in zip(ensemble.estimators_, ensemble.scalers_, ensemble.weights_, strict=True):
-            first = scaler.marginals(start)
-            way = scaler.marginals(X) - first
-            field = mean_field(autoencoder, scaler.rotated(first), scaler.rotated(way))
-            contributions += weight * way * scaler.rotated(field)
+        for _, weight, way, field in _marginal_fields(ensemble, X, start):
+            contributions += weight * way * field
     return contributions
+
+
+def _marginal_fields(ensemble, X, start):
+    """Yield scaler, weight, path and mean field of each mixture; paths and fields are those in the marginals."""
+    for autoencoder, scaler, weight in zip(ensemble.estimators_, ensemble.scalers_, ensemble.weights_, strict=True):
+        first = scaler.marginals(start)
+        way = scaler.marginals(X) - first
+        field = mean_field(autoencoder, scaler.rotated(first), scaler.rotated(way))
+        yield scaler, weight, way, scaler.rotated(field)
+
+
+def ensemble_pipeline_contributions(pipeline, X, start, mean):
+    """Return the contributions under a Pipeline of affine steps that ends in a `MixtureEnsemble`.
+
+    Each mixture takes the path of `ensemble_contributions`, from the transformed `start` to the transformed X. Its mean
+    field is taken back through the slopes of the scaling's chords, then through the matrix of the steps.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        Fitted.
+    X, start : ndarray of shape (n, d)
+        Samples, and the row that each of them is compared with. float64.
+    mean : ndarray of shape (d,)
+        Mean of the training data, around which the steps are tested.
+
+    Returns
+    -------
+    ndarray of shape (n, d)
+        The sum of a row is the score of X less the score of `start`.
+
+    Raises
+    ------
+    ValueError
+        If a step is not affine.
+    """
+    ensemble = last_step(pipeline)
+
+    def field(first, last):
+        parts = _marginal_fields(ensemble, last, first)
+        return sum(weight * scaler.chords(first, last) * field for scaler, weight, _, field in parts)
+
+    with memory_advice(X, "to explain"):
+        return _through_affine_steps(steps_before(pipeline), field, X, start, mean)
 
 
 def pipeline_contributions(estimator, X, start, mean):
@@ -69,16 +110,20 @@ def pipeline_contributions(estimator, X, start, mean):
     tied = autoencoder.decoder_components_ is autoencoder.components_
     if autoencoder.visible != "gaussian" or not tied or not hasattr(activation_of(autoencoder), "potential"):
         raise ValueError("explain needs an autoencoder with tied weights, gaussian units and a potential")
+
+    def field(first, last):
+        return mean_field(autoencoder, first, last - first)
+
     with memory_advice(X, "to explain"):
-        return _through_affine_steps(steps_before(estimator), autoencoder, X, start, mean)
+        return _through_affine_steps(steps_before(estimator), field, X, start, mean)
 
 
-def _through_affine_steps(steps, autoencoder, X, start, mean):
-    """Return the contributions: the field, taken back through the matrix of the affine map of the steps.
+def _through_affine_steps(steps, mean_field_between, X, start, mean):
+    """Return the contributions: the mean field, taken back through the matrix of the affine map of the steps.
 
-    The rows of the matrix are differences of transformed points around the mean. They are found, used and dropped a
-    chunk at a time, because the matrix of many features does not fit into memory. Raise ValueError if the map is not
-    affine.
+    ``mean_field_between(first, last)`` is the mean field between transformed rows. The rows of the matrix are
+    differences of transformed points around the mean. They are found, used and dropped a chunk at a time, because the
+    matrix of many features does not fit into memory. Raise ValueError if the map is not affine.
     """
 
     def transform(X):
@@ -94,7 +139,7 @@ def _through_affine_steps(steps, autoencoder, X, start, mean):
     # One row, or rows on one side of the mean, can fit a chord of a curve. Its middle and the other side cannot.
     tested = np.vstack([rows, mean + size * np.array([[-1.0], [0.5], [1.0]])])
     origin, got = transform(mean[None]), transform(tested)
-    field = mean_field(autoencoder, got[:n], got[n : 2 * n] - got[:n])
+    field = mean_field_between(got[:n], got[n : 2 * n])
     expected, contributions = np.repeat(origin, len(tested), axis=0), np.empty((n, d))
     n_points = chunk_rows(max(d, origin.shape[1]))
     for first in range(0, d, n_points):

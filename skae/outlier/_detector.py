@@ -25,12 +25,11 @@ from skae._sklearn_compat import (
     check_array,
     check_is_fitted,
     set_random_states,
-    validate_data,
     with_callbacks,
 )
 from skae._typing import Array, FloatArray, IntArray, RandomState
 from skae.autoencoders import AutoencoderPrediction, last_step
-from skae.outlier._attribution import ensemble_contributions, pipeline_contributions
+from skae.outlier._attribution import ensemble_contributions, ensemble_pipeline_contributions, pipeline_contributions
 from skae.outlier._calibration import (
     cross_fitted_scores,
     new_row_threshold,
@@ -41,6 +40,7 @@ from skae.outlier._casting import cast
 from skae.outlier._ensemble import SAMPLE_ROWS, MixtureEnsemble
 from skae.outlier._feature_scaler import location_and_scale
 from skae.outlier._references import cluster_centers, nearest_mean
+from skae.outlier._rows import checked_rows
 from skae.training import conformal_p_values, dense, fit_task, seed_of, too_many_units, unchanged_on_error, warn
 
 # Fitted attributes that the detector takes over from its model: from any model, and from the default one.
@@ -48,9 +48,9 @@ _SEEN, _COMPARED = ("n_features_in_", "feature_names_in_"), ("mean_", "scale_", 
 
 
 def _explains(detector):
-    """Return whether `explain` exists. It does for the default model, and for an autoencoder."""
+    """Return whether `explain` exists. It does for the default model and for an autoencoder, also in a Pipeline."""
     model = detector.estimator
-    return model is None or isinstance(model, MixtureEnsemble) or isinstance(last_step(model), AutoencoderPrediction)
+    return model is None or isinstance(last_step(model), (MixtureEnsemble, AutoencoderPrediction))
 
 
 def _labels_training_rows(detector):
@@ -146,6 +146,10 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
 
     The default model takes sparse X: CSR, or what scikit-learn converts to it. The results are those of dense X. `fit`
     and the scores make no more than a chunk of rows dense, or the rows that are trained on.
+
+    There is no `score`, because the scores of two default models have different units. Compare detectors by the area
+    under the ROC curve of labelled novelties (``scoring="roc_auc"``), or by how often `p_values` of new normal rows are
+    below a level.
 
     With ``novelty=False``, the threshold is one of the scores of the training rows. New rows score hardly lower,
     because no row owns the model. With ``novelty=True``, the threshold is a score of a row that a model has not seen.
@@ -447,7 +451,9 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
 
         They sum to ``score_samples(x) - score_samples(a)``. The features with the most negative contributions make a
         sample an outlier. A feature in which the sample does not differ from its reference contributes 0. Each
-        autoencoder of the default takes the path from a to x that is straight in its scaled features.
+        autoencoder of the default takes the path from a to x that is straight in its scaled features. The same holds
+        for a `MixtureEnsemble` at the end of a Pipeline: its paths are straight in scaled features of its input, and
+        the steps before it must be affine.
 
         The nearest rows have the smallest sum of ``abs(x - row) / scale_``.
 
@@ -472,10 +478,10 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
         ------
         ValueError
             If the `estimator` has no potential whose gradient is known (untied or bernoulli autoencoders), if it is a
-            Pipeline with a step before the autoencoder that is not affine, or if the training data were not numeric.
+            Pipeline with a step before the model that is not affine, or if the training data were not numeric.
         """
         check_is_fitted(self)
-        checked = dense(validate_data(self, X, accept_sparse="csr", dtype=DTYPES, reset=False))
+        checked = dense(checked_rows(self, X, reset=False))
         dtype = checked.dtype
         rows = getattr(self, "centers_", None) if reference is None else self._check_reference(reference)
         if rows is None or not hasattr(self, "scale_"):
@@ -489,12 +495,14 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
         """Return the integrated gradients from the rows of `start` to the rows of X, float64."""
         if isinstance(self.estimator_, MixtureEnsemble):
             return ensemble_contributions(self.estimator_, X, start)
+        if isinstance(last_step(self.estimator_), MixtureEnsemble):
+            return ensemble_pipeline_contributions(self.estimator_, X, start, self.mean_)
         return pipeline_contributions(self.estimator_, X, start, self.mean_)
 
     def _check_reference(self, reference):
         """Return the rows of `reference`, float64; raise an error if they are invalid."""
         try:
-            return dense(validate_data(self, reference, accept_sparse="csr", dtype=np.float64, reset=False))
+            return dense(checked_rows(self, reference, np.float64, reset=False))
         except (TypeError, ValueError) as error:
             reason = str(error).partition("\n")[0]
             raise type(error)(

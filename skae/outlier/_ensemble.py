@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from skae._sklearn_compat import DTYPES, _fit_context, check_is_fitted, validate_data
+from skae._sklearn_compat import _fit_context, check_is_fitted
 from skae._typing import Array, FloatArray, RandomState
 from skae.model import Model
 from skae.outlier._attribution import ensemble_contributions
@@ -19,6 +19,7 @@ from skae.outlier._kmeans import MAX_UNITS, cluster, most_units, sample_rows
 from skae.outlier._memory import memory_advice
 from skae.outlier._mixture import MixtureAutoencoder
 from skae.outlier._references import cluster_centers
+from skae.outlier._rows import checked_rows
 from skae.training import dense, row_chunks, seed_of, unchanged_on_error
 
 # The smallest variance within a component, in units of the variance of a feature. Discrete data have none.
@@ -104,6 +105,10 @@ class MixtureEnsemble(BaseEstimator):
     Sparse X gives the results of dense X. These rows become dense in `fit`, a chunk of rows at a time in
     `score_samples`, and all rows in `explain`.
 
+    There is no `score`: the weighted sum is not the log of a normalised density, and its units come from the training
+    data, so means of held-out scores do not compare models; compare them by the area under the ROC curve of labelled
+    novelties.
+
     Examples
     --------
     >>> import numpy as np
@@ -156,7 +161,7 @@ class MixtureEnsemble(BaseEstimator):
             If the model does not fit into memory; it says what to do.
         """
         with unchanged_on_error(self):
-            checked = validate_data(self, X, accept_sparse="csr", dtype=DTYPES, ensure_min_samples=2)
+            checked = checked_rows(self, X, ensure_min_samples=2)
             with np.errstate(over="ignore", invalid="ignore"):
                 self.mean_, self.scale_ = location_and_scale(checked)
             if not np.isfinite(self.scale_).all():
@@ -240,7 +245,7 @@ class MixtureEnsemble(BaseEstimator):
             Scores, in X's dtype.
         """
         check_is_fitted(self)
-        checked = validate_data(self, X, accept_sparse="csr", dtype=DTYPES, reset=False)
+        checked = checked_rows(self, X, reset=False)
         return cast(self._energies(checked) @ self.weights_, checked.dtype)
 
     def _energies(self, X):
@@ -280,8 +285,8 @@ class MixtureEnsemble(BaseEstimator):
             If the baseline has neither one row nor as many as X.
         """
         check_is_fitted(self)
-        checked = dense(validate_data(self, X, accept_sparse="csr", dtype=DTYPES, reset=False))
-        start = dense(validate_data(self, baseline, accept_sparse="csr", dtype=np.float64, reset=False))
+        checked = dense(checked_rows(self, X, reset=False))
+        start = dense(checked_rows(self, baseline, np.float64, reset=False))
         if len(start) not in (1, len(checked)):
             raise ValueError(f"baseline must have 1 row or {len(checked)}, as many as X, got {len(start)}")
         start = np.broadcast_to(start, checked.shape)

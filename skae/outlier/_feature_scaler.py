@@ -17,6 +17,9 @@ _FARTHEST = 1e60
 # Fits see values rounded to this grid, so that the ties of discrete data stay ties in every unit.
 _GRID = 2.0**-16
 
+# Chords shorter than this number of standard deviations would lose digits.
+_SHORTEST_CHORD = 1e-6
+
 # Powers are taken of this many elements at a time, which stay in cache.
 _CHUNK_ELEMENTS = 2**15
 
@@ -126,6 +129,18 @@ class FeatureScaler:
             G -= self.power_mean_
             np.divide(G, self.power_deviation_, out=out[rows])
         return out
+
+    def chords(self, start, X):
+        """Return the slopes of the marginals' chords between rows, float64, shape (n, n_features).
+
+        ``chords(start, X) * (X - start)`` is ``marginals(X) - marginals(start)``. Where the rows hardly differ in a
+        feature, the slope is a central difference.
+        """
+        pad = _SHORTEST_CHORD * self.deviation_
+        length = X - start
+        short = np.abs(length) < pad
+        low, high = np.where(short, start - pad, start), np.where(short, start + pad, X)
+        return (self.marginals(high) - self.marginals(low)) / np.where(short, high - low, length)
 
     def _standardised(self, X):
         """Return the features minus their means, divided by their standard deviations."""
