@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
@@ -17,6 +17,7 @@ from sklearn.utils import get_tags, validation
 
 from skae import ContractiveAutoencoder, EnergyOutlierDetector, PCAWhitener
 from skae.outlier import FeatureScaler, MixtureEnsemble
+from skae.outlier._calibration import cross_fitted_scores
 
 SCORES = ["predict", "decision_function", "score_samples"]
 
@@ -250,3 +251,21 @@ def test_chords(unskew, rng):
     derivative = (scaler.marginals(X + step) - scaler.marginals(X - step)) / (2.0 * step)
     assert_allclose(scaler.chords(X, X), derivative, rtol=1e-5)
     assert_allclose(scaler.chords(X, X + 1e-9 * step), derivative, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("shape", "folds"), [((20, 3), 20), ((100, 5), 40), ((100, 20_000), 5), ((30, 20_000), 16)])
+def test_number_of_folds(shape, folds):
+    """Few rows are scored in many folds, but wide tables are not fitted many times."""
+
+    class Counting(BaseEstimator):
+        fits = 0
+
+        def fit(self, X, y=None):
+            Counting.fits += 1
+            return self
+
+        def score_samples(self, X):
+            return np.zeros(len(X))
+
+    cross_fitted_scores(Counting(), np.zeros(shape), "auto", 0)
+    assert Counting.fits == folds

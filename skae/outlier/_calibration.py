@@ -13,8 +13,9 @@ _ULPS = 256.0
 # Scores from more rows than these change a threshold little.
 _MOST_ROWS = 4096
 
-# Models of few rows are scored in more folds, because a fold's model has fewer rows than the whole one.
-_FEWEST_FOLDS, _FOLDS_TIMES_ROWS = 5, 4000
+# Models of few rows are scored in more folds, because a fold's model has fewer rows than the whole one. All folds
+# together have about this number of rows at least, and of elements at most.
+_FEWEST_FOLDS, _ROWS_OF_FOLDS, _ELEMENTS_OF_FOLDS = 5, 4000, 10_000_000
 
 
 def training_threshold(scores, share):
@@ -83,7 +84,7 @@ def cross_fitted_scores(estimator, X, n_folds, seed):
     X : array-like of shape (n, d)
         Rows.
     n_folds : int or "auto"
-        Number of folds, and no more than rows. "auto" is 4000 / n, and no less than 5.
+        Number of folds, and no more than rows. "auto" is 4000 / n or 10^7 / (n d), the smaller, and no less than 5.
     seed : int
         Seed of the folds.
 
@@ -95,7 +96,9 @@ def cross_fitted_scores(estimator, X, n_folds, seed):
 
     n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
     if n_folds == "auto":
-        n_folds = max(_FEWEST_FOLDS, _FOLDS_TIMES_ROWS // n_rows)
+        n_columns = X.shape[1] if getattr(X, "ndim", 1) == 2 else 1
+        most = min(_ROWS_OF_FOLDS, _ELEMENTS_OF_FOLDS // max(n_columns, 1))
+        n_folds = max(_FEWEST_FOLDS, most // n_rows)
     folds = KFold(min(n_folds, n_rows), shuffle=True, random_state=seed)
     scores = np.empty(n_rows, dtype=np.float64)
     with warnings.catch_warnings():  # the fit to all rows gives the same warnings

@@ -97,9 +97,9 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
     calibration : int, float or "auto", default="auto"
         How `offset_` is set with ``novelty=True``: by the scores of rows that a model has not seen. An integer is a
         number of folds, at least 2: each fold is scored by a model that is fitted to the others. "auto" is 4000 /
-        n_samples folds, at least five and at most one for each row. (The default model of 8192 rows or more is trained
-        on a sample of 4096, and rows outside the sample are scored instead.) A float in (0, 1) is a share of the rows
-        that is held out: `estimator_` is fitted to the rest only.
+        n_samples folds, fewer for tables of a thousand columns, at least five and at most one for each row. (The
+        default model of 8192 rows or more is trained on a sample of 4096, and rows outside the sample are scored
+        instead.) A float in (0, 1) is a share of the rows that is held out: `estimator_` is fitted to the rest only.
 
     random_state : int, RandomState instance or None, default=None
         Seed of the default model, or of the `estimator` if it has a `random_state`, and of the folds. With None, the
