@@ -19,8 +19,8 @@ class BaggedMixtureAutoencoder(AutoencoderPrediction, BaseEstimator):
 
     All rows are drawn equally often, or once at most. A row is a centre of few mixtures, so it raises its own score
     little. For this an isolation forest grows each tree on few rows, and Sugiyama and Borgwardt (2013) measure
-    distances to few rows. The field r(x) - x is the gradient of
-    the energy. `MixtureEnsemble` has two of these with ``robust=True``.
+    distances to few rows. The field r(x) - x is the gradient of the energy. `MixtureEnsemble` has two of these with
+    ``robust=True``.
 
     Parameters
     ----------

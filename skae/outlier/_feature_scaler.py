@@ -170,14 +170,12 @@ def on_grid(X):
 def _box_cox(log, power):
     """Return (exp(log)^power - 1)/power. If the power is 0, return the logarithm itself."""
     none = power < 1e-8
-    if not none.any():
-        out = np.expm1(power * log)
-        out /= power
-        return out
-    power = np.where(none, 1.0, power)
-    out = np.expm1(power * log)
-    out /= power
-    np.copyto(out, log, where=none)
+    any_none = none.any()
+    out = power * log
+    np.expm1(out, out=out)
+    out /= np.where(none, 1.0, power) if any_none else power
+    if any_none:
+        np.copyto(out, log, where=none)
     return out
 
 
