@@ -153,7 +153,7 @@ def test_the_ensemble_takes_sparse_rows(rng):
 
 def test_a_sparse_table_is_never_dense_as_a_whole(rng):
     """Only the 4096 rows of the fit become dense, and a block of rows at a time in scoring."""
-    X = sparse.random_array((60_000, 100), density=0.01, rng=rng, format="csr")
+    X = sparse.random(60_000, 100, density=0.01, format="csr", random_state=rng)
     detector = EnergyOutlierDetector().fit(X)
     tracemalloc.start()
     try:
