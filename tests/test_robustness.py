@@ -634,45 +634,88 @@ def test_fits_in_threads_restore_the_number_of_threads(rng):
         assert_array_equal(each.components_, make(random_state=seed, max_iter=30).fit(X).components_)
 
 
-OVERLAP = """
+LIMITS = """
 import threading
 import threadpoolctl
+
+bystander = threading.Event()
+threading.Thread(target=bystander.wait).start()  # as in a notebook
+
 from skae.training._threads import blas_threads
 
 def counts():
     return [each["num_threads"] for each in threadpoolctl.threadpool_info() if each["user_api"] == "blas"]
 
 threadpoolctl.threadpool_limits(2)
-inside, out, left, ended = (threading.Event() for _ in range(4))
-
-def small():
-    with blas_threads(0.0):
-        inside.set()
-        out.wait()
-    left.set()
-    ended.wait()
-
-thread = threading.Thread(target=small, daemon=True)
 before = counts()
-thread.start()
-inside.wait()
-assert set(counts()) == {1}, counts()
 with blas_threads(1e12):
-    assert set(counts()) == {1}, counts()
-    out.set()
-    left.wait()
-    assert max(counts()) == 2, counts()  # the small body has left, in a thread that lives on
+    assert max(counts()) == 2, counts()
     with blas_threads(0.0):
         assert set(counts()) == {1}, counts()
     assert max(counts()) == 2, counts()
+assert counts() == before, counts()
+
+entered, body, left, out = (threading.Event() for _ in range(4))
+
+def limit_for_a_while():
+    body.wait()
+    with threadpoolctl.threadpool_limits(1):
+        entered.set()
+        left.wait()
+    out.set()
+
+def limit_for_good():
+    threadpoolctl.threadpool_limits(1)
+
+threading.Thread(target=limit_for_a_while).start()
+with blas_threads(0.0):
+    body.set()
+    entered.wait()
+left.set()
+out.wait()
 assert counts() == before, (before, counts())
+
+ended = threading.Event()
+other = threading.Thread(target=ended.wait)
+other.start()
+with blas_threads(0.0):
+    threadpoolctl.threadpool_limits(1)
+assert set(counts()) == {1}, counts()
 ended.set()
-thread.join()
+other.join()
+bystander.set()
 """
 
 
-def test_overlapping_and_nested_limits():
-    """Those of the bodies under way, whichever thread enters or leaves first, in a process without outer limits."""
+def test_limits_do_not_outlive_anything():
+    """Those of two threads that overlap leave no limit behind, and one that a user sets meanwhile stays."""
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "2"}
-    run = subprocess.run([sys.executable, "-c", OVERLAP], capture_output=True, text=True, env=environment)
+    run = subprocess.run([sys.executable, "-c", LIMITS], capture_output=True, text=True, env=environment)
+    assert run.returncode == 0, run.stderr
+
+
+BESIDE = """
+import concurrent.futures
+import numpy as np
+import threadpoolctl
+from sklearn.cluster import KMeans
+from skae import ContractiveAutoencoder
+
+X = np.random.default_rng(0).standard_normal((2000, 20))
+before = [each["num_threads"] for each in threadpoolctl.threadpool_info() if each["user_api"] == "blas"]
+for seed in range(4):
+    fits = ContractiveAutoencoder(8, max_iter=5, tol=0, random_state=seed), KMeans(30, n_init=2, random_state=seed)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for each in [pool.submit(estimator.fit, X) for estimator in fits]:
+            each.result()
+after = [each["num_threads"] for each in threadpoolctl.threadpool_info() if each["user_api"] == "blas"]
+assert after == before, (before, after)
+"""
+
+
+def test_a_fit_beside_another_limit():
+    """KMeans sets a limit for its fit. A fit beside it in another thread does not make it last."""
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "2"}
+    command = [sys.executable, "-W", "ignore", "-c", BESIDE]
+    run = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert run.returncode == 0, run.stderr

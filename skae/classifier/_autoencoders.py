@@ -41,10 +41,11 @@ def fit_each(template, rows, names, pretrain, n_jobs, task=NO_CALLBACKS):
     several = parallel.n_jobs not in (None, 1)
     # Make all tasks before the first fit starts: scikit-learn cannot make a context while it pickles another one.
     tasks = [task.subtask("class", data={}, task_id=j) if pretrain else NO_CALLBACKS for j in range(len(names))]
-    results = parallel(
-        delayed(_fit_one)(clone(template), *class_rows(rows, j), name, pretrain, several, tasks[j])
-        for j, name in enumerate(names)
-    )
+    with _one_thread(several):  # for fits in threads, which set no limit of their own
+        results = parallel(
+            delayed(_fit_one)(clone(template), *class_rows(rows, j), name, pretrain, several, tasks[j])
+            for j, name in enumerate(names)
+        )
     problems = [
         (f"class {name}: {text}", category)
         for name, n_rows, (_, found) in zip(names, np.bincount(rows.labels), results, strict=True)
@@ -79,10 +80,15 @@ def continue_each(template, energies, rows, seen, pretrain):
     return ClassEnergies(estimators)
 
 
+def _one_thread(several):
+    """Run the body on one BLAS thread if several autoencoders are fitted at a time."""
+    return blas_threads(0.0) if several else contextlib.nullcontext()
+
+
 def _fit_one(estimator, X, weight, name, pretrain, several, task):
     """Fit one autoencoder; return it and its problems. If `several` are fitted in parallel, use one BLAS thread."""
     try:
-        with task.attached_to(estimator), blas_threads(0.0) if several else contextlib.nullcontext():
+        with task.attached_to(estimator), _one_thread(several):
             return estimator, (fit_quietly if pretrain else start)(estimator, X, weight)
     except ValueError as error:
         error.args = (f"class {name}: {error}",)

@@ -3,16 +3,15 @@
 import contextlib
 import functools
 import threading
-from typing import Any
+import weakref
 
 from threadpoolctl import ThreadpoolController
 
 # Number of multiplications in a product below which a second thread makes it slower.
 _WORTH_THREADS = 1.5e7
 
-_lock = threading.Lock()
-_active: list[float] = []
-_found: list[Any] = []
+# Threads that were there before skae, as those of a notebook. They are taken to fit nothing.
+_bystanders = weakref.WeakSet(threading.enumerate())
 
 
 @functools.cache
@@ -25,6 +24,14 @@ def one_openmp_thread():
     return _controller().limit(limits=1, user_api="openmp")
 
 
+def _alone():
+    """Return whether the main thread runs this, and no other thread has been started since skae was imported."""
+    this = threading.current_thread()
+    return this is threading.main_thread() and all(
+        each is this or each in _bystanders for each in threading.enumerate()
+    )
+
+
 @contextlib.contextmanager
 def blas_threads(multiplications):
     """Run the body on one BLAS thread if its products are small.
@@ -32,34 +39,20 @@ def blas_threads(multiplications):
     If they are large, limit only scipy's own BLAS, where it has one, to one thread. L-BFGS alternates between numpy's
     BLAS and scipy's, and two thread pools would slow each other down.
 
-    BLAS limits apply to the whole process. While several of these blocks run, the strictest limit holds. When the last
-    one ends, the original limits are restored.
+    BLAS limits apply to the whole process, and who sets one puts back the number that he found. So two that overlap in
+    two threads leave the limit of the first in place, for good. Therefore there is no limit where another thread might
+    set one: outside the main thread, and beside threads that were started after skae was imported.
 
     Parameters
     ----------
     multiplications : float
         Number of multiplications in a typical product.
     """
-    with _lock:
-        if not _active:
-            _found[:] = [(each, each.num_threads) for each in _controller().select(user_api="blas").lib_controllers]
-        _active.append(multiplications)
-        _limit()
-    try:
+    if not _alone():
         yield
-    finally:
-        with _lock:
-            _active.remove(multiplications)
-            _limit()
-
-
-def _limit():
-    """Set the limits for the blocks that are running."""
-    small = any(multiplications < _WORTH_THREADS for multiplications in _active)
-    for library, n_threads in _found:
-        scipys = bool(_active) and "scipy.libs" in library.filepath
-        # threadpoolctl obeys only the first thread that sets a limit, until that thread ends or is released.
-        release = getattr(library, "clear_controlling_thread", lambda force: None)
-        release(force=True)
-        library.set_num_threads(1 if small or scipys else n_threads)
-        release(force=True)
+        return
+    blas = _controller().select(user_api="blas")
+    if multiplications >= _WORTH_THREADS:
+        blas = blas.select(filepath=[each.filepath for each in blas.lib_controllers if "scipy.libs" in each.filepath])
+    with blas.limit(limits=1):
+        yield
