@@ -153,7 +153,8 @@ class TimeLimit:
 
     Set it on the outermost estimator, such as a Pipeline or a GridSearchCV. scikit-learn hands it on to all estimators
     inside, and refuses it there. What has no epochs, such as a whitener or the default model of an
-    `EnergyOutlierDetector`, runs to its end.
+    `EnergyOutlierDetector`, runs to its end. The trial fits of a `ClassSpecificAEClassifier` with
+    ``temperature="auto"`` come first and use the time: give a number, or ``early_stopping=True``, for none.
 
     Parameters
     ----------
