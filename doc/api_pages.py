@@ -11,6 +11,7 @@ TITLES = {
     "skae": "Estimators",
     "skae.plotting": "Plotting",
     "skae.metrics": "Metrics",
+    "skae.callbacks": "Callbacks",
     "skae.datasets": "Data sets",
     "skae.persistence": "Saving and loading",
     "skae.model": "The model as a value",

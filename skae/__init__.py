@@ -20,7 +20,7 @@ from skae.preprocessing import ContrastNormalizer, PCAWhitener
 
 __version__ = "0.1.0"
 
-_TOOLS = ("datasets", "metrics", "persistence", "plotting", "testing")
+_TOOLS = ("callbacks", "datasets", "metrics", "persistence", "plotting", "testing")
 
 __all__ = [
     "ClassSpecificAEClassifier",

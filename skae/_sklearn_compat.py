@@ -10,9 +10,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from sklearn import __version__ as sklearn_version
 from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing, validation
-from sklearn.utils._param_validation import HasMethods, Interval, InvalidParameterError, RealNotInt, StrOptions
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    InvalidParameterError,
+    RealNotInt,
+    StrOptions,
+    validate_parameter_constraints,
+)
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import _check_feature_names_in, _check_sample_weight
 
@@ -25,7 +33,7 @@ _NO_CONVERSION = {"reset", "accept_sparse"}
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 if TYPE_CHECKING:
-    from sklearn.callback import CallbackSupportMixin
+    from sklearn.callback import AutoPropagatedCallback, CallbackSupportMixin
 
     def _fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[Method], Method]: ...
 
@@ -38,8 +46,9 @@ else:
     from sklearn.utils.metaestimators import available_if
 
     try:  # from scikit-learn 1.9 on
-        from sklearn.callback import CallbackSupportMixin, with_callbacks
+        from sklearn.callback import AutoPropagatedCallback, CallbackSupportMixin, with_callbacks
     except ImportError:
+        AutoPropagatedCallback = None
 
         class CallbackSupportMixin:
             """Stand-in for older versions, which have no callbacks."""
@@ -51,6 +60,7 @@ else:
 
 __all__ = [
     "DTYPES",
+    "AutoPropagatedCallback",
     "CallbackSupportMixin",
     "HasMethods",
     "Interval",
@@ -64,11 +74,21 @@ __all__ = [
     "_safe_indexing",
     "available_if",
     "check_array",
+    "check_callback_support",
     "check_is_fitted",
     "set_random_states",
     "validate_data",
+    "validate_parameter_constraints",
     "with_callbacks",
 ]
+
+
+def check_callback_support(name: str) -> None:
+    """Raise ImportError if scikit-learn has no callbacks; `name` is what needs them."""
+    if AutoPropagatedCallback is None:
+        raise ImportError(
+            f"{name} needs the callbacks of scikit-learn 1.9 or newer, got scikit-learn {sklearn_version}"
+        )
 
 
 def set_random_states(estimator: BaseEstimator, random_state: Any) -> None:

@@ -258,6 +258,23 @@ def test_verbose_prints_a_line_an_epoch(case, solver, early_stopping, rng, capfd
     assert_same_fit(autoencoder, silent)
 
 
+@pytest.mark.parametrize("solver", STEPPING)
+@every_default
+def test_verbose_prints_a_line_a_partial_fit(case, solver, rng, capfd):
+    """verbose=1 prints one line a call, numbered on from what was before, and changes no bit."""
+    X = case.data(rng)
+    silent, autoencoder = case.make(solver=solver), case.make(solver=solver, verbose=1)
+    for number in (1, 2, 3):
+        silent.partial_fit(X)
+        assert capfd.readouterr() == ("", "")
+        autoencoder.partial_fit(X)
+        (line,) = capfd.readouterr().out.splitlines()
+        assert line.startswith(f"[{case.cls.__name__}] epoch {number}: loss ")
+        if not hasattr(autoencoder, "threshold_"):  # whose loss is printed in the unit that it trains in
+            assert f": loss {autoencoder.loss_curve_[-1]:.6g}, " in line
+    assert_same_fit(autoencoder, silent)
+
+
 @every_default_fit
 def test_an_interrupted_fit_changes_nothing(case, solver, rng, monkeypatch):
     """Ctrl-C in the second epoch comes out as it is, and leaves the estimator as it was, fitted or not."""

@@ -687,6 +687,21 @@ def test_verbose_prints_a_line_an_epoch(capsys):
     assert capsys.readouterr().out == ""
 
 
+def test_verbose_prints_a_line_a_partial_fit(capsys):
+    """One line a call, of its pass of fine-tuning, numbered on; without fine-tuning there is none, as in `fit`."""
+    X, y = iris()
+    classifier, silent = make(verbose=1), make()
+    for number in (1, 2):
+        silent.partial_fit(X, y, classes=np.unique(y))
+        assert capsys.readouterr().out == ""
+        classifier.partial_fit(X, y, classes=np.unique(y))
+        (line,) = capsys.readouterr().out.splitlines()
+        assert line.startswith(f"[ClassSpecificAEClassifier] epoch {number}: loss {classifier.loss_curve_[-1]:.6g}, ")
+    assert_array_equal(classifier.decision_function(X), silent.decision_function(X))
+    make("normalize", verbose=1).partial_fit(X, y, classes=np.unique(y))
+    assert capsys.readouterr().out == ""
+
+
 def test_loss_that_was_raised_is_warned_of():
     """The warning is at the user's line, and says what to do. The classifier is fitted."""
     X, y = iris()

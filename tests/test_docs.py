@@ -46,10 +46,18 @@ ALLOWED = {
     "PR08": "letters of the papers are small",
     "RT04": "so are names of columns",
 }
-# Elementwise methods, update rules and the like do what the base class says, with the base class's parameters; the
-# modules inside describe theirs together.
+# Elementwise methods, update rules and the like do what the base class says, with the base class's parameters, and so
+# do callbacks, whose base is scikit-learn's protocol; the modules inside describe theirs together.
 OF_A_CONTRACT = {"PR01", "PR03", "PR04", "RT01", "RT03"}
-CONTRACTS = ("skae.activations", "skae.penalties", "skae.corruption", "skae.solvers", "skae.complements", *INSIDE)
+CONTRACTS = (
+    "skae.activations",
+    "skae.callbacks",
+    "skae.penalties",
+    "skae.corruption",
+    "skae.solvers",
+    "skae.complements",
+    *INSIDE,
+)
 
 
 def resolve(name):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import skae
+from skae.callbacks import EarlyStopping, TimeLimit
 
 ROOT = Path(__file__).parents[1]
 
@@ -77,9 +78,19 @@ def test_tools_are_attributes():
     """`import skae` is enough, and loads none of them before it is asked for one."""
     outcome = run("import sys, skae; print('skae.metrics' in sys.modules, skae.metrics.denoising_r2.__name__)")
     assert outcome.stdout.split() == ["False", "denoising_r2"]
-    assert {"datasets", "metrics", "persistence", "plotting", "testing"} <= set(dir(skae))
+    assert {"callbacks", "datasets", "metrics", "persistence", "plotting", "testing"} <= set(dir(skae))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         skae.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize("make", [lambda: EarlyStopping(), lambda: TimeLimit(60.0)])
+def test_callbacks_name_the_scikit_learn_that_they_need(make, monkeypatch):
+    """The module can be imported with any version; a callback says in one line what is missing."""
+    monkeypatch.setattr("skae._sklearn_compat.AutoPropagatedCallback", None)  # as before 1.9
+    with pytest.raises(
+        ImportError, match=r"^\w+ needs the callbacks of scikit-learn 1.9 or newer, got scikit-learn \S+$"
+    ):
+        make()
 
 
 def private_reads(path):

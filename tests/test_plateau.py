@@ -47,8 +47,12 @@ def test_linear_units_reach_pca(solver):
 def test_a_fit_that_ends_on_a_plateau_warns(parameters):
     """Ten epochs of patience are too short here: the loss stops at 0.0147, and would fall by a third."""
     autoencoder = ContractiveAutoencoder(100, n_iter_no_change=10, random_state=0, **parameters)
-    with pytest.warns(ConvergenceWarning, match="stopped on a plateau after"):
+    with pytest.warns(ConvergenceWarning, match="stopped on a plateau after") as caught:
         autoencoder.fit(CIRCLE)
+    (text,) = (str(each.message) for each in caught)
+    step = "iterations" if autoencoder.solver == "lbfgs" else "epochs"
+    assert f"solver='{autoencoder.solver}' stopped on a plateau after {autoencoder.n_iter_} {step}: " in text
+    assert ("learning_rate_init" in text) == (autoencoder.solver != "lbfgs")
     assert autoencoder.n_iter_ < 50
     assert autoencoder.loss_ > 0.0145
 

@@ -12,6 +12,7 @@ import skae
 MODULES = [
     "skae",
     "skae.activations",
+    "skae.callbacks",
     "skae.complements",
     "skae.corruption",
     "skae.datasets",

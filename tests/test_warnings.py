@@ -188,6 +188,30 @@ def test_sampled_noise_is_no_fall_of_the_loss(noise):
             DenoisingAutoencoder(32, noise=noise, random_state=seed).fit(X)
 
 
+# -- the solver
+
+
+@pytest.mark.parametrize(("solver", "step"), [("adam", "epoch"), ("sgd", "epoch"), ("lbfgs", "iteration")])
+def test_warnings_of_convergence_name_the_solver(solver, step):
+    """Behind a Pipeline, a user reads which solver has stopped, and what to change; lbfgs has no learning rate."""
+    autoencoder = ContractiveAutoencoder(16, solver=solver, max_iter=3, tol=1e-6, random_state=0)
+    early = (
+        rf"solver='{solver}' stopped at max_iter=3 while the loss still fell by \S+ of itself an {step} \(tol=1e-06\)"
+    )
+    with pytest.warns(ConvergenceWarning, match=rf"{early}; raise max_iter, or tol$"):
+        make_pipeline(StandardScaler(), autoencoder).fit(digits())
+    slow = ContractiveAutoencoder(16, solver=solver, tol=0.9, max_iter=3, learning_rate_init=1e-9, random_state=0)
+    with pytest.warns(
+        ConvergenceWarning, match=f"hardly fell with solver='{solver}': .* in the first {step}, "
+    ) as first:
+        slow.fit(digits())
+    silenced = ContractiveAutoencoder(16, solver=solver, alpha=1e6, max_iter=3, random_state=0)
+    with pytest.warns(ConvergenceWarning, match=rf"train longer \(solver='{solver}', max_iter=3\)$") as second:
+        silenced.fit(digits())
+    for caught in (first, second):
+        assert ["learning_rate_init" in str(each.message) for each in caught] == [solver != "lbfgs"]
+
+
 # -- whitened directions
 
 

@@ -30,6 +30,7 @@ from skae import (
     regularization_path,
 )
 from skae.activations import ACTIVATIONS, Activation, as_activation, register_activation
+from skae.callbacks import EarlyStopping, TimeLimit
 from skae.complements import complement
 from skae.corruption import Corruption, as_corruption
 from skae.datasets import make_circle, natural_patches
@@ -90,6 +91,13 @@ def every_estimator(X: Floats, y: NDArray[np.str_]) -> Iterator[object]:
     for fitted in regularization_path(SparseAutoencoder(), X, alphas=np.geomspace(0.01, 1.0, 3)):
         assert_type(fitted, SparseAutoencoder)
     yield regularization_path(SaturatingAutoencoder(), X, alphas=[0, 0.1])
+
+
+def stopped(X: Floats) -> object:
+    """Callbacks have types; scikit-learn's `set_callbacks` has none."""
+    assert_type(EarlyStopping("validation_loss", tol=0.01, n_iter_no_change=5).tol, float)
+    assert_type(TimeLimit(60).seconds, float)
+    return ContractiveAutoencoder().set_callbacks(EarlyStopping(), TimeLimit(0.5, depth=1)).fit(X)
 
 
 def searched(X: Floats) -> dict[str, float]:
@@ -232,3 +240,5 @@ def refused(X: Floats) -> None:
     ClassSpecificAEClassifier().fit(X)  # type: ignore[call-arg]
     regularization_path(ContractiveAutoencoder(), X, alphas=0.1)  # type: ignore[arg-type]
     make_circle(shape="sine")  # type: ignore[call-arg]
+    EarlyStopping("val_loss")  # type: ignore[arg-type]
+    TimeLimit()  # type: ignore[call-arg]

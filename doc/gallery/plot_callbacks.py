@@ -34,7 +34,8 @@ watched.fit(X_train)
 
 # %%
 # A callback of one's own has four methods; what it returns at the end of a task says whether to stop. This one ends a
-# fit when the score of rows that it was given does not rise any more. What is left is a fitted model.
+# fit when the score of rows that it was given does not rise any more. What is left is a fitted model. (For a plateau of
+# a loss, or a limit of time, `skae.callbacks` has `EarlyStopping` and `TimeLimit`.)
 class StopOnPlateau:
     """End a fit when the score of X has risen by less than `tol` in `patience` epochs."""
 

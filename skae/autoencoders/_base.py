@@ -179,7 +179,8 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         """Set all fitted attributes; return the problems of the fit, each as the arguments of `warn`."""
         start = self._start(X, sample_weight)
         objective, batches, rng = start.objectives[-1], start.batches, start.rng
-        task = begin_fit_task(self, start.X, y, start.sample_weight, max_subtasks=self.max_iter)
+        n_stages = len(start.objectives)
+        task = begin_fit_task(self, X, y, sample_weight, max_subtasks=self.max_iter if n_stages == 1 else n_stages)
         trained = train(
             objective,
             self._stages(start),
@@ -188,7 +189,6 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
             rng,
             multiplications=batches.rows_per_batch * start.X.shape[1] * self.n_components,
             task=task,
-            max_iter=self.max_iter,
         )
         results, scale = trained.results, self._scale
         curve = scale**2 * np.concatenate([result.loss_curve for result in results])
@@ -247,7 +247,8 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
             active = active_share(objective, batches, batches.X.dtype) if self.verbose else None
             on_epoch = self._on_epoch(monitor, f" stage {number} of {n_stages}," if n_stages > 1 else "", active)
             attributes = functools.partial(self._attributes_after, objective)
-            yield Stage(objective, self._solver(max_iter), monitor, on_epoch, attributes)
+            task_name = "stage" if n_stages > 1 else None
+            yield Stage(objective, self._solver(max_iter), monitor, on_epoch, attributes, task_name)
 
     @available_if(_can_continue)
     @_fit_context(prefer_skip_nested_validation=True)
@@ -261,7 +262,7 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         X : {array-like, CSR matrix} of shape (n_samples, n_features)
             Some rows.
         y : Ignored
-            Present for API consistency.
+            Present for API consistency. It is passed on to callbacks.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights. A row of weight zero counts as absent.
 
@@ -274,37 +275,47 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         if self.early_stopping:
             raise ValueError("partial_fit sees no validation set: early_stopping must be False, got True")
         with unchanged_on_error(self):
-            first = not hasattr(self, "components_")
-            scale_unknown = first or not self.var_.any()
-            X, sample_weight, rows = self._validate_training(X, sample_weight, reset=first)
-            objective = self._objective(X.shape[1], self._penalty())
-            fresh = moments(X, sample_weight, rows)
-            seen = fresh if first else merge_moments((self.n_samples_seen_, self.mean_, self.var_), fresh)
-            self.n_samples_seen_, self.mean_, self.var_ = seen
-            self._scale = self._data_scale() if scale_unknown else self._scale
-            self._range = corruption_range(self._corruption(), X, rows, None if first else self._range)
-            self._n_rows_seen = (0 if first else self._n_rows_seen) + (X.shape[0] if rows is None else len(rows))
-            seed, n_updates = getattr(self, "_random_stream", None) or (seed_of(self.random_state), 0)
-            rng = np.random.default_rng([seed, n_updates])
-            options = {"unit_weight": self.n_samples_seen_ / self._n_rows_seen, **self._batch_options()}
-            batches = self._training_batches(X, sample_weight, rows, X.shape[1], **options)
-            theta = self._initial(objective, batches, X.dtype, rng, continued=not first)
-            trained = train(
-                objective,
-                [Stage(objective, self._solver(max_iter=1, schedule="constant"))],
-                theta,
-                batches,
-                rng,
-                multiplications=batches.rows_per_batch * X.shape[1] * self.n_components,
-                state=getattr(self, "_optimizer_state", None),
-            )
-            (result,) = trained.results
-            curve = self._scale**2 * result.loss_curve
-            curve = curve if first else np.append(self.loss_curve_, curve)
-            for problem in self._end(objective, trained.theta, trained.loss, curve, batches, rng, partial=True):
+            for problem in self._partial_fit(X, sample_weight, y):
                 warn(*problem)
-            self._optimizer_state, self._random_stream = result.state, (seed, n_updates + len(batches))
         return self
+
+    @with_callbacks
+    def _partial_fit(self, given, given_weight, y):
+        """Set all fitted attributes after one more pass; return its problems, each as the arguments of `warn`."""
+        first = not hasattr(self, "components_")
+        scale_unknown = first or not self.var_.any()
+        X, sample_weight, rows = self._validate_training(given, given_weight, reset=first)
+        objective = self._objective(X.shape[1], self._penalty())
+        fresh = moments(X, sample_weight, rows)
+        seen = fresh if first else merge_moments((self.n_samples_seen_, self.mean_, self.var_), fresh)
+        self.n_samples_seen_, self.mean_, self.var_ = seen
+        self._scale = self._data_scale() if scale_unknown else self._scale
+        self._range = corruption_range(self._corruption(), X, rows, None if first else self._range)
+        self._n_rows_seen = (0 if first else self._n_rows_seen) + (X.shape[0] if rows is None else len(rows))
+        seed, n_updates = getattr(self, "_random_stream", None) or (seed_of(self.random_state), 0)
+        rng = np.random.default_rng([seed, n_updates])
+        options = {"unit_weight": self.n_samples_seen_ / self._n_rows_seen, **self._batch_options()}
+        batches = self._training_batches(X, sample_weight, rows, X.shape[1], **options)
+        theta = self._initial(objective, batches, X.dtype, rng, continued=not first)
+        task = begin_fit_task(self, given, y, given_weight, task_name="partial-fit")
+        active = active_share(objective, batches, X.dtype) if self.verbose else None
+        on_epoch = self._on_epoch(None, "", active, n_before=0 if first else self.n_iter_)
+        trained = train(
+            objective,
+            [Stage(objective, self._solver(max_iter=1, schedule="constant"), on_epoch=on_epoch)],
+            theta,
+            batches,
+            rng,
+            multiplications=batches.rows_per_batch * X.shape[1] * self.n_components,
+            state=getattr(self, "_optimizer_state", None),
+        )
+        (result,) = trained.results
+        curve = self._scale**2 * result.loss_curve
+        curve = curve if first else np.append(self.loss_curve_, curve)
+        problems = self._end(objective, trained.theta, trained.loss, curve, batches, rng, partial=True)
+        self._optimizer_state, self._random_stream = result.state, (seed, n_updates + len(batches))
+        task.end(dict)
+        return problems
 
     def _validate_training(self, X, sample_weight, reset, ensure_min_samples=1):
         """Check the training data; return X, the weights, and the rows of positive weight (None for all rows)."""
@@ -401,11 +412,14 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
             "intercept_visible_": blocks["c"] * self._scale,
         }
 
-    def _attributes_after(self, objective, epoch, losses):
-        """Return the fitted attributes after an epoch, given the losses of all epochs so far."""
-        curve = self._scale**2 * np.array(losses)
+    def _attributes_after(self, objective, epoch, losses, validation_losses):
+        """Return the fitted attributes after an epoch, given the losses of all epochs so far; see `Stage`."""
+        curve, validation_curve = self._scale**2 * np.array(losses), None
+        if validation_losses is not None:
+            validation_curve = self._scale**2 * np.array(validation_losses)
         progress = {"n_iter_": len(curve), "loss_": float(curve[-1]), "loss_curve_": curve}
-        return {**self._fitted_parameters(objective, epoch.theta), **progress, "validation_loss_curve_": None}
+        parameters = self._fitted_parameters(objective, epoch.theta)
+        return {**parameters, **progress, "validation_loss_curve_": validation_curve}
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

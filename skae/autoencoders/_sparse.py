@@ -125,7 +125,8 @@ class SparseAutoencoder(BaseAutoencoder):
         Whether `fit` starts from the fitted parameters, if there are any.
 
     verbose : int, default=0
-        Whether to print a line after each epoch: loss, loss on held-out rows, share of active codes, seconds.
+        Whether to print a line after each epoch, and after each `partial_fit`: loss, loss on held-out rows, share of
+        active codes, seconds.
 
     random_state : int, RandomState instance or None, default=None
         Seed of initialisation, split, order of the rows and corruption. Pass an int for reproducible results. None

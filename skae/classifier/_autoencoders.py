@@ -9,10 +9,10 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from skae.autoencoders import fit_quietly, start
 from skae.classifier._energies import ClassEnergies, shallow_copy
-from skae.training import NO_CALLBACKS, blas_threads, effective_rows, too_many_units, warn
+from skae.training import NO_CALLBACKS, blas_threads, effective_rows, share_callbacks, too_many_units, warn
 
 
-def fit_each(template, rows, names, pretrain, n_jobs, task=NO_CALLBACKS):
+def fit_each(template, rows, names, pretrain, n_jobs, task=NO_CALLBACKS, places=None):
     """Fit a clone of an autoencoder to each class, in parallel.
 
     Parameters
@@ -29,6 +29,8 @@ def fit_each(template, rows, names, pretrain, n_jobs, task=NO_CALLBACKS):
         Number of processes, as in joblib.
     task : Task
         The task of the training. Each class is a subtask.
+    places : sequence of int, default=None
+        Numbers of the classes, for their subtasks. None numbers them from 0.
 
     Returns
     -------
@@ -40,12 +42,15 @@ def fit_each(template, rows, names, pretrain, n_jobs, task=NO_CALLBACKS):
     parallel = Parallel(n_jobs=n_jobs)
     several = parallel.n_jobs not in (None, 1)
     # Make all tasks before the first fit starts: scikit-learn cannot make a context while it pickles another one.
-    tasks = [task.subtask("class", data={}, task_id=j) if pretrain else NO_CALLBACKS for j in range(len(names))]
+    places = range(len(names)) if places is None else map(int, places)
+    tasks = [task.subtask("class", data={}, task_id=j) if pretrain else NO_CALLBACKS for j in places]
     with _one_thread(several):  # for fits in threads, which set no limit of their own
         results = parallel(
             delayed(_fit_one)(clone(template), *class_rows(rows, j), name, pretrain, several, tasks[j])
             for j, name in enumerate(names)
         )
+    for estimator, _ in results:
+        share_callbacks(template, estimator)
     problems = [
         (f"class {name}: {text}", category)
         for name, n_rows, (_, found) in zip(names, np.bincount(rows.labels), results, strict=True)
@@ -63,7 +68,7 @@ def start_alike(template, rows, n_classes):
     return ClassEnergies([started] * n_classes)
 
 
-def continue_each(template, energies, rows, seen, pretrain):
+def continue_each(template, energies, rows, seen, pretrain, task):
     """Train the autoencoders of the classes in `rows` with one pass; return the energies of all classes.
 
     An autoencoder whose class is not in `seen` starts from the template. For the other parameters, see `fit_each`.
@@ -73,7 +78,9 @@ def continue_each(template, energies, rows, seen, pretrain):
         X, weight = class_rows(rows, j)
         if pretrain:
             own = shallow_copy(estimators[j]) if j in seen else clone(template)
-            estimators[j] = own.partial_fit(X, sample_weight=weight)
+            share_callbacks(template, own)
+            with task.subtask("class", data={}, task_id=int(j)).attached_to(own, X, weight):
+                estimators[j] = own.partial_fit(X, sample_weight=weight)
         elif j not in seen:
             estimators[j] = clone(template)
             start(estimators[j], X, weight)
@@ -88,7 +95,7 @@ def _one_thread(several):
 def _fit_one(estimator, X, weight, name, pretrain, several, task):
     """Fit one autoencoder; return it and its problems. If `several` are fitted in parallel, use one BLAS thread."""
     try:
-        with task.attached_to(estimator), _one_thread(several):
+        with task.attached_to(estimator, X, weight), _one_thread(several):
             return estimator, (fit_quietly if pretrain else start)(estimator, X, weight)
     except ValueError as error:
         error.args = (f"class {name}: {error}",)

@@ -37,7 +37,7 @@ from skae.classifier._energies import ClassEnergies
 from skae.classifier._energy_regression import fit_energy_classifier
 from skae.classifier._factored import add_factored
 from skae.classifier._finetuning import FineTuning, noise_of
-from skae.classifier._learning import class_names, learn, trial_temperatures
+from skae.classifier._learning import class_names, learn, n_phases, pretraining_task, trial_temperatures
 from skae.classifier._prediction import ClassPrediction, has_probabilities
 from skae.classifier._rows import LabelledRows, encode_labels, hold_out, merge_classes
 from skae.classifier._template import template_of
@@ -181,8 +181,8 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         ``joblib.parallel_config``.
 
     verbose : int, default=0
-        Whether to print a line after each epoch of fine-tuning: loss, loss on held-out rows, share of active codes,
-        seconds.
+        Whether to print a line after each epoch of fine-tuning, and after that of a `partial_fit`: loss, loss on
+        held-out rows, share of active codes, seconds.
 
     random_state : int, RandomState instance or None, default=None
         Seed of the autoencoders, of the split and of fine-tuning. All autoencoders get the same seed, so that the order
@@ -407,9 +407,9 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         return self
 
     @with_callbacks
-    def _fit(self, X, y, sample_weight):
+    def _fit(self, *given):
         """Set all fitted attributes."""
-        X, y, weight = self._validate_rows(X, y, sample_weight, reset=True)
+        X, y, weight = self._validate_rows(*given, reset=True)
         self.classes_, labels = np.unique(y, return_inverse=True)
         self._check_classes()
         self._optimizer_state = self._random_stream = None
@@ -421,18 +421,17 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
             train_rows, held_out = hold_out(rows.labels, self.validation_fraction, rng)
         rows.check_supervised(self.class_weight, train_rows, held_out)
         template = self._template(X, rng)
-        task = begin_fit_task(
-            self, X, y, sample_weight, max_subtasks=int(self.pretrain) + int(self.method == "finetune")
-        )
+        calibrates = self.method != "energies" and has_probabilities(self)
+        trials = calibrates and self.temperature == "auto" and held_out is None
+        task = begin_fit_task(self, *given, inner=self.estimator, max_subtasks=int(trials) + n_phases(self))
         temperature, test, after = 1.0, None, None
-        if self.method != "energies" and has_probabilities(self):
-            if self.temperature != "auto":
-                temperature = float(self.temperature)
-            # A spawned generator takes nothing from the stream of the fit.
-            elif held_out is None and (tried := trial_temperatures(self, template, rows, rng.spawn(1)[0])):
-                temperature, after = tried
-            else:  # without held-out rows and trials, the temperature is fitted to the training rows
-                test = rows.subset(held_out)
+        # A spawned generator takes nothing from the stream of the fit.
+        if trials and (tried := trial_temperatures(self, template, rows, rng.spawn(1)[0], task)):
+            temperature, after = tried
+        elif calibrates and self.temperature != "auto":
+            temperature = float(self.temperature)
+        elif calibrates:  # without trials and held-out rows, the temperature is fitted to the training rows
+            test = rows.subset(held_out)
         learnt = learn(self, template, rows, train_rows, held_out, rng, task, test, temperature)
         for each in learnt.problems:
             warn_jointly(each)
@@ -480,38 +479,48 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
                 "partial_fit sees no validation set: the classifier's early_stopping must be False, got True"
             )
         with unchanged_on_error(self):
-            first = _check_partial_fit_first_call(self, classes)
-            self._check_classes()
-            X, y, weight = self._validate_rows(X, y, sample_weight, reset=first)
-            rows = self._labelled(X, encode_labels(y, self.classes_), weight)
-            seed, n_updates = getattr(self, "_random_stream", None) or (seed_of(self.random_state), 0)
-            rng = np.random.default_rng([seed, n_updates])
-            template = self._template(X, rng)
-            if first:
-                fixed = has_probabilities(self) and self.temperature != "auto"
-                temperature = float(self.temperature) if fixed else 1.0
-                calibration = Calibration.without_rows(len(self.classes_), temperature)
-                energies = start_alike(template.autoencoder, rows, len(self.classes_))
-                self._set(energies, calibration, loss_=math.nan, loss_curve_=None)
-            energies, calibration = ClassEnergies.from_classifier(self), Calibration.from_classifier(self)
-            template.check_alike(energies, self.n_factors, X[:1])
-            energies = continue_each(template.autoencoder, energies, rows, calibration.seen, self.pretrain)
-            E = energies(X)
-            calibration = calibration.update(E, rows.labels, rows.supervised)
-            self.n_iter_ = calibration.n_iter
-            if rows.supervised is None or rows.supervised.any():
-                seen = calibration.seen
-                self.loss_ = calibration.subset(seen).mean_loss(E[:, seen], rows.relabelled(seen), self.loss)
-                if self.method == "finetune":
-                    energies, calibration = self._continue_finetuning(
-                        energies, calibration, template.constraint, rows, rng
-                    )
-                    E = energies(X)
-            calibration = calibration.with_medians(E, rows)
-            self._set(energies, calibration)
-            self.validation_loss_curve_ = None
-            self._random_stream = seed, n_updates + 1
+            self._partial_fit(X, y, sample_weight, classes)
         return self
+
+    @with_callbacks
+    def _partial_fit(self, given, y, sample_weight, classes):
+        """Set all fitted attributes after one more pass."""
+        first = _check_partial_fit_first_call(self, classes)
+        self._check_classes()
+        X, labels, weight = self._validate_rows(given, y, sample_weight, reset=first)
+        rows = self._labelled(X, encode_labels(labels, self.classes_), weight)
+        seed, n_updates = getattr(self, "_random_stream", None) or (seed_of(self.random_state), 0)
+        rng = np.random.default_rng([seed, n_updates])
+        template = self._template(X, rng)
+        if first:
+            fixed = has_probabilities(self) and self.temperature != "auto"
+            temperature = float(self.temperature) if fixed else 1.0
+            calibration = Calibration.without_rows(len(self.classes_), temperature)
+            energies = start_alike(template.autoencoder, rows, len(self.classes_))
+            self._set(energies, calibration, loss_=math.nan, loss_curve_=None)
+        energies, calibration = ClassEnergies.from_classifier(self), Calibration.from_classifier(self)
+        template.check_alike(energies, self.n_factors, X[:1])
+        options = {"inner": self.estimator, "task_name": "partial-fit", "max_subtasks": n_phases(self)}
+        task = begin_fit_task(self, given, y, sample_weight, **options)
+        phase = pretraining_task(self, task, len(self.classes_), max_iter=1)
+        energies = continue_each(template.autoencoder, energies, rows, calibration.seen, self.pretrain, phase)
+        phase.end()
+        E = energies(X)
+        calibration = calibration.update(E, rows.labels, rows.supervised)
+        self.n_iter_ = calibration.n_iter
+        if rows.supervised is None or rows.supervised.any():
+            seen = calibration.seen
+            self.loss_ = calibration.subset(seen).mean_loss(E[:, seen], rows.relabelled(seen), self.loss)
+            if self.method == "finetune":
+                energies, calibration = self._continue_finetuning(
+                    energies, calibration, template.constraint, rows, rng, task
+                )
+                E = energies(X)
+        calibration = calibration.with_medians(E, rows)
+        self._set(energies, calibration)
+        self.validation_loss_curve_ = None
+        self._random_stream = seed, n_updates + 1
+        task.end(dict)
 
     def add_class(self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Add one or more classes, without training the old ones again.
@@ -550,31 +559,39 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         check_is_fitted(self)
         self._validate_params()
         with unchanged_on_error(self):
-            X, y, weight = self._validate_rows(X, y, sample_weight, reset=False)
-            self.classes_, added = merge_classes(self.classes_, y)
-            labels, energies = encode_labels(y, self.classes_), ClassEnergies.from_classifier(self)
-            calibration = Calibration.from_classifier(self).with_places(added)
-            present = np.isin(np.arange(len(self.classes_)), labels)
-            new = present & np.isneginf(calibration.constants)
-            if not new.any():
-                raise ValueError(f"y has no new class: {np.unique(y).tolist()} are all known")
-            if self.method == "energies" and not present.all():
-                raise ValueError(
-                    "method='energies' trains its linear classifier again, which needs rows of all classes; y has only "
-                    f"{np.unique(y).tolist()} of {self.classes_.tolist()}"
-                )
-            places, known = np.flatnonzero(new), getattr(self, "calibration_energies_", None)
-            seed = seed_of(self.random_state)
-            rows, held_out = self._split(X, labels, weight, [] if known is None else places, seed)
-            energies = self._add_autoencoders(energies, X, rows, added, places, np.random.default_rng(seed))
-            others = {} if held_out is None else {"calibration_energies_": merge(known, energies, held_out, added)}
-            E = energies(rows.X)
-            calibration = calibration.add_classes(E, rows, new).with_medians(E, rows)
-            if self.method == "energies":
-                others |= fit_energy_classifier(E, rows, self.l2, self.loss)
-            self._set(energies, calibration, **others)
-            self._optimizer_state = None
+            self._add_class(X, y, sample_weight)
         return self
+
+    @with_callbacks
+    def _add_class(self, *given):
+        """Set the fitted attributes after new classes."""
+        X, y, weight = self._validate_rows(*given, reset=False)
+        self.classes_, added = merge_classes(self.classes_, y)
+        labels, energies = encode_labels(y, self.classes_), ClassEnergies.from_classifier(self)
+        calibration = Calibration.from_classifier(self).with_places(added)
+        present = np.isin(np.arange(len(self.classes_)), labels)
+        new = present & np.isneginf(calibration.constants)
+        if not new.any():
+            raise ValueError(f"y has no new class: {np.unique(y).tolist()} are all known")
+        if self.method == "energies" and not present.all():
+            raise ValueError(
+                "method='energies' trains its linear classifier again, which needs rows of all classes; y has only "
+                f"{np.unique(y).tolist()} of {self.classes_.tolist()}"
+            )
+        options = {"inner": self.estimator, "task_name": "add-class", "max_subtasks": int(self.pretrain)}
+        task = begin_fit_task(self, *given, **options)
+        places, known = np.flatnonzero(new), getattr(self, "calibration_energies_", None)
+        seed = seed_of(self.random_state)
+        rows, held_out = self._split(X, labels, weight, [] if known is None else places, seed)
+        energies = self._add_autoencoders(energies, X, rows, added, places, np.random.default_rng(seed), task)
+        others = {} if held_out is None else {"calibration_energies_": merge(known, energies, held_out, added)}
+        E = energies(rows.X)
+        calibration = calibration.add_classes(E, rows, new).with_medians(E, rows)
+        if self.method == "energies":
+            others |= fit_energy_classifier(E, rows, self.l2, self.loss)
+        self._set(energies, calibration, **others)
+        self._optimizer_state = None
+        task.end(dict)
 
     # -- rows
 
@@ -610,7 +627,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         noise_of(self)  # raises an error for invalid noise
         return template_of(self.estimator, self.n_factors, X, self.random_state is not None, rng)
 
-    def _add_autoencoders(self, energies, X, rows, added, places, rng):
+    def _add_autoencoders(self, energies, X, rows, added, places, rng, task):
         """Train the autoencoders of new classes on `rows`, which are rows of X; return the energies of all classes.
 
         `places` are the classes to train. `added` (K,) is true for those that `energies` has no place for.
@@ -618,23 +635,30 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         template = self._template(X, rng)
         template.check_alike(energies, self.n_factors, X[:1])
         own, names = rows.subset(np.isin(rows.labels, places)).relabelled(places), class_names(self.classes_[places])
+        autoencoder = template.autoencoder
+        phase = pretraining_task(self, task, len(places), autoencoder.max_iter)
         if energies.factors is None:
-            fitted, problems = fit_each(template.autoencoder, own, names, self.pretrain, self.n_jobs)
+            fitted, problems = fit_each(autoencoder, own, names, self.pretrain, self.n_jobs, phase, places)
         else:
-            fitted, problems = add_factored(template.autoencoder, energies.factors, own, names, self.pretrain, rng)
+            fitted, problems = add_factored(autoencoder, energies.factors, own, names, self.pretrain, rng, phase)
+        phase.end()
         for each in problems:
             warn_jointly(each)
         return energies.with_places(added).replaced(places, fitted)
 
     # -- the supervised phase
 
-    def _continue_finetuning(self, energies, calibration, constraint, rows, rng):
+    def _continue_finetuning(self, energies, calibration, constraint, rows, rng, task):
         """Fine-tune the classes that have had rows, with one pass at a constant learning rate."""
         seen, curve = calibration.seen, [] if self.loss_curve_ is None else self.loss_curve_
         rows = rows.relabelled(seen)
         tuning = FineTuning(self, energies.subset(seen), calibration.constants[seen], constraint, rows)
-        stage = Stage(tuning.objective, self._solver(max_iter=1, schedule="constant"))
+        active = tuning.active_share(None) if self.verbose else None
+        on_epoch = self._on_epoch(None, "", active, n_before=len(curve))
+        stage = Stage(tuning.objective, self._solver(max_iter=1, schedule="constant"), on_epoch=on_epoch)
+        task = task.subtask("fine-tuning").begin()
         trained = tuning.minimize(stage, None, rng, state=getattr(self, "_optimizer_state", None))
+        task.end()
         (result,), constants = trained.results, calibration.constants.copy()
         part, constants[seen] = tuning.unpack(trained.theta)
         self.loss_, self._optimizer_state = trained.loss, result.state

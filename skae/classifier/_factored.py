@@ -56,10 +56,10 @@ def fit_factored(template, n_factors, rows, names, pretrain, rng, task=NO_CALLBA
     return _train(template, factors, rows, names, pretrain, rng, task=task)
 
 
-def add_factored(template, factors, rows, names, pretrain, rng):
+def add_factored(template, factors, rows, names, pretrain, rng, task=NO_CALLBACKS):
     """Train factor weights and biases of new classes on the given factors, which do not change; see `fit_factored`."""
     gates = np.tile(factors["f"].mean(axis=0), (len(names), 1))
-    return _train(template, {**factors, "f": gates}, rows, names, pretrain, rng, frozen=("P", "Q"))
+    return _train(template, {**factors, "f": gates}, rows, names, pretrain, rng, ("P", "Q"), task)
 
 
 def _train(template, factors, rows, names, pretrain, rng, frozen=(), task=NO_CALLBACKS):
@@ -88,7 +88,6 @@ def _train(template, factors, rows, names, pretrain, rng, frozen=(), task=NO_CAL
             rng,
             multiplications=size,
             task=task,
-            max_iter=template.max_iter,
         )
         theta, loss, (result,) = trained.theta, trained.loss, trained.results
         curve = result.loss_curve

@@ -82,20 +82,31 @@ def learn(classifier, template, rows, train_rows, held_out, rng, task, test=None
     return dataclasses.replace(learnt, calibration=calibration)
 
 
-def trial_temperatures(classifier, template, rows, rng):
+def trial_temperatures(classifier, template, rows, rng, task):
     """Return the temperatures before and after fine-tuning, fitted to rows that trial fits hold out.
 
-    Return None if no class has rows to hold out.
+    Return None if no class has rows to hold out. The trials are tasks for callbacks, because a callback that ends the
+    training of the classifier must end theirs alike.
     """
     quiet, tests, starts, ends = copy.copy(classifier), [], [], []
     quiet.verbose = 0
-    for chosen, test in trial_splits(rows):
-        trial = learn(quiet, template, rows, chosen, None, rng, NO_CALLBACKS, test)
-        tests, starts, ends = [*tests, test], [*starts, trial.start_scores], [*ends, trial.scores(test.X)]
-    if not tests:
+    splits = list(trial_splits(rows))
+    if not splits:
         return None
+    phase = task.subtask("temperature", max_subtasks=len(splits)).begin()
+    for chosen, test in splits:
+        own = phase.subtask("trial", max_subtasks=n_phases(classifier)).begin()
+        trial = learn(quiet, template, rows, chosen, None, rng, own, test)
+        own.end()
+        tests, starts, ends = [*tests, test], [*starts, trial.start_scores], [*ends, trial.scores(test.X)]
+    phase.end()
     before = pooled_temperature(starts, tests)
     return before, pooled_temperature(ends, tests) if classifier.method == "finetune" else before
+
+
+def n_phases(classifier):
+    """Return the number of tasks of `learn`: the training of the autoencoders, and the fine-tuning."""
+    return int(classifier.pretrain) + int(classifier.method == "finetune")
 
 
 def class_names(classes):
@@ -103,12 +114,19 @@ def class_names(classes):
     return [repr(each) for each in classes.tolist()]
 
 
+def pretraining_task(classifier, task, n_classes, max_iter):
+    """Return the task of the training of the autoencoders, begun. Its subtasks are classes, or epochs if all share."""
+    if not classifier.pretrain:
+        return NO_CALLBACKS
+    if classifier.n_factors is None:
+        return task.subtask("autoencoders", max_subtasks=n_classes, sequential_subtasks=False).begin()
+    return task.subtask("autoencoders", max_subtasks=max_iter).begin()
+
+
 def _fit_autoencoders(classifier, autoencoder, rows, rng, task):
     """Train (or only start) the autoencoders of all classes; return their energies and problems."""
     names, n_factors = class_names(classifier.classes_), classifier.n_factors
-    subtasks, phase = len(names) if n_factors is None else autoencoder.max_iter, NO_CALLBACKS
-    if classifier.pretrain:
-        phase = task.subtask("autoencoders", max_subtasks=subtasks, sequential_subtasks=n_factors is not None).begin()
+    phase = pretraining_task(classifier, task, len(names), autoencoder.max_iter)
     if n_factors is None:
         result = fit_each(autoencoder, rows, names, classifier.pretrain, classifier.n_jobs, phase)
     else:
@@ -134,18 +152,25 @@ def _finetune(classifier, learnt, constraint, rows, train_rows, held_out, rng, t
         history = {**learnt.history, **history}
         return dataclasses.replace(learnt, energies=energies, calibration=calibration, history=history)
 
-    def attributes(epoch, losses):
-        return learnt_at(epoch.theta, n_iter_=len(losses), loss_=epoch.loss, loss_curve_=np.array(losses)).attributes()
+    def attributes(epoch, losses, validation_losses):
+        return learnt_at(
+            epoch.theta,
+            n_iter_=len(losses),
+            loss_=epoch.loss,
+            loss_curve_=np.array(losses),
+            validation_loss_curve_=None if validation_losses is None else np.array(validation_losses),
+        ).attributes()
 
     stage = Stage(objective, classifier._solver(), monitor, classifier._on_epoch(monitor, "", active), attributes)
-    trained = tuning.minimize(stage, train_rows, rng, task=task, max_iter=classifier.max_iter)
+    trained = tuning.minimize(stage, train_rows, rng, task=task)
     (result,), loss = trained.results, trained.loss
     task.end()
     if loss > before:
+        rate = "" if classifier.solver == "lbfgs" else "learning_rate_init or "
         text = (
-            f"{type(classifier).__name__}: fine-tuning has raised the loss, from {before:.4g} to {loss:.4g}; bring the "
-            "features to a common scale near 1 (StandardScaler, PCAWhitener), use a lower learning_rate_init or "
-            "noise_level, or train longer"
+            f"{type(classifier).__name__}: fine-tuning has raised the loss, from {before:.4g} to {loss:.4g}, with "
+            f"solver={classifier.solver!r}; bring the features to a common scale near 1 (StandardScaler, PCAWhitener), "
+            f"use a lower {rate}noise_level, or train longer"
         )
         learnt.problems.append([(text, ConvergenceWarning)])
     return learnt_at(

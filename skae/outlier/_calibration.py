@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import clone
 
 from skae._sklearn_compat import _safe_indexing
+from skae.training import NO_CALLBACKS
 
 # Scores of two rows differ where they differ by more than this number of units in the last place.
 _ULPS = 256.0
@@ -74,7 +75,7 @@ def _between(scores, count, part=0.5):
     return float(scores[count - 1] + part * (scores[count] - scores[count - 1]))
 
 
-def cross_fitted_scores(estimator, X, n_folds, seed):
+def cross_fitted_scores(estimator, X, n_folds, seed, task=NO_CALLBACKS):
     """Return the score of each row by a clone of the estimator that is fitted to the rows of the other folds.
 
     Parameters
@@ -87,6 +88,8 @@ def cross_fitted_scores(estimator, X, n_folds, seed):
         Number of folds, and no more than rows. "auto" is 4000 / n or 10^7 / (n d), the smaller, and no less than 5.
     seed : int
         Seed of the folds.
+    task : Task
+        The task of the fit. The folds together are a subtask.
 
     Returns
     -------
@@ -101,11 +104,15 @@ def cross_fitted_scores(estimator, X, n_folds, seed):
         n_folds = max(_FEWEST_FOLDS, most // n_rows)
     folds = KFold(min(n_folds, n_rows), shuffle=True, random_state=seed)
     scores = np.empty(n_rows, dtype=np.float64)
+    phase = task.subtask("calibration", max_subtasks=folds.get_n_splits()).begin()
     with warnings.catch_warnings():  # the fit to all rows gives the same warnings
         warnings.simplefilter("ignore")
         for seen, unseen in folds.split(np.arange(n_rows)):
-            model = clone(estimator).fit(_safe_indexing(X, seen))
+            model, rows = clone(estimator), _safe_indexing(X, seen)
+            with phase.subtask("fold").attached_to(model, rows):
+                model.fit(rows)
             scores[unseen] = model.score_samples(_safe_indexing(X, unseen))
+    phase.end()
     return scores
 
 

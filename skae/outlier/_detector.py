@@ -41,7 +41,16 @@ from skae.outlier._ensemble import SAMPLE_ROWS, MixtureEnsemble
 from skae.outlier._feature_scaler import location_and_scale
 from skae.outlier._references import cluster_centers, nearest_mean
 from skae.outlier._rows import checked_rows
-from skae.training import conformal_p_values, dense, fit_task, seed_of, too_many_units, unchanged_on_error, warn
+from skae.training import (
+    NO_CALLBACKS,
+    conformal_p_values,
+    dense,
+    fit_task,
+    seed_of,
+    too_many_units,
+    unchanged_on_error,
+    warn,
+)
 
 # Fitted attributes that the detector takes over from its model: from any model, and from the default one.
 _SEEN, _COMPARED = ("n_features_in_", "feature_names_in_"), ("mean_", "scale_", "centers_")
@@ -218,7 +227,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training data. With an `estimator`, any data that it takes.
         y : Ignored
-            Present for API consistency.
+            Present for API consistency. It is passed on to callbacks.
 
         Returns
         -------
@@ -230,8 +239,9 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
         ValueError
             If the data are not what the model takes, or with ``novelty=True`` have fewer than three rows.
         """
-        subtasks = int(self.estimator is not None)
-        with fit_task(self, X, y, max_subtasks=subtasks) as task, unchanged_on_error(self):
+        subtasks = 0 if self.estimator is None else 1 + int(self.novelty)
+        options = {"inner": self.estimator, "max_subtasks": subtasks}
+        with fit_task(self, X, y, **options) as task, unchanged_on_error(self):
             self._fit_all(X, seed_of(self._seed()), task)
         return self
 
@@ -253,7 +263,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
         if self.estimator is None:
             self.estimator_.fit(X)
         else:
-            with task.subtask("estimator").attached_to(self.estimator_):
+            with task.subtask("estimator").attached_to(self.estimator_, X):
                 self.estimator_.fit(X)
         self._fit_references(X)
 
@@ -284,7 +294,8 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
                     return self.estimator_.score_samples(unseen)
             if X.shape[0] < 3:
                 raise ValueError(f"novelty=True needs at least 3 rows to set offset_, got n_samples = {X.shape[0]}")
-        return cross_fitted_scores(self._new_model(seed), X, self.calibration, seed)
+        told = NO_CALLBACKS if self.estimator is None else task
+        return cross_fitted_scores(self._new_model(seed), X, self.calibration, seed, told)
 
     def _warn_of_small_share(self):
         """Warn where a threshold cannot tell the share asked for from none."""

@@ -62,7 +62,7 @@ class ContrastNormalizer(CallbackSupportMixin, OneToOneFeatureMixin, Transformer
         X : array-like of shape (n_samples, n_features)
             Data.
         y : Ignored
-            Present for API consistency.
+            Present for API consistency. It is passed on to callbacks.
 
         Returns
         -------

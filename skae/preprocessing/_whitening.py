@@ -172,7 +172,7 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         X : {array-like, CSR matrix} of shape (n_samples, n_features)
             Training data, at least two rows. Sparse rows are densified one chunk at a time.
         y : Ignored
-            Present for API consistency.
+            Present for API consistency. It is passed on to callbacks.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights. An integer weight repeats a row; a zero weight removes it.
 
@@ -181,7 +181,7 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         self : object
             The fitted whitener.
         """
-        with fit_task(self, X, y), unchanged_on_error(self):
+        with fit_task(self, X, y, sample_weight), unchanged_on_error(self):
             X, sample_weight, fresh = self._validate(X, sample_weight, reset=True, ensure_min_samples=2)
             self.n_samples_seen_, self.mean_, self.var_ = fresh
             self._set_components(X, sample_weight, self.mean_, X.dtype)
@@ -190,6 +190,7 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @with_callbacks
     def partial_fit(self, X: MatrixLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Add more rows: the result of all calls together is that of one `fit` to all rows.
 
@@ -200,7 +201,7 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         X : {array-like, CSR matrix} of shape (n_samples, n_features)
             A chunk of rows.
         y : Ignored
-            Present for API consistency.
+            Present for API consistency. It is passed on to callbacks.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights. An integer weight repeats a row; a zero weight removes it.
 
@@ -209,7 +210,7 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         self : object
             The whitener.
         """
-        with unchanged_on_error(self):
+        with fit_task(self, X, y, sample_weight, task_name="partial-fit"), unchanged_on_error(self):
             first = not hasattr(self, "components_")
             X, sample_weight, fresh = self._validate(X, sample_weight, reset=first, ensure_min_samples=1)
             seen = (0.0, np.zeros(X.shape[1]), np.zeros(X.shape[1]))

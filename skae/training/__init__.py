@@ -1,7 +1,7 @@
 """Training: from rows and an objective to parameters."""
 
 from skae.training._batches import Batches, corrupting, row_keys
-from skae.training._callbacks import NO_CALLBACKS, begin_fit_task, fit_task
+from skae.training._callbacks import NO_CALLBACKS, begin_fit_task, fit_task, share_callbacks
 from skae.training._chunks import chunk_rows, dense, row_chunks
 from skae.training._conformal import conformal_p_values
 from skae.training._convergence import convergence_problem, feature_errors, on_plateau
@@ -54,6 +54,7 @@ __all__ = [
     "row_chunks",
     "row_keys",
     "seed_of",
+    "share_callbacks",
     "too_many_units",
     "train",
     "unchanged_on_error",

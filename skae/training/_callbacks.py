@@ -3,6 +3,8 @@
 import contextlib
 import threading
 
+from skae._sklearn_compat import AutoPropagatedCallback
+
 # Threads of a worker process share its connection to the callbacks.
 _ONE_AT_A_TIME = threading.RLock()
 
@@ -48,18 +50,19 @@ class Task:
         return Task(self._estimator, context, self._data if data is None else data)
 
     @contextlib.contextmanager
-    def attached_to(self, estimator):
-        """Run the body as this task. The body fits `estimator`.
+    def attached_to(self, estimator, X, sample_weight=None):
+        """Run the body as this task. The body fits `estimator` to these rows.
 
         The tasks of that fit are reported to the callbacks of both estimators.
         """
         if self._context is None:
             yield
             return
+        task = Task(self._estimator, self._context, callback_data(X, None, sample_weight))
         with self._context.propagate_callback_context(estimator):
-            self.begin()
+            task.begin()
             yield
-            self.end()
+            task.end()
 
 
 class Epochs:
@@ -76,27 +79,20 @@ class Epochs:
     """
 
     def __init__(self, task, max_iter):
-        self._task, self._max_iter = task, max_iter
-        self._epoch, self._losses = task.subtask("epoch").begin(), []
+        self._task, self._n_left = task, max_iter
+        self._epoch = task.subtask("epoch").begin()
         #: Whether a callback has asked to stop.
         self.stopped = False
 
-    def with_hooks(self, on_epoch, attributes=None):
-        """Return the function that a solver calls after each epoch. It returns whether to stop.
+    def after(self, attributes=None):
+        """Report the end of an epoch, and the beginning of the next one; return whether a callback has asked to stop.
 
-        It calls `on_epoch` (or nothing, for None) and the callbacks; each of them may stop the solver. `attributes`
-        takes a `skae.solvers.Epoch` and the losses of all epochs so far, and returns the fitted attributes.
+        `attributes` is a function that returns the fitted attributes, or None.
         """
-
-        def on_epoch_and_hooks(epoch):
-            stop = on_epoch is not None and on_epoch(epoch)
-            self._losses.append(epoch.loss)
-            self.stopped |= self._epoch.end(attributes and (lambda: attributes(epoch, self._losses)))
-            more = not self.stopped and len(self._losses) < self._max_iter
-            self._epoch = self._task.subtask("epoch").begin() if more else None
-            return self.stopped or stop
-
-        return on_epoch_and_hooks
+        self.stopped |= self._epoch.end(attributes)
+        self._n_left -= 1
+        self._epoch = self._task.subtask("epoch").begin() if self._n_left and not self.stopped else None
+        return self.stopped
 
     def end(self):
         """End the open epoch."""
@@ -114,20 +110,66 @@ def callback_data(X, y=None, sample_weight=None):
     return {"X": X, "y": X if y is None else y, "metadata": metadata}
 
 
-def begin_fit_task(estimator, X, y=None, sample_weight=None, **options):
-    """Report the beginning of a fit to the estimator's callbacks; return its task.
+def begin_fit_task(estimator, X, y=None, sample_weight=None, *, inner=None, **options):
+    """Report the beginning of a fit to the callbacks of an estimator; return its task.
 
-    The options describe the subtasks; see scikit-learn's `_init_callback_context`.
+    Parameters
+    ----------
+    estimator : estimator
+        The estimator that is fitted.
+    X, y, sample_weight
+        The data as the user has given them.
+    inner : estimator, default=None
+        The estimator whose clones are fitted inside, if there is one. For its callbacks too, their fits are tasks of
+        this fit.
+    **options : dict
+        Options of scikit-learn's `_init_callback_context`. They describe the task and its subtasks.
+
+    Raises
+    ------
+    TypeError
+        If `inner` has a callback that belongs to the outermost estimator, as in scikit-learn.
     """
-    if not getattr(estimator, "_skl_callbacks", None):
+    if not _has_callbacks(estimator) and not _has_callbacks_inside(inner):
         return NO_CALLBACKS
+    _refuse_auto_propagated(estimator, inner)
     context = estimator._init_callback_context(**options)
     return Task(estimator, context, callback_data(X, y, sample_weight)).begin()
 
 
 @contextlib.contextmanager
-def fit_task(estimator, X, y=None, **options):
-    """Run the body as the fit of an estimator, and report its beginning and its end."""
-    task = begin_fit_task(estimator, X, y, **options)
+def fit_task(estimator, X, y=None, sample_weight=None, **options):
+    """Run the body as the fit of an estimator, and report its beginning and its end; see `begin_fit_task`."""
+    task = begin_fit_task(estimator, X, y, sample_weight, **options)
     yield task
     task.end(dict)
+
+
+def share_callbacks(source, estimator):
+    """Set the callbacks of `source` on the estimator too: the same instances, not copies that a process has made."""
+    if hasattr(estimator, "set_callbacks"):
+        estimator.set_callbacks(*getattr(source, "_skl_callbacks", ()))
+
+
+def _has_callbacks(estimator):
+    """Return whether callbacks are set on the estimator itself."""
+    return bool(getattr(estimator, "_skl_callbacks", None))
+
+
+def _has_callbacks_inside(inner):
+    """Return whether callbacks are set on an inner estimator, or on one inside it, as in a step of a Pipeline."""
+    return inner is not None and any(map(_has_callbacks, (inner, *inner.get_params().values())))
+
+
+def _refuse_auto_propagated(estimator, inner):
+    """Raise TypeError if a callback is set on the inner estimator that belongs to the outermost one."""
+    names = [
+        type(each).__name__ for each in getattr(inner, "_skl_callbacks", ()) if isinstance(each, AutoPropagatedCallback)
+    ]
+    if names:
+        outer = type(estimator).__name__
+        raise TypeError(
+            f"{type(inner).__name__}, the estimator inside {outer}, can't have auto-propagated callbacks, got "
+            f"{', '.join(names)}; set them on the outermost estimator, which hands them on: "
+            f"{outer}(...).set_callbacks(...)"
+        )

@@ -113,10 +113,12 @@ def _no_better_than_mean(estimator, data_loss):
         limit, loss = min(limit, 0.99 * baseline), data_loss()
     if loss <= limit:
         return None
+    rate = "" if _is_lbfgs(estimator) else "learning_rate_init or "
     return (
         f"the loss, {loss:.4g}, is hardly below that of predicting the mean, {baseline:.4g}, or above it "
         f"(the features have standard deviations up to {largest:.3g}); bring them to a common scale near 1 "
-        "(StandardScaler, PCAWhitener), use a lower learning_rate_init or alpha, or train longer"
+        f"(StandardScaler, PCAWhitener), use a lower {rate}alpha, or train longer "
+        f"(solver={estimator.solver!r}, max_iter={estimator.max_iter})"
     )
 
 
@@ -160,9 +162,11 @@ def _not_falling(estimator, curve, reason, continued):
         return None
     change = "rose" if curve[-1] > curve[0] else "hardly fell"
     rate = "lower" if curve[-1] > curve[0] else "higher"
+    advice = "another init" if _is_lbfgs(estimator) else f"a {rate} learning_rate_init"
     return (
-        f"the loss {change}: {curve[0]:.4g} in the first epoch, {curve[-1]:.4g} in the last; bring the features to a "
-        f"common scale near 1 (StandardScaler, PCAWhitener), or use a {rate} learning_rate_init"
+        f"the loss {change} with solver={estimator.solver!r}: {curve[0]:.4g} in the first {_epoch(estimator)}, "
+        f"{curve[-1]:.4g} in the last; bring the features to a common scale near 1 (StandardScaler, PCAWhitener), or "
+        f"use {advice}"
     )
 
 
@@ -179,12 +183,12 @@ def _still_falling(estimator, result):
         before = curve[-2 * window : -window].mean()
         fall = (before - curve[-window:].mean()) / window / (abs(before) or 1.0)
     # A schedule that has ended at rate 0 has settled the loss: a small fall is no problem.
-    annealed = estimator.solver != "lbfgs" and estimator.learning_rate == "linear"
+    annealed = not _is_lbfgs(estimator) and estimator.learning_rate == "linear"
     if fall <= estimator.tol * (10.0 if annealed else 1.0):
         return None
     return (
-        f"stopped at max_iter={estimator.max_iter} while the loss still fell by {fall:.2g} of itself an epoch "
-        f"(tol={estimator.tol:.2g}); raise max_iter, or tol"
+        f"solver={estimator.solver!r} stopped at max_iter={estimator.max_iter} while the loss still fell by "
+        f"{fall:.2g} of itself an {_epoch(estimator)} (tol={estimator.tol:.2g}); raise max_iter, or tol"
     )
 
 
@@ -193,9 +197,20 @@ def _ended_on_plateau(estimator, result, plateau):
     if result.reason != "converged" or not plateau():
         return None
     return (
-        f"stopped on a plateau after {estimator.n_iter_} epochs: the loss, {estimator.loss_:.4g}, would fall again; "
-        "use a larger n_iter_no_change (or 'auto') or learning_rate_init, a lower tol, or another init"
+        f"solver={estimator.solver!r} stopped on a plateau after {estimator.n_iter_} {_epoch(estimator)}s: the loss, "
+        f"{estimator.loss_:.4g}, would fall again; use a larger n_iter_no_change (or 'auto')"
+        f"{'' if _is_lbfgs(estimator) else ' or learning_rate_init'}, a lower tol, or another init"
     )
+
+
+def _is_lbfgs(estimator):
+    """Return whether the solver has iterations over all rows, and no learning rate."""
+    return estimator.solver == "lbfgs"
+
+
+def _epoch(estimator):
+    """Return the name of a step of the solver that `max_iter` counts."""
+    return "iteration" if _is_lbfgs(estimator) else "epoch"
 
 
 def _negligible(estimator):

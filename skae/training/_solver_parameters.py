@@ -115,12 +115,13 @@ class SolverParameters:
             return None
         return ValidationMonitor(objective, validation, rng, float(self.tol), self._solver().patience(n_batches))
 
-    def _on_epoch(self, monitor, stage, active=None):
+    def _on_epoch(self, monitor, stage, active=None, n_before=0):
         """Return the function that is called after each epoch. It returns whether to stop.
 
-        `active` returns the share of active codes, for the line that `verbose` prints.
+        `active` returns the share of active codes, for the line that `verbose` prints. `n_before` is the number of
+        epochs of earlier calls.
         """
-        printer = Printer(f"[{type(self).__name__}]{stage}", monitor, active) if self.verbose else None
+        printer = Printer(f"[{type(self).__name__}]{stage}", monitor, active, n_before) if self.verbose else None
 
         def on_epoch(epoch):
             stop = monitor is not None and monitor(epoch)

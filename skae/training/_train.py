@@ -29,7 +29,10 @@ class Stage:
     on_epoch : callable, default=None
         It is called after each epoch, and returns whether to stop.
     attributes : callable, default=None
-        It returns the fitted attributes for callbacks; see `Epochs.with_hooks`.
+        It returns the fitted attributes for callbacks. It takes a `skae.solvers.Epoch`, the losses of all epochs so
+        far, and their losses on the held-out rows (None without a monitor).
+    task_name : str, default=None
+        Name of the stage as a task for callbacks. With None, the epochs are tasks of the fit itself.
     """
 
     objective: Any
@@ -37,6 +40,7 @@ class Stage:
     monitor: ValidationMonitor | None = None
     on_epoch: Callable[..., bool] | None = None
     attributes: Callable[..., dict[str, Any]] | None = None
+    task_name: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +74,6 @@ def train(
     *,
     multiplications,
     task=NO_CALLBACKS,
-    max_iter=1,
     state=None,
     final_batches=None,
 ):
@@ -81,8 +84,8 @@ def train(
     objective : object
         The objective of the last stage. It gives the final loss.
     stages : iterable of Stage
-        The stages, in order. The next one is taken when the one before has ended. If a callback asks to stop, no more
-        stages run.
+        The stages, in order. The next one is taken when the one before has ended. If a callback asks to stop after an
+        epoch, the stage ends. If it asks to stop after a stage, no more stages run.
     theta : ndarray
         Starting parameters.
     batches : Batches
@@ -92,9 +95,7 @@ def train(
     multiplications : float
         Number of multiplications in a typical product; see `blas_threads`.
     task : Task
-        The task of the fit. The epochs are its subtasks.
-    max_iter : int
-        Largest number of epochs, over all stages.
+        The task of the fit. The epochs, or the stages with a name, are its subtasks.
     state : dict, default=None
         State of an earlier `skae.solvers.Result`, for the solver to continue from.
     final_batches : Batches, default=None
@@ -105,18 +106,40 @@ def train(
     Training
         The parameters, the loss and the results.
     """
-    results, validated = [], []
-    epochs, options = Epochs(task, max_iter), {} if state is None else {"state": state}
+    results, losses, validated = [], [], []
+    options = {} if state is None else {"state": state}
     with blas_threads(multiplications):
         for stage in stages:
             if stage.monitor is not None:
                 stage.monitor.update(theta)
-            on_epoch = epochs.with_hooks(stage.on_epoch, stage.attributes)
+            named = stage.task_name is not None
+            level = task.subtask(stage.task_name, max_subtasks=stage.solver.max_iter).begin() if named else task
+            epochs = Epochs(level, stage.solver.max_iter)
+            on_epoch = _on_epoch(stage, epochs, losses, validated)
             results.append(stage.solver.minimize(stage.objective, theta, batches, rng, on_epoch=on_epoch, **options))
             theta = results[-1].theta if stage.monitor is None else stage.monitor.best_theta
             validated += [] if stage.monitor is None else stage.monitor.curve
-            if epochs.stopped:
+            epochs.end()
+            if named and level.end():
                 break
-    epochs.end()
     loss = final_loss(objective, theta, batches if final_batches is None else final_batches, rng)
     return Training(theta, loss, results, validated)
+
+
+def _on_epoch(stage, epochs, losses, validated):
+    """Return the function that the solver of a stage calls after each epoch. It returns whether to stop.
+
+    It calls the stage's `on_epoch` and the callbacks. Each of them may stop the solver. `losses` and `validated` are
+    the losses of the epochs so far. The function appends to `losses`.
+    """
+
+    def on_epoch(epoch):
+        stop = stage.on_epoch is not None and stage.on_epoch(epoch)
+        losses.append(epoch.loss)
+        return epochs.after(None if stage.attributes is None else lambda: attributes(epoch)) or stop
+
+    def attributes(epoch):
+        validation = None if stage.monitor is None else [*validated, *stage.monitor.curve]
+        return stage.attributes(epoch, losses, validation)
+
+    return on_epoch

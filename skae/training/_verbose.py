@@ -16,15 +16,18 @@ class Printer:
         If given, its last loss is printed too.
     active : callable or None
         If given, the share of active codes that it returns for parameters is printed too.
+    n_before : int, default=0
+        Number of epochs before the first one.
     """
 
-    def __init__(self, name, validation, active=None):
-        self.name, self.validation, self.active, self.last = name, validation, active, time.perf_counter()
+    def __init__(self, name, validation, active=None, n_before=0):
+        self.name, self.validation, self.active, self.n_before = name, validation, active, n_before
+        self.last = time.perf_counter()
 
     def __call__(self, epoch):
         """Print the line of an epoch."""
         now = time.perf_counter()
-        text = f"{self.name} epoch {epoch.number}: loss {epoch.loss:.6g}"
+        text = f"{self.name} epoch {self.n_before + epoch.number}: loss {epoch.loss:.6g}"
         if self.validation is not None:
             text += f", validation loss {self.validation.curve[-1]:.6g}"
         if self.active is not None:

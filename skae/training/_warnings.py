@@ -20,9 +20,13 @@ def too_many_units(n_units, n_rows):
     return f"{n_units} units were fitted to {n_rows:.0f} rows, whose energies say little about those of new rows"
 
 
+# Beginnings of the names of the modules whose lines are not the user's.
+_BETWEEN = ("skae.", "sklearn.", "joblib.", "contextlib")
+
+
 def warn(text, category=UserWarning):
-    """Warn at the user's line: the innermost one outside skae, scikit-learn and joblib."""
+    """Warn at the user's line: the innermost one outside skae and what stands between it and the user."""
     frame, level = sys._getframe(1), 2
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(("skae.", "sklearn.", "joblib.")):
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(_BETWEEN):
         frame, level = frame.f_back, level + 1
     warnings.warn(text, category, stacklevel=level)
