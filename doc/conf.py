@@ -100,7 +100,7 @@ html_theme_options = {
 }
 # Pages without pages below them have nothing to navigate.
 html_sidebars = {
-    page: [] for page in ("getting_started", "extending", "papers", "architecture", "contributing", "changelog")
+    page: [] for page in ("getting_started", "uses", "extending", "papers", "architecture", "contributing", "changelog")
 }
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
+from skae._show_versions import show_versions
+from skae._version import __version__
 from skae.autoencoders import (
     ContractiveAutoencoder,
     DenoisingAutoencoder,
@@ -17,8 +19,6 @@ from skae.autoencoders import (
 from skae.classifier import ClassSpecificAEClassifier
 from skae.outlier import EnergyOutlierDetector
 from skae.preprocessing import ContrastNormalizer, PCAWhitener
-
-__version__ = "0.1.0"
 
 _TOOLS = ("callbacks", "datasets", "metrics", "persistence", "plotting", "testing")
 
@@ -35,6 +35,7 @@ __all__ = [
     "ZeroBiasAutoencoder",
     "__version__",
     "regularization_path",
+    "show_versions",
 ]
 
 

@@ -68,6 +68,7 @@ def parser():
     parser.add_argument("--digit", type=int, default=0, choices=range(10), help="the novelty (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=None, help="processes (default: 1)")
     parser.add_argument("--seed", type=int, default=0, help="random seed (default: %(default)s)")
+    parser.add_argument("--version", action="version", version=f"skae {__version__}", help="print the version and exit")
     return parser
 
 

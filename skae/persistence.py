@@ -1,9 +1,12 @@
-"""The types of skae that may be loaded from a skops file.
+"""Saving and loading: the types of skae that may be loaded from a skops file, and the warning of another version.
 
 A pickle, or a joblib file, runs any code that its author has put there: load only your own. A file of
 `skops <https://skops.readthedocs.io>`_ loads only types that you trust. For skae, trust `TRUSTED_TYPES`; skops itself
 trusts most types of scikit-learn and numpy. Callbacks are not in `TRUSTED_TYPES`. Before you save, remove them by
 ``estimator.set_callbacks()``.
+
+Files of all three carry the version of skae. To load an estimator that another version has saved warns with
+`InconsistentVersionWarning`.
 
 Examples
 --------
@@ -22,12 +25,13 @@ True
 """
 
 import skae
+from skae._version import InconsistentVersionWarning
 from skae.activations import ACTIVATIONS
 from skae.corruption import CORRUPTIONS
 from skae.outlier import BaggedMixtureAutoencoder, FeatureScaler, MixtureAutoencoder, MixtureEnsemble
 from skae.penalties import PENALTIES
 
-__all__ = ["TRUSTED_TYPES"]
+__all__ = ["TRUSTED_TYPES", "InconsistentVersionWarning"]
 
 _TYPES = [
     *(each for each in map(vars(skae).get, skae.__all__) if isinstance(each, type)),

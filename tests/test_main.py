@@ -34,6 +34,14 @@ def test_help_and_wrong_arguments():
     assert exit_.value.code == 2
 
 
+def test_version(capsys):
+    """--version says it, and does no work."""
+    with pytest.raises(SystemExit) as exit_:
+        demonstration.main(["--version"])
+    assert exit_.value.code == 0
+    assert capsys.readouterr().out == f"skae {skae.__version__}\n"
+
+
 def test_it_runs_without_matplotlib_and_rich(small, monkeypatch, capsys):
     """What is missing is named, with the extra that brings it; the rest runs."""
     for module in ("matplotlib", "matplotlib.figure", "rich"):

@@ -1,12 +1,19 @@
-"""Files of skops hold every fitted estimator, and need no trust but in what skae names."""
+"""Files hold every fitted estimator and the version that saved it; skops needs no trust but in what skae names."""
 
+import copy
+import io
+import pickle
+import warnings
+
+import joblib
 import numpy as np
 import pytest
 import skops.io
-from autoencoders import DEFAULTS
+from autoencoders import DEFAULTS, assert_equal_deeply
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_digits
+from sklearn.exceptions import InconsistentVersionWarning as SklearnWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
@@ -19,12 +26,13 @@ from skae import (
     EnergyOutlierDetector,
     PCAWhitener,
     ZeroBiasAutoencoder,
+    _version,
 )
 from skae.activations import ACTIVATIONS
 from skae.corruption import CORRUPTIONS
 from skae.outlier import MixtureEnsemble
 from skae.penalties import PENALTIES
-from skae.persistence import TRUSTED_TYPES
+from skae.persistence import TRUSTED_TYPES, InconsistentVersionWarning
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -92,6 +100,76 @@ def test_nothing_else_is_trusted():
         skops.io.loads(file, trusted=TRUSTED_TYPES)
     own = f"{Own.__module__}.{Own.__qualname__}"
     assert skops.io.loads(file, trusted=[*TRUSTED_TYPES, own]).activation == Own()
+
+
+def joblib_file(estimator):
+    """Return the bytes of a joblib file."""
+    file = io.BytesIO()
+    joblib.dump(estimator, file)
+    return file.getvalue()
+
+
+#: How an estimator becomes a file, and how the file becomes an estimator.
+FORMATS = {
+    "pickle": (pickle.dumps, pickle.loads),
+    "joblib": (joblib_file, lambda file: joblib.load(io.BytesIO(file))),
+    "skops": (skops.io.dumps, lambda file: skops.io.loads(file, trusted=TRUSTED_TYPES)),
+}
+#: One of each class.
+CLASSES = list({type(each): each for each in ESTIMATORS}.values())
+
+
+def warnings_of(load, file):
+    """Return what loading a file warns of, and what was loaded."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        loaded = load(file)
+    return [each.message for each in caught], loaded
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("estimator", CLASSES, ids=lambda each: type(each).__name__)
+def test_another_version_warns(estimator, name, monkeypatch):
+    """Whoever loads a file hears of the version that saved it, and only of another one; vars do not have it."""
+    dump, load = FORMATS[name]
+    fitted = clone(estimator).fit(X, y)
+    assert warnings_of(load, dump(fitted))[0] == []
+    monkeypatch.setattr(_version, "__version__", "0.0.7")
+    file = dump(fitted)
+    monkeypatch.undo()
+    messages, loaded = warnings_of(load, file)
+    assert {type(each) for each in messages} == {InconsistentVersionWarning}
+    steps = [step for _, step in getattr(fitted, "steps", [("", fitted)])]
+    own = {type(each).__name__ for each in steps if type(each).__module__.startswith("skae.")}
+    assert own <= {each.estimator_name for each in messages}
+    assert {(each.saved_by, each.loaded_by) for each in messages} == {("0.0.7", skae.__version__)}
+    assert f"was saved by skae 0.0.7 and is loaded by skae {skae.__version__}" in str(messages[0])
+    assert_array_equal(result_of(loaded), result_of(fitted))
+    for original, found in zip(steps, [step for _, step in getattr(loaded, "steps", [("", loaded)])], strict=True):
+        assert list(vars(found)) == list(vars(original))
+
+
+def test_a_file_without_version_warns():
+    """It is from before the first release; a filter of scikit-learn's warning holds for ours."""
+    fitted = ContractiveAutoencoder(5, **SHORT).fit(X)
+    state = fitted.__getstate__()
+    assert state.pop("_skae_version") == skae.__version__
+    old = ContractiveAutoencoder.__new__(ContractiveAutoencoder)
+    with pytest.warns(SklearnWarning, match="saved by an unknown version of skae"):
+        old.__setstate__(state)
+    assert_equal_deeply(vars(old), vars(fitted))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", SklearnWarning)
+        with pytest.raises(InconsistentVersionWarning):
+            old.__setstate__(state)
+
+
+@pytest.mark.filterwarnings("error::UserWarning", "ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("estimator", CLASSES, ids=lambda each: type(each).__name__)
+def test_copies_carry_no_version(estimator):
+    """A copy, a deep copy and a clone have the attributes of the original, and do not warn."""
+    for twin in (copy.copy(estimator), copy.deepcopy(estimator), clone(estimator)):
+        assert list(vars(twin)) == list(vars(estimator))
 
 
 class Own(ACTIVATIONS["tanh"]):

@@ -22,6 +22,7 @@ MODULES = [
     "skae.objectives",
     "skae.parameters",
     "skae.penalties",
+    "skae.persistence",
     "skae.plotting",
     "skae.solvers",
     "skae.testing",

@@ -9,7 +9,6 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 
 from skae._documentation import documented
@@ -25,6 +24,7 @@ from skae._sklearn_compat import (
     with_callbacks,
 )
 from skae._typing import Init, MatrixLike, WeightConstraint
+from skae._version import VersionedEstimator
 from skae.activations import Activation
 from skae.autoencoders._learning_rate import rate_factor
 from skae.autoencoders._prediction import AutoencoderPrediction
@@ -64,7 +64,7 @@ def _can_continue(estimator):
 
 
 @documented
-class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPrediction, BaseEstimator):
+class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPrediction, VersionedEstimator):
     """Base class of the autoencoders; see `skae.objectives.Reconstruction` for the model and its letters.
 
     A subclass has an ``__init__`` with its parameters. It overrides what differs among `_penalty`, `_penalties`,

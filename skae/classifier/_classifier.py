@@ -10,7 +10,6 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
@@ -28,6 +27,7 @@ from skae._sklearn_compat import (
     with_callbacks,
 )
 from skae._typing import MatrixLike, RandomState, Schedule, Solver
+from skae._version import VersionedEstimator
 from skae.autoencoders import BaseAutoencoder
 from skae.classifier._autoencoders import continue_each, fit_each, start_alike, warn_jointly
 from skae.classifier._calibration import Calibration
@@ -60,7 +60,7 @@ def _can_continue(classifier):
 
 
 @documented
-class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPrediction, BaseEstimator):
+class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPrediction, VersionedEstimator):
     """Generative classifier: the energies of one autoencoder for each class compete (ENERGY section 4).
 
     ::

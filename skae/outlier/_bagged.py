@@ -1,15 +1,15 @@
 """BaggedMixtureAutoencoder: many small mixtures whose centres are rows drawn at random."""
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
 from skae._sklearn_compat import DTYPES, validate_data
+from skae._version import VersionedEstimator
 from skae.activations import Softmax
 from skae.autoencoders import AutoencoderPrediction
 from skae.training import moments, seed_of, unchanged_on_error
 
 
-class BaggedMixtureAutoencoder(AutoencoderPrediction, BaseEstimator):
+class BaggedMixtureAutoencoder(AutoencoderPrediction, VersionedEstimator):
     """Autoencoder of grouped softmax units with tied weights: the mean of the log-densities of many small mixtures.
 
     A mixture has few components of unit variance and of equal shares. Its centres w_k are rows drawn at random. The

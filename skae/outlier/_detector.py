@@ -9,7 +9,7 @@ from typing import Any, Literal, Self, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, OutlierMixin, clone
+from sklearn.base import OutlierMixin, clone
 from sklearn.utils import get_tags
 
 from skae._documentation import documented
@@ -28,6 +28,7 @@ from skae._sklearn_compat import (
     with_callbacks,
 )
 from skae._typing import Array, FloatArray, IntArray, RandomState
+from skae._version import VersionedEstimator
 from skae.autoencoders import AutoencoderPrediction, last_step
 from skae.outlier._attribution import ensemble_contributions, ensemble_pipeline_contributions, pipeline_contributions
 from skae.outlier._calibration import (
@@ -73,7 +74,7 @@ def _has_p_values(detector):
 
 
 @documented
-class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
+class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, VersionedEstimator):
     """Tell outliers and novelties by their energy.
 
     A sample is an outlier if its energy score is below `offset_`. The score comes from a model of the training data.

@@ -6,10 +6,10 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator
 
 from skae._sklearn_compat import _fit_context, check_is_fitted
 from skae._typing import Array, FloatArray, RandomState
+from skae._version import VersionedEstimator
 from skae.model import Model
 from skae.outlier._attribution import ensemble_contributions
 from skae.outlier._bagged import BaggedMixtureAutoencoder
@@ -46,7 +46,7 @@ _TRIMMED = 0.2
 _ROUNDING = 1e-9
 
 
-class MixtureEnsemble(BaseEstimator):
+class MixtureEnsemble(VersionedEstimator):
     """Score samples by mixtures of Gaussians on views of the features.
 
     The score is a weighted sum of energies::

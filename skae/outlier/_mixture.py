@@ -1,15 +1,15 @@
 """MixtureAutoencoder: a softmax autoencoder trained by maximum likelihood, whose energy is a normalised density."""
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
 from skae._sklearn_compat import DTYPES, validate_data
+from skae._version import VersionedEstimator
 from skae.autoencoders import AutoencoderPrediction
 from skae.outlier._kmeans import cluster, sample_rows
 from skae.training import moments, seed_of, unchanged_on_error
 
 
-class MixtureAutoencoder(AutoencoderPrediction, BaseEstimator):
+class MixtureAutoencoder(AutoencoderPrediction, VersionedEstimator):
     """Autoencoder of softmax units with tied weights, trained as a mixture of Gaussians of unit variance.
 
     With softmax units the energy is the log-density of a mixture, up to a constant (ENERGY eq. 11; its hard limit is

@@ -7,16 +7,17 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 
 from skae._documentation import documented
 from skae._sklearn_compat import DTYPES, CallbackSupportMixin, Interval, _fit_context, validate_data, with_callbacks
 from skae._typing import Array, FloatArray
+from skae._version import VersionedEstimator
 from skae.training import fit_task, unchanged_on_error
 
 
 @documented
-class ContrastNormalizer(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class ContrastNormalizer(CallbackSupportMixin, OneToOneFeatureMixin, TransformerMixin, VersionedEstimator):
     """Subtract each sample's own mean, and divide by its own standard deviation + eps.
 
     Stateless: `fit` only checks its input.

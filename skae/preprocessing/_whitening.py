@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skae._documentation import documented
@@ -24,6 +24,7 @@ from skae._sklearn_compat import (
     with_callbacks,
 )
 from skae._typing import Array, FloatArray, MatrixLike
+from skae._version import VersionedEstimator
 from skae.preprocessing._pca import Factor, principal_components
 from skae.training import (
     checked_weight,
@@ -46,7 +47,7 @@ _SMALLEST = {np.dtype(np.float64): 1e-140, np.dtype(np.float32): 1e-34}
 
 
 @documented
-class PCAWhitener(CallbackSupportMixin, TransformerMixin, BaseEstimator):
+class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
     """Rotate the data to their principal components, and scale these to unit variance.
 
     ::
