@@ -10,7 +10,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from scipy import sparse
 from sklearn import __version__ as sklearn_version
+from sklearn import get_config
 from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing, validation
 from sklearn.utils._param_validation import (
@@ -24,11 +26,16 @@ from sklearn.utils._param_validation import (
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import _check_feature_names_in, _check_sample_weight
 
+from skae._unconverted_rows import UnconvertedRows
+
 #: The dtypes that estimators compute in. Other data become float64.
 DTYPES = [np.float64, np.float32]
 
 # Arguments of `validate_data` that change nothing of a valid ndarray.
 _NO_CONVERSION = {"reset", "accept_sparse"}
+
+# Sparse formats whose numbers are in one array of one dimension.
+_ONE_ARRAY = ("csr", "csc", "coo")
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -99,7 +106,10 @@ def set_random_states(estimator: BaseEstimator, random_state: Any) -> None:
 
 
 def validate_data(estimator: BaseEstimator, /, X: Any, *args: Any, dtype: Any, **kwargs: Any) -> Any:
-    """Validate as scikit-learn does; keep X's dtype if `dtype` lists it, whatever container X is."""
+    """Validate as scikit-learn does; keep X's dtype if `dtype` lists it, whatever container X is.
+
+    Where X needs another dtype, it is returned as `UnconvertedRows`: only a block of rows is converted at a time.
+    """
     if (
         not args
         and kwargs.keys() <= _NO_CONVERSION
@@ -107,7 +117,14 @@ def validate_data(estimator: BaseEstimator, /, X: Any, *args: Any, dtype: Any, *
         and _is_valid(estimator, X, dtype)
     ):
         return X
-    return validation.validate_data(estimator, X, *args, dtype=_kept(X, dtype), **kwargs)
+    rows = _unconverted(X, dtype)
+    if rows is None:
+        return validation.validate_data(estimator, _plain(X), *args, dtype=_kept(X, dtype), **kwargs)
+    # The finiteness has been checked.
+    result = validation.validate_data(estimator, rows.source, *args, dtype=None, ensure_all_finite=False, **kwargs)
+    if isinstance(result, tuple):
+        return UnconvertedRows(result[0], rows.dtype), *result[1:]
+    return UnconvertedRows(result, rows.dtype)
 
 
 def _is_valid(estimator, X, dtype):
@@ -131,8 +148,48 @@ def check_is_fitted(estimator: BaseEstimator) -> None:
 
 
 def check_array(X: Any, *, dtype: Any, **kwargs: Any) -> Any:
-    """Check as scikit-learn does; keep X's dtype if `dtype` lists it, whatever container X is."""
-    return validation.check_array(X, dtype=_kept(X, dtype), **kwargs)
+    """Check as scikit-learn does; for the dtype, see `validate_data`."""
+    rows = _unconverted(X, dtype)
+    if rows is None:
+        return validation.check_array(_plain(X), dtype=_kept(X, dtype), **kwargs)
+    return UnconvertedRows(
+        validation.check_array(rows.source, dtype=None, ensure_all_finite=False, **kwargs), rows.dtype
+    )
+
+
+def _unconverted(X, dtype):
+    """Return X as `UnconvertedRows` if it is a table of finite numbers of another dtype than `dtype`, else None.
+
+    For all else, scikit-learn knows what to do or to say. Its sentences show the converted numbers.
+    """
+    own = X.dtype if isinstance(X, UnconvertedRows) else _dtype_of_table(X)
+    if own is None or 0 in X.shape:
+        return None
+    accepted = [np.dtype(each) for each in (dtype if isinstance(dtype, list) else [dtype])]
+    if isinstance(X, UnconvertedRows):
+        return X if own in accepted else None
+    if own in accepted:
+        return None
+    rows = UnconvertedRows(X, accepted[0])
+    return rows if own.kind in "biu" or get_config()["assume_finite"] or rows.is_finite() else None
+
+
+def _dtype_of_table(X):
+    """Return the dtype of X if X holds real numbers in two dimensions, all of one numpy dtype, else None."""
+    if isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind in "biuf":
+        return X.dtype
+    if sparse.issparse(X) and X.ndim == 2 and X.format in _ONE_ARRAY and X.dtype.kind in "biuf":
+        return X.dtype
+    if hasattr(X, "iloc") and getattr(X, "ndim", 0) == 2:  # a pandas table of integers
+        first, *others = {*X.dtypes} or {None}
+        if not others and isinstance(first, np.dtype) and first.kind in "biu":
+            return first
+    return None
+
+
+def _plain(X):
+    """Return X, and `UnconvertedRows` as an array: they need one more conversion."""
+    return np.asarray(X) if isinstance(X, UnconvertedRows) else X
 
 
 def _kept(X, dtype):

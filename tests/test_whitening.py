@@ -19,9 +19,11 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
 
 from skae import ContrastNormalizer, PCAWhitener
 from skae._sklearn_compat import InvalidParameterError
+from skae.preprocessing._pca import Factor
 
 DTYPES = [np.float32, np.float64]
 WHITEN = ["pca", "zca", None]
@@ -663,15 +665,15 @@ def test_bad_values_to_transform(bad, method, rng):
 
 
 def test_an_interrupted_fit_changes_nothing(rng, monkeypatch):
-    """Ctrl-C in the decomposition does not change a fitted whitener."""
+    """Ctrl-C in the middle does not change a fitted whitener."""
 
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
     X = make_X(rng)
     whitener = PCAWhitener().partial_fit(X)
-    monkeypatch.setattr("skae.preprocessing._whitening.principal_components", interrupt)
-    for method in ("fit", "partial_fit"):
+    for method, name in (("fit", "principal_components"), ("partial_fit", "merge_moments")):
+        monkeypatch.setattr(f"skae.preprocessing._whitening.{name}", interrupt)
         with unchanged(whitener), pytest.raises(KeyboardInterrupt):
             getattr(whitener, method)(X)
 
@@ -826,10 +828,89 @@ def test_a_row_without_weight_is_not_looked_at(rng):
         assert_allclose(whitener.explained_variance_ratio_, expected.explained_variance_ratio_)
 
 
-def test_partial_fit_keeps_no_more_than_a_square(rng):
-    """The array that partial_fit keeps has at most as many rows as features."""
-    whitener = PCAWhitener(2).partial_fit(make_X(rng, n=9))
-    assert whitener._factor.shape == (5, 5)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n_components", [2, 0.9])
+@pytest.mark.parametrize("n", [1, 9, 40])
+def test_partial_fit_keeps_no_more_than_a_square(n, n_components, dtype, rng):
+    """partial_fit keeps one array, of at most as many rows as features, and so do copies."""
+    X = rng.standard_normal((n + 2, 5)).astype(dtype)
+    whitener = PCAWhitener(n_components).partial_fit(X[2:]).partial_fit(X[:2])
+    for each in (whitener, pickle.loads(pickle.dumps(whitener))):
+        (kept,) = (array for array in (each._factor, each._scatter) if array is not None)
+        assert kept.shape == (min(n + 3, 5), 5)  # the rows, and the difference of the two means
+
+
+def test_partial_fit_decomposes_nothing(rng, monkeypatch):
+    """However many calls: the components are found once, when they are read."""
+    found, original = [], PCAWhitener._set_components
+    monkeypatch.setattr(PCAWhitener, "_set_components", lambda *args: found.append(1) or original(*args))
+    X, whitener = make_X(rng), PCAWhitener()
+    for rows in np.split(X, 4):
+        whitener.partial_fit(rows)
+    assert not found
+    assert "components_" not in vars(whitener)
+    whitener.transform(X)
+    whitener.inverse_transform(X)
+    assert found == [1]
+    assert {"components_", "explained_variance_", "explained_variance_ratio_", "n_components_"} <= vars(whitener).keys()
+
+
+def test_attributes_after_partial_fit(rng):
+    """All fitted attributes can be read, and copies have them; n_components is that of the last call."""
+    X = make_X(rng)
+    whole, whitener = PCAWhitener(3).fit(X), PCAWhitener(3).partial_fit(X[:20]).partial_fit(X[20:])
+    twin = pickle.loads(pickle.dumps(copy.copy(whitener)))
+    whitener.set_params(n_components=None)
+    for each in (twin, whitener):
+        check_is_fitted(each)
+        assert not hasattr(each, "singular_values_")
+        assert each.n_components_ == 3
+        assert_like(each, whole, rtol=1e-9, atol=1e-12)
+    assert set(vars(twin)) == set(vars(whole))
+    assert twin.get_feature_names_out().tolist() == whole.get_feature_names_out().tolist()
+    with pytest.raises(AttributeError, match="'PCAWhitener' object has no attribute 'components_'"):
+        _ = PCAWhitener().components_
+
+
+def test_an_interrupted_decomposition_can_be_repeated(rng, monkeypatch):
+    """Ctrl-C while the components are found leaves them to be found again."""
+    X = make_X(rng)
+    whitener = PCAWhitener().partial_fit(X)
+    with monkeypatch.context() as patch:
+        patch.setattr(np.linalg, "eigh", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
+        with unchanged(whitener), pytest.raises(KeyboardInterrupt):
+            whitener.transform(X)
+    assert_allclose(whitener.transform(X), PCAWhitener().fit_transform(X), atol=1e-9)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.99, 0.999999])
+def test_chunks_of_a_share_of_dependent_features(share, rng):
+    """With constant and repeated features, chunks keep what one fit keeps; later calls may keep all of it."""
+    X = make_X(rng, n=200)[:, [0, 1, 2, 0, 3, 4]] * [1.0, 1.0, 1e-3, 1.0, 1.0, 0.0]
+    whole, chunked = PCAWhitener(share).fit(X), by_chunks(PCAWhitener(share), X, range(20, 200, 20))
+    assert_like(chunked, whole, rtol=1e-8, atol=1e-10)
+    chunked.set_params(n_components=None).partial_fit(X)
+    assert chunked.n_components_ == 4
+    assert_allclose(np.cov(chunked.transform(X).T), np.eye(4) * 399 / 398, atol=1e-6)
+
+
+@pytest.mark.parametrize("decades", [0, 3, 9])
+@pytest.mark.parametrize("scale", [1e-160, 1.0, 1e160])
+def test_factors_are_compressed_exactly(decades, scale, rng):
+    """By products or by QR: all singular values stay, over many decades, and at every scale."""
+    R = low_rank(rng, 40, 8, 8, ratio=1.0) * np.geomspace(1.0, 10.0**-decades, 8) @ np.linalg.qr(rng.random((8, 8)))[0]
+    kept = Factor(R * scale).compressed(8).R
+    assert kept.shape == (8, 8)
+    expected = np.linalg.svd(R, compute_uv=False)
+    assert_allclose(np.linalg.svd(kept / scale, compute_uv=False), expected, rtol=1e-5)
+
+
+def test_well_conditioned_rows_are_compressed_by_products(rng, monkeypatch):
+    """QR, which takes several times as long, is for rows whose correlations are near 1 only."""
+    X = rng.standard_normal((40, 8)) * np.geomspace(1.0, 1e-8, 8)
+    monkeypatch.setattr(np.linalg, "qr", None)
+    kept = Factor(X).compressed(8).R
+    assert_allclose(kept.T @ kept, X.T @ X, rtol=1e-9)
 
 
 def test_float32_far_off_the_origin_is_centred(rng):

@@ -6,7 +6,7 @@ from skae._sklearn_compat import DTYPES, validate_data
 from skae._version import VersionedEstimator
 from skae.activations import Softmax
 from skae.autoencoders import AutoencoderPrediction
-from skae.training import moments, seed_of, unchanged_on_error
+from skae.training import dense, moments, seed_of, unchanged_on_error
 
 
 class BaggedMixtureAutoencoder(AutoencoderPrediction, VersionedEstimator):
@@ -84,7 +84,7 @@ class BaggedMixtureAutoencoder(AutoencoderPrediction, VersionedEstimator):
             n_drawn = size * self.n_mixtures
             shuffled = [rng.permutation(len(X)) for _ in range(0, n_drawn, len(X))]  # each row is drawn as often
             drawn = np.concatenate(shuffled)[:n_drawn].reshape(self.n_mixtures, size)
-            self.components_ = X[drawn.T.ravel()]
+            self.components_ = dense(X[drawn.T.ravel()])
             squares = np.einsum("ij,ij->i", self.components_, self.components_, dtype=np.float64)
             self.intercept_hidden_ = (-0.5 * squares - np.log(size)).astype(X.dtype)
             self.intercept_visible_ = np.zeros(X.shape[1], dtype=X.dtype)

@@ -20,7 +20,7 @@ from skae.outlier._memory import memory_advice
 from skae.outlier._mixture import MixtureAutoencoder
 from skae.outlier._references import cluster_centers
 from skae.outlier._rows import checked_rows
-from skae.training import dense, row_chunks, seed_of, unchanged_on_error
+from skae.training import dense, row_chunks, seed_of, unchanged_on_error, value_range
 
 # The smallest variance within a component, in units of the variance of a feature. Discrete data have none.
 _SMALLEST_VARIANCE = 1e-3
@@ -165,8 +165,9 @@ class MixtureEnsemble(VersionedEstimator):
             with np.errstate(over="ignore", invalid="ignore"):
                 self.mean_, self.scale_ = location_and_scale(checked)
             if not np.isfinite(self.scale_).all():
+                low, high = value_range(checked)
                 raise ValueError(
-                    f"X holds values up to {abs(checked).max():.3g}, whose squares float64 cannot hold; "
+                    f"X holds values up to {max(high, -low):.3g}, whose squares float64 cannot hold; "
                     "bring the features to a common scale near 1"
                 )
             rng = np.random.default_rng(seed_of(self.random_state))

@@ -6,7 +6,7 @@ from skae._sklearn_compat import DTYPES, validate_data
 from skae._version import VersionedEstimator
 from skae.autoencoders import AutoencoderPrediction
 from skae.outlier._kmeans import cluster, sample_rows
-from skae.training import moments, seed_of, unchanged_on_error
+from skae.training import dense, moments, seed_of, unchanged_on_error
 
 
 class MixtureAutoencoder(AutoencoderPrediction, VersionedEstimator):
@@ -87,7 +87,7 @@ class MixtureAutoencoder(AutoencoderPrediction, VersionedEstimator):
             X = validate_data(self, X, dtype=DTYPES)
             self.n_samples_seen_, self.mean_, self.var_ = moments(X)
             rng = np.random.default_rng(seed_of(self.random_state))
-            rows = sample_rows(X, rng).astype(np.float64)
+            rows = dense(sample_rows(X, rng)).astype(np.float64)
             W = self.centers
             if W is None:
                 W = cluster(rows, self.n_components, int(rng.integers(2**31)))[0]

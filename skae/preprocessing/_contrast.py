@@ -13,7 +13,7 @@ from skae._documentation import documented
 from skae._sklearn_compat import DTYPES, CallbackSupportMixin, Interval, _fit_context, validate_data, with_callbacks
 from skae._typing import Array, FloatArray
 from skae._version import VersionedEstimator
-from skae.training import fit_task, unchanged_on_error
+from skae.training import fit_task, row_chunks, unchanged_on_error
 
 
 @documented
@@ -87,20 +87,27 @@ class ContrastNormalizer(CallbackSupportMixin, OneToOneFeatureMixin, Transformer
         ndarray of shape (n_samples, n_features)
             Rows of mean 0 and standard deviation (almost) 1, in X's dtype.
         """
-        rows = validate_data(self, X, reset=False, dtype=DTYPES)
+        checked = validate_data(self, X, reset=False, dtype=DTYPES)
+        out: FloatArray = np.empty(checked.shape, dtype=checked.dtype)
+        for rows, chunk in row_chunks(checked):
+            self._normalise(chunk, out[rows])
+        return out
+
+    def _normalise(self, rows, out):
+        """Write the normalised rows to `out`."""
         # Divide by a power of two near the largest value, so that no square overflows or underflows.
         largest = np.abs(rows).max(axis=1, keepdims=True)
         scale = np.where(largest > 0.0, np.ldexp(np.ones_like(largest), np.frexp(largest)[1] - 1), 1.0).astype(
             rows.dtype
         )
-        out = rows / scale
+        np.divide(rows, scale, out=out)
         out -= out.mean(axis=1, keepdims=True)
         out -= out.mean(axis=1, keepdims=True)  # again, because the first mean was rounded
         deviation = np.sqrt(np.mean(out * out, axis=1, keepdims=True))
         constant = rows.min(axis=1, keepdims=True) == rows.max(axis=1, keepdims=True)
         deviation += (float(self.eps) / scale.astype(np.float64)).astype(rows.dtype)
         out[constant[:, 0]] = 0.0
-        return np.divide(out, deviation, out=out, where=deviation > 0.0)
+        np.divide(out, deviation, out=out, where=deviation > 0.0)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from numbers import Integral, Real
 from typing import Any, Literal, Self
 
@@ -25,7 +26,7 @@ from skae._sklearn_compat import (
 )
 from skae._typing import Array, FloatArray, MatrixLike
 from skae._version import VersionedEstimator
-from skae.preprocessing._pca import Factor, principal_components
+from skae.preprocessing._pca import Factor, Scatter, between, principal_components, squares_for
 from skae.training import (
     checked_weight,
     effective_rows,
@@ -44,6 +45,9 @@ _ROWS_PER_DIRECTION = 4
 
 # For smaller data, the whitening scale or the squares leave the range of the dtype.
 _SMALLEST = {np.dtype(np.float64): 1e-140, np.dtype(np.float32): 1e-34}
+
+# What `partial_fit` leaves to find when it is asked for.
+_DECOMPOSITION = ("components_", "explained_variance_", "explained_variance_ratio_", "n_components_", "_has_cut")
 
 
 @documented
@@ -120,9 +124,13 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
 
     Products are in X's dtype, and sums over chunks of rows are in float64, so float32 data stay float32. If that is not
     exact enough for the smallest kept variance, the products are repeated in float64. If that is not enough either,
-    they are repeated on the rotated data; all this takes several times as long. After `partial_fit`, the estimator
-    keeps n_features x n_features numbers for its next call. In float32, a direction counts as one without variance if
-    its standard deviation is below 1e-5 of the largest one.
+    they are repeated on the rotated data; all this takes several times as long.
+
+    `partial_fit` only adds up squares. It keeps n_features x n_features numbers for its next call. The components and
+    their variances are found when one of these attributes is first read, by a method or by you, or when the whitener
+    is copied or pickled. Until then ``vars`` does not list them.
+
+    In float32, a direction counts as one without variance if its standard deviation is below 1e-5 of the largest one.
 
     Examples
     --------
@@ -185,8 +193,9 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
         with fit_task(self, X, y, sample_weight), unchanged_on_error(self):
             X, sample_weight, fresh = self._validate(X, sample_weight, reset=True, ensure_min_samples=2)
             self.n_samples_seen_, self.mean_, self.var_ = fresh
-            self._set_components(X, sample_weight, self.mean_, X.dtype)
-            self._factor = None
+            self._factor = self._scatter = self._undecomposed = None
+            find = functools.partial(principal_components, X, sample_weight, self.mean_)
+            self._set_components(find, self.n_components, X.dtype)
             self._warn_of_few_rows(effective_rows(X.shape[0], sample_weight))
         return self
 
@@ -212,18 +221,51 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
             The whitener.
         """
         with fit_task(self, X, y, sample_weight, task_name="partial-fit"), unchanged_on_error(self):
-            first = not hasattr(self, "components_")
+            first = not hasattr(self, "mean_")
             X, sample_weight, fresh = self._validate(X, sample_weight, reset=first, ensure_min_samples=1)
-            seen = (0.0, np.zeros(X.shape[1]), np.zeros(X.shape[1]))
-            factor = Factor(np.empty((0, X.shape[1])))
+            seen, squares, dtype = (0.0, *np.zeros((2, X.shape[1]))), Factor(np.empty((0, X.shape[1]))), X.dtype
             if not first:
-                seen, factor = (self.n_samples_seen_, self.mean_, self.var_), self._current_factor()
-            factor = factor.with_rows(X, sample_weight, fresh[1]).with_shift(seen, fresh)
+                seen, squares, dtype = (self.n_samples_seen_, self.mean_, self.var_), self._squares(), self._dtype()
+                squares = squares.with_centred(between(seen, fresh))
+            squares = squares_for(squares, X.shape[0], dtype, self.n_components)
+            squares = squares.with_rows(X, sample_weight, fresh[1])
             self.n_samples_seen_, self.mean_, self.var_ = merge_moments(seen, fresh)
-            dtype = X.dtype if first else self.components_.dtype
-            self._set_components(factor.R, None, np.zeros(X.shape[1]), dtype)
-            self._factor = factor.compressed(X.shape[1]).R
+            self._keep(squares, dtype)
         return self
+
+    def _keep(self, squares, dtype):
+        """Keep the sums of squares for the next call. The components are found from them when they are asked for."""
+        self._factor = self._scatter = None
+        if isinstance(squares, Factor):
+            self._factor = squares.compressed(squares.R.shape[1]).R
+        else:
+            self._scatter = squares.S
+        for name in _DECOMPOSITION:
+            vars(self).pop(name, None)
+        self._undecomposed = self.n_components, np.dtype(dtype).name
+
+    def __getattr__(self, name):
+        """Find the components that `partial_fit` has left out, and return the attribute `name`."""
+        if name not in _DECOMPOSITION or vars(self).get("_undecomposed") is None:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        self._decompose()
+        return vars(self)[name]
+
+    def __getstate__(self):
+        """Return the state with all attributes: a copy has nothing left to find."""
+        self._decompose()
+        return super().__getstate__()
+
+    def _decompose(self):
+        """Find the components that `partial_fit` has left out."""
+        if vars(self).get("_undecomposed") is not None:
+            n_components, dtype = self._undecomposed
+            self._set_components(self._squares().principal_components, n_components, dtype)
+            self._undecomposed = None
+
+    def _dtype(self):
+        """Return the dtype of the components."""
+        return self.components_.dtype if self._undecomposed is None else np.dtype(self._undecomposed[1])
 
     def _validate(self, X, sample_weight, reset, ensure_min_samples):
         """Return X, the sample weights, and the moments of the rows with positive weight."""
@@ -249,10 +291,12 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
                 )
         return X, sample_weight, fresh
 
-    def _current_factor(self):
-        """Return the rows so far, as a `Factor`."""
+    def _squares(self):
+        """Return the sums of squares of the rows so far, as a `Factor` or a `Scatter`."""
         if self._factor is not None:
             return Factor(self._factor)
+        if self._scatter is not None:
+            return Scatter(self._scatter)
         squares = self.explained_variance_ * self._denominator()
         if self._has_cut:
             warn(
@@ -266,38 +310,23 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
         n = float(self.n_samples_seen_)
         return n - 1.0 if n >= 2.0 else n
 
-    def _set_components(self, X, sample_weight, mean, dtype):
-        """Set the components and variances from the rows of X about `mean`."""
+    def _set_components(self, find, n_components, dtype):
+        """Set the components and variances. `find` returns them; see `principal_components`."""
         total = float(self.var_.sum()) * float(self.n_samples_seen_)
         rounding = 4.0 * float(np.finfo(dtype).eps) * np.abs(self.mean_)
         available = []
 
         def keep(squares):
             available.append(len(squares))
-            return self._n_kept(squares, total)
+            return _n_kept(n_components, squares, total)
 
-        squares, components = principal_components(
-            X,
-            sample_weight,
-            mean,
-            keep,
-            np.dtype(dtype),
-            noise=rounding**2 * float(self.n_samples_seen_),
-        )
+        noise = rounding**2 * float(self.n_samples_seen_)
+        squares, components = find(keep=keep, dtype=np.dtype(dtype), noise=noise)
         self.components_ = components.astype(dtype)
         self.explained_variance_ = squares / self._denominator()
         self.explained_variance_ratio_ = squares / total if total > 0.0 else np.ones_like(squares)
         self.n_components_ = len(squares)
         self._has_cut = len(squares) < available[-1]
-
-    def _n_kept(self, squares, total):
-        """Return how many of the sums of squares to keep."""
-        if isinstance(self.n_components, Integral):
-            return min(self.n_components, len(squares))
-        if self.n_components is None or self.n_components == 1.0:  # in the sum below, rounding may hide the smallest
-            return len(squares)
-        # Keep components until their share is reached. Because of rounding, the number may be one too large.
-        return min(int(np.searchsorted(np.cumsum(squares), self.n_components * total)) + 1, len(squares))
 
     def _warn_of_few_rows(self, n_rows):
         """Warn if the rows are too few to estimate the variances that divide the components."""
@@ -366,10 +395,12 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
             raise ValueError(f"inverse_transform takes {self._n_features_out} columns, got {Z.shape[1]}")
         components, scale = self.components_.astype(Z.dtype), self._scale()
         inverse = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0.0).astype(Z.dtype)
-        if self.whiten == "zca":
-            Z = Z @ components.T
-        out: FloatArray = (Z * inverse) @ components
-        out += self.mean_.astype(Z.dtype)
+        mean = self.mean_.astype(Z.dtype)
+        out = np.empty((Z.shape[0], len(mean)), dtype=Z.dtype)
+        for rows, chunk in row_chunks(Z, max(components.shape)):
+            kept = chunk @ components.T if self.whiten == "zca" else chunk
+            np.matmul(kept * inverse, components, out=out[rows])
+            out[rows] += mean
         return out
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> Array:
@@ -401,3 +432,13 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _n_kept(n_components, squares, total):
+    """Return how many of the sums of squares to keep."""
+    if isinstance(n_components, Integral):
+        return min(n_components, len(squares))
+    if n_components is None or n_components == 1.0:  # in the sum below, rounding may hide the smallest
+        return len(squares)
+    # Keep components until their share is reached. Because of rounding, the number may be one too large.
+    return min(int(np.searchsorted(np.cumsum(squares), n_components * total)) + 1, len(squares))

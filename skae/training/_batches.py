@@ -6,9 +6,8 @@ import itertools
 import math
 
 import numpy as np
-from scipy import sparse
 
-from skae.training._chunks import row_chunks
+from skae.training._chunks import dense, row_chunks
 from skae.training._ranges import feature_range
 
 
@@ -42,8 +41,9 @@ class Batches:
 
     Parameters
     ----------
-    X : ndarray or CSR matrix of shape (n_samples, n_features)
-        Rows, in the dtype to train in. A memmap is read one batch at a time.
+    X : ndarray, CSR matrix or UnconvertedRows of shape (n_samples, n_features)
+        Rows, in the dtype to train in. A memmap is read one batch at a time, and rows of another dtype are converted
+        one batch at a time.
     sample_weight : ndarray of shape (n_samples,) or None
         Weights, float64. The weights of the rows in use are positive.
     rows : ndarray of int or None
@@ -83,7 +83,7 @@ class Batches:
     ):
         self.corruption, self.noise_seed = corruption, noise_seed
         self.labels, self.paired = labels, paired
-        self.X = X if sparse.issparse(X) else np.asarray(X)
+        self.X = np.asarray(X) if isinstance(X, np.ndarray) else X
         self.rows, self.shuffle, self.sample_weight, self.factor = rows, shuffle, None, 1.0 / scale
         if sample_weight is not None:
             if unit_weight is None:
@@ -141,10 +141,8 @@ class Batches:
         if self.rows is not None:
             chosen = self.rows[chosen]
         weight = None if self.sample_weight is None else self.sample_weight[chosen]
-        if sparse.issparse(self.X):
-            X = self.X[chosen].toarray()
-        elif isinstance(chosen, slice):
-            X = self.X[chosen]
+        if isinstance(chosen, slice) or not isinstance(self.X, np.ndarray):
+            X = dense(self.X[chosen])
         else:
             if self._buffer is None or len(self._buffer) < len(chosen):
                 self._buffer = np.empty((len(chosen), self.X.shape[1]), dtype=self.X.dtype)

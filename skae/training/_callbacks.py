@@ -4,6 +4,7 @@ import contextlib
 import threading
 
 from skae._sklearn_compat import AutoPropagatedCallback
+from skae._unconverted_rows import UnconvertedRows
 
 # Threads of a worker process share its connection to the callbacks.
 _ONE_AT_A_TIME = threading.RLock()
@@ -105,7 +106,8 @@ NO_CALLBACKS = Task(None, None, {})
 
 
 def callback_data(X, y=None, sample_weight=None):
-    """Return the data that callbacks see: X, y (X itself if there is no y) and the weights."""
+    """Return the data that callbacks see: X in its own dtype, y (X itself if there is no y) and the weights."""
+    X = X.source if isinstance(X, UnconvertedRows) else X
     metadata = None if sample_weight is None else {"sample_weight": sample_weight}
     return {"X": X, "y": X if y is None else y, "metadata": metadata}
 

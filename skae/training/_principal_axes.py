@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skae.training._chunks import dense, row_chunks
+from skae.training._chunks import row_chunks
 
 # Products of this many rows at a time are as fast as one product of all rows.
 _PRODUCT_ROWS = 4096
@@ -48,11 +48,15 @@ def _by_features(X, sample_weight, mean, dtype):
     scatter, mass = np.zeros((d, d)), 0.0
     buffer = np.empty((min(X.shape[0], _PRODUCT_ROWS), d), dtype=dtype)
     with np.errstate(over="ignore", invalid="ignore"):  # after an overflow, float64 is tried
-        for rows, chunk in row_chunks(X, rows=_PRODUCT_ROWS):
-            centred = np.subtract(chunk, mean.astype(dtype), out=buffer[: len(chunk)], dtype=dtype)
+        for start in range(0, X.shape[0], _PRODUCT_ROWS):
+            rows = slice(start, start + _PRODUCT_ROWS)
+            block = X[rows]
+            centred = buffer[: block.shape[0]]
+            for part, chunk in row_chunks(block):
+                np.subtract(chunk, mean.astype(dtype), out=centred[part], dtype=dtype)
             weighted = centred if sample_weight is None else centred * sample_weight[rows, None].astype(dtype)
             scatter += weighted.T @ centred
-            mass += len(chunk) if sample_weight is None else sample_weight[rows].sum()
+            mass += len(centred) if sample_weight is None else sample_weight[rows].sum()
     rounding = mean - mean.astype(dtype).astype(np.float64)
     scatter -= mass * np.outer(rounding, rounding)
     if not np.isfinite(scatter).all() or scatter.trace() < _LOST[dtype] * mass:
@@ -63,7 +67,9 @@ def _by_features(X, sample_weight, mean, dtype):
 
 def _by_rows(X, sample_weight, mean, dtype, floor):
     """The axes from the products of the rows with each other."""
-    R = dense(X).astype(dtype) - mean
+    R = np.empty(X.shape, dtype=np.result_type(dtype, mean))
+    for rows, chunk in row_chunks(X):
+        np.subtract(chunk, mean, out=R[rows])
     if sample_weight is not None:
         R *= np.sqrt(sample_weight)[:, None]
     with np.errstate(over="ignore", invalid="ignore"):

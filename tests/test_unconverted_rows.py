@@ -1,0 +1,316 @@
+"""Rows of other dtypes than float32 and float64: one block of them is converted at a time, and no result changes."""
+
+import contextlib
+import pickle
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_array_equal
+from scipy import sparse
+from sklearn.base import clone
+
+from skae import (
+    ClassSpecificAEClassifier,
+    ContractiveAutoencoder,
+    ContrastNormalizer,
+    DenoisingAutoencoder,
+    EnergyOutlierDetector,
+    PCAWhitener,
+    ZeroBiasAutoencoder,
+)
+from skae._sklearn_compat import DTYPES, check_array, validate_data
+from skae._unconverted_rows import UnconvertedRows
+from skae.outlier import BaggedMixtureAutoencoder, MixtureAutoencoder
+from skae.training import Batches, dense, row_chunks
+from tests.autoencoders import TRAINING, assert_equal_deeply, assert_same_fit, assert_same_predictions, in_turn
+
+SMALL = {"max_iter": 2, "random_state": 0}
+
+
+def autoencoder(**parameters):
+    """A small autoencoder."""
+    return ContractiveAutoencoder(3, **SMALL, **parameters)
+
+
+#: The estimators that are no autoencoders, and kinds of autoencoders that read their rows in another way.
+OTHERS = {
+    "early stopping": autoencoder(early_stopping=True),
+    "early stopping with lbfgs": autoencoder(early_stopping=True, solver="lbfgs"),
+    "start from rows": ZeroBiasAutoencoder(3, init="data", **SMALL),
+    "start from axes": ZeroBiasAutoencoder(3, init="pca", **SMALL),
+    "one batch with noise": DenoisingAutoencoder(3, noise="salt_and_pepper", batch_size=500, **SMALL),
+    "classifier, normalize": ClassSpecificAEClassifier(autoencoder(), method="normalize", **SMALL),
+    "classifier, energies": ClassSpecificAEClassifier(autoencoder(), method="energies", **SMALL),
+    "classifier, finetune": ClassSpecificAEClassifier(autoencoder(), noise="masking", **SMALL),
+    "classifier, held-out rows": ClassSpecificAEClassifier(
+        autoencoder(), early_stopping=True, calibration_fraction=0.2, **SMALL
+    ),
+    "classifier, two workers": ClassSpecificAEClassifier(autoencoder(), method="normalize", n_jobs=2, **SMALL),
+    "classifier, factors": ClassSpecificAEClassifier(DenoisingAutoencoder(3, **SMALL), n_factors=2, **SMALL),
+    "detector": EnergyOutlierDetector(),
+    "detector, novelty": EnergyOutlierDetector(novelty=True),
+    "detector, autoencoder": EnergyOutlierDetector(autoencoder()),
+    "mixture": MixtureAutoencoder(3, random_state=0),
+    "bagged mixture": BaggedMixtureAutoencoder(3, 2, random_state=0),
+    "whitener": PCAWhitener(),
+    "whitener, few components": PCAWhitener(2, whiten="zca"),
+    "contrast": ContrastNormalizer(),
+}
+
+#: Methods that take rows.
+METHODS = (
+    "transform",
+    "reconstruct",
+    "score_samples",
+    "score",
+    "vector_field",
+    "reconstruction_error",
+    "predict",
+    "predict_proba",
+    "decision_function",
+    "p_values",
+    "explain",
+)
+
+#: Dtypes that no estimator computes in.
+OTHER_DTYPES = (np.uint8, np.int16, ">f8", np.int32, np.float16, np.int64, np.bool_, ">f4", np.int8)
+
+#: Containers of them.
+CONTAINERS = ("array", "fortran", "memmap", "csr", "frame", "strided")
+
+
+def in_container(X, container, path):
+    """X in a container."""
+    if container == "memmap":
+        mapped = np.memmap(path / f"{X.dtype.str[1:]}{X.dtype.itemsize}", dtype=X.dtype, mode="w+", shape=X.shape)
+        mapped[:] = X
+        mapped.flush()
+        return np.memmap(mapped.filename, dtype=X.dtype, mode="r", shape=X.shape)
+    made = {
+        "array": np.asarray,
+        "fortran": np.asfortranarray,
+        "csr": lambda X: sparse.csr_matrix(X.astype(X.dtype.newbyteorder("="))),
+        "frame": lambda X: pd.DataFrame(
+            X.astype(X.dtype.newbyteorder("=")), columns=[f"x{i}" for i in range(X.shape[1])]
+        ),
+        "strided": lambda X: np.repeat(X, 2, axis=0)[::2],
+    }
+    return made[container](X)
+
+
+def converted(X):
+    """X in float64, in the same container."""
+    return X.astype(np.float64)
+
+
+def pair(numbers, dtype, container, path):
+    """The same numbers of another dtype and of float64, in the same container."""
+    dtype = np.dtype(dtype)
+    if dtype.kind in "iu":
+        numbers = np.rint(3.0 * (numbers - numbers.min()))
+    if dtype.kind == "b":
+        numbers = numbers > np.median(numbers, axis=0)
+    if container in ("csr", "frame") and dtype.kind == "f":  # they have no half precision, or stay float32
+        container = "array"
+    X = in_container(numbers.astype(dtype), container, path)
+    return X, converted(X)
+
+
+def assert_same_everywhere(a, b, X, Y, y):
+    """Assert that two fitted estimators say the same of the same rows."""
+    for name in METHODS:
+        if hasattr(b, name):
+            more = {"score": (y,), "explain": (Y[:1],)}.get(name, ())
+            found, expected = getattr(a, name)(X, *more), getattr(b, name)(Y, *more)
+            assert type(found) is type(expected), name
+            assert getattr(found, "dtype", None) == getattr(expected, "dtype", None), name
+            assert_array_equal(found, expected, err_msg=name)
+
+
+@contextlib.contextmanager
+def silent():
+    """Small fits warn."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+# The results
+
+
+@pytest.mark.parametrize(
+    ("case", "solver", "method", "dtype", "container"),
+    [(*row, container) for row, container in zip(in_turn(TRAINING, OTHER_DTYPES), CONTAINERS * 99, strict=False)],
+    ids=str,
+)
+def test_an_autoencoder_of_other_dtypes_is_that_of_float64(case, solver, method, dtype, container, rng, tmp_path):
+    """Rows of any real dtype give the bits of the same rows in float64, in every container."""
+    numbers = case.data(rng)
+    bernoulli = case.parameters.get("visible") == "bernoulli"
+    X, Y = pair(numbers, np.bool_ if bernoulli and np.dtype(dtype).kind in "iu" else dtype, container, tmp_path)
+    if bernoulli and np.dtype(dtype).kind == "f":
+        assert 0.0 <= np.min(Y) <= np.max(Y) <= 1.0
+    with silent():
+        a, b = (getattr(case.make(solver=solver), method)(rows) for rows in (X, Y))
+    assert_same_fit(a, b)
+    if container == "frame":
+        X, Y = X[:20], Y[:20]
+    assert_same_predictions(a, b, Y, on=X)
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "container"),
+    [
+        (*row, container)
+        for row, container in zip(in_turn([(name,) for name in OTHERS], OTHER_DTYPES), CONTAINERS * 9, strict=False)
+    ],
+    ids=str,
+)
+def test_an_estimator_of_other_dtypes_is_that_of_float64(name, dtype, container, rng, tmp_path):
+    """Every other estimator, too: fit, partial_fit and all that it says of rows."""
+    estimator, y = OTHERS[name], np.arange(120) % 3
+    if container == "csr" and isinstance(estimator, ContrastNormalizer | MixtureAutoencoder | BaggedMixtureAutoencoder):
+        container = "strided"
+    X, Y = pair(rng.random((120, 5)) @ rng.random((5, 5)), dtype, container, tmp_path)
+    with silent():
+        assert_same_everywhere(clone(estimator).fit(X, y), clone(estimator).fit(Y, y), X, Y, y)
+        if hasattr(estimator, "partial_fit") and not getattr(estimator, "early_stopping", False):
+            options = {"classes": [0, 1, 2]} if isinstance(estimator, ClassSpecificAEClassifier) else {}
+            a, b = (clone(estimator).partial_fit(rows, y, **options).partial_fit(rows, y) for rows in (X, Y))
+            assert_same_everywhere(a, b, X, Y, y)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float64])
+@pytest.mark.parametrize("classify", [False, True])
+def test_partial_fit_of_other_dtypes_goes_on_in_float32(dtype, classify, rng):
+    """A model of float32 stays one, and float64 rows are converted a batch at a time too."""
+    X, y = rng.integers(0, 9, (60, 5)).astype(dtype), np.arange(60) % 3
+    estimator = ClassSpecificAEClassifier(autoencoder(), **SMALL) if classify else autoencoder()
+    with silent():
+        a, b = (clone(estimator).fit(X.astype(np.float32), y) for _ in range(2))
+        a.partial_fit(X, y)
+        b.partial_fit(X.astype(np.float32), y)
+    assert_array_equal(a.transform(X.astype(np.float32)), b.transform(X.astype(np.float32)))
+    assert a.transform(X.astype(np.float32)).dtype == np.float32
+
+
+@pytest.mark.parametrize("estimator", [autoencoder(), PCAWhitener(whiten="zca")], ids=["autoencoder", "whitener"])
+def test_codes_of_integers_are_inverted(estimator, rng):
+    """inverse_transform takes codes of any real dtype."""
+    estimator.fit(rng.random((40, 5)))
+    Z = rng.integers(0, 9, (30, estimator.transform(np.zeros((1, 5))).shape[1]))
+    assert_array_equal(estimator.inverse_transform(Z), estimator.inverse_transform(Z.astype(np.float64)))
+
+
+# Validation
+
+
+ROWS = np.arange(20).reshape(5, 4)
+
+
+def with_value(value):
+    """float16 rows with one bad number."""
+    X = ROWS.astype(np.float16)
+    X[-1, 0] = value
+    return X
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        with_value(np.nan),
+        with_value(np.inf),
+        with_value(np.nan).astype(">f8"),
+        np.where(ROWS == 3, np.longdouble("1e4000"), ROWS),
+        ROWS[0],
+        ROWS[:, :2],
+        ROWS[:1],
+        ROWS[:0],
+        ROWS[:, :0],
+        ROWS[None],
+        pd.DataFrame(ROWS),
+        pd.DataFrame(ROWS, columns=list("abcd")),
+        pd.DataFrame({"a": [1, 2], "b": pd.array([1, None], dtype="Int8")}),
+        ROWS + 1j,
+        ROWS.astype(object),
+        ROWS.astype(str),
+        sparse.csr_matrix(ROWS),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("method", ["fit", "transform"])
+def test_errors_are_those_of_float64(X, method):
+    """What scikit-learn refuses, it refuses in the same words as before the rows were left unconverted."""
+    estimator = ContrastNormalizer().fit(pd.DataFrame(ROWS[:, :3] * 1.0, columns=list("abc")))
+
+    def error(check):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                check()
+            except (TypeError, ValueError) as problem:
+                return type(problem), str(problem), [str(each.message) for each in caught]
+        return [str(each.message) for each in caught]
+
+    from sklearn.utils.validation import validate_data as scikit_learn_does
+
+    options = {"reset": method == "fit", "ensure_min_samples": 2}
+    expected = error(lambda: scikit_learn_does(clone_of(estimator), X, dtype=DTYPES, **options))
+    assert error(lambda: validate_data(clone_of(estimator), X, dtype=DTYPES, **options)) == expected
+
+
+def clone_of(estimator):
+    """A copy that keeps the fitted attributes."""
+    return pickle.loads(pickle.dumps(estimator))
+
+
+def test_rows_in_a_right_dtype_stay_themselves():
+    """float32 and float64 arrays are returned as they are."""
+    for dtype in DTYPES:
+        X = ROWS.astype(dtype)
+        assert validate_data(ContrastNormalizer(), X, dtype=DTYPES) is X
+        assert check_array(X, dtype=DTYPES) is X
+
+
+@pytest.mark.parametrize("container", ["array", "csr", "frame", "memmap", "fortran"])
+def test_integers_are_not_converted_by_validation(container, tmp_path):
+    """The checked rows keep their dtype; rows that are asked for come in float64."""
+    X = in_container(ROWS.astype(np.uint8), container, tmp_path)
+    rows = validate_data(autoencoder(), X, dtype=DTYPES, accept_sparse="csr")
+    assert isinstance(rows, UnconvertedRows)
+    assert rows.source.dtype == np.uint8
+    assert (rows.dtype, rows.shape, len(rows), rows.ndim) == (np.float64, (5, 4), 5, 2)
+    assert validate_data(autoencoder(), rows, dtype=DTYPES, accept_sparse="csr").source.dtype == np.uint8
+    for chosen in (slice(1, 4), np.array([3, 0]), np.array([True, False, True, False, False])):
+        part = dense(rows[chosen])
+        assert part.dtype == np.float64
+        assert_array_equal(part, ROWS[chosen])
+    assert_array_equal(np.vstack([chunk for _, chunk in row_chunks(rows, rows=2)]), ROWS)
+    assert_equal_deeply(vars(pickle.loads(pickle.dumps(rows[:2])))["dtype"], rows.dtype)
+
+
+def test_equal_entries_of_csr_are_added_in_float64():
+    """Entries that stand for the same place are added after the conversion: one byte would overflow."""
+    X = sparse.csr_matrix((np.array([200, 200], dtype=np.uint8), ([0, 0]), [0, 2, 2]), shape=(2, 2))
+    X.has_canonical_format = False
+    assert_array_equal(dense(UnconvertedRows(X, np.float64)), [[400.0, 0.0], [0.0, 0.0]])
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+@pytest.mark.parametrize("container", ["array", "csr", "fortran"])
+def test_batches_convert_their_rows(container, shuffle, tmp_path):
+    """A batch of unconverted rows is that of the converted ones, in the same layout, and does not write to them."""
+    X = in_container(ROWS.astype(np.uint8), container, tmp_path)
+    options = {"sample_weight": None, "rows": np.array([4, 2, 0, 1]), "batch_size": 2, "shuffle": shuffle, "scale": 3.0}
+    pairs = zip(
+        Batches(UnconvertedRows(X, np.float64), **options)(np.random.default_rng(0)),
+        Batches(X.astype(np.float64), **options)(np.random.default_rng(0)),
+        strict=True,
+    )
+    for (found, _, _), (expected, _, _) in pairs:
+        assert found.dtype == np.float64
+        assert found.strides == expected.strides
+        assert_array_equal(found, expected)
+    assert_array_equal(dense(X), ROWS)
