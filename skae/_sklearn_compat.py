@@ -72,6 +72,7 @@ __all__ = [
     "available_if",
     "check_array",
     "check_is_fitted",
+    "refuse_parameters_of_none",
     "set_random_states",
     "validate_data",
     "with_callbacks",
@@ -83,6 +84,18 @@ def set_random_states(estimator: BaseEstimator, random_state: Any) -> None:
     from sklearn.ensemble._base import _set_random_states  # at the top, this would be a third of skae's import time
 
     _set_random_states(estimator, random_state)
+
+
+def refuse_parameters_of_none(estimator: BaseEstimator, params: dict[str, Any], part: str, example: str) -> None:
+    """Raise ValueError if `set_params` would set a parameter of ``estimator=None``: None has no such method.
+
+    `part` is what the parameter `estimator` takes, `example` is an estimator that has one.
+    """
+    nested = [name for name in params if name.startswith("estimator__")]
+    if nested and params.get("estimator", estimator.estimator) is None:
+        raise ValueError(
+            f"{nested[0]} is a parameter of the {part}, and estimator is None, the default one; give one: {example}"
+        )
 
 
 def validate_data(estimator: BaseEstimator, /, X: Any, *args: Any, dtype: Any, **kwargs: Any) -> Any:
@@ -158,11 +171,13 @@ def _listed(names):
 
 def _columns_without_numbers(X):
     """Return the names (of an array, the numbers) of the columns that are no numbers, each with what it holds."""
-    if not hasattr(X, "columns"):
-        values = np.asarray(X, dtype=object)
-        names = range(values.shape[1]) if values.ndim == 2 else []
-    else:
+    if hasattr(X, "columns"):
         values, names = np.asarray(X), getattr(X, "column_names", None) or list(X.columns)  # pyarrow, pandas or polars
+    else:
+        values = np.asarray(X, dtype=object)
+        names = range(values.shape[-1] if values.ndim else 0)
+    if values.ndim != 2:
+        return {}
     found = {}
     for name, column in zip(names, values.T, strict=False):
         try:

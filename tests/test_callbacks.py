@@ -9,6 +9,7 @@ from autoencoders import DEFAULTS, ONE_STAGE
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_digits
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
@@ -376,3 +377,15 @@ def test_detector_hands_callbacks_on():
     EnergyOutlierDetector(make(max_iter=1)).set_callbacks(recorder).fit(X)
     assert "begin fit 0 of ContractiveAutoencoder" in recorder.calls
     assert recorder.calls[-2:] == ["end fit 0 of EnergyOutlierDetector", "teardown"]
+
+
+def test_a_frozen_model_is_no_task():
+    """Nothing of it is fitted, so the fit of the detector is the only task."""
+    recorder = Propagated()
+    EnergyOutlierDetector(FrozenEstimator(make(max_iter=1).fit(X))).set_callbacks(recorder).fit(X)
+    assert recorder.calls == [
+        "setup",
+        "begin fit 0 of EnergyOutlierDetector",
+        "end fit 0 of EnergyOutlierDetector",
+        "teardown",
+    ]

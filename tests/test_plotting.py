@@ -6,6 +6,8 @@ import tracemalloc
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from helpers import numerical_gradient
 from numpy.testing import assert_allclose, assert_array_equal
@@ -14,6 +16,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_selection import SelectKBest
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
@@ -216,6 +219,16 @@ def test_data_frames(circle):
     ActivationDisplay.from_estimator(model, frame)
     ScoreHistogramDisplay.from_estimator(model, frame, pd.Series(np.arange(len(frame)) % 2))
     assert FiltersDisplay.from_estimator(model, image_shape=(1, 2)).filters.shape == (5, 2)
+
+
+def test_tables_of_other_libraries(circle):
+    """Points of our own go to the estimator as tables of the same library, so that it gives no warning of names."""
+    for make in (pl.DataFrame, pa.table):
+        table = make({"left": circle[:, 0], "right": circle[:, 1]})
+        model = make_pipeline(StandardScaler(), ContractiveAutoencoder(5, **BRIEF)).fit(table)
+        display = EnergyDisplay.from_estimator(model, table, grid_resolution=10)
+        assert (display.ax_.get_xlabel(), display.ax_.get_ylabel()) == ("left", "right")
+        ReconstructionDisplay.from_estimator(model, table, noise="masking")
 
 
 def test_axes_of_another_kind_are_refused(autoencoder):
@@ -422,6 +435,35 @@ def test_path_behind_a_step_that_needs_labels(digits):
     display = PathDisplay.from_estimator(pipeline, X, y, alphas=[0.1], image_shape=(1, X.shape[1]))
     left_out = ~SelectKBest(k=30).fit(X, y).get_support()
     assert_array_equal((display.filters[0] == 0.0).all(axis=0), left_out)
+
+
+def test_frozen_steps_are_not_fitted_again(digits):
+    """The path starts from the frozen steps as they are; a frozen autoencoder has no path."""
+    X, _ = digits
+    whitener = FrozenEstimator(PCAWhitener(5, whiten=None).fit(X[:100]))
+    autoencoder = ContractiveAutoencoder(3, **BRIEF)
+    display = PathDisplay.from_estimator(make_pipeline(whitener, autoencoder), X, alphas=[0.1])
+    fitted = make_pipeline(whitener, autoencoder.set_params(alpha=0.1)).fit(X)
+    assert_allclose(display.filters[0], FiltersDisplay.from_estimator(fitted).filters)
+    for frozen in (FrozenEstimator(fitted), make_pipeline(whitener, FrozenEstimator(fitted[-1]))):
+        with pytest.raises(ValueError, match=r"fits the autoencoder at each alpha, got a FrozenEstimator"):
+            PathDisplay.from_estimator(frozen, X, alphas=[0.1])
+
+
+@pytest.mark.parametrize("before", [[], [StandardScaler()], [FunctionTransformer(np.cbrt), StandardScaler()]])
+def test_frozen_estimators_are_drawn_as_unfrozen_ones(before, digits):
+    """The whole, or each step by itself: filters, reconstructions and scores are the same."""
+    X, _ = digits
+    model = make_pipeline(*before, ContractiveAutoencoder(3, **BRIEF)).fit(X)
+    for frozen in (FrozenEstimator(model), make_pipeline(*(FrozenEstimator(step) for _, step in model.steps))):
+        for draw in (FiltersDisplay, ReconstructionDisplay, SparsityDisplay, ScoreHistogramDisplay, ActivationDisplay):
+            data = [] if draw is FiltersDisplay else [X]
+            display, other = draw.from_estimator(model, *data), draw.from_estimator(frozen, *data)
+            for key, value in vars(display).items():
+                if isinstance(value, np.ndarray):
+                    assert_array_equal(getattr(other, key), value, err_msg=key)
+        LossCurveDisplay.from_estimator(frozen)
+        pyplot.close("all")
 
 
 # Reconstructions

@@ -55,13 +55,6 @@ def sliceable(X):
     return X.tocsr() if sparse.issparse(X) else X
 
 
-def like_frame(values, X):
-    """Return values as a data frame of X's kind if X is a data frame, else as they are."""
-    if not hasattr(X, "columns"):
-        return values
-    return type(X)({name: values[:, i] for i, name in enumerate(X.columns)})
-
-
 def check_count(name, value, smallest=1, none=False):
     """Refuse a value that is not an integer >= `smallest`; with `none`, allow None too."""
     if none and value is None:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 
 from skae._typing import FloatArray, MatrixLike
-from skae.autoencoders import autoencoder_of, regularization_path, steps_before
+from skae.autoencoders import autoencoder_of, has_frozen_model, regularization_path, steps_before
 from skae.plotting._display import Display, check_count
 from skae.plotting._filters import input_filters
 from skae.plotting._images import (
@@ -93,7 +93,7 @@ class PathDisplay(Display):
         Parameters
         ----------
         estimator : autoencoder with the parameter `alpha`, or a Pipeline that ends in one
-            It need not be fitted, and does not change: the function fits clones of all steps.
+            It need not be fitted, and does not change: the function fits clones of all steps but the frozen ones.
         X : {array-like, CSR matrix} of shape (n_samples, n_features)
             Training data.
         y : array-like of shape (n_samples,), default=None
@@ -113,9 +113,14 @@ class PathDisplay(Display):
             The display, already drawn.
         """
         check_count("n_filters", n_filters, none=True)
+        if has_frozen_model(estimator):
+            raise ValueError(
+                "PathDisplay fits the autoencoder at each alpha, got a FrozenEstimator, which nothing fits; pass the "
+                "autoencoder in it, or fitted ones to from_estimators"
+            )
         model, steps = clone(autoencoder_of(estimator)), [clone(step) for step in steps_before(estimator)]
         for step in steps:
-            X = step.fit_transform(X, y)
+            X = step.fit_transform(X, y) if hasattr(step, "fit_transform") else step.fit(X, y).transform(X)
         filters, strengths = [], []
         for fitted in regularization_path(model, X, alphas=alphas):
             filters.append(mapped_filters(fitted.decoder_components_[:n_filters].astype(np.float64), steps))

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from skae._typing import MatrixLike, RandomState
 from skae.autoencoders import autoencoder_of
 from skae.corruption import Corruption, as_corruption
-from skae.plotting._display import Display, check_count, check_option, dense, like_frame, sliceable
+from skae.plotting._display import Display, check_count, check_option, dense, sliceable
 from skae.plotting._images import (
     checked_image_shape,
     draw_mosaic,
@@ -26,6 +26,7 @@ from skae.plotting._images import (
     mosaic,
 )
 from skae.plotting._pipeline import reconstruct
+from skae.training import like_frame
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
