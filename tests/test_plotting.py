@@ -702,6 +702,53 @@ def test_far_scores_do_not_hide_the_others(rng):
     ScoreHistogramDisplay(np.zeros(5)).plot().figure_.canvas.draw()
 
 
+@pytest.mark.parametrize("far", [1.0, -1.0])
+def test_a_wide_group_does_not_hide_a_narrow_one(far, rng):
+    """The bins end near the narrow group, the outermost one counts what lies beyond, and the label says how many."""
+    narrow, wide = rng.standard_normal(200), far * np.exp(3.0 * rng.standard_normal(300) + 6.0)
+    scores, groups = np.concatenate([narrow, wide]), np.repeat(["narrow", "wide"], [200, 300])
+    display = ScoreHistogramDisplay(scores, groups=groups).plot(bins=40)
+    _, edges, _ = display.ax_.patches[0].get_data()
+    first, third = np.quantile(narrow, (0.25, 0.75))
+    assert (third - first) / (edges[1] - edges[0]) > 1.5
+    assert_allclose(edges[0] if far < 0 else edges[-1], (first if far < 0 else third) + far * 10.0 * (third - first))
+    n_beyond = np.count_nonzero((scores < edges[0]) | (scores > edges[-1]))
+    assert n_beyond > 200
+    side = "below" if far < 0 else "above"
+    assert display.ax_.get_xlabel() == f"score_samples\nthe outermost bins include {n_beyond} {side}"
+    densities = np.array([patch.get_data()[0] for patch in display.ax_.patches[::2]])
+    assert_allclose(densities.sum(axis=1) * (edges[1] - edges[0]), 1.0)
+
+
+def test_narrow_groups_far_apart_are_shown_whole(rng):
+    """A distance between groups is no tail; and few scores, or equal ones, are no group to measure others by."""
+    near, far = rng.standard_normal(200), rng.standard_normal(200) - 80.0
+    scores, groups = np.concatenate([near, far]), np.repeat(["near", "far"], 200)
+    display = ScoreHistogramDisplay(scores, groups=groups).plot()
+    assert_allclose(display.ax_.patches[0].get_data()[1][[0, -1]], [scores.min(), scores.max()])
+    assert display.ax_.get_xlabel() == "score_samples"
+    for few in (near[:5] * 1e-6 + 3.0, np.full(100, 3.0)):
+        scores, groups = np.append(near, few), np.repeat(["near", "few"], [200, len(few)])
+        display = ScoreHistogramDisplay(scores, groups=groups).plot()
+        assert_allclose(display.ax_.patches[0].get_data()[1][[0, -1]], [scores.min(), scores.max()])
+
+
+def test_limits_of_the_bins(autoencoder, digits, rng):
+    """The bins end at the given limits; the outermost ones include the scores beyond."""
+    scores = rng.standard_normal(100)
+    display = ScoreHistogramDisplay(scores).plot(bins=4, limits=[-1, 0])
+    shares, edges, _ = display.ax_.patches[0].get_data()
+    assert_allclose(edges, [-1.0, -0.75, -0.5, -0.25, 0.0])
+    assert_allclose(0.25 * shares[[0, -1]], [np.mean(scores < -0.75), np.mean(scores >= -0.25)])
+    below, above = np.count_nonzero(scores < -1.0), np.count_nonzero(scores > 0.0)
+    assert display.ax_.get_xlabel() == f"score_samples\nthe outermost bins include {below} below and {above} above"
+    display = ScoreHistogramDisplay.from_estimator(autoencoder, digits[0], limits=(-3.0, 3.0))
+    assert_allclose(display.ax_.patches[0].get_data()[1][[0, -1]], [-3.0, 3.0])
+    for wrong in ("all", 3.0, (1.0, 1.0), (0.0, np.inf), (0.0, 1.0, 2.0)):
+        with pytest.raises(ValueError, match="limits must be two finite numbers, the smaller one first, got"):
+            ScoreHistogramDisplay(scores).plot(limits=wrong)
+
+
 def test_wrong_labels(digits, autoencoder):
     """Wrong numbers or kinds of labels, and estimators without scores, are refused."""
     X, y = digits
