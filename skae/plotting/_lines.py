@@ -30,8 +30,8 @@ def draw_lines(ax, rows, n_columns):
     x = left[:, None] + np.linspace(0.0, TILE[1], length)
     y = middle[:, None] + 0.5 * TILE[0] * np.clip(rows, -1.0, 1.0)
     zeros = np.stack([np.column_stack([left, left + TILE[1]]), np.column_stack([middle, middle])], axis=-1)
-    ax.add_collection(LineCollection(zeros, colors="0.7", linewidths=0.5))
-    lines = ax.add_collection(LineCollection(np.stack([x, y], axis=-1), colors="C0", linewidths=1.2))
+    ax.add_collection(LineCollection(list(zeros), colors="0.7", linewidths=0.5))
+    lines = ax.add_collection(LineCollection(list(np.stack([x, y], axis=-1)), colors="C0", linewidths=1.2))
     (height, width), top = lines_shape(n, n_columns), 0.5 * TILE[0]
     ax.set(xlim=(-_GAP, width + _GAP), ylim=(top - height - _GAP, top + _GAP))
     ax.set(xticks=[], yticks=[])

@@ -187,8 +187,8 @@ class ReconstructionDisplay(Display):
             The display.
         """
         check_option("kind", self.kind, ("images", "lines", None))
-        rows = {"input": self.inputs, "corrupted": self.corrupted, "reconstruction": self.reconstructions}
-        rows = {label: np.asarray(values) for label, values in rows.items() if values is not None}
+        given = {"input": self.inputs, "corrupted": self.corrupted, "reconstruction": self.reconstructions}
+        rows = {label: np.asarray(values) for label, values in given.items() if values is not None}
         shape = self._image_shape(rows["input"].shape[1])
         if len(shape) > 1:
             self._draw_images(rows, shape, ax, cmap)
