@@ -6,6 +6,7 @@ Type checkers therefore see other decorators here, which keep the signatures.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -36,6 +37,12 @@ _NO_CONVERSION = {"reset", "accept_sparse"}
 
 # Sparse formats whose numbers are in one array of one dimension.
 _ONE_ARRAY = ("csr", "csc", "coo")
+
+# How the errors begin that Python and numpy raise for a value that is no number.
+_NO_NUMBER = ("could not convert string to float", "float() argument must be", "The DType")
+
+# An error names at most this number of columns.
+_MOST_NAMES = 5
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -83,6 +90,7 @@ __all__ = [
     "check_array",
     "check_callback_support",
     "check_is_fitted",
+    "refuse_parameters_of_none",
     "set_random_states",
     "validate_data",
     "validate_parameter_constraints",
@@ -105,10 +113,23 @@ def set_random_states(estimator: BaseEstimator, random_state: Any) -> None:
     _set_random_states(estimator, random_state)
 
 
+def refuse_parameters_of_none(estimator: BaseEstimator, params: dict[str, Any], part: str, example: str) -> None:
+    """Raise ValueError if `set_params` would set a parameter of ``estimator=None``: None has no such method.
+
+    `part` is what the parameter `estimator` takes, `example` is an estimator that has one.
+    """
+    nested = [name for name in params if name.startswith("estimator__")]
+    if nested and params.get("estimator", estimator.estimator) is None:
+        raise ValueError(
+            f"{nested[0]} is a parameter of the {part}, and estimator is None, the default one; give one: {example}"
+        )
+
+
 def validate_data(estimator: BaseEstimator, /, X: Any, *args: Any, dtype: Any, **kwargs: Any) -> Any:
     """Validate as scikit-learn does; keep X's dtype if `dtype` lists it, whatever container X is.
 
-    Where X needs another dtype, it is returned as `UnconvertedRows`: only a block of rows is converted at a time.
+    Where X needs another dtype, it is returned as `UnconvertedRows`: only a block of rows is converted at a time. The
+    error of a value that is no number names the columns.
     """
     if (
         not args
@@ -119,7 +140,8 @@ def validate_data(estimator: BaseEstimator, /, X: Any, *args: Any, dtype: Any, *
         return X
     rows = _unconverted(X, dtype)
     if rows is None:
-        return validation.validate_data(estimator, _plain(X), *args, dtype=_kept(X, dtype), **kwargs)
+        with _names_of_columns(X):
+            return validation.validate_data(estimator, _plain(X), *args, dtype=_kept(X, dtype), **kwargs)
     # The finiteness has been checked.
     result = validation.validate_data(estimator, rows.source, *args, dtype=None, ensure_all_finite=False, **kwargs)
     if isinstance(result, tuple):
@@ -148,10 +170,11 @@ def check_is_fitted(estimator: BaseEstimator) -> None:
 
 
 def check_array(X: Any, *, dtype: Any, **kwargs: Any) -> Any:
-    """Check as scikit-learn does; for the dtype, see `validate_data`."""
+    """Check as scikit-learn does; for the dtype and the errors, see `validate_data`."""
     rows = _unconverted(X, dtype)
     if rows is None:
-        return validation.check_array(_plain(X), dtype=_kept(X, dtype), **kwargs)
+        with _names_of_columns(X):
+            return validation.check_array(_plain(X), dtype=_kept(X, dtype), **kwargs)
     return UnconvertedRows(
         validation.check_array(rows.source, dtype=None, ensure_all_finite=False, **kwargs), rows.dtype
     )
@@ -192,6 +215,60 @@ def _plain(X):
     return np.asarray(X) if isinstance(X, UnconvertedRows) else X
 
 
+@contextlib.contextmanager
+def _names_of_columns(X):
+    """Run the body; the error of a value that is no number says which columns hold such values, and what to do."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        reason = str(error)
+        columns = _columns_without_numbers(X) if reason.startswith(_NO_NUMBER) else {}
+        if not columns:
+            raise
+        if reason.startswith(_NO_NUMBER[-1]):  # numpy's words on two dtypes, which fill three lines
+            reason = "X is no table of numbers"
+        raise (TypeError if isinstance(error, TypeError) else ValueError)(
+            f"{reason}; {_listed(list(columns))} {' and '.join(sorted(set(columns.values())))}, where every value must "
+            "be a number: turn them into numbers before the model (OneHotEncoder in a ColumnTransformer encodes "
+            "strings), or leave them out"
+        ) from None
+
+
+def _listed(names):
+    """Return the subject and the verb of a sentence about columns."""
+    named, n_others = ", ".join(map(repr, names[:_MOST_NAMES])), len(names) - _MOST_NAMES
+    others = f" and {n_others} other{'s' * (n_others > 1)}" if n_others > 0 else ""
+    return f"column {named} holds" if len(names) == 1 else f"columns {named}{others} hold"
+
+
+def _columns_without_numbers(X):
+    """Return the names (of an array, the numbers) of the columns that are no numbers, each with what it holds."""
+    if hasattr(X, "columns"):
+        values, names = np.asarray(X), getattr(X, "column_names", None) or list(X.columns)  # pyarrow, pandas or polars
+    else:
+        values = np.asarray(X, dtype=object)
+        names = range(values.shape[-1] if values.ndim else 0)
+    if values.ndim != 2:
+        return {}
+    found = {}
+    for name, column in zip(names, values.T, strict=False):
+        try:
+            column.astype(np.float64)
+        except (TypeError, ValueError):
+            odd = next((value for value in column if not _is_number(value)), None)
+            found[name] = "strings" if isinstance(odd, (str, bytes)) else f"{type(odd).__name__}s"
+    return found
+
+
+def _is_number(value):
+    """Return whether numpy makes a number of a value."""
+    try:
+        np.asarray(value, dtype=object).astype(np.float64)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
 def _kept(X, dtype):
     """Return X's own dtype if the list `dtype` has it, else `dtype` itself.
 
@@ -208,7 +285,8 @@ def _numpy_dtype(X):
     """Return the dtype that X has as a numpy array; several columns have a common one, by numpy's rules."""
     if isinstance(getattr(X, "dtype", None), np.dtype):
         return X.dtype
-    columns = [getattr(each, "numpy_dtype", each) for each in getattr(X, "dtypes", ())]  # nullable pandas columns
+    dtypes = getattr(X, "dtypes", ()) if hasattr(X, "columns") else ()
+    columns = [getattr(each, "numpy_dtype", each) for each in dtypes]  # nullable pandas columns
     if columns and all(isinstance(each, np.dtype) for each in columns):
         return np.result_type(*columns)
     return np.asarray(X[:0] if hasattr(X, "columns") else X).dtype  # for a table, no row is needed

@@ -15,6 +15,7 @@ from autoencoders import CLASSES, DEFAULTS, ONE_STAGE, STEPPING, assert_same_fit
 from numpy.testing import assert_array_equal
 from sklearn.base import BaseEstimator, clone
 from sklearn.datasets import load_digits
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -426,6 +427,18 @@ def test_detector_hands_callbacks_on():
     EnergyOutlierDetector(make(max_iter=1)).set_callbacks(recorder).fit(X)
     assert "begin fit 0 of ContractiveAutoencoder" in recorder.calls
     assert recorder.calls[-2:] == ["end fit 0 of EnergyOutlierDetector", "teardown"]
+
+
+def test_a_frozen_model_is_no_task():
+    """Nothing of it is fitted, so the fit of the detector is the only task."""
+    recorder = Propagated()
+    EnergyOutlierDetector(FrozenEstimator(make(max_iter=1).fit(X))).set_callbacks(recorder).fit(X)
+    assert recorder.calls == [
+        "setup",
+        "begin fit 0 of EnergyOutlierDetector",
+        "end fit 0 of EnergyOutlierDetector",
+        "teardown",
+    ]
 
 
 # One run, with the fits inside as its tasks

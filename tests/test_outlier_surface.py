@@ -2,20 +2,39 @@
 
 import pickle
 import tracemalloc
+import warnings
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import BaseEstimator, clone
+from sklearn.cluster import KMeans
+from sklearn.compose import make_column_transformer
+from sklearn.datasets import load_wine
+from sklearn.ensemble import IsolationForest
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
+from sklearn.mixture import GaussianMixture
+from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder, StandardScaler
+from sklearn.svm import OneClassSVM
 from sklearn.utils import get_tags, validation
 
-from skae import ContractiveAutoencoder, EnergyOutlierDetector, PCAWhitener
+from skae import (
+    ClassSpecificAEClassifier,
+    ContractiveAutoencoder,
+    ContrastNormalizer,
+    DenoisingAutoencoder,
+    EnergyOutlierDetector,
+    PCAWhitener,
+    ZeroBiasAutoencoder,
+)
+from skae._sklearn_compat import InvalidParameterError
 from skae.outlier import FeatureScaler, MixtureEnsemble
 from skae.outlier._calibration import cross_fitted_scores
 
@@ -269,3 +288,312 @@ def test_number_of_folds(shape, folds):
 
     cross_fitted_scores(Counting(), np.zeros(shape), "auto", 0)
     assert Counting.fits == folds
+
+
+# -- Names of columns --------------------------------------------------------------------------------------------------
+
+
+def mixed_table(rng, n=200):
+    """A table of three numbers, of which one is far larger than the others, and a word."""
+    table = pd.DataFrame(make_X(rng, n=n, d=3) * [1.0, 1.0, 1e3], columns=["a", "b", "c"])
+    return table.assign(color=rng.choice(["red", "green"], n))
+
+
+def encoded(**parameters):
+    """A step that makes numbers of the table."""
+    return make_column_transformer((OneHotEncoder(**parameters), ["color"]), (StandardScaler(), ["c", "a", "b"]))
+
+
+@pytest.mark.parametrize("between", [(), (PCAWhitener(whiten="zca"),), (ContrastNormalizer(),)], ids=str)
+@pytest.mark.parametrize("output", [None, "sparse", "pandas", "polars"])
+def test_contributions_have_the_names_of_the_columns_before(output, between, rng):
+    """`pipeline[:-1].get_feature_names_out()` names them in the order of the columns, in every container."""
+    table = mixed_table(rng)
+    pipeline = make_pipeline(encoded(sparse_output=output == "sparse"), *map(clone, between), EnergyOutlierDetector())
+    if output in ("pandas", "polars"):
+        pipeline.set_output(transform=output)
+    pipeline.fit(table)
+    names = pipeline[:-1].get_feature_names_out()
+    assert [name.rpartition("__")[2] for name in names] == ["color_green", "color_red", "c", "a", "b"]
+    if output in ("pandas", "polars"):
+        assert_array_equal(pipeline[-1].feature_names_in_, names)
+    odd = table.iloc[:9].assign(a=table["a"] + 1e2)
+    contributions = pipeline[-1].explain(pipeline[:-1].transform(odd))
+    assert contributions.shape == (9, len(names))
+    if not between:
+        assert {names[i] for i in contributions.argmin(axis=1)} == {"standardscaler__a"}
+
+
+@pytest.mark.parametrize("container", [pd.DataFrame, pl.from_pandas])
+@pytest.mark.parametrize("model", [MixtureEnsemble(random_state=0), ContractiveAutoencoder(6, random_state=0)])
+def test_steps_that_choose_columns_by_name_are_explained(model, container, rng):
+    """In the detector's own Pipeline, the contributions are those of the columns of the table, in its order."""
+    table = mixed_table(rng)[["a", "b", "c"]]
+    by_name = make_column_transformer((StandardScaler(), ["c", "a"]), (MinMaxScaler(), ["b"]))
+    by_number = make_column_transformer((StandardScaler(), [2, 0]), (MinMaxScaler(), [1]))
+    detector = EnergyOutlierDetector(make_pipeline(by_name, model)).fit(container(table))
+    expected = EnergyOutlierDetector(make_pipeline(by_number, model)).fit(table.to_numpy()).explain(table.to_numpy())
+    assert_array_equal(detector.explain(container(table)), expected)
+
+
+def test_words_cannot_be_explained(rng):
+    """No contribution belongs to a word: the error says where the encoder goes."""
+    table = mixed_table(rng)
+    detector = EnergyOutlierDetector(make_pipeline(encoded(sparse_output=False), MixtureEnsemble())).fit(table)
+    with pytest.raises(
+        ValueError, match=r"numeric training data; put the steps that make numbers.*before the detector"
+    ):
+        detector.explain(table)
+
+
+# -- A frozen model ----------------------------------------------------------------------------------------------------
+
+SMALL = {"n_components": 6, "max_iter": 20, "tol": 0, "random_state": 0}
+
+MODELS = {
+    "autoencoder": lambda: ContractiveAutoencoder(**SMALL),
+    "pipeline": lambda: make_pipeline(StandardScaler(), ContractiveAutoencoder(**SMALL)),
+    "ensemble": lambda: MixtureEnsemble(random_state=0),
+    "pipeline of an ensemble": lambda: make_pipeline(StandardScaler(), MixtureEnsemble(random_state=0)),
+    "another library's": lambda: GaussianMixture(2, random_state=0),
+    "detector": EnergyOutlierDetector,
+}
+
+FREEZING = {
+    "frozen": FrozenEstimator,
+    "twice": lambda model: FrozenEstimator(FrozenEstimator(model)),
+    "in a pipeline": lambda model: make_pipeline(FrozenEstimator(model)),
+}
+
+
+@pytest.mark.parametrize(
+    "parameters", [{}, {"random_state": 1}, {"novelty": True}, {"novelty": True, "calibration": 3}]
+)
+@pytest.mark.parametrize("freeze", FREEZING)
+@pytest.mark.parametrize("name", MODELS)
+def test_a_frozen_model_is_not_trained(name, freeze, parameters, rng):
+    """The scores are those of the model as it was; the threshold, p-values and explanations are there."""
+    X, rows = make_X(rng)[:120], make_X(np.random.default_rng(1), n=80)
+    model = MODELS[name]().fit(X)
+    before, expected = pickle.dumps(model), model.score_samples(rows)
+    detector = EnergyOutlierDetector(FREEZING[freeze](model), **parameters).fit(rows)
+    assert pickle.dumps(model) == before
+    assert_array_equal(detector.score_samples(rows), expected)
+    if parameters.get("novelty"):  # every row is one that the model has not seen
+        assert_array_equal(detector.calibration_scores_, np.sort(expected))
+    assert np.count_nonzero(detector.predict(rows) == -1) == 8
+    assert detector.n_features_in_ == 4
+    explained = hasattr(EnergyOutlierDetector(MODELS[name]()), "explain")
+    assert hasattr(detector, "explain") == explained
+    if explained:
+        contributions, start = detector.explain(X[:5], return_reference=True)
+        difference = detector.score_samples(X[:5]) - detector.score_samples(start)
+        assert_allclose(contributions.sum(axis=1), difference, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_frozen_model_of_many_units_is_not_blamed_for_few_rows(rng):
+    """The rows of `fit` are not those that the model was trained on, so that it cannot have learned them by heart."""
+    X = make_X(rng)
+    model = make_pipeline(StandardScaler(), FrozenEstimator(ContractiveAutoencoder(30, max_iter=300, tol=0).fit(X)))
+    EnergyOutlierDetector(model).fit(X[:10])
+
+
+def test_the_steps_before_a_frozen_model_are_fitted(rng):
+    """So the folds are scored by Pipelines of other rows, and a share of the rows can be held out."""
+    X = make_X(rng)
+    frozen = FrozenEstimator(ContractiveAutoencoder(**SMALL).fit(X))
+    model = make_pipeline(StandardScaler(), frozen)
+    detector = EnergyOutlierDetector(model, novelty=True).fit(X)
+    assert not np.array_equal(detector.calibration_scores_, np.sort(detector.score_samples(X)))
+    held_out = EnergyOutlierDetector(model, novelty=True, calibration=0.25).fit(X)
+    assert len(held_out.calibration_scores_) == 50
+    assert detector.estimator_[-1] is frozen
+
+
+def test_frozen_models_that_cannot_score(rng):
+    """A frozen model without fit, and one without scores, are refused as they would be unfrozen."""
+    X = make_X(rng)
+    with pytest.raises(NotFittedError, match="ContractiveAutoencoder"):
+        EnergyOutlierDetector(FrozenEstimator(ContractiveAutoencoder())).fit(X)
+    with pytest.raises(InvalidParameterError, match="'score_samples'"):
+        EnergyOutlierDetector(FrozenEstimator(KMeans(2, n_init=1).fit(X))).fit(X)
+
+
+def test_a_grid_search_over_a_frozen_model(rng):
+    """Clones share the frozen model."""
+    X = make_X(rng)
+    frozen = FrozenEstimator(ContractiveAutoencoder(**SMALL).fit(X))
+    search = GridSearchCV(
+        EnergyOutlierDetector(frozen, novelty=True), {"contamination": [0.1, 0.3]}, scoring="accuracy", cv=2
+    )
+    search.fit(X, np.ones(len(X)))
+    assert search.best_params_ == {"contamination": 0.1}
+    assert search.best_estimator_.estimator_ is frozen
+
+
+@pytest.mark.parametrize("wrap", [lambda model: model, lambda model: make_pipeline(StandardScaler(), model)])
+def test_the_classifier_trains_no_frozen_autoencoder(wrap, rng):
+    """It trains a clone for each class, so it says that a frozen one cannot be meant."""
+    X = make_X(rng)
+    frozen = FrozenEstimator(wrap(ContractiveAutoencoder(**SMALL)).fit(X))
+    with pytest.raises(InvalidParameterError, match=r"clones of it are trained.*got a frozen.*without FrozenEstimator"):
+        ClassSpecificAEClassifier(frozen).fit(X, np.arange(len(X)) % 2)
+
+
+# -- Parameters of no estimator ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", [EnergyOutlierDetector(), ClassSpecificAEClassifier()])
+def test_parameters_of_no_estimator_are_refused(model):
+    """The default model has no parameters to set: the error says what to pass, and that works."""
+    name = type(model).__name__
+    words = rf"estimator__alpha .*estimator is None.*give one: {name}\(ContractiveAutoencoder"
+    with pytest.raises(ValueError, match=words):
+        clone(model).set_params(estimator__alpha=0.1)
+    with pytest.raises(ValueError, match=words):
+        make_pipeline(StandardScaler(), clone(model)).set_params(**{f"{name.lower()}__estimator__alpha": 0.1})
+    with pytest.raises(ValueError, match=words):
+        clone(model).set_params(estimator=ContractiveAutoencoder()).set_params(estimator=None, estimator__alpha=0.1)
+    both = clone(model).set_params(estimator=ContractiveAutoencoder(), estimator__alpha=0.1)
+    assert both.estimator.alpha == 0.1
+    with pytest.raises(ValueError, match="Invalid parameter 'nothing'"):
+        clone(model).set_params(nothing=1)
+
+
+# -- calibrate ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("parameters", [{}, {"novelty": True}, {"novelty": True, "calibration": 0.3}])
+def test_calibrated_as_by_rows_held_out(parameters, rng):
+    """The asked share of the rows lies below the threshold; the model, its scores and its parameters stay."""
+    X, rows = make_X(rng), make_X(rng, n=99)
+    detector = EnergyOutlierDetector(**parameters).fit(X)
+    expected = detector.score_samples(rows)
+    fitted_model, state = detector.estimator_, pickle.dumps(detector.estimator_)
+    for contamination, below in ((None, 10), (0.05, 5), (0.5, 50)):
+        assert detector.calibrate(rows, contamination=contamination) is detector
+        assert np.count_nonzero(expected < detector.offset_) == below
+        assert np.count_nonzero(detector.predict(rows) == -1) == below
+    assert detector.estimator_ is fitted_model
+    assert pickle.dumps(detector.estimator_) == state
+    assert_array_equal(detector.calibration_scores_, np.sort(expected))
+    ranks = np.argsort(np.argsort(expected)) + 2  # each row is one of those that are counted
+    assert_allclose(detector.p_values(rows), ranks / 100)
+    assert detector.contamination == 0.1
+    again = clone(detector).fit(X)
+    assert detector.fit(X).offset_ == again.offset_
+    assert hasattr(detector, "p_values") == bool(parameters)
+
+
+def test_calibrated_behind_a_pipeline(rng):
+    """The last step is calibrated by what the steps before it make of the rows."""
+    X, rows = make_X(rng), make_X(rng, n=99)
+    pipeline = make_pipeline(StandardScaler(), EnergyOutlierDetector()).fit(X)
+    pipeline[-1].calibrate(pipeline[:-1].transform(rows), contamination=0.2)
+    assert np.count_nonzero(pipeline.predict(rows) == -1) == 20
+
+
+def test_calibrating_as_by_a_share_held_out(rng):
+    """`calibrate` of the rows that `fit` would hold out gives the threshold of `fit`."""
+    X = make_X(rng)
+    by_fit = EnergyOutlierDetector(novelty=True, calibration=0.25).fit(X)
+    train, held_out = train_test_split(X, test_size=0.25, random_state=0)
+    by_hand = EnergyOutlierDetector(novelty=True, calibration=2).fit(train).calibrate(held_out)
+    assert by_hand.offset_ == by_fit.offset_
+    assert_array_equal(by_hand.calibration_scores_, by_fit.calibration_scores_)
+
+
+@pytest.mark.parametrize("contamination", [0.0, 0.6, -0.1, float("nan"), "much", True])
+def test_bad_shares_change_nothing(contamination, rng):
+    """A share outside (0, 0.5] is refused, and so are bad rows; the threshold stays."""
+    X = make_X(rng)
+    with pytest.raises(NotFittedError):
+        EnergyOutlierDetector().calibrate(X)
+    detector = EnergyOutlierDetector().fit(X)
+    before = dict(vars(detector))
+    with pytest.raises(ValueError, match=r"contamination must be a number in \(0, 0\.5\] or None, got"):
+        detector.calibrate(X, contamination=contamination)
+    with pytest.raises(ValueError, match="3 features"):
+        detector.calibrate(X[:, 1:])
+    assert vars(detector) == before
+
+
+def test_a_share_that_few_calibration_rows_cannot_tell_warns(rng):
+    """As in `fit`."""
+    X = make_X(rng)
+    with pytest.warns(UserWarning, match=r"contamination=0\.05 asks for less than one in the 9 rows"):
+        EnergyOutlierDetector().fit(X).calibrate(X[:9], contamination=0.05)
+
+
+# -- Scores that rise away from the data -------------------------------------------------------------------------------
+
+TRAINED = {"n_components": 20, "max_iter": 60, "random_state": 0}
+
+RISING = {
+    "shrink": ContractiveAutoencoder(activation="shrink", alpha=0.0, **TRAINED),
+    "zero-bias": ZeroBiasAutoencoder(activation="tlin", **TRAINED),
+    "denoising": DenoisingAutoencoder(activation="shrink", noise_level=0.1, **TRAINED),
+    "another library's": OneClassSVM(kernel="poly"),
+}
+
+FALLING = {
+    "sigmoid": ContractiveAutoencoder(**TRAINED),
+    "tanh": ContractiveAutoencoder(activation="tanh", alpha=0.0, **TRAINED),
+    "softmax": ContractiveAutoencoder(activation="softmax", alpha=0.0, **TRAINED),
+    "penalised relu": ContractiveAutoencoder(activation="relu", alpha=0.5, **TRAINED),
+    "untied": ContractiveAutoencoder(activation="relu", tied_weights=False, **TRAINED),
+    "mixture": GaussianMixture(2, random_state=0),
+    "forest": IsolationForest(n_estimators=20, random_state=0),
+    "ensemble": MixtureEnsemble(random_state=0),
+}
+
+
+def rises(estimator, X, **parameters):
+    """Whether the detector warns that scores rise."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        EnergyOutlierDetector(estimator, **parameters).fit(X)
+    return any("rise away from the data" in str(each.message) for each in told)
+
+
+@pytest.mark.parametrize("name", [*RISING, *FALLING])
+def test_rising_scores_warn(name):
+    """Of real rows, standardised: where far rows score highest, and nowhere else."""
+    model = make_pipeline(StandardScaler(), (RISING | FALLING)[name])
+    X = load_wine().data
+    assert rises(model, X) == (name in RISING)
+    fitted = clone(model).fit(X)
+    far = fitted.score_samples(X.mean(axis=0) + 10.0 * (X - X.mean(axis=0)))
+    assert (np.mean(far > fitted.score_samples(X).max()) > 0.05) == (name in RISING)
+    assert rises(FrozenEstimator(fitted), X[::3]) == (name in RISING)
+    assert rises(model, X, novelty=True, calibration=0.3) == (name in RISING)
+
+
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array, list, pl.DataFrame, lambda X: X.astype(np.float32)])
+def test_rising_scores_warn_in_every_container(make, rng):
+    """A table by names too, without a warning of names."""
+    X = sparse_rows(rng)
+    assert rises(RISING["shrink"], make(X))
+    frame = pd.DataFrame(X, columns=list("abcdefg"))
+    by_name = make_pipeline(make_column_transformer((StandardScaler(), list("gfedcba"))), RISING["shrink"])
+    assert rises(by_name, frame)
+
+
+def test_what_cannot_be_tried_far_away_does_not_warn(rng):
+    """Bernoulli units and logarithms refuse far rows, and words have none."""
+    X = rng.random((100, 4))
+    bernoulli = ContractiveAutoencoder(visible="bernoulli", **TRAINED)
+    assert not rises(bernoulli, X)
+    assert not rises(make_pipeline(FunctionTransformer(np.log), RISING["shrink"]), X)
+    assert not rises(make_pipeline(encoded(sparse_output=False), RISING["shrink"]), mixed_table(rng))
+
+
+def test_the_warning_says_what_to_use():
+    """One sentence: what rises, how much, and what to take; other libraries' models have no units."""
+    X = load_wine().data
+    words = r"ContractiveAutoencoder rise away .* \d+% of the rows, moved .*sigmoid.*alpha.*, estimator=None$"
+    with pytest.warns(UserWarning, match=words):
+        EnergyOutlierDetector(make_pipeline(StandardScaler(), RISING["shrink"])).fit(X)
+    with pytest.warns(UserWarning, match=r"scores of OneClassSVM rise away .*; use the default model, estimator=None$"):
+        EnergyOutlierDetector(make_pipeline(StandardScaler(), OneClassSVM(kernel="poly"))).fit(X)

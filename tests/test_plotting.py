@@ -1,11 +1,14 @@
 """Pictures of fitted estimators: displays compute the right arrays, draw them, and refuse wrong arguments."""
 
+import functools
 import subprocess
 import sys
 import tracemalloc
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from helpers import numerical_gradient
 from numpy.testing import assert_allclose, assert_array_equal
@@ -14,6 +17,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_selection import SelectKBest
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
@@ -218,6 +222,16 @@ def test_data_frames(circle):
     assert FiltersDisplay.from_estimator(model, image_shape=(1, 2)).filters.shape == (5, 2)
 
 
+def test_tables_of_other_libraries(circle):
+    """Points of our own go to the estimator as tables of the same library, so that it gives no warning of names."""
+    for make in (pl.DataFrame, pa.table):
+        table = make({"left": circle[:, 0], "right": circle[:, 1]})
+        model = make_pipeline(StandardScaler(), ContractiveAutoencoder(5, **BRIEF)).fit(table)
+        display = EnergyDisplay.from_estimator(model, table, grid_resolution=10)
+        assert (display.ax_.get_xlabel(), display.ax_.get_ylabel()) == ("left", "right")
+        ReconstructionDisplay.from_estimator(model, table, noise="masking")
+
+
 def test_axes_of_another_kind_are_refused(autoencoder):
     """A figure, or an array of axes, is refused as `ax`."""
     with pytest.raises(TypeError, match=r"ax must be the axes of a matplotlib figure or None, got ndarray"):
@@ -344,14 +358,61 @@ def test_mosaic_of_one_row(rng):
     assert_array_equal(picture[:, 6:11], images[1])
 
 
-@pytest.mark.parametrize("image_shape", [None, (8, 9), (64,), 8, (-8, -8), (2, 4, 8), (2, 2, 2, 8), (8.0, 8.0), "8"])
+@pytest.mark.parametrize("image_shape", [(8, 9), (63,), 8, (-8, -8), (2, 4, 8), (2, 2, 2, 8), (8.0, 8.0), "8"])
 def test_shapes_that_are_no_image(image_shape, digits):
-    """The error asks for the image shape in one sentence, or says which shapes are right."""
-    X = digits[0][:, :63] if image_shape is None else digits[0]
+    """The error says which shapes are right in one sentence."""
+    X = digits[0]
     model = ContractiveAutoencoder(3, **BRIEF).fit(X)
-    message = r"63 features are no square image.*give image_shape" if image_shape is None else "image_shape must be"
-    with pytest.raises(ValueError, match=message):
-        FiltersDisplay.from_estimator(model, image_shape=image_shape)
+    for draw in (FiltersDisplay.from_estimator, functools.partial(ReconstructionDisplay.from_estimator, X=X)):
+        with pytest.raises(ValueError, match=r"image_shape must be \(length,\), .* with 64 numbers in all, got"):
+            draw(model, image_shape=image_shape)
+
+
+@pytest.mark.parametrize(("n_features", "image_shape"), [(63, None), (64, (64,)), (64, 64), (10, [10])])
+def test_filters_of_series_are_lines(n_features, image_shape, rng):
+    """Each filter is a line over its own zero, scaled by its own range, in its place of the grid."""
+    filters = rng.standard_normal((5, n_features)) * np.array([1.0, 10.0, 0.1, 1.0, 0.0])[:, None]
+    display = FiltersDisplay(filters, image_shape=image_shape).plot(n_columns=2)
+    assert not hasattr(display, "image_")
+    x, y = np.moveaxis(np.array(display.lines_.get_segments()), -1, 0)
+    assert_allclose(x - x[:, :1], np.broadcast_to(np.linspace(0.0, 2.0, n_features), x.shape))
+    (zeros,) = (each for each in display.ax_.collections if each is not display.lines_)
+    zeros = np.array(zeros.get_segments())[:, :, 1]
+    assert_array_equal(zeros[:, 0], zeros[:, 1])
+    scaled = filters / np.maximum(np.abs(filters).max(axis=1, keepdims=True), 1e-300)
+    assert_allclose(y - zeros[:, :1], 0.5 * scaled, atol=1e-12)
+    assert_array_equal(x[0], x[2])  # below each other
+    assert x[0].max() < x[1].min()
+    assert y[2].max() < y[0].min()
+    assert zeros[0, 0] == zeros[1, 0]
+    low, high = display.ax_.get_ylim()
+    assert low < y.min()
+    assert high > y.max()
+    assert display.ax_.get_xlim()[1] > x.max()
+
+
+def test_limit_of_lines(rng):
+    """The limit is the edge of the tile, which no line leaves."""
+    filters = np.array([[0.0, 2.0, -1.0, 0.0, 9.0]])
+    ((_, y),) = np.moveaxis(FiltersDisplay(filters).plot(limit=4.0).lines_.get_segments(), -1, 1)
+    assert_allclose(y, [0.0, 0.25, -0.125, 0.0, 0.5])
+
+
+def test_paths_and_reconstructions_of_series(rng):
+    """A path of series has a row of lines for each alpha, with its label; a series that could be an image is a line."""
+    filters = rng.standard_normal((3, 4, 64))
+    display = PathDisplay(filters, [0.1, 1.0, 10.0], image_shape=(64,)).plot()
+    y = np.array(display.lines_.get_segments())[:, :, 1].reshape(3, 4, 64)
+    assert_allclose(display.ax_.get_yticks(), -1.2 * np.arange(3))
+    assert [tick.get_text() for tick in display.ax_.get_yticklabels()] == ["0.1", "1", "10"]
+    scaled = 0.5 * filters / np.abs(filters).max(axis=2, keepdims=True)
+    assert_allclose(y - display.ax_.get_yticks()[:, None, None], scaled)
+    rows = filters[0]
+    assert len(ReconstructionDisplay(rows, rows, image_shape=(64,)).plot().ax_.lines) == 8
+    assert not ReconstructionDisplay(rows, rows).plot().ax_.lines
+    for image_shape, n_features in (((64,), 64), (None, 63)):
+        with pytest.raises(ValueError, match=f"{n_features} features are no square image.*give image_shape"):
+            ReconstructionDisplay(rows[:, :n_features], rows, kind="images", image_shape=image_shape).plot()
 
 
 @pytest.mark.parametrize("limit", ["a", 0.0, np.nan, np.inf])
@@ -422,6 +483,35 @@ def test_path_behind_a_step_that_needs_labels(digits):
     display = PathDisplay.from_estimator(pipeline, X, y, alphas=[0.1], image_shape=(1, X.shape[1]))
     left_out = ~SelectKBest(k=30).fit(X, y).get_support()
     assert_array_equal((display.filters[0] == 0.0).all(axis=0), left_out)
+
+
+def test_frozen_steps_are_not_fitted_again(digits):
+    """The path starts from the frozen steps as they are; a frozen autoencoder has no path."""
+    X, _ = digits
+    whitener = FrozenEstimator(PCAWhitener(5, whiten=None).fit(X[:100]))
+    autoencoder = ContractiveAutoencoder(3, **BRIEF)
+    display = PathDisplay.from_estimator(make_pipeline(whitener, autoencoder), X, alphas=[0.1])
+    fitted = make_pipeline(whitener, autoencoder.set_params(alpha=0.1)).fit(X)
+    assert_allclose(display.filters[0], FiltersDisplay.from_estimator(fitted).filters)
+    for frozen in (FrozenEstimator(fitted), make_pipeline(whitener, FrozenEstimator(fitted[-1]))):
+        with pytest.raises(ValueError, match=r"fits the autoencoder at each alpha, got a FrozenEstimator"):
+            PathDisplay.from_estimator(frozen, X, alphas=[0.1])
+
+
+@pytest.mark.parametrize("before", [[], [StandardScaler()], [FunctionTransformer(np.cbrt), StandardScaler()]])
+def test_frozen_estimators_are_drawn_as_unfrozen_ones(before, digits):
+    """The whole, or each step by itself: filters, reconstructions and scores are the same."""
+    X, _ = digits
+    model = make_pipeline(*before, ContractiveAutoencoder(3, **BRIEF)).fit(X)
+    for frozen in (FrozenEstimator(model), make_pipeline(*(FrozenEstimator(step) for _, step in model.steps))):
+        for draw in (FiltersDisplay, ReconstructionDisplay, SparsityDisplay, ScoreHistogramDisplay, ActivationDisplay):
+            data = [] if draw is FiltersDisplay else [X]
+            display, other = draw.from_estimator(model, *data), draw.from_estimator(frozen, *data)
+            for key, value in vars(display).items():
+                if isinstance(value, np.ndarray):
+                    assert_array_equal(getattr(other, key), value, err_msg=key)
+        LossCurveDisplay.from_estimator(frozen)
+        pyplot.close("all")
 
 
 # Reconstructions
@@ -658,6 +748,53 @@ def test_far_scores_do_not_hide_the_others(rng):
     counts = [np.count_nonzero(scores < edges[1]), np.count_nonzero(scores >= edges[-2])]
     assert_allclose(shares[[0, -1]] * (edges[1] - edges[0]), np.array(counts) / len(scores))
     ScoreHistogramDisplay(np.zeros(5)).plot().figure_.canvas.draw()
+
+
+@pytest.mark.parametrize("far", [1.0, -1.0])
+def test_a_wide_group_does_not_hide_a_narrow_one(far, rng):
+    """The bins end near the narrow group, the outermost one counts what lies beyond, and the label says how many."""
+    narrow, wide = rng.standard_normal(200), far * np.exp(3.0 * rng.standard_normal(300) + 6.0)
+    scores, groups = np.concatenate([narrow, wide]), np.repeat(["narrow", "wide"], [200, 300])
+    display = ScoreHistogramDisplay(scores, groups=groups).plot(bins=40)
+    _, edges, _ = display.ax_.patches[0].get_data()
+    first, third = np.quantile(narrow, (0.25, 0.75))
+    assert (third - first) / (edges[1] - edges[0]) > 1.5
+    assert_allclose(edges[0] if far < 0 else edges[-1], (first if far < 0 else third) + far * 10.0 * (third - first))
+    n_beyond = np.count_nonzero((scores < edges[0]) | (scores > edges[-1]))
+    assert n_beyond > 200
+    side = "below" if far < 0 else "above"
+    assert display.ax_.get_xlabel() == f"score_samples\nthe outermost bins include {n_beyond} {side}"
+    densities = np.array([patch.get_data()[0] for patch in display.ax_.patches[::2]])
+    assert_allclose(densities.sum(axis=1) * (edges[1] - edges[0]), 1.0)
+
+
+def test_narrow_groups_far_apart_are_shown_whole(rng):
+    """A distance between groups is no tail; and few scores, or equal ones, are no group to measure others by."""
+    near, far = rng.standard_normal(200), rng.standard_normal(200) - 80.0
+    scores, groups = np.concatenate([near, far]), np.repeat(["near", "far"], 200)
+    display = ScoreHistogramDisplay(scores, groups=groups).plot()
+    assert_allclose(display.ax_.patches[0].get_data()[1][[0, -1]], [scores.min(), scores.max()])
+    assert display.ax_.get_xlabel() == "score_samples"
+    for few in (near[:5] * 1e-6 + 3.0, np.full(100, 3.0)):
+        scores, groups = np.append(near, few), np.repeat(["near", "few"], [200, len(few)])
+        display = ScoreHistogramDisplay(scores, groups=groups).plot()
+        assert_allclose(display.ax_.patches[0].get_data()[1][[0, -1]], [scores.min(), scores.max()])
+
+
+def test_limits_of_the_bins(autoencoder, digits, rng):
+    """The bins end at the given limits; the outermost ones include the scores beyond."""
+    scores = rng.standard_normal(100)
+    display = ScoreHistogramDisplay(scores).plot(bins=4, limits=[-1, 0])
+    shares, edges, _ = display.ax_.patches[0].get_data()
+    assert_allclose(edges, [-1.0, -0.75, -0.5, -0.25, 0.0])
+    assert_allclose(0.25 * shares[[0, -1]], [np.mean(scores < -0.75), np.mean(scores >= -0.25)])
+    below, above = np.count_nonzero(scores < -1.0), np.count_nonzero(scores > 0.0)
+    assert display.ax_.get_xlabel() == f"score_samples\nthe outermost bins include {below} below and {above} above"
+    display = ScoreHistogramDisplay.from_estimator(autoencoder, digits[0], limits=(-3.0, 3.0))
+    assert_allclose(display.ax_.patches[0].get_data()[1][[0, -1]], [-3.0, 3.0])
+    for wrong in ("all", 3.0, (1.0, 1.0), (0.0, np.inf), (0.0, 1.0, 2.0)):
+        with pytest.raises(ValueError, match="limits must be two finite numbers, the smaller one first, got"):
+            ScoreHistogramDisplay(scores).plot(limits=wrong)
 
 
 def test_wrong_labels(digits, autoencoder):

@@ -299,7 +299,7 @@ CONTAINERS = {
 if importlib.util.find_spec("torch") is not None:  # ArrayLike stands in for it elsewhere
     CONTAINERS["torch"] = lambda X: importlib.import_module("torch").from_numpy(X.copy())
 
-FITTING = {"fit", "partial_fit", "fit_transform", "fit_predict", "add_class"}
+FITTING = {"fit", "partial_fit", "fit_transform", "fit_predict", "add_class", "calibrate"}
 
 every_container = pytest.mark.parametrize("container", CONTAINERS)
 
@@ -377,3 +377,59 @@ def test_columns_without_floats_are_float64(container):
     assert PCAWhitener().fit_transform(table).dtype == np.float64
     with pytest.raises(ValueError, match=r"could not convert string|text"):
         PCAWhitener().fit(container({"a": ["text", "more", "none", "some"], "b": [1, -1, 1, 2]}))
+
+
+TABLES = {
+    "pandas": pd.DataFrame,
+    "category": lambda table: pd.DataFrame(table).astype({"color": "category"}),
+    "polars": pl.DataFrame,
+    "pyarrow": pa.table,
+}
+
+
+def told(*names):
+    """The pattern of the sentence about these columns."""
+    listed = ", ".join(map(repr, names))
+    return (
+        rf"could not convert string to float: .*column{'s' * (len(names) > 1)} {listed} holds? strings.*OneHotEncoder"
+    )
+
+
+@pytest.mark.parametrize("container", TABLES)
+@pytest.mark.parametrize("index", range(len(ESTIMATORS)), ids=map(name_of, ESTIMATORS))
+def test_columns_of_strings_are_named(index, container):
+    """Every method of X, and `fit`, say which columns of a table hold no numbers, and what to do with them."""
+    table = {"a": np.arange(20.0), "color": ["red", "blue"] * 10, "numeral": ["1.5", "2"] * 10, "b": np.arange(20.0)}
+    X, (estimator, _, y) = TABLES[container](table), fitted(index)
+    with pytest.raises(ValueError, match=told("color")):
+        clone(estimator).fit(X, y)
+    array = np.column_stack([np.asarray(column, dtype=object) for column in table.values()])
+    for name in methods_of_X(estimator):
+        arguments = (y,) if name == "score" else ()
+        if name == "explain" and isinstance(estimator, MixtureEnsemble):
+            arguments = (array,)
+        pattern = "could not convert" if name == "inverse_transform" else told(1)
+        with pytest.raises(ValueError, match=pattern):
+            getattr(estimator, name)(array, *arguments)
+
+
+def test_other_values_than_numbers_are_named():
+    """Dates and dicts are told as strings are; of many columns five are named; and a type error stays one."""
+    rows, dates = np.arange(6.0), pd.date_range("2026-01-01", periods=6)
+    with pytest.raises(TypeError, match="column 'when' holds Timestamps, where every value must be a number"):
+        PCAWhitener().fit(pd.DataFrame({"a": rows, "when": dates}))
+    with pytest.raises(TypeError, match=r"argument must be .* string.* number.* 'a', 'b' hold dicts and strings"):
+        PCAWhitener().fit(pd.DataFrame({"a": [{}] * 6, "b": ["text"] * 6, "c": rows}))
+    many = pd.DataFrame({name: ["text"] * 6 for name in "abcdefg"})
+    with pytest.raises(ValueError, match=r"columns 'a', 'b', 'c', 'd', 'e' and 2 others hold strings"):
+        PCAWhitener().fit(many)
+    for no_table in (many["a"], ["text"], "text"):
+        with pytest.raises(ValueError, match=r"^could not convert string to float: [^;]*'text'\)?$"):
+            PCAWhitener().fit(no_table)
+
+
+def test_other_errors_of_a_table_with_strings_stay(rng):
+    """Names that are not those of `fit` come first, as in scikit-learn."""
+    frame = pd.DataFrame(rng.standard_normal((6, 2)), columns=["a", "b"])
+    with pytest.raises(ValueError, match="feature names should match"):
+        PCAWhitener(whiten=None).fit(frame).transform(frame.rename(columns={"a": "c"}).assign(d="text"))

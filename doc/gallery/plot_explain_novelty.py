@@ -8,8 +8,8 @@ what it should find odd. Then they are windows of a series, and a part of each w
 """
 
 # %%
-# Half of the benign samples train, a quarter sets the threshold, one in twenty of them below it, and a quarter tests
-# beside the malignant ones. There is nothing to scale and nothing to tune. The threshold is meant for 5 % false alarms
+# Half of the benign samples train, a quarter sets the threshold (`calibrate`), and a quarter tests beside the malignant
+# ones. There is nothing to scale and nothing to tune. The threshold is meant for 5 % false alarms
 # and gives 10 % of 90: it rests on the lowest five of 89 samples, and so few cannot place it better.
 import matplotlib.pyplot as plt
 import numpy as np
@@ -24,8 +24,7 @@ data = load_breast_cancer()
 benign, malignant = data.data[data.target == 1], data.data[data.target == 0]
 X_train, X_rest = train_test_split(benign, test_size=0.5, random_state=0)
 X_held_out, X_test = train_test_split(X_rest, test_size=0.5, random_state=0)
-detector = EnergyOutlierDetector(novelty=True).fit(X_train)
-detector.offset_ = np.quantile(detector.score_samples(X_held_out), 0.05)
+detector = EnergyOutlierDetector(novelty=True).fit(X_train).calibrate(X_held_out, contamination=0.05)
 
 X = np.concatenate([X_test, malignant])
 y = np.repeat([1, -1], [len(X_test), len(malignant)])
@@ -52,12 +51,11 @@ for i in worst:
     )
 
 # %%
-# Left, the scores; those below -100, of 77 malignant samples and no benign one, count as -100. Right, the ten
-# largest contributions to the score of that sample: four make it an outlier, and some speak for it.
+# Left, the scores. Those of malignant samples reach far down. The bins end near the benign ones, and the first includes
+# what lies below. Right, the ten largest contributions to the score of that sample: four make it an outlier, and some
+# speak for it.
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
-scores = np.maximum(detector.score_samples(X), -100)
-groups = np.where(y == 1, "benign", "malignant")
-ScoreHistogramDisplay(scores, groups=groups, offset=detector.offset_).plot(left)
+ScoreHistogramDisplay.from_estimator(detector, X, np.where(y == 1, "benign", "malignant"), ax=left)
 largest = np.argsort(np.abs(contributions[sample]))[-10:]
 order = largest[np.argsort(contributions[sample][largest])[::-1]]
 right.barh(data.feature_names[order], contributions[sample][order])

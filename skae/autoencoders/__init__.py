@@ -10,9 +10,12 @@ from skae.autoencoders._pipeline import (
     activation_of,
     autoencoder_and_input,
     autoencoder_of,
+    has_frozen_model,
+    is_frozen,
     last_step,
     model_and_input,
     steps_before,
+    unfrozen,
 )
 from skae.autoencoders._prediction import AutoencoderPrediction
 from skae.autoencoders._regularization_path import regularization_path
@@ -35,6 +38,8 @@ __all__ = [
     "batches_for",
     "denoising_score",
     "fit_quietly",
+    "has_frozen_model",
+    "is_frozen",
     "last_step",
     "model_and_input",
     "objective_on",
@@ -42,4 +47,5 @@ __all__ = [
     "stage_for",
     "start",
     "steps_before",
+    "unfrozen",
 ]

@@ -1,25 +1,56 @@
-"""Pipelines that end in an autoencoder: their steps, and the autoencoder."""
+"""Pipelines that end in an autoencoder, and frozen ones: their steps, and the autoencoder."""
+
+from sklearn.frozen import FrozenEstimator
 
 from skae.autoencoders._prediction import AutoencoderPrediction
 
 
+def unfrozen(estimator):
+    """Return the estimator in a `FrozenEstimator`. Return any other estimator itself."""
+    while isinstance(estimator, FrozenEstimator):
+        estimator = estimator.estimator
+    return estimator
+
+
 def last_step(estimator):
-    """Return the last step of a Pipeline, also inside nested Pipelines. Return any other estimator itself."""
-    while hasattr(estimator, "steps"):
+    """Return the last step of a Pipeline, also inside nested Pipelines, unfrozen. Return any other estimator itself."""
+    while hasattr(estimator := unfrozen(estimator), "steps"):
         estimator = estimator.steps[-1][1]
     return estimator
 
 
 def steps_before(estimator):
-    """Return the steps before the last one, without "passthrough". Nested Pipelines are flattened."""
-    return [step for step in _in_a_row(estimator)[:-1] if step is not None and not isinstance(step, str)]
+    """Return the steps before the last one, without "passthrough". Nested Pipelines are flattened.
+
+    The steps of a frozen Pipeline are frozen, each by itself.
+    """
+    return [step for step in _in_a_row(estimator)[:-1] if not _passes(step)]
+
+
+def is_frozen(estimator):
+    """Return whether an estimator is frozen, or all steps of a Pipeline: whether `fit` would train nothing."""
+    return all(isinstance(part, FrozenEstimator) or _passes(part) for part in _in_a_row(estimator))
+
+
+def has_frozen_model(estimator):
+    """Return whether the last step of a Pipeline is frozen, or an estimator that is no Pipeline."""
+    return isinstance(_in_a_row(estimator)[-1], FrozenEstimator)
+
+
+def _passes(step):
+    """Return whether a step of a Pipeline does nothing."""
+    return step is None or isinstance(step, str)
 
 
 def _in_a_row(estimator):
     """Return the steps of a Pipeline, with nested Pipelines flattened. Any other estimator is the only step."""
-    if hasattr(estimator, "steps"):
-        return [part for _, step in estimator.steps for part in _in_a_row(step)]
-    return [estimator]
+    inner = unfrozen(estimator)
+    if not hasattr(inner, "steps"):
+        return [estimator]
+    parts = [part for _, step in inner.steps for part in _in_a_row(step)]
+    if inner is estimator:
+        return parts
+    return [part if _passes(part) or isinstance(part, FrozenEstimator) else FrozenEstimator(part) for part in parts]
 
 
 def autoencoder_and_input(estimator, X):

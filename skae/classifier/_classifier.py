@@ -23,6 +23,7 @@ from skae._sklearn_compat import (
     _check_partial_fit_first_call,
     _fit_context,
     available_if,
+    refuse_parameters_of_none,
     validate_data,
     with_callbacks,
 )
@@ -369,12 +370,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         self : object
             The classifier.
         """
-        nested = [name for name in params if name.startswith("estimator__")]
-        if nested and params.get("estimator", self.estimator) is None:
-            raise ValueError(
-                f"{nested[0]} is a parameter of the autoencoder, and estimator is None, the default one; give one: "
-                "ClassSpecificAEClassifier(ContractiveAutoencoder(100))"
-            )
+        refuse_parameters_of_none(self, params, "autoencoder", "ClassSpecificAEClassifier(ContractiveAutoencoder(100))")
         return super().set_params(**params)
 
     # -- fitting

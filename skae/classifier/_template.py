@@ -10,7 +10,14 @@ from sklearn.base import clone
 
 from skae._sklearn_compat import InvalidParameterError, set_random_states
 from skae._typing import MatrixLike
-from skae.autoencoders import BaseAutoencoder, ContractiveAutoencoder, DenoisingAutoencoder, objective_on
+from skae.autoencoders import (
+    BaseAutoencoder,
+    ContractiveAutoencoder,
+    DenoisingAutoencoder,
+    is_frozen,
+    objective_on,
+    unfrozen,
+)
 from skae.classifier._energies import ClassEnergies
 from skae.objectives import Reconstruction
 from skae.parameters import MaxNorm, UnitNorm
@@ -66,6 +73,11 @@ def template_of(
         autoencoder = (ContractiveAutoencoder if n_factors is None else DenoisingAutoencoder)(_N_UNITS)
     elif isinstance(estimator, BaseAutoencoder):
         autoencoder = clone(estimator)
+    elif is_frozen(estimator):
+        raise InvalidParameterError(
+            "the estimator must be an autoencoder that can be trained, because clones of it are trained on the rows of "
+            f"each class; got a frozen {type(unfrozen(estimator)).__name__}: pass it without FrozenEstimator"
+        )
     else:
         raise InvalidParameterError(
             f"the estimator must be an autoencoder of skae, got {type(estimator).__name__}; what comes before "

@@ -10,7 +10,7 @@ import numpy as np
 from skae.autoencoders import activation_of, autoencoder_of, last_step, steps_before
 from skae.model import Model
 from skae.outlier._memory import memory_advice
-from skae.training import check_overflow, chunk_rows, row_chunks
+from skae.training import check_overflow, chunk_rows, like_frame, row_chunks
 
 # A path is integrated in pieces, each by Gauss-Legendre quadrature. A piece is halved while its integral differs from
 # the difference of its energies: at most 40 times, and not once the rows have 512 pieces on average.
@@ -49,7 +49,7 @@ def _marginal_fields(ensemble, X, start):
         yield scaler, weight, way, scaler.rotated(field)
 
 
-def ensemble_pipeline_contributions(pipeline, X, start, mean):
+def ensemble_pipeline_contributions(pipeline, X, start, mean, like):
     """Return the contributions under a Pipeline of affine steps that ends in a `MixtureEnsemble`.
 
     Each mixture takes the path of `ensemble_contributions`, from the transformed `start` to the transformed X. Its mean
@@ -63,6 +63,8 @@ def ensemble_pipeline_contributions(pipeline, X, start, mean):
         Samples, and the row that each of them is compared with. float64.
     mean : ndarray of shape (d,)
         Mean of the training data, around which the steps are tested.
+    like : {array-like, table} of d columns
+        The steps are given tables of this kind, because some choose columns by name.
 
     Returns
     -------
@@ -81,10 +83,10 @@ def ensemble_pipeline_contributions(pipeline, X, start, mean):
         return sum(weight * scaler.chords(first, last) * field for scaler, weight, _, field in parts)
 
     with memory_advice(X, "to explain"):
-        return _through_affine_steps(steps_before(pipeline), field, X, start, mean)
+        return _through_affine_steps(steps_before(pipeline), field, X, start, mean, like)
 
 
-def pipeline_contributions(estimator, X, start, mean):
+def pipeline_contributions(estimator, X, start, mean, like):
     """Return the contributions under an autoencoder, or a Pipeline of affine steps that ends in one.
 
     Parameters
@@ -95,6 +97,8 @@ def pipeline_contributions(estimator, X, start, mean):
         Samples, and the row that each of them is compared with. float64.
     mean : ndarray of shape (d,)
         Mean of the training data, around which the steps are tested.
+    like : {array-like, table} of d columns
+        The steps are given tables of this kind, because some choose columns by name.
 
     Returns
     -------
@@ -115,10 +119,10 @@ def pipeline_contributions(estimator, X, start, mean):
         return mean_field(autoencoder, first, last - first)
 
     with memory_advice(X, "to explain"):
-        return _through_affine_steps(steps_before(estimator), field, X, start, mean)
+        return _through_affine_steps(steps_before(estimator), field, X, start, mean, like)
 
 
-def _through_affine_steps(steps, mean_field_between, X, start, mean):
+def _through_affine_steps(steps, mean_field_between, X, start, mean, like):
     """Return the contributions: the mean field, taken back through the matrix of the affine map of the steps.
 
     ``mean_field_between(first, last)`` is the mean field between transformed rows. The rows of the matrix are
@@ -129,8 +133,8 @@ def _through_affine_steps(steps, mean_field_between, X, start, mean):
     def transform(X):
         with warnings.catch_warnings():  # the names of the features have been checked already
             warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
-            for step in steps:
-                X = step.transform(X)
+            for i, step in enumerate(steps):
+                X = step.transform(X if i else like_frame(X, like))
         return np.asarray(X, dtype=np.float64)
 
     n, d = X.shape

@@ -24,12 +24,13 @@ from skae._sklearn_compat import (
     available_if,
     check_array,
     check_is_fitted,
+    refuse_parameters_of_none,
     set_random_states,
     with_callbacks,
 )
 from skae._typing import Array, FloatArray, IntArray, RandomState
 from skae._version import VersionedEstimator
-from skae.autoencoders import AutoencoderPrediction, last_step
+from skae.autoencoders import AutoencoderPrediction, has_frozen_model, is_frozen, last_step, unfrozen
 from skae.outlier._attribution import ensemble_contributions, ensemble_pipeline_contributions, pipeline_contributions
 from skae.outlier._calibration import (
     cross_fitted_scores,
@@ -38,6 +39,7 @@ from skae.outlier._calibration import (
     training_threshold,
 )
 from skae.outlier._casting import cast
+from skae.outlier._confinement import share_of_far_rows_on_top
 from skae.outlier._ensemble import SAMPLE_ROWS, MixtureEnsemble
 from skae.outlier._feature_scaler import location_and_scale
 from skae.outlier._references import cluster_centers, nearest_mean
@@ -56,6 +58,9 @@ from skae.training import (
 # Fitted attributes that the detector takes over from its model: from any model, and from the default one.
 _SEEN, _COMPARED = ("n_features_in_", "feature_names_in_"), ("mean_", "scale_", "centers_")
 
+# Largest share of the rows that may score higher than all training rows when they are moved away from the mean.
+_MOST_ON_TOP = 0.05
+
 
 def _explains(detector):
     """Return whether `explain` exists. It does for the default model and for an autoencoder, also in a Pipeline."""
@@ -69,8 +74,8 @@ def _labels_training_rows(detector):
 
 
 def _has_p_values(detector):
-    """Return whether `fit` has scored rows that a model has not seen."""
-    return detector.novelty
+    """Return whether `fit` or `calibrate` scores rows that a model has not seen."""
+    return detector.novelty or hasattr(detector, "calibration_scores_")
 
 
 @documented
@@ -94,7 +99,8 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, VersionedEstimat
     ----------
     estimator : estimator, default=None
         Any estimator with `fit` and `score_samples`, such as an autoencoder of skae or a Pipeline that ends in one. A
-        clone of it is trained. None takes the default model.
+        clone of it is trained. None takes the default model. A fitted model in a `sklearn.frozen.FrozenEstimator` is
+        not trained: `fit` sets the threshold alone, by rows that the model has not seen.
 
     contamination : float, default=0.1
         In (0, 0.5]. With ``novelty=False``, the share of outliers in the training data: so many training rows, rounded
@@ -110,6 +116,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, VersionedEstimat
         n_samples folds, fewer for tables of a thousand columns, at least five and at most one for each row. (The
         default model of 8192 rows or more is trained on a sample of 4096, and rows outside the sample are scored
         instead.) A float in (0, 1) is a share of the rows that is held out: `estimator_` is fitted to the rest only.
+        With a frozen `estimator` all rows are scored, whatever `calibration` is.
 
     random_state : int, RandomState instance or None, default=None
         Seed of the default model, or of the `estimator` if it has a `random_state`, and of the folds. With None, the
@@ -126,11 +133,12 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, VersionedEstimat
         scores.
 
     calibration_scores_ : ndarray of shape (n_calibration,)
-        The scores that `offset_` was set by, sorted. Absent with ``novelty=False``.
+        The scores that `offset_` was set by, sorted. Absent after a `fit` with ``novelty=False``.
 
     mean_, scale_ : ndarray of shape (n_features,)
         Mean and standard deviation of the training data. The scale of a constant feature is 1. Absent where
-        `estimator` takes data without a mean, such as text.
+        `estimator` takes data without a mean, such as text. With a frozen `estimator`, of the rows of `fit`; with a
+        frozen `MixtureEnsemble`, its own.
 
     centers_ : ndarray of shape (n_centers, n_features)
         Centres of at most 256 clusters of the training data, of four rows or more on average. `explain` compares
@@ -168,6 +176,10 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, VersionedEstimat
     `contamination`. With ``novelty=False``, it warns if an autoencoder in the role of `estimator` has more than two
     units for each row.
 
+    The scores of an `estimator` must fall away from the data. `fit` warns if more than 5 % of the rows score higher
+    than all training rows when they are moved ten and a thousand times as far from the mean. Energies of units without
+    a bound (relu, shrink, `ZeroBiasAutoencoder`) rise, unless a penalty keeps the weights short.
+
     With ``visible="bernoulli"``, an autoencoder in the role of `estimator` refuses values outside [0, 1]. The detector
     does not call them outliers.
 
@@ -184,7 +196,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, VersionedEstimat
 
     estimator_: Any
     offset_: float
-    calibration_scores_: FloatArray  # absent with novelty=False
+    calibration_scores_: FloatArray  # absent after a fit with novelty=False
     mean_: FloatArray  # this, the scale and the centres are absent if the data have no mean
     scale_: FloatArray
     centers_: FloatArray
@@ -218,6 +230,27 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, VersionedEstimat
         self.calibration = calibration
         self.random_state = random_state
 
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters. ``estimator__name`` sets a parameter of the given estimator.
+
+        Parameters
+        ----------
+        **params : dict
+            Names and values.
+
+        Returns
+        -------
+        self : object
+            The detector.
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter. The default model, ``estimator=None``, has none to set.
+        """
+        refuse_parameters_of_none(self, params, "model", "EnergyOutlierDetector(ContractiveAutoencoder())")
+        return super().set_params(**params)
+
     @_fit_context(prefer_skip_nested_validation=False)
     @with_callbacks
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -240,7 +273,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, VersionedEstimat
         ValueError
             If the data are not what the model takes, or with ``novelty=True`` have fewer than three rows.
         """
-        subtasks = 0 if self.estimator is None else 1 + int(self.novelty)
+        subtasks = 0 if self.estimator is None or is_frozen(self.estimator) else 1 + int(self.novelty)
         options = {"inner": self.estimator, "max_subtasks": subtasks}
         with fit_task(self, X, y, **options) as task, unchanged_on_error(self):
             self._fit_all(X, seed_of(self._seed()), task)
@@ -250,19 +283,20 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, VersionedEstimat
         """Train the model, and set the offset."""
         vars(self).pop("calibration_scores_", None)
         if self.novelty:
-            self.calibration_scores_ = np.sort(self._fit_and_score_unseen(X, seed, task))
-            self.offset_ = new_row_threshold(self.calibration_scores_, self.contamination)
-            self._warn_of_small_share()
+            self._set_threshold(self._fit_and_score_unseen(X, seed, task), self.contamination)
         else:
             self._fit_model(X, seed, task)
             self.offset_ = training_threshold(self.estimator_.score_samples(X), self.contamination)
             self._warn_of_few_rows()
+        self._warn_of_rising_scores(X)
 
     def _fit_model(self, X, seed, task):
-        """Train the default model, or a clone of the estimator."""
+        """Train the default model, or a clone of the estimator. A frozen one is its own clone, and checks itself."""
         self.estimator_ = self._new_model(seed)
         if self.estimator is None:
             self.estimator_.fit(X)
+        elif is_frozen(self.estimator_):
+            self.estimator_.fit(X, None)
         else:
             with task.subtask("estimator").attached_to(self.estimator_, X):
                 self.estimator_.fit(X)
@@ -279,6 +313,9 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, VersionedEstimat
 
     def _fit_and_score_unseen(self, X, seed, task):
         """Train the model, and return scores of rows that it, or a model like it, has not seen."""
+        if self.estimator is not None and is_frozen(self.estimator):
+            self._fit_model(X, seed, task)
+            return self.estimator_.score_samples(X)
         if isinstance(self.calibration, Real) and not isinstance(self.calibration, Integral):
             from sklearn.model_selection import train_test_split
 
@@ -298,18 +335,20 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, VersionedEstimat
         told = NO_CALLBACKS if self.estimator is None else task
         return cross_fitted_scores(self._new_model(seed), X, self.calibration, seed, told)
 
-    def _warn_of_small_share(self):
-        """Warn where a threshold cannot tell the share asked for from none."""
-        n = len(self.calibration_scores_)
-        if self.contamination <= 1.0 / (n + 1):
+    def _set_threshold(self, scores, share):
+        """Set the threshold by scores of unseen rows; warn where it cannot tell the share asked for from none."""
+        self.calibration_scores_ = np.sort(scores)
+        self.offset_ = new_row_threshold(self.calibration_scores_, share)
+        n = len(scores)
+        if share <= 1.0 / (n + 1):
             warn(
-                f"EnergyOutlierDetector: contamination={self.contamination:g} asks for less than one in the {n} rows "
+                f"EnergyOutlierDetector: contamination={share:g} asks for less than one in the {n} rows "
                 "that set offset_: more new normal rows will be taken for outliers; fit more rows, or raise it"
             )
 
     def _fit_references(self, X):
         """Copy the model's attributes on the training data; find the centres that `explain` compares with."""
-        own = isinstance(self.estimator_, MixtureEnsemble)
+        own = isinstance(unfrozen(self.estimator_), MixtureEnsemble)
         for name in _SEEN + _COMPARED:
             vars(self).pop(name, None)
             if hasattr(self.estimator_, name) and (own or name in _SEEN):
@@ -331,7 +370,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, VersionedEstimat
     def _warn_of_few_rows(self):
         """Warn if the model has so many units that training rows and new rows have different scores."""
         model = last_step(self.estimator_)
-        if not isinstance(model, AutoencoderPrediction):
+        if has_frozen_model(self.estimator_) or not isinstance(model, AutoencoderPrediction):
             return
         text = too_many_units(len(model.components_), model.n_samples_seen_)
         if text is not None:
@@ -339,6 +378,66 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, VersionedEstimat
                 f"EnergyOutlierDetector: {text}: many of these will be taken for outliers; set novelty=True, "
                 "use fewer units, or fit more rows"
             )
+
+    def _warn_of_rising_scores(self, X):
+        """Warn if scores rise away from the data, so that far outliers have the highest ones."""
+        model = last_step(self.estimator_)
+        if isinstance(model, MixtureEnsemble) or not hasattr(self, "mean_"):
+            return
+        share = share_of_far_rows_on_top(self.estimator_, X, self.mean_)
+        if share > _MOST_ON_TOP:
+            advice = "the default model, estimator=None"
+            if isinstance(model, AutoencoderPrediction):
+                advice = (
+                    f'units that saturate (activation="sigmoid"), a larger alpha, standardised features, or {advice}'
+                )
+            warn(
+                f"EnergyOutlierDetector: the scores of {type(model).__name__} rise away from the data: {share:.0%} of "
+                "the rows, moved ten and a thousand times as far from the mean, score higher than every training row, "
+                f"and such outliers are not found; use {advice}"
+            )
+
+    def calibrate(self, X: Any, *, contamination: float | None = None) -> Self:
+        """Set the threshold by normal rows that the model has not seen. The fitted model does not change.
+
+        `offset_` and `calibration_scores_` are set as by a `fit` with ``novelty=True`` and rows held out: a new normal
+        row is taken for an outlier with the probability `contamination`, and the guarantee of `p_values` holds. With
+        ``novelty=False`` too, the detector then has `p_values`. The next `fit` sets all of them anew.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Normal rows that were not among the training data. In a Pipeline, what the steps before the detector
+            return: ``pipeline[-1].calibrate(pipeline[:-1].transform(X))``.
+        contamination : float, default=None
+            In (0, 0.5]. Share of new normal rows to take for outliers. None takes the detector's `contamination`.
+
+        Returns
+        -------
+        self : object
+            The detector.
+
+        Raises
+        ------
+        ValueError
+            If `contamination` is not in (0, 0.5].
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skae import EnergyOutlierDetector
+        >>> X = np.random.default_rng(0).standard_normal((400, 3))
+        >>> detector = EnergyOutlierDetector().fit(X[:200]).calibrate(X[200:], contamination=0.05)
+        >>> int(np.sum(detector.predict(X[200:]) == -1))
+        10
+        """
+        check_is_fitted(self)
+        share = self.contamination if contamination is None else contamination
+        if not (isinstance(share, Real) and 0.0 < float(share) <= 0.5):
+            raise ValueError(f"contamination must be a number in (0, 0.5] or None, got {contamination!r}")
+        with unchanged_on_error(self):
+            self._set_threshold(self.score_samples(X), share)
+        return self
 
     def score_samples(self, X: Any) -> FloatArray:
         """Return the energy score of each sample. Outliers have low scores.
@@ -408,14 +507,17 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, VersionedEstimat
 
     @available_if(_has_p_values)
     def p_values(self, X: Any) -> FloatArray:
-        """Return the conformal p-value of each sample: small for novelties. Absent with ``novelty=False``.
+        """Return the conformal p-value of each sample: small for novelties.
+
+        It exists with ``novelty=True``, and after `calibrate`.
 
         ::
 
             p = (1 + #{calibration_scores_ <= score_samples(x)}) / (n_calibration + 1)
 
-        If rows are held out (`calibration` is a float, or the default model has 8192 rows or more), then
-        ``P(p <= a) <= a`` for a new normal sample and every a, exactly, over the draws of all rows. With folds, the
+        If rows are held out (`calibration` is a float, the default model has 8192 rows or more, the `estimator` is
+        frozen, or `calibrate` was given them), then ``P(p <= a) <= a`` for a new normal sample and every a, exactly,
+        over the draws of all rows. With folds, the
         scores come from models of fewer rows than the one that scores X, and no such bound is proved. Over 200 draws of
         100 heavy-tailed rows, p <= 0.05 held for 4.5 % of the new normal rows (``benchmarks/p_values.py``).
 
@@ -493,23 +595,27 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, VersionedEstimat
             Pipeline with a step before the model that is not affine, or if the training data were not numeric.
         """
         check_is_fitted(self)
+        if not hasattr(self, "scale_"):
+            raise ValueError(
+                "explain needs numeric training data; put the steps that make numbers of them before the detector, and "
+                "pass what they return: pipeline[-1].explain(pipeline[:-1].transform(X))"
+            )
         checked = dense(checked_rows(self, X, reset=False))
         dtype = checked.dtype
-        rows = getattr(self, "centers_", None) if reference is None else self._check_reference(reference)
-        if rows is None or not hasattr(self, "scale_"):
-            raise ValueError("explain needs numeric training data")
+        rows = self.centers_ if reference is None else self._check_reference(reference)
         # Round the reference to the dtype of the result, so that the contributions sum exactly for that reference.
         start = cast(nearest_mean(checked, rows, self.scale_), dtype)
-        contributions = cast(self._contributions(checked.astype(np.float64), start.astype(np.float64)), dtype)
+        contributions = cast(self._contributions(checked.astype(np.float64), start.astype(np.float64), X), dtype)
         return (contributions, start) if return_reference else contributions
 
-    def _contributions(self, X, start):
-        """Return the integrated gradients from the rows of `start` to the rows of X, float64."""
-        if isinstance(self.estimator_, MixtureEnsemble):
-            return ensemble_contributions(self.estimator_, X, start)
+    def _contributions(self, X, start, like):
+        """Return the integrated gradients from `start` to X, float64; steps get tables of the kind of `like`."""
+        model = unfrozen(self.estimator_)
+        if isinstance(model, MixtureEnsemble):
+            return ensemble_contributions(model, X, start)
         if isinstance(last_step(self.estimator_), MixtureEnsemble):
-            return ensemble_pipeline_contributions(self.estimator_, X, start, self.mean_)
-        return pipeline_contributions(self.estimator_, X, start, self.mean_)
+            return ensemble_pipeline_contributions(self.estimator_, X, start, self.mean_, like)
+        return pipeline_contributions(self.estimator_, X, start, self.mean_, like)
 
     def _check_reference(self, reference):
         """Return the rows of `reference`, float64; raise an error if they are invalid."""

@@ -13,7 +13,7 @@ from skae._typing import Array, FloatArray, MatrixLike
 from skae.activations import ACTIVATIONS, Activation, as_activation
 from skae.autoencoders import activation_of, model_and_input
 from skae.complements import complement, has_complement
-from skae.plotting._display import Display, check_count, dense, pyplot, sliceable
+from skae.plotting._display import Display, check_count, checked_limits, dense, pyplot, sliceable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -119,7 +119,7 @@ class ActivationDisplay(Display):
             The display, already drawn.
         """
         activation = as_activation(activation, threshold)
-        return cls(*_curves(activation, _checked_limits(limits)), name=_name(activation)).plot(ax)
+        return cls(*_curves(activation, checked_limits(limits)), name=_name(activation)).plot(ax)
 
     @classmethod
     def from_estimator(
@@ -155,7 +155,7 @@ class ActivationDisplay(Display):
         if limits is None:
             reach = max(3.0, float(np.quantile(np.abs(U), 0.999)))
             limits = (-reach, reach)
-        low, high = _checked_limits(limits)
+        low, high = checked_limits(limits)
         counts, edges = np.histogram(U, np.linspace(low, high, _BINS + 1))
         return cls(*_curves(activation, (low, high)), name=_name(activation), counts=counts, edges=edges).plot(ax)
 
@@ -231,7 +231,7 @@ def activation_sheet(
     ['relu', 'shrink(threshold=0.5)', 'sigmoid']
     """
     check_count("n_columns", n_columns)
-    limits = _checked_limits(limits)
+    limits = checked_limits(limits)
     instances = [as_activation(each, threshold) for each in (ACTIVATIONS if activations is None else activations)]
     if not instances:
         raise ValueError("activation_sheet needs at least one activation, got none")
@@ -257,14 +257,6 @@ def _name(activation):
     """Return the name of an activation, with its threshold."""
     threshold = getattr(activation, "threshold", None)
     return activation.name if threshold is None else f"{activation.name}(threshold={threshold:.3g})"
-
-
-def _checked_limits(limits):
-    """Return the limits as two floats; refuse limits that are not two finite numbers, the smaller one first."""
-    numbers = np.asarray(limits)
-    if numbers.shape != (2,) or numbers.dtype.kind not in "iuf" or not -np.inf < numbers[0] < numbers[1] < np.inf:
-        raise ValueError(f"limits must be two finite numbers, the smaller one first, got {limits!r}")
-    return float(numbers[0]), float(numbers[1])
 
 
 def _curves(activation, limits):

@@ -55,13 +55,6 @@ def sliceable(X):
     return X.tocsr() if sparse.issparse(X) else X
 
 
-def like_frame(values, X):
-    """Return values as a data frame of X's kind if X is a data frame, else as they are."""
-    if not hasattr(X, "columns"):
-        return values
-    return type(X)({name: values[:, i] for i, name in enumerate(X.columns)})
-
-
 def check_count(name, value, smallest=1, none=False):
     """Refuse a value that is not an integer >= `smallest`; with `none`, allow None too."""
     if none and value is None:
@@ -74,3 +67,11 @@ def check_option(name, value, options):
     """Refuse a value that is not one of the options."""
     if value not in options:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, options))}, got {value!r}")
+
+
+def checked_limits(limits):
+    """Return the limits as two floats; refuse limits that are not two finite numbers, the smaller one first."""
+    numbers = np.asarray(limits)
+    if numbers.shape != (2,) or numbers.dtype.kind not in "iuf" or not -np.inf < numbers[0] < numbers[1] < np.inf:
+        raise ValueError(f"limits must be two finite numbers, the smaller one first, got {limits!r}")
+    return float(numbers[0]), float(numbers[1])

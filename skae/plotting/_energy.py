@@ -13,8 +13,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae._typing import MatrixLike
 from skae.autoencoders import AutoencoderPrediction, last_step
-from skae.plotting._display import Display, check_count, check_option, dense, like_frame
+from skae.plotting._display import Display, check_count, check_option, dense
 from skae.plotting._pipeline import is_invertible, reconstruct
+from skae.training import like_frame
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -180,7 +181,8 @@ class EnergyDisplay(Display):
             inset = 0.5 * (high - low) / n_arrows
             positions, _ = _grid(low + inset, high - inset, n_arrows)
             arrows = np.subtract(*reconstruct(estimator, like_frame(positions, X))[::-1])
-        names = tuple(map(str, getattr(X, "columns", ("x0", "x1"))))
+        columns = getattr(X, "columns", ("x0", "x1"))
+        names = tuple(map(str, getattr(X, "column_names", columns)))  # pyarrow's columns are arrays
         return cls(xx0, xx1, energy, positions=positions, field=arrows, X=points, feature_names=names).plot(
             ax, colorbar=colorbar
         )

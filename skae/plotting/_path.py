@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 
 from skae._typing import FloatArray, MatrixLike
-from skae.autoencoders import autoencoder_of, regularization_path, steps_before
+from skae.autoencoders import autoencoder_of, has_frozen_model, regularization_path, steps_before
 from skae.plotting._display import Display, check_count
 from skae.plotting._filters import input_filters
 from skae.plotting._images import (
@@ -22,10 +22,12 @@ from skae.plotting._images import (
     mosaic,
     scaled_by_largest,
 )
+from skae.plotting._lines import draw_lines, label_lines, lines_shape
 from skae.plotting._pipeline import mapped_filters
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.collections import LineCollection
     from matplotlib.colors import Colormap
     from matplotlib.image import AxesImage
 
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 class PathDisplay(Display):
     """Filters along the regularization strength: a row for each alpha, a column for each unit (SAT figure 5).
 
-    Each filter is divided by its own largest absolute value: zero is mid-grey.
+    Each filter is divided by its own largest absolute value: zero is mid-grey. Filters that are no images are lines.
 
     Parameters
     ----------
@@ -47,7 +49,9 @@ class PathDisplay(Display):
     Attributes
     ----------
     image_ : matplotlib.image.AxesImage
-        The tiles.
+        The tiles. Absent where lines are drawn.
+    lines_ : matplotlib.collections.LineCollection
+        The lines. Absent where images are drawn.
     ax_ : matplotlib.axes.Axes
         Axes of the drawing.
     figure_ : matplotlib.figure.Figure
@@ -69,7 +73,8 @@ class PathDisplay(Display):
     (2, 10, 64)
     """
 
-    image_: AxesImage
+    image_: AxesImage  # absent where lines are drawn
+    lines_: LineCollection  # absent where images are drawn
 
     def __init__(self, filters: ArrayLike, alphas: ArrayLike, *, image_shape: Sequence[int] | None = None) -> None:
         self.filters = filters
@@ -93,7 +98,7 @@ class PathDisplay(Display):
         Parameters
         ----------
         estimator : autoencoder with the parameter `alpha`, or a Pipeline that ends in one
-            It need not be fitted, and does not change: the function fits clones of all steps.
+            It need not be fitted, and does not change: the function fits clones of all steps but the frozen ones.
         X : {array-like, CSR matrix} of shape (n_samples, n_features)
             Training data.
         y : array-like of shape (n_samples,), default=None
@@ -113,9 +118,14 @@ class PathDisplay(Display):
             The display, already drawn.
         """
         check_count("n_filters", n_filters, none=True)
+        if has_frozen_model(estimator):
+            raise ValueError(
+                "PathDisplay fits the autoencoder at each alpha, got a FrozenEstimator, which nothing fits; pass the "
+                "autoencoder in it, or fitted ones to from_estimators"
+            )
         model, steps = clone(autoencoder_of(estimator)), [clone(step) for step in steps_before(estimator)]
         for step in steps:
-            X = step.fit_transform(X, y)
+            X = step.fit_transform(X, y) if hasattr(step, "fit_transform") else step.fit(X, y).transform(X)
         filters, strengths = [], []
         for fitted in regularization_path(model, X, alphas=alphas):
             filters.append(mapped_filters(fitted.decoder_components_[:n_filters].astype(np.float64), steps))
@@ -187,10 +197,17 @@ class PathDisplay(Display):
             raise ValueError(f"alphas must be a number for each of {len(filters)} rows of filters, got {alphas.shape}")
         _, n_filters, n_features = filters.shape
         shape = checked_image_shape(self.image_shape, n_features)
-        images = images_of(scaled_by_largest(filters.reshape(-1, n_features)), shape)
-        picture = mosaic(images, n_filters)
-        ax = self._axes(ax, figure_size(picture, min(8.0, 0.8 + n_filters), labels=0.8))
-        self.image_ = draw_mosaic(ax, picture, (-1.0, 1.0), cmap)
-        label_rows(ax, [f"{alpha:g}" for alpha in alphas], images.shape[1])
+        scaled, labels = scaled_by_largest(filters.reshape(-1, n_features)), [f"{alpha:g}" for alpha in alphas]
+        width = min(8.0, 0.8 + n_filters)
+        if len(shape) == 1:
+            ax = self._axes(ax, figure_size(lines_shape(len(scaled), n_filters), width, labels=0.8))
+            self.lines_ = draw_lines(ax, scaled, n_filters)
+            label_lines(ax, labels)
+        else:
+            images = images_of(scaled, shape)
+            picture = mosaic(images, n_filters)
+            ax = self._axes(ax, figure_size(picture.shape, width, labels=0.8))
+            self.image_ = draw_mosaic(ax, picture, (-1.0, 1.0), cmap)
+            label_rows(ax, labels, images.shape[1])
         ax.set_ylabel("alpha")
         return self

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 from sklearn.preprocessing import FunctionTransformer
 
-from skae.autoencoders import autoencoder_of, steps_before
+from skae.autoencoders import autoencoder_of, steps_before, unfrozen
 from skae.model import Model
 from skae.plotting._display import dense
 
@@ -18,6 +18,7 @@ _CHUNK_ROWS = 256
 
 def has_inverse(step):
     """Return whether a step has an inverse."""
+    step = unfrozen(step)
     if isinstance(step, FunctionTransformer) and step.func is not None and step.inverse_func is None:
         return False  # its inverse_transform would be the identity
     return hasattr(step, "inverse_transform")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Real
 from typing import TYPE_CHECKING, Self
 
@@ -12,7 +13,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 
 from skae._typing import FloatArray, MatrixLike
 from skae.autoencoders import last_step
-from skae.plotting._display import Display, check_count, next_color
+from skae.plotting._display import Display, check_count, checked_limits, next_color
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,14 +22,18 @@ if TYPE_CHECKING:
 _MOST_OVERLAID = 4
 # The bins reach this many interquartile ranges beyond the quartiles of each group (Tukey's outer fences).
 _FENCE = 3.0
+# With the interquartile range of the narrowest group as the unit, a group wider than this is shown up to this distance
+# from the quartiles of the narrowest. Otherwise the narrowest would be a single bin beside it.
+_REACH = 10.0
+# A group with a smaller share of the scores does not count as the narrowest.
+_SMALLEST_SHARE = 0.05
 
 
 class ScoreHistogramDisplay(Display):
     """Histograms of the scores of samples, by group (ENERGY figure 3).
 
     All histograms have the same area. Up to four are drawn over each other, more are drawn one below the other. The
-    bins reach three interquartile ranges beyond the quartiles of each group. The outermost bins count the scores that
-    lie beyond.
+    outermost bins count the scores that lie beyond them, too. The label of the axis says how many these are.
 
     Parameters
     ----------
@@ -72,6 +77,7 @@ class ScoreHistogramDisplay(Display):
         *,
         offset: float | None = None,
         bins: int = 40,
+        limits: Sequence[float] | None = None,
         ax: Axes | None = None,
     ) -> Self:
         """Compute and draw the scores of samples.
@@ -89,6 +95,10 @@ class ScoreHistogramDisplay(Display):
             Threshold to draw as a line; None takes an outlier detector's `offset_`.
         bins : int, default=40
             Number of bins.
+        limits : sequence of two floats, default=None
+            The lowest and the highest end of the bins. None reaches three interquartile ranges beyond the quartiles of
+            each group. A group ten times as wide as the narrowest is cut ten of the latter's ranges from its quartiles:
+            the whole would hide it. ``(scores.min(), scores.max())`` cuts nothing.
         ax : matplotlib.axes.Axes, default=None
             Axes to draw in; None makes a new figure.
 
@@ -110,9 +120,9 @@ class ScoreHistogramDisplay(Display):
         scores = np.asarray(estimator.score_samples(X))
         if offset is None and is_outlier_detector(model):
             offset = getattr(model, "offset_", None)
-        return cls(scores, groups=groups, offset=offset).plot(ax, bins=bins)
+        return cls(scores, groups=groups, offset=offset).plot(ax, bins=bins, limits=limits)
 
-    def plot(self, ax: Axes | None = None, *, bins: int = 40) -> Self:
+    def plot(self, ax: Axes | None = None, *, bins: int = 40, limits: Sequence[float] | None = None) -> Self:
         """Draw the histograms.
 
         Parameters
@@ -121,6 +131,10 @@ class ScoreHistogramDisplay(Display):
             Axes to draw in; None makes a new figure.
         bins : int, default=40
             Number of bins.
+        limits : sequence of two floats, default=None
+            The lowest and the highest end of the bins. None reaches three interquartile ranges beyond the quartiles of
+            each group. A group ten times as wide as the narrowest is cut ten of the latter's ranges from its quartiles:
+            the whole would hide it. ``(scores.min(), scores.max())`` cuts nothing.
 
         Returns
         -------
@@ -137,9 +151,8 @@ class ScoreHistogramDisplay(Display):
             if groups.shape != scores.shape:
                 raise ValueError(f"groups must have one label for each of {len(scores)} scores, got {groups.shape}")
             parts = {str(group): scores[groups == group] for group in np.unique(_checked_labels("groups", groups))}
-        ends = np.array([_fences(part) for part in parts.values()])
-        low, high = ends[:, 0].min(), ends[:, 1].max()
-        edges = np.linspace(low, high if high > low else low + 1.0, bins + 1)
+        low, high = _limits(list(parts.values())) if limits is None else checked_limits(limits)
+        edges = np.linspace(low, high, bins + 1)
         densities = {
             name: np.histogram(np.clip(part, edges[0], edges[-1]), edges, density=True)[0]
             for name, part in parts.items()
@@ -150,7 +163,7 @@ class ScoreHistogramDisplay(Display):
         if self.offset is not None:
             color = ax.xaxis.label.get_color()
             ax.axvline(self.offset, color=color, linestyle="--", linewidth=1.2, label="threshold")
-        ax.set_xlabel("score_samples")
+        ax.set_xlabel("score_samples" + _beyond(scores, edges))
         if ax.get_legend_handles_labels()[1]:
             ax.legend()
         return self
@@ -190,11 +203,30 @@ def _groups(model, y):
     return y
 
 
-def _fences(scores):
-    """Return the lowest and the highest score that the bins of a group must cover."""
-    first, third = np.quantile(scores, (0.25, 0.75))
-    reach = _FENCE * (third - first)
-    return max(scores.min(), first - reach), min(scores.max(), third + reach)
+def _limits(groups):
+    """Return the ends of the bins: the fences of all groups, but those of far wider ones than the narrowest."""
+    quartiles = np.array([np.quantile(scores, (0.25, 0.75)) for scores in groups])
+    ranges = quartiles[:, 1] - quartiles[:, 0]
+    sizes = np.array([len(scores) for scores in groups])
+    extremes = np.array([(scores.min(), scores.max()) for scores in groups])
+    outward = np.array([-1.0, 1.0])
+    ends = np.minimum(outward * quartiles + _FENCE * ranges[:, None], outward * extremes)
+    candidates = np.flatnonzero((ranges > 0.0) & (sizes >= _SMALLEST_SHARE * sizes.sum()))
+    if len(candidates):
+        narrowest = candidates[ranges[candidates].argmin()]
+        unit = ranges[narrowest]
+        near = outward * quartiles[narrowest] + _REACH * unit
+        whole = np.where(ranges[:, None] <= _REACH * unit, ends, -np.inf)
+        ends = np.minimum(ends, np.maximum(near, whole))
+    low, high = -ends[:, 0].max(), ends[:, 1].max()
+    return low, high if high > low else low + 1.0
+
+
+def _beyond(scores, edges):
+    """Return how many scores lie beyond the bins, as a line of the label."""
+    n_below, n_above = np.count_nonzero(scores < edges[0]), np.count_nonzero(scores > edges[-1])
+    sides = [f"{n} {side}" for n, side in ((n_below, "below"), (n_above, "above")) if n]
+    return f"\nthe outermost bins include {' and '.join(sides)}" if sides else ""
 
 
 def _overlay(ax, densities, edges):

@@ -7,6 +7,7 @@ from skae.training._conformal import conformal_p_values
 from skae.training._convergence import convergence_problem, feature_errors, on_plateau
 from skae.training._dead_units import constant_units, dead_units
 from skae.training._evaluation import final_loss, mean_value
+from skae.training._frames import like_frame
 from skae.training._moments import checked_weight, effective_rows, merge_moments, moments
 from skae.training._principal_axes import principal_axes
 from skae.training._ranges import check_overflow, check_values, check_visible_range, corruption_range, value_range
@@ -45,6 +46,7 @@ __all__ = [
     "feature_errors",
     "final_loss",
     "fit_task",
+    "like_frame",
     "mean_value",
     "merge_moments",
     "moments",
