@@ -97,6 +97,9 @@ class Batches:
         #: Mean weight of a batch. A row of mean weight counts as 1.
         self.mean_weight = self.rows_per_batch
 
+    def __getstate__(self):
+        return {**vars(self), "_buffer": None, "_noisy": None}  # a copy has arrays of its own
+
     def __len__(self):
         return self._length
 
@@ -126,7 +129,6 @@ class Batches:
         result, chosen = copy.copy(self), self._draw(n_rows, rng)
         result.rows = chosen if self.rows is None else self.rows[chosen]
         result.noise_seed, result.shuffle, result._length = int(rng.integers(2**63)), False, 1
-        result._buffer = result._noisy = None
         result.n_samples = result.rows_per_batch = result.mean_weight = len(chosen)
         return result
 
