@@ -2269,12 +2269,118 @@ def test_prediction_goes_by_the_method_of_the_fit():
         assert_array_equal(classifier.set_params(method=other).decision_function(X), expected)
 
 
-def test_labels_of_another_kind_are_refused():
-    """Adding fractions to integer labels would change the old labels, so it raises an error."""
+NAMES = np.array(["b", "armadillo", "crocodile", "d"])
+#: Columns of labels by their kind, each made from digits of 0 to 3. The first of each kind is numpy's own.
+COLUMNS = {
+    "number": [
+        lambda y: y.astype(np.int64),
+        lambda y: y.astype(np.uint8),
+        lambda y: y.astype(np.float32),
+        lambda y: y.tolist(),
+        lambda y: pd.Series(y, dtype="Int64"),
+        lambda y: pd.DataFrame({"y": y}, dtype="UInt8")["y"],
+        lambda y: pd.Series(y, dtype="Float64"),
+        lambda y: pd.Series(y, dtype="int64[pyarrow]"),
+        lambda y: pd.Series(y).astype("category"),
+        lambda y: pd.Series(y, dtype="Int64").astype("category"),
+    ],
+    "bool": [
+        lambda y: y == 3,
+        lambda y: (y == 3).tolist(),
+        lambda y: pd.Series(y == 3, dtype="boolean"),
+        lambda y: pd.Series(y == 3, dtype="bool[pyarrow]"),
+        lambda y: pd.Series(y == 3).astype("category"),
+    ],
+    "string": [
+        lambda y: NAMES[y],
+        lambda y: NAMES[y].astype("U30"),
+        lambda y: NAMES.astype(object)[y],
+        lambda y: NAMES[y].tolist(),
+        lambda y: pd.Series(NAMES[y]),
+        lambda y: pd.Series(NAMES[y], dtype="string"),
+        lambda y: pd.Series(NAMES[y], dtype="string[pyarrow]"),
+        lambda y: pd.Series(NAMES[y]).astype("category"),
+    ],
+}
+every_column = pytest.mark.parametrize(
+    ("kind", "column"), [(kind, each) for kind in COLUMNS for each in range(len(COLUMNS[kind]))]
+)
+
+
+@every_column
+def test_labels_are_compared_by_value(kind, column):
+    """Labels may come in one dtype to `fit`, and in another one to the other methods."""
+    X, y, new, labels = split_off([3])
+    rows, y = np.concatenate([X[:30], new[:10]]), np.concatenate([y[:30], labels[:10]])
+    plain, column, old = COLUMNS[kind][0], COLUMNS[kind][column], y != 3
+    expected = make("normalize", estimator=contractive(max_iter=1)).fit(rows, plain(y))
+    for first, second in ((plain, column), (column, plain)):
+        classifier = make("normalize", estimator=contractive(max_iter=1)).fit(rows, first(y))
+        assert classifier.classes_.tolist() == expected.classes_.tolist()
+        assert classifier.predict(rows).tolist() == expected.predict(rows).tolist()
+        assert classifier.score(rows, second(y)) == expected.score(rows, plain(y))
+        assert classifier.partial_fit(rows, second(y)).classes_.tolist() == expected.classes_.tolist()
+        parts = make("normalize", estimator=contractive(max_iter=1)).partial_fit(rows, second(y), classes=first(y))
+        assert parts.partial_fit(rows, first(y), classes=second(y)).classes_.tolist() == expected.classes_.tolist()
+        if kind != "bool":  # there is no third bool
+            classifier = make("normalize", estimator=contractive(max_iter=1)).fit(rows[old], first(y[old]))
+            dtype = classifier.classes_.dtype
+            classifier.add_class(rows, second(y))
+            assert classifier.classes_.tolist() == expected.classes_.tolist()
+            assert kind == "string" or classifier.classes_.dtype == dtype
+
+
+@every_column
+def test_integers_and_bools_stay_what_they_are(kind, column):
+    """Classes are integers, bools or strings as the labels are, in any container."""
+    X, y = digits(30)
+    given = COLUMNS[kind][column](y)
+    floats = "float" in str(getattr(given, "dtype", "")).lower()
+    kinds = {"number": "f" if floats else "iu", "bool": "b", "string": "UO"}[kind]
+    for classifier in (
+        make("normalize", estimator=contractive(max_iter=1)).fit(X, given),
+        make("normalize", estimator=contractive(max_iter=1)).partial_fit(X, given, classes=given),
+    ):
+        assert classifier.classes_.dtype.kind in kinds
+
+
+def test_classes_take_the_dtype_that_holds_them_all():
+    """A label that is too large for the dtype of the old ones is not wrapped around."""
     X, y, new, labels = split_off([2])
-    classifier = make("normalize").fit(X, y)
-    with unchanged(classifier), pytest.raises(ValueError, match="of the old ones' kind"):
-        classifier.add_class(new, labels + 0.0)
+    classifier = make("normalize").fit(X, y.astype(np.uint8)).add_class(new, labels + 300)
+    assert classifier.classes_.tolist() == [0, 1, 3, 302]
+    assert set(classifier.predict(new)) >= {302}
+
+
+OTHER_KINDS = {
+    "strings to numbers": (lambda y: y, lambda y: y.astype(str)),
+    "numbers to strings": (lambda y: y.astype(str), lambda y: y),
+    "numbers to objects": (lambda y: y.astype(str).astype(object), lambda y: y),
+    "bools to numbers": (lambda y: 5 * y, lambda y: y == 2),
+    "numbers to bools": (lambda y: y == 1, lambda y: y),
+}
+
+
+@pytest.mark.parametrize("case", OTHER_KINDS)
+def test_labels_of_another_kind_are_refused(case):
+    """Strings, bools and numbers do not mix: a sentence says so."""
+    X, y, new, labels = split_off([2])
+    first, second = OTHER_KINDS[case]
+    classifier = make("normalize").fit(X, first(y))
+    with unchanged(classifier), pytest.raises(ValueError, match=r"of the old ones' kind|string and number"):
+        classifier.add_class(new, second(labels))
+    if "string" in case or "object" in case:
+        with unchanged(classifier), pytest.raises(ValueError, match="which are not among the classes"):
+            classifier.partial_fit(X, second(y))
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "boolean", "Float64", "string", "category"])
+def test_missing_labels_are_refused(dtype):
+    """A missing label is no class of its own."""
+    X, y = digits()
+    labels = pd.Series(y.astype(str) if dtype in ("string", "category") else y % 2, dtype=dtype).mask(y == 3)
+    with pytest.raises(ValueError, match=r"contain.? NaN"):
+        make("normalize").fit(X, labels)
 
 
 def test_factored_pretraining_says_that_it_has_come_to_nothing():

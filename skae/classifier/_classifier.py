@@ -37,9 +37,10 @@ from skae.classifier._energies import ClassEnergies
 from skae.classifier._energy_regression import fit_energy_classifier
 from skae.classifier._factored import add_factored
 from skae.classifier._finetuning import FineTuning, noise_of
+from skae.classifier._labels import encode_labels, merge_classes, plain_labels
 from skae.classifier._learning import class_names, learn, trial_temperatures
 from skae.classifier._prediction import ClassPrediction, has_probabilities
-from skae.classifier._rows import LabelledRows, encode_labels, hold_out, merge_classes
+from skae.classifier._rows import LabelledRows, hold_out
 from skae.classifier._template import template_of
 from skae.corruption import Corruption
 from skae.objectives import LOSSES
@@ -480,7 +481,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
                 "partial_fit sees no validation set: the classifier's early_stopping must be False, got True"
             )
         with unchanged_on_error(self):
-            first = _check_partial_fit_first_call(self, classes)
+            first = _check_partial_fit_first_call(self, plain_labels(classes))
             self._check_classes()
             X, y, weight = self._validate_rows(X, y, sample_weight, reset=first)
             rows = self._labelled(X, encode_labels(y, self.classes_), weight)
@@ -581,7 +582,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
     def _validate_rows(self, X, y, sample_weight, reset):
         """Check the rows; return X, y and the weights (or None) of those with positive weight."""
         dtype = DTYPES if reset else np.result_type(self.estimators_[0].components_, np.float32)
-        X, y = validate_data(self, X, y, reset=reset, accept_sparse="csr", dtype=dtype)
+        X, y = validate_data(self, X, plain_labels(y), reset=reset, accept_sparse="csr", dtype=dtype)
         check_classification_targets(y)
         weight, rows = checked_weight(X, sample_weight)
         return (X, y, weight) if rows is None else (X[rows], y[rows], weight[rows])

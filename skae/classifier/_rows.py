@@ -5,7 +5,6 @@ import math
 from typing import Any
 
 import numpy as np
-from sklearn.utils.multiclass import unique_labels
 
 from skae import _ops as ops
 from skae._typing import FloatArray, IntArray
@@ -61,29 +60,6 @@ class LabelledRows:
     def relabelled(self, classes):
         """Return the rows with labels that are positions in `classes`. All rows must belong to these classes."""
         return dataclasses.replace(self, labels=np.searchsorted(classes, self.labels))
-
-
-def merge_classes(known, y):
-    """Return the sorted class names with those in y, and which of them are new."""
-    classes = unique_labels(known, y)
-    if known.dtype == object:
-        classes = classes.astype(object)
-    elif classes.dtype.kind != known.dtype.kind:
-        raise ValueError(
-            f"the labels of new classes must be of the old ones' kind, {known.dtype}, got {np.unique(y)!r}"
-        )
-    return classes, ~np.isin(classes, known)
-
-
-def encode_labels(y, classes):
-    """Return the position in `classes` of each label in y; raise ValueError for unknown labels."""
-    unknown = np.setdiff1d(y, classes)
-    if len(unknown):
-        raise ValueError(
-            f"y has the labels {unknown.tolist()}, which are not among the classes {classes.tolist()}; "
-            "add_class takes new ones"
-        )
-    return np.searchsorted(classes, y)
 
 
 def hold_out(labels, fraction, rng):
