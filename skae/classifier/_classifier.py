@@ -41,6 +41,7 @@ from skae.classifier._labels import encode_labels, merge_classes, plain_labels
 from skae.classifier._learning import class_names, learn, trial_temperatures
 from skae.classifier._prediction import ClassPrediction, has_probabilities
 from skae.classifier._rows import LabelledRows, hold_out
+from skae.classifier._stand_ins import stand_ins
 from skae.classifier._template import template_of
 from skae.corruption import Corruption
 from skae.objectives import LOSSES
@@ -524,6 +525,9 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         - If it has rows of some old classes, the constants of the new classes are fitted.
         - If it has rows of new classes only, the constant of a new class makes its median calibrated energy, over its
           own rows, equal to the mean of the other classes' medians.
+        - After fine-tuning, medians say little. There the constants of the new classes are fitted to rows that stand in
+          for those of the missing classes: normal features with the mean and the variance of the class, which its
+          autoencoder keeps, with the weight of its training rows.
 
         The constants of the old classes keep their mean.
 
@@ -566,11 +570,15 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
                 )
             places, known = np.flatnonzero(new), getattr(self, "calibration_energies_", None)
             seed = seed_of(self.random_state)
+            rng = np.random.default_rng(seed)
             rows, held_out = self._split(X, labels, weight, [] if known is None else places, seed)
-            energies = self._add_autoencoders(energies, X, rows, added, places, np.random.default_rng(seed))
+            energies = self._add_autoencoders(energies, X, rows, added, places, rng)
             others = {} if held_out is None else {"calibration_energies_": merge(known, energies, held_out, added)}
             E = energies(rows.X)
-            calibration = calibration.add_classes(E, rows, new).with_medians(E, rows)
+            missing = np.setdiff1d(calibration.seen, rows.labels)
+            joint_E, joint_rows = self._with_stand_ins(energies, E, rows, missing, rng)
+            calibration = calibration.add_classes(joint_E, joint_rows, new, complete=not len(missing))
+            calibration = calibration.with_medians(E, rows)
             if self.method == "energies":
                 others |= fit_energy_classifier(E, rows, self.l2, self.loss)
             self._set(energies, calibration, **others)
@@ -628,6 +636,15 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         return energies.with_places(added).replaced(places, fitted)
 
     # -- the supervised phase
+
+    def _with_stand_ins(self, energies, E, rows, missing, rng):
+        """Return the energies E and the rows; after fine-tuning, with rows drawn for the classes that have none."""
+        if self.loss_curve_ is None or not len(missing):
+            return E, rows
+        drawn, labels, weight = stand_ins(energies, missing, E.dtype, rng)
+        own = np.ones(len(E)) if rows.weight is None else rows.weight
+        labels, weight = np.concatenate([rows.labels, labels]), np.concatenate([own, weight])
+        return np.concatenate([E, drawn]), self._labelled(None, labels, weight)
 
     def _continue_finetuning(self, energies, calibration, constraint, rows, rng):
         """Fine-tune the classes that have had rows, with one pass at a constant learning rate."""
