@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import io
 import pickle
+import tracemalloc
 import warnings
 
 import joblib
@@ -2336,6 +2337,42 @@ def test_prediction_goes_by_the_method_of_the_fit():
         classifier = make(fitted).fit(X, y)
         expected = classifier.decision_function(X)
         assert_array_equal(classifier.set_params(method=other).decision_function(X), expected)
+
+
+def brief(name="finetune", **parameters):
+    """Return one of the MODELS with one epoch."""
+    size = {"max_iter": 1, "batch_size": 200}
+    own = {"n_components": 2, **size}
+    estimator = denoising(**own) if "factored" in name else contractive(**own)
+    return make(name, estimator=estimator, **size, **parameters)
+
+
+FITS = {
+    "zero weights": lambda X, y, weight: brief("balanced").fit(X, y, weight),
+    "trial fits": lambda X, y, weight: brief("tempered normalize").fit(X, y),
+    "early stopping": lambda X, y, weight: brief("early stopping", noise="salt_and_pepper").fit(X, y),
+    "held out for p-values": lambda X, y, weight: brief(calibration_fraction=0.2).fit(X, y),
+    "energies": lambda X, y, weight: brief("energies").fit(X, y, weight),
+    "lbfgs": lambda X, y, weight: brief("lbfgs").fit(X, y, weight),
+    "factored": lambda X, y, weight: brief("factored").fit(X, y, weight),
+    "untrained": lambda X, y, weight: brief("untrained").fit(X, y, weight),
+    "partial_fit": lambda X, y, weight: brief().partial_fit(X, y, classes=range(8), sample_weight=weight),
+    "add_class": lambda X, y, weight: brief().fit(X[:80], y[:80] * (y[:80] < 7)).add_class(X, y, weight),
+}
+
+
+@pytest.mark.parametrize("case", FITS)
+def test_no_fit_copies_all_rows(case, tmp_path, rng):
+    """Each class is trained on a copy of its own rows, an eighth of X here. Nothing else is as large as X."""
+    X, y, weight = rng.random((8000, 800), dtype=np.float32), np.arange(8000) % 8, np.ones(8000)
+    weight[::100] = 0.0
+    np.save(tmp_path / "X.npy", X)
+    X = np.load(tmp_path / "X.npy", mmap_mode="r")
+    tracemalloc.start()
+    FITS[case](X, y, weight)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 0.85 * X.nbytes
 
 
 NAMES = np.array(["b", "armadillo", "crocodile", "d"])

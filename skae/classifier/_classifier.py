@@ -411,18 +411,18 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
     @with_callbacks
     def _fit(self, X, y, sample_weight):
         """Set all fitted attributes."""
-        X, y, weight = self._validate_rows(X, y, sample_weight, reset=True)
-        self.classes_, labels = np.unique(y, return_inverse=True)
+        X, y, weight, index = self._validate_rows(X, y, sample_weight, reset=True)
+        self.classes_, labels = np.unique(y if index is None else y[index], return_inverse=True)
         self._check_classes()
         self._optimizer_state = self._random_stream = None
         seed = seed_of(self.random_state)
         rng = np.random.default_rng(seed)
-        rows, calibration_rows = self._split(X, labels, weight, np.unique(labels), seed)
+        rows, calibration_rows = self._split(X, labels, weight, index, np.unique(labels), seed)
         train_rows = held_out = None
         if self.early_stopping and self.method == "finetune":
             train_rows, held_out = hold_out(rows.labels, self.validation_fraction, rng)
         rows.check_supervised(self.class_weight, train_rows, held_out)
-        template = self._template(X, rng)
+        template = self._template(X, weight, rng)
         task = begin_fit_task(
             self, X, y, sample_weight, max_subtasks=int(self.pretrain) + int(self.method == "finetune")
         )
@@ -484,11 +484,12 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         with unchanged_on_error(self):
             first = _check_partial_fit_first_call(self, plain_labels(classes))
             self._check_classes()
-            X, y, weight = self._validate_rows(X, y, sample_weight, reset=first)
-            rows = self._labelled(X, encode_labels(y, self.classes_), weight)
+            X, y, weight, index = self._validate_rows(X, y, sample_weight, reset=first)
+            y = np.asarray(y) if index is None else np.asarray(y)[index]
+            rows = self._weighted(LabelledRows.of_weight(X, encode_labels(y, self.classes_), weight, index))
             seed, n_updates = getattr(self, "_random_stream", None) or (seed_of(self.random_state), 0)
             rng = np.random.default_rng([seed, n_updates])
-            template = self._template(X, rng)
+            template = self._template(X, weight, rng)
             if first:
                 fixed = has_probabilities(self) and self.temperature != "auto"
                 temperature = float(self.temperature) if fixed else 1.0
@@ -496,9 +497,9 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
                 energies = start_alike(template.autoencoder, rows, len(self.classes_))
                 self._set(energies, calibration, loss_=math.nan, loss_curve_=None)
             energies, calibration = ClassEnergies.from_classifier(self), Calibration.from_classifier(self)
-            template.check_alike(energies, self.n_factors, X[:1])
+            template.check_alike(energies, self.n_factors, rows.subset([0]).X)
             energies = continue_each(template.autoencoder, energies, rows, calibration.seen, self.pretrain)
-            E = energies(X)
+            E = energies.of(rows)
             calibration = calibration.update(E, rows.labels, rows.supervised)
             self.n_iter_ = calibration.n_iter
             if rows.supervised is None or rows.supervised.any():
@@ -508,7 +509,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
                     energies, calibration = self._continue_finetuning(
                         energies, calibration, template.constraint, rows, rng
                     )
-                    E = energies(X)
+                    E = energies.of(rows)
             calibration = calibration.with_medians(E, rows)
             self._set(energies, calibration)
             self.validation_loss_curve_ = None
@@ -555,7 +556,8 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         check_is_fitted(self)
         self._validate_params()
         with unchanged_on_error(self):
-            X, y, weight = self._validate_rows(X, y, sample_weight, reset=False)
+            X, y, weight, index = self._validate_rows(X, y, sample_weight, reset=False)
+            y = np.asarray(y) if index is None else np.asarray(y)[index]
             self.classes_, added = merge_classes(self.classes_, y)
             labels, energies = encode_labels(y, self.classes_), ClassEnergies.from_classifier(self)
             calibration = Calibration.from_classifier(self).with_places(added)
@@ -571,10 +573,10 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
             places, known = np.flatnonzero(new), getattr(self, "calibration_energies_", None)
             seed = seed_of(self.random_state)
             rng = np.random.default_rng(seed)
-            rows, held_out = self._split(X, labels, weight, [] if known is None else places, seed)
-            energies = self._add_autoencoders(energies, X, rows, added, places, rng)
+            rows, held_out = self._split(X, labels, weight, index, [] if known is None else places, seed)
+            energies = self._add_autoencoders(energies, weight, rows, added, places, rng)
             others = {} if held_out is None else {"calibration_energies_": merge(known, energies, held_out, added)}
-            E = energies(rows.X)
+            E = energies.of(rows)
             missing = np.setdiff1d(calibration.seen, rows.labels)
             joint_E, joint_rows = self._with_stand_ins(energies, E, rows, missing, rng)
             calibration = calibration.add_classes(joint_E, joint_rows, new, complete=not len(missing))
@@ -588,22 +590,22 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
     # -- rows
 
     def _validate_rows(self, X, y, sample_weight, reset):
-        """Check the rows; return X, y and the weights (or None) of those with positive weight."""
+        """Check the rows; return X, y, the weights (or None), and the rows of positive weight (None for all rows)."""
         dtype = DTYPES if reset else np.result_type(self.estimators_[0].components_, np.float32)
         X, y = validate_data(self, X, plain_labels(y), reset=reset, accept_sparse="csr", dtype=dtype)
         check_classification_targets(y)
-        weight, rows = checked_weight(X, sample_weight)
-        return (X, y, weight) if rows is None else (X[rows], y[rows], weight[rows])
+        return X, y, *checked_weight(X, sample_weight)
 
-    def _split(self, X, labels, weight, classes, seed):
+    def _split(self, X, labels, weight, index, classes, seed):
         """Return the rows to train on, and those that some classes hold out for p-values, or None."""
-        rows = LabelledRows(X, labels, weight, None)
+        rows = LabelledRows.of_weight(X, labels, weight, index)
         rows, held_out = split(rows, classes, self.calibration_fraction, self.classes_, seed)
-        return self._labelled(rows.X, rows.labels, rows.weight), held_out
+        return self._weighted(rows), held_out
 
-    def _labelled(self, X, labels, weight):
-        """Return the rows with their classes, and their weights in both phases."""
-        return LabelledRows(X, labels, weight, supervised_weight(self.class_weight, self.classes_, labels, weight))
+    def _weighted(self, rows):
+        """Return the rows with the weights that `class_weight` gives them in the supervised phase."""
+        weight = supervised_weight(self.class_weight, self.classes_, rows.labels, rows.weight)
+        return dataclasses.replace(rows, supervised=weight)
 
     def _check_classes(self):
         """Raise ValueError if there are fewer than two classes."""
@@ -614,19 +616,21 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
 
     # -- autoencoders
 
-    def _template(self, X, rng):
+    def _template(self, X, weight, rng):
         """Return the template of the autoencoders; raise an error if a parameter is invalid."""
         noise_of(self)  # raises an error for invalid noise
-        return template_of(self.estimator, self.n_factors, X, self.random_state is not None, rng)
+        return template_of(self.estimator, self.n_factors, X, weight, self.random_state is not None, rng)
 
-    def _add_autoencoders(self, energies, X, rows, added, places, rng):
-        """Train the autoencoders of new classes on `rows`, which are rows of X; return the energies of all classes.
+    def _add_autoencoders(self, energies, weight, rows, added, places, rng):
+        """Train the autoencoders of new classes on `rows`; return the energies of all classes.
 
-        `places` are the classes to train. `added` (K,) is true for those that `energies` has no place for.
+        `places` are the classes to train. `added` (K,) is true for those that `energies` has no place for. `weight` has
+        the weights of all data, or is None.
         """
-        template = self._template(X, rng)
-        template.check_alike(energies, self.n_factors, X[:1])
-        own, names = rows.subset(np.isin(rows.labels, places)).relabelled(places), class_names(self.classes_[places])
+        template = self._template(rows.data, weight, rng)
+        template.check_alike(energies, self.n_factors, rows.subset([0]).X)
+        own = rows.subset(np.flatnonzero(np.isin(rows.labels, places))).relabelled(places)
+        names = class_names(self.classes_[places])
         if energies.factors is None:
             fitted, problems = fit_each(template.autoencoder, own, names, self.pretrain, self.n_jobs)
         else:
@@ -644,7 +648,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         drawn, labels, weight = stand_ins(energies, missing, E.dtype, rng)
         own = np.ones(len(E)) if rows.weight is None else rows.weight
         labels, weight = np.concatenate([rows.labels, labels]), np.concatenate([own, weight])
-        return np.concatenate([E, drawn]), self._labelled(None, labels, weight)
+        return np.concatenate([E, drawn]), self._weighted(LabelledRows(None, labels, weight, None))
 
     def _continue_finetuning(self, energies, calibration, constraint, rows, rng):
         """Fine-tune the classes that have had rows, with one pass at a constant learning rate."""
