@@ -1,5 +1,8 @@
 """Batches and moments of the training data: every row once, sparse like dense, chunks like the whole."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from helpers import name_of
@@ -8,7 +11,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
-from skae.training import Batches, dense, row_chunks, value_range
+from skae.corruption import Masking
+from skae.training import Batches, corrupting, dense, row_chunks, value_range
 from skae.training._moments import checked_weight, merge_moments, moments
 
 quickly = settings(deadline=None, max_examples=30)
@@ -180,6 +184,20 @@ def test_order_does_not_depend_on_sparsity_or_a_memmap(tmp_path):
     for container in (on_disk, sparse.csr_array(X)):
         epoch = epoch_of(Batches(container, None, None, 5, True))
         assert_array_equal(np.concatenate([block for block, _ in epoch]), expected)
+
+
+def test_copies_have_no_scratch(rng):
+    """A pickle of batches is as small after an epoch as before. A copy yields the same, in arrays of its own."""
+    X = rng.random((50, 4))
+    batches = Batches(X, None, np.arange(40), 10, shuffle=True, corruption=corrupting(Masking(0.5), {}))
+    size = len(pickle.dumps(batches))
+    last = [batch for batch, _, _ in batches(np.random.default_rng(0))][-1]
+    kept = last.copy()
+    assert len(pickle.dumps(batches)) == size
+    for twin in (copy.copy(batches), pickle.loads(pickle.dumps(batches))):
+        assert_array_equal([batch for batch, _, _ in twin(np.random.default_rng(0))][-1], kept)
+        list(twin(np.random.default_rng(1)))
+        assert_array_equal(last, kept)
 
 
 def test_shuffled_batches_leave_the_data_alone():

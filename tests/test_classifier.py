@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import io
 import pickle
+import tracemalloc
 import warnings
 
 import joblib
@@ -42,6 +43,8 @@ from skae import (
 from skae._sklearn_compat import InvalidParameterError
 from skae.activations import ACTIVATIONS, Activation
 from skae.classifier import _calibration, _classifier, _finetuning, _learning, _temperature
+from skae.classifier._energies import ClassEnergies
+from skae.classifier._stand_ins import stand_ins
 from skae.classifier._temperature import fit_temperature
 from skae.corruption import Corruption
 from skae.metrics import activation_fraction
@@ -1183,7 +1186,7 @@ ADDING = [name for name in MODELS if name not in NOT_TO_ADD_TO]
 @pytest.mark.parametrize("label", [0, 2, 3])
 @pytest.mark.parametrize("name", ADDING)
 def test_add_a_class_by_its_own_rows(name, label, dtype):
-    """The new median calibrated energy is the mean of the others' medians. All old parameters stay, to the bit."""
+    """All old parameters stay, to the bit. Without fine-tuning, the new median is the mean of the others' medians."""
     X, y, new, labels = split_off([label])
     X, new = X.astype(dtype), new.astype(dtype)
     n = len(new) - 1 + len(new) % 2  # an odd number has one median
@@ -1197,7 +1200,8 @@ def test_add_a_class_by_its_own_rows(name, label, dtype):
     assert_array_equal(classifier.classes_, [0, 1, 2, 3])
     own = (classifier.transform(new[:n]) + classifier.class_log_constants_)[:, label]
     tolerance = 1e-9 if dtype == np.float64 else 1e-4
-    assert np.median(own) == pytest.approx(np.mean(list(medians.values())), rel=tolerance, abs=tolerance)
+    if "normalize" in name:
+        assert np.median(own) == pytest.approx(np.mean(list(medians.values())), rel=tolerance, abs=tolerance)
     assert classifier.class_median_energies_[label] == pytest.approx(np.median(own), rel=tolerance, abs=tolerance)
     after = parameters_of(classifier)
     assert {old: after[old] for old in before} == before
@@ -1227,10 +1231,74 @@ def test_add_a_class_with_rows_of_all(name):
     assert classifier.class_log_constants_[[0, 1, 3]].mean() == pytest.approx(mean, abs=1e-9)
 
 
-@pytest.mark.parametrize("name", ["finetune", "normalize", "factored"])
-def test_add_a_class_with_rows_of_some(name):
-    """The new constant is optimal on these rows. The constants of the old classes stay, to the bit."""
+@pytest.mark.parametrize("given", [[], [0, 3]], ids=str)
+@pytest.mark.parametrize("name", ["finetune", "hinge", "bernoulli", "balanced", "factored"])
+def test_stand_ins_after_fine_tuning(name, given, monkeypatch):
+    """The new constant is optimal on the given rows, and rows that are drawn for the other classes."""
     X, y, new, labels = split_off([2])
+    classifier, drawn = make(name).fit(X, y), []
+    old = np.isin(y, given)
+    rows, targets = np.concatenate([X[old], new]), np.concatenate([y[old], labels])
+    weight = np.linspace(0.5, 2.0, len(rows))
+    draw = _classifier.stand_ins
+    monkeypatch.setattr(_classifier, "stand_ins", lambda *arguments: drawn.append(draw(*arguments)) or drawn[0])
+    classifier.add_class(rows, targets, weight)
+    ((E, places, weights),) = drawn
+    assert set(places) == {0, 1, 3} - set(given)
+    assert_allclose(np.bincount(places, weights)[places], np.bincount(y)[places])
+    E, targets = np.concatenate([classifier.transform(rows), E]), np.concatenate([targets, places])
+    weight = np.concatenate([weight, weights])
+    if name == "balanced":
+        weight /= np.bincount(targets, weight)[targets]
+    P = softmax((E + classifier.class_log_constants_) / classifier.temperature_, axis=1)
+    assert abs(np.average(P[:, 2] - (targets == 2), weights=weight)) < 1e-6
+
+
+@pytest.mark.parametrize("visible", ["gaussian", "bernoulli"])
+def test_stand_ins_have_the_moments_of_their_class(visible):
+    """Their features have the mean and the variance that the autoencoder has seen; those of bernoulli lie in [0, 1]."""
+    X, y = digits()
+    estimators, drawn = [contractive(visible=visible).fit(X[y == j]) for j in range(4)], []
+    energies = ClassEnergies(estimators)
+
+    class Watched(ClassEnergies):
+        def __call__(self, X):
+            drawn.append(X)
+            return energies(X)
+
+    E, labels, weight = stand_ins(Watched(estimators), np.array([1, 3]), np.float32, np.random.default_rng(0))
+    assert_array_equal(E, np.concatenate([energies(each) for each in drawn]))
+    assert E.dtype == np.float32
+    for j, each in zip((1, 3), drawn, strict=True):
+        assert weight[labels == j].sum() == pytest.approx((y == j).sum())
+        if visible == "bernoulli":
+            assert each.min() == 0.0
+            assert each.max() == 1.0
+        else:
+            error = np.sqrt(estimators[j].var_ / len(each))
+            assert (np.abs(each.mean(axis=0) - estimators[j].mean_) <= 4.0 * error + 1e-6).all()
+            assert_allclose(each.std(axis=0).sum(), np.sqrt(estimators[j].var_).sum(), rtol=0.05)
+
+
+def test_a_class_added_after_fine_tuning_fits_in():
+    """Its own rows are enough: the accuracy is near that with rows of all classes, and above that of medians."""
+    X, y = digits(800)
+    train, test = np.arange(len(X)) < 400, np.arange(len(X)) >= 400
+    old = y != 3
+    estimator = contractive(n_components=20, max_iter=30)
+    classifier = make(estimator=estimator, max_iter=30).fit(X[train & old], y[train & old])
+    alone = copy.deepcopy(classifier).add_class(X[train & ~old], y[train & ~old])
+    together = copy.deepcopy(classifier).add_class(X[train], y[train])
+    assert alone.score(X[test], y[test]) > together.score(X[test], y[test]) - 0.03
+    by_medians = copy.deepcopy(classifier)
+    by_medians.loss_curve_ = None  # as if there had been no fine-tuning
+    by_medians.add_class(X[train & ~old], y[train & ~old])
+    assert by_medians.score(X[test], y[test]) < alone.score(X[test], y[test])
+
+
+def test_add_a_class_with_rows_of_some():
+    """The new constant is optimal on these rows. The constants of the old classes stay, to the bit."""
+    name, (X, y, new, labels) = "normalize", split_off([2])
     classifier = make(name).fit(X, y)
     before, constants = parameters_of(classifier), classifier.class_log_constants_
     rows, targets = np.concatenate([X[y != 1], new]), np.concatenate([y[y != 1], labels])
@@ -1331,7 +1399,9 @@ def test_a_class_of_one_row_is_added(name):
     X, y, new, labels = split_off([2])
     classifier = make(name).fit(X, y).add_class(new[:1], labels[:1])
     assert np.isfinite(classifier.predict_log_proba(X)).all()
-    assert classifier.class_median_energies_[2] == pytest.approx(classifier.class_median_energies_[[0, 1, 3]].mean())
+    if name == "normalize":
+        medians = classifier.class_median_energies_
+        assert medians[2] == pytest.approx(medians[[0, 1, 3]].mean())
 
 
 def test_weights_when_a_class_is_added():
@@ -2284,12 +2354,154 @@ def test_prediction_goes_by_the_method_of_the_fit():
         assert_array_equal(classifier.set_params(method=other).decision_function(X), expected)
 
 
-def test_labels_of_another_kind_are_refused():
-    """Adding fractions to integer labels would change the old labels, so it raises an error."""
+def brief(name="finetune", **parameters):
+    """Return one of the MODELS with one epoch."""
+    size = {"max_iter": 1, "batch_size": 200}
+    own = {"n_components": 2, **size}
+    estimator = denoising(**own) if "factored" in name else contractive(**own)
+    return make(name, estimator=estimator, **size, **parameters)
+
+
+FITS = {
+    "zero weights": lambda X, y, weight: brief("balanced").fit(X, y, weight),
+    "trial fits": lambda X, y, weight: brief("tempered normalize").fit(X, y),
+    "early stopping": lambda X, y, weight: brief("early stopping", noise="salt_and_pepper").fit(X, y),
+    "held out for p-values": lambda X, y, weight: brief(calibration_fraction=0.2).fit(X, y),
+    "energies": lambda X, y, weight: brief("energies").fit(X, y, weight),
+    "lbfgs": lambda X, y, weight: brief("lbfgs").fit(X, y, weight),
+    "factored": lambda X, y, weight: brief("factored").fit(X, y, weight),
+    "untrained": lambda X, y, weight: brief("untrained").fit(X, y, weight),
+    "partial_fit": lambda X, y, weight: brief().partial_fit(X, y, classes=range(8), sample_weight=weight),
+    "add_class": lambda X, y, weight: brief().fit(X[:80], y[:80] * (y[:80] < 7)).add_class(X, y, weight),
+}
+
+
+@pytest.mark.parametrize("case", FITS)
+def test_no_fit_copies_all_rows(case, tmp_path, rng):
+    """Each class is trained on a copy of its own rows, an eighth of X here. Nothing else is as large as X."""
+    X, y, weight = rng.random((8000, 800), dtype=np.float32), np.arange(8000) % 8, np.ones(8000)
+    weight[::100] = 0.0
+    np.save(tmp_path / "X.npy", X)
+    X = np.load(tmp_path / "X.npy", mmap_mode="r")
+    tracemalloc.start()
+    FITS[case](X, y, weight)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 0.85 * X.nbytes
+
+
+NAMES = np.array(["b", "armadillo", "crocodile", "d"])
+#: Columns of labels by their kind, each made from digits of 0 to 3. The first of each kind is numpy's own.
+COLUMNS = {
+    "number": [
+        lambda y: y.astype(np.int64),
+        lambda y: y.astype(np.uint8),
+        lambda y: y.astype(np.float32),
+        lambda y: y.tolist(),
+        lambda y: pd.Series(y, dtype="Int64"),
+        lambda y: pd.DataFrame({"y": y}, dtype="UInt8")["y"],
+        lambda y: pd.Series(y, dtype="Float64"),
+        lambda y: pd.Series(y, dtype="int64[pyarrow]"),
+        lambda y: pd.Series(y).astype("category"),
+        lambda y: pd.Series(y, dtype="Int64").astype("category"),
+    ],
+    "bool": [
+        lambda y: y == 3,
+        lambda y: (y == 3).tolist(),
+        lambda y: pd.Series(y == 3, dtype="boolean"),
+        lambda y: pd.Series(y == 3, dtype="bool[pyarrow]"),
+        lambda y: pd.Series(y == 3).astype("category"),
+    ],
+    "string": [
+        lambda y: NAMES[y],
+        lambda y: NAMES[y].astype("U30"),
+        lambda y: NAMES.astype(object)[y],
+        lambda y: NAMES[y].tolist(),
+        lambda y: pd.Series(NAMES[y]),
+        lambda y: pd.Series(NAMES[y], dtype="string"),
+        lambda y: pd.Series(NAMES[y], dtype="string[pyarrow]"),
+        lambda y: pd.Series(NAMES[y]).astype("category"),
+    ],
+}
+every_column = pytest.mark.parametrize(
+    ("kind", "column"), [(kind, each) for kind in COLUMNS for each in range(len(COLUMNS[kind]))]
+)
+
+
+@every_column
+def test_labels_are_compared_by_value(kind, column):
+    """Labels may come in one dtype to `fit`, and in another one to the other methods."""
+    X, y, new, labels = split_off([3])
+    rows, y = np.concatenate([X[:30], new[:10]]), np.concatenate([y[:30], labels[:10]])
+    plain, column, old = COLUMNS[kind][0], COLUMNS[kind][column], y != 3
+    expected = make("normalize", estimator=contractive(max_iter=1)).fit(rows, plain(y))
+    for first, second in ((plain, column), (column, plain)):
+        classifier = make("normalize", estimator=contractive(max_iter=1)).fit(rows, first(y))
+        assert classifier.classes_.tolist() == expected.classes_.tolist()
+        assert classifier.predict(rows).tolist() == expected.predict(rows).tolist()
+        assert classifier.score(rows, second(y)) == expected.score(rows, plain(y))
+        assert classifier.partial_fit(rows, second(y)).classes_.tolist() == expected.classes_.tolist()
+        parts = make("normalize", estimator=contractive(max_iter=1)).partial_fit(rows, second(y), classes=first(y))
+        assert parts.partial_fit(rows, first(y), classes=second(y)).classes_.tolist() == expected.classes_.tolist()
+        if kind != "bool":  # there is no third bool
+            classifier = make("normalize", estimator=contractive(max_iter=1)).fit(rows[old], first(y[old]))
+            dtype = classifier.classes_.dtype
+            classifier.add_class(rows, second(y))
+            assert classifier.classes_.tolist() == expected.classes_.tolist()
+            assert kind == "string" or classifier.classes_.dtype == dtype
+
+
+@every_column
+def test_integers_and_bools_stay_what_they_are(kind, column):
+    """Classes are integers, bools or strings as the labels are, in any container."""
+    X, y = digits(30)
+    given = COLUMNS[kind][column](y)
+    floats = "float" in str(getattr(given, "dtype", "")).lower()
+    kinds = {"number": "f" if floats else "iu", "bool": "b", "string": "UO"}[kind]
+    for classifier in (
+        make("normalize", estimator=contractive(max_iter=1)).fit(X, given),
+        make("normalize", estimator=contractive(max_iter=1)).partial_fit(X, given, classes=given),
+    ):
+        assert classifier.classes_.dtype.kind in kinds
+
+
+def test_classes_take_the_dtype_that_holds_them_all():
+    """A label that is too large for the dtype of the old ones is not wrapped around."""
     X, y, new, labels = split_off([2])
-    classifier = make("normalize").fit(X, y)
-    with unchanged(classifier), pytest.raises(ValueError, match="of the old ones' kind"):
-        classifier.add_class(new, labels + 0.0)
+    classifier = make("normalize").fit(X, y.astype(np.uint8)).add_class(new, labels + 300)
+    assert classifier.classes_.tolist() == [0, 1, 3, 302]
+    assert set(classifier.predict(new)) >= {302}
+
+
+OTHER_KINDS = {
+    "strings to numbers": (lambda y: y, lambda y: y.astype(str)),
+    "numbers to strings": (lambda y: y.astype(str), lambda y: y),
+    "numbers to objects": (lambda y: y.astype(str).astype(object), lambda y: y),
+    "bools to numbers": (lambda y: 5 * y, lambda y: y == 2),
+    "numbers to bools": (lambda y: y == 1, lambda y: y),
+}
+
+
+@pytest.mark.parametrize("case", OTHER_KINDS)
+def test_labels_of_another_kind_are_refused(case):
+    """Strings, bools and numbers do not mix: a sentence says so."""
+    X, y, new, labels = split_off([2])
+    first, second = OTHER_KINDS[case]
+    classifier = make("normalize").fit(X, first(y))
+    with unchanged(classifier), pytest.raises(ValueError, match=r"of the old ones' kind|string and number"):
+        classifier.add_class(new, second(labels))
+    if "string" in case or "object" in case:
+        with unchanged(classifier), pytest.raises(ValueError, match="which are not among the classes"):
+            classifier.partial_fit(X, second(y))
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "boolean", "Float64", "string", "category"])
+def test_missing_labels_are_refused(dtype):
+    """A missing label is no class of its own."""
+    X, y = digits()
+    labels = pd.Series(y.astype(str) if dtype in ("string", "category") else y % 2, dtype=dtype).mask(y == 3)
+    with pytest.raises(ValueError, match=r"contain.? NaN"):
+        make("normalize").fit(X, labels)
 
 
 def test_factored_pretraining_says_that_it_has_come_to_nothing():

@@ -1,7 +1,9 @@
 """The reconstruction objective: gradients, refusals, weights, chunks of rows, dtypes, workspaces, constraints."""
 
+import copy
 import dataclasses
 import itertools
+import pickle
 
 import numpy as np
 import pytest
@@ -21,7 +23,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit
 
 from skae.activations import Activation, ReLU, Sigmoid, Softmax, Tanh, TRec, as_activation
-from skae.objectives import Reconstruction
+from skae.objectives import (
+    Classification,
+    FactoredClassification,
+    FactoredReconstruction,
+    FirstOrder,
+    Reconstruction,
+    SecondOrder,
+)
 from skae.parameters import Layout, MaxNorm, UnitNorm
 from skae.penalties import L2, Contractive, Laplacian, Penalty
 from skae.solvers._lbfgs import _whole
@@ -227,6 +236,40 @@ def test_results_survive_the_next_call():
     objective.mean_code(2.0 * theta, X)
     assert_array_equal(grad, copies[0])
     assert_array_equal(mean_code, copies[1])
+
+
+_FACTORS = {"P": (3, 4), "Q": (3, 5), "f": (2, 3)}
+OBJECTIVES = [
+    *(
+        Reconstruction(make_layout(tied=tied), Sigmoid(), penalties=p)
+        for p in PENALTY_SETS
+        for tied in (True, False)
+        if is_compatible(p, Sigmoid(), "gaussian", tied)
+    ),
+    FirstOrder(make_layout(), Sigmoid()),
+    SecondOrder(make_layout(), Sigmoid(), noise_variance=0.1),
+    Classification(Layout(W=(2, 5, 4), b=(2, 5), c=(2, 4), C=(2,)), [Sigmoid()] * 2),
+    FactoredClassification(Layout(**_FACTORS, b=(2, 5), c=(2, 4), C=(2,)), [Sigmoid()] * 2),
+    FactoredReconstruction(Layout(**_FACTORS, b=(2, 5), c=(2, 4)), Sigmoid()),
+]
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES, ids=name_of)
+def test_copies_have_no_scratch(objective, rng):
+    """A pickle or a copy of an objective is as small after training as before, and computes the same bits."""
+    labels, X = rng.integers(2, size=200), rng.random((200, 4))
+    targets = {"Classification": labels, "FactoredClassification": labels, "FactoredReconstruction": (X, labels)}
+    arguments = 0.1 * rng.standard_normal(objective.layout.size), X, targets.get(type(objective).__name__)
+    size = len(pickle.dumps(objective))
+    value, grad = objective.value_and_grad(*arguments)
+    objective.value(*arguments)
+    assert len(pickle.dumps(objective)) == size
+    assert len(pickle.dumps(copy.deepcopy(objective))) == size
+    for twin in (copy.deepcopy(objective), pickle.loads(pickle.dumps(objective))):
+        again = twin.value_and_grad(*arguments)
+        assert again[0] == value
+        assert_array_equal(again[1], grad)
+        assert objective.value(*arguments) == twin.value(*arguments)
 
 
 @penalised

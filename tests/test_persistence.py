@@ -1,4 +1,7 @@
-"""Files hold every fitted estimator and the version that saved it; skops needs no trust but in what skae names."""
+"""Files hold every fitted estimator and the version that saved it; skops needs no trust but in what skae names.
+
+The optimiser's state may be left out.
+"""
 
 import copy
 import io
@@ -32,7 +35,7 @@ from skae.activations import ACTIVATIONS
 from skae.corruption import CORRUPTIONS
 from skae.outlier import MixtureEnsemble
 from skae.penalties import PENALTIES
-from skae.persistence import TRUSTED_TYPES, InconsistentVersionWarning
+from skae.persistence import TRUSTED_TYPES, InconsistentVersionWarning, without_optimizer_state
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -83,6 +86,60 @@ def test_training_goes_on(estimator):
     fitted = clone(estimator).partial_fit(X, y, **classes)
     loaded = skops.io.loads(skops.io.dumps(fitted), trusted=TRUSTED_TYPES)
     assert_array_equal(result_of(loaded.partial_fit(X, y)), result_of(fitted.partial_fit(X, y)))
+
+
+STEPS = {"solver": "sgd", "learning_rate_init": 0.01, "momentum": 0.0, "random_state": 0}  # steps without a state
+IN_PARTS = [
+    *(case.make(random_state=0) for case in DEFAULTS if hasattr(case.make(), "partial_fit")),
+    ClassSpecificAEClassifier(PLAIN, **SHORT),
+    ZeroBiasAutoencoder(5, **STEPS),
+    ClassSpecificAEClassifier(ZeroBiasAutoencoder(5, **STEPS), **STEPS),
+]
+
+
+def fitted_in_parts(estimator):
+    """Return a clone of the estimator after two calls of `partial_fit`."""
+    classes = {"classes": np.unique(y)} if hasattr(estimator, "predict") else {}
+    return clone(estimator).partial_fit(X, y, **classes).partial_fit(X, y)
+
+
+@pytest.mark.parametrize("estimator", IN_PARTS, ids=str)
+def test_copies_without_the_state_of_the_optimiser(estimator):
+    """A copy without the state is smaller, and predicts the same bits. The original keeps its state."""
+    fitted = fitted_in_parts(estimator)
+    before = joblib.hash(vars(fitted))
+    small = without_optimizer_state(fitted)
+    assert joblib.hash(vars(fitted)) == before
+    assert_array_equal(result_of(small), result_of(fitted))
+    n_parameters = sum(
+        each.components_.nbytes * (1 if each.decoder_components_ is each.components_ else 2)
+        for each in getattr(fitted, "estimators_", [fitted])
+    )
+    states = (4 if hasattr(fitted, "estimators_") else 2) if fitted.solver == "adam" else 0
+    assert len(pickle.dumps(fitted)) - len(pickle.dumps(small)) >= states * n_parameters
+    continued = result_of(small.partial_fit(X, y))
+    same = np.array_equal(continued, result_of(fitted.partial_fit(X, y)))
+    assert same == (fitted.solver == "sgd")  # without momentum, only the random stream is carried on
+
+
+@pytest.mark.parametrize("estimator", IN_PARTS, ids=str)
+def test_fit_leaves_no_state_of_the_optimiser(estimator):
+    """After `fit`, nothing is left of an earlier `partial_fit`."""
+    again, fresh = fitted_in_parts(estimator).fit(X, y), clone(estimator).fit(X, y)
+    assert len(pickle.dumps(again)) == len(pickle.dumps(fresh))
+    assert len(pickle.dumps(without_optimizer_state(fresh))) == len(pickle.dumps(fresh))
+
+
+def test_state_of_the_optimiser_in_other_estimators():
+    """It is left out wherever the estimators are: in pipelines, and in what holds several of them."""
+    fitted = fitted_in_parts(ZeroBiasAutoencoder(5, **SHORT))
+    for holder in (make_pipeline(fitted, LogisticRegression()), EnergyOutlierDetector(fitted)):
+        holder.parts_ = {"list": [fitted], "array": np.array([fitted, None], dtype=object)}
+        assert b"_optimizer_state" in pickle.dumps(holder)
+        small = without_optimizer_state(holder)
+        assert small.parts_["list"][0]._optimizer_state is None
+        assert small.parts_["array"][0]._optimizer_state is None
+        assert len(pickle.dumps(small)) < len(pickle.dumps(holder)) - fitted.components_.nbytes
 
 
 def test_every_public_estimator_is_trusted():

@@ -30,9 +30,10 @@ def objective_on(autoencoder, X, sample_weight=None, ensure_min_samples=1):
     return trial._objective(X.shape[1], trial._penalties()[-1])
 
 
-def batches_for(autoencoder, X, sample_weight, n_columns, rng, **options):
+def batches_for(autoencoder, X, sample_weight, rows, n_columns, rng, **options):
     """Return training batches, as the autoencoder's parameters say; see `SolverParameters._corrupted_batches`."""
-    return autoencoder._corrupted_batches(X, sample_weight, None, n_columns, rng, autoencoder._corruption(), **options)
+    corruption = autoencoder._corruption()
+    return autoencoder._corrupted_batches(X, sample_weight, rows, n_columns, rng, corruption, rows, **options)
 
 
 def stage_for(autoencoder, objective):

@@ -64,7 +64,7 @@ def fit_each(template, rows, names, pretrain, n_jobs, task=NO_CALLBACKS, places=
 def start_alike(template, rows, n_classes):
     """Return energies of classes without rows so far. All share one autoencoder, started on all the rows."""
     started = clone(template)
-    start(started, *class_rows(rows))
+    start(started, *all_rows(rows))
     return ClassEnergies([started] * n_classes)
 
 
@@ -102,12 +102,12 @@ def _fit_one(estimator, X, weight, name, pretrain, several, task):
         raise
 
 
-def class_rows(rows, j=None):
-    """Return X and the weights (or None) of the rows of class j, or of all classes for None.
+def class_rows(rows, j):
+    """Return a copy of the rows of class j, and their weights (or None).
 
     A single row is returned as two rows of half weight, because a fit needs two rows.
     """
-    part = rows if j is None else rows.subset(rows.labels == j)
+    part = rows.of_class(j)
     X, weight = part.X, part.weight
     if X.shape[0] == 1:
         X = sparse.vstack([X, X], format="csr") if sparse.issparse(X) else np.concatenate([X, X])
@@ -115,14 +115,22 @@ def class_rows(rows, j=None):
     return X, weight
 
 
+def all_rows(rows):
+    """Return all data and the weights of the rows in use, 0 for the others. For a single row, see `class_rows`."""
+    if len(rows.labels) == 1:
+        return class_rows(rows, rows.labels[0])
+    weight = np.ones(len(rows.labels)) if rows.weight is None and rows.index is not None else rows.weight
+    return rows.data, rows.spread(weight)
+
+
 def _few_rows(n_units, rows, names):
     """Return a problem for each class with fewer rows than half the number of units."""
     problems = []
     for j, name in enumerate(names):
-        chosen = rows.labels == j
-        if chosen.sum() == 1:  # a single row can teach nothing but its place
+        own = rows.of_class(j)
+        if len(own.labels) == 1:  # a single row can teach nothing but its place
             continue
-        text = too_many_units(n_units, effective_rows(chosen.sum(), rows.subset(chosen).weight))
+        text = too_many_units(n_units, effective_rows(len(own.labels), own.weight))
         if text is not None:
             problems.append((f"class {name}: {text}; use fewer units, or more rows", UserWarning))
     return problems

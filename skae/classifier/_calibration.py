@@ -138,14 +138,15 @@ class Calibration:
         moved = self.with_constants(constants)
         return dataclasses.replace(moved, information=information, n_iter=max(n_iter, 1))
 
-    def add_classes(self, E: FloatArray, rows: Any, new: BoolArray) -> Calibration:
-        """Return the calibration with constants for new classes; see `ClassSpecificAEClassifier.add_class`."""
+    def add_classes(self, E: FloatArray, rows: Any, new: BoolArray, complete: bool) -> Calibration:
+        """Return the calibration with constants for new classes; see `ClassSpecificAEClassifier.add_class`.
+
+        `complete` says that there are real rows of all classes: then the constants of old ones are fitted too.
+        """
         constants, information = self._initial_constants(E, rows.labels, rows.weight), self.information.copy()
         old = np.isfinite(self.constants)
         mean, seen = constants[old].mean(), np.flatnonzero(old | new)
-        present = np.isin(np.arange(len(constants)), rows.labels)
-        if (present & old).any() and (rows.supervised is None or rows.supervised.any()):
-            complete = present[seen].all()
+        if old[rows.labels].any() and (rows.supervised is None or rows.supervised.any()):
             constants[seen], _, fresh = log_constants(
                 E[:, seen],
                 np.searchsorted(seen, rows.labels),

@@ -38,9 +38,11 @@ from skae.classifier._energies import ClassEnergies
 from skae.classifier._energy_regression import fit_energy_classifier
 from skae.classifier._factored import add_factored
 from skae.classifier._finetuning import FineTuning, noise_of
+from skae.classifier._labels import encode_labels, merge_classes, plain_labels
 from skae.classifier._learning import class_names, learn, n_phases, pretraining_task, trial_temperatures
 from skae.classifier._prediction import ClassPrediction, has_probabilities
-from skae.classifier._rows import LabelledRows, encode_labels, hold_out, merge_classes
+from skae.classifier._rows import LabelledRows, hold_out
+from skae.classifier._stand_ins import stand_ins
 from skae.classifier._template import template_of
 from skae.corruption import Corruption
 from skae.objectives import LOSSES
@@ -405,18 +407,18 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
     @with_callbacks
     def _fit(self, *given):
         """Set all fitted attributes."""
-        X, y, weight = self._validate_rows(*given, reset=True)
-        self.classes_, labels = np.unique(y, return_inverse=True)
+        X, y, weight, index = self._validate_rows(*given, reset=True)
+        self.classes_, labels = np.unique(y if index is None else y[index], return_inverse=True)
         self._check_classes()
         self._optimizer_state = self._random_stream = None
         seed = seed_of(self.random_state)
         rng = np.random.default_rng(seed)
-        rows, calibration_rows = self._split(X, labels, weight, np.unique(labels), seed)
+        rows, calibration_rows = self._split(X, labels, weight, index, np.unique(labels), seed)
         train_rows = held_out = None
         if self.early_stopping and self.method == "finetune":
             train_rows, held_out = hold_out(rows.labels, self.validation_fraction, rng)
         rows.check_supervised(self.class_weight, train_rows, held_out)
-        template = self._template(X, rng)
+        template = self._template(X, weight, rng)
         calibrates = self.method != "energies" and has_probabilities(self)
         trials = calibrates and self.temperature == "auto" and held_out is None
         task = begin_fit_task(self, *given, inner=self.estimator, max_subtasks=int(trials) + n_phases(self))
@@ -481,13 +483,14 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
     @with_callbacks
     def _partial_fit(self, given, y, sample_weight, classes):
         """Set all fitted attributes after one more pass."""
-        first = _check_partial_fit_first_call(self, classes)
+        first = _check_partial_fit_first_call(self, plain_labels(classes))
         self._check_classes()
-        X, labels, weight = self._validate_rows(given, y, sample_weight, reset=first)
-        rows = self._labelled(X, encode_labels(labels, self.classes_), weight)
+        X, labels, weight, index = self._validate_rows(given, y, sample_weight, reset=first)
+        labels = encode_labels(np.asarray(labels if index is None else labels[index]), self.classes_)
+        rows = self._weighted(LabelledRows.of_weight(X, labels, weight, index))
         seed, n_updates = getattr(self, "_random_stream", None) or (seed_of(self.random_state), 0)
         rng = np.random.default_rng([seed, n_updates])
-        template = self._template(X, rng)
+        template = self._template(X, weight, rng)
         if first:
             fixed = has_probabilities(self) and self.temperature != "auto"
             temperature = float(self.temperature) if fixed else 1.0
@@ -495,13 +498,13 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
             energies = start_alike(template.autoencoder, rows, len(self.classes_))
             self._set(energies, calibration, loss_=math.nan, loss_curve_=None)
         energies, calibration = ClassEnergies.from_classifier(self), Calibration.from_classifier(self)
-        template.check_alike(energies, self.n_factors, X[:1])
+        template.check_alike(energies, self.n_factors, rows.subset([0]).X)
         options = {"inner": self.estimator, "task_name": "partial-fit", "max_subtasks": n_phases(self)}
         task = begin_fit_task(self, given, y, sample_weight, **options)
         phase = pretraining_task(self, task, len(self.classes_), max_iter=1)
         energies = continue_each(template.autoencoder, energies, rows, calibration.seen, self.pretrain, phase)
         phase.end()
-        E = energies(X)
+        E = energies.of(rows)
         calibration = calibration.update(E, rows.labels, rows.supervised)
         self.n_iter_ = calibration.n_iter
         if rows.supervised is None or rows.supervised.any():
@@ -511,7 +514,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
                 energies, calibration = self._continue_finetuning(
                     energies, calibration, template.constraint, rows, rng, task
                 )
-                E = energies(X)
+                E = energies.of(rows)
         calibration = calibration.with_medians(E, rows)
         self._set(energies, calibration)
         self.validation_loss_curve_ = None
@@ -528,6 +531,9 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         - If it has rows of some old classes, the constants of the new classes are fitted.
         - If it has rows of new classes only, the constant of a new class makes its median calibrated energy, over its
           own rows, equal to the mean of the other classes' medians.
+        - After fine-tuning, medians say little. There the constants of the new classes are fitted to rows that stand in
+          for those of the missing classes: normal features with the mean and the variance of the class, which its
+          autoencoder keeps, with the weight of its training rows.
 
         The constants of the old classes keep their mean.
 
@@ -561,7 +567,8 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
     @with_callbacks
     def _add_class(self, *given):
         """Set the fitted attributes after new classes."""
-        X, y, weight = self._validate_rows(*given, reset=False)
+        X, y, weight, index = self._validate_rows(*given, reset=False)
+        y = np.asarray(y) if index is None else np.asarray(y)[index]
         self.classes_, added = merge_classes(self.classes_, y)
         labels, energies = encode_labels(y, self.classes_), ClassEnergies.from_classifier(self)
         calibration = Calibration.from_classifier(self).with_places(added)
@@ -578,11 +585,15 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         task = begin_fit_task(self, *given, **options)
         places, known = np.flatnonzero(new), getattr(self, "calibration_energies_", None)
         seed = seed_of(self.random_state)
-        rows, held_out = self._split(X, labels, weight, [] if known is None else places, seed)
-        energies = self._add_autoencoders(energies, X, rows, added, places, np.random.default_rng(seed), task)
+        rng = np.random.default_rng(seed)
+        rows, held_out = self._split(X, labels, weight, index, [] if known is None else places, seed)
+        energies = self._add_autoencoders(energies, weight, rows, added, places, rng, task)
         others = {} if held_out is None else {"calibration_energies_": merge(known, energies, held_out, added)}
-        E = energies(rows.X)
-        calibration = calibration.add_classes(E, rows, new).with_medians(E, rows)
+        E = energies.of(rows)
+        missing = np.setdiff1d(calibration.seen, rows.labels)
+        joint_E, joint_rows = self._with_stand_ins(energies, E, rows, missing, rng)
+        calibration = calibration.add_classes(joint_E, joint_rows, new, complete=not len(missing))
+        calibration = calibration.with_medians(E, rows)
         if self.method == "energies":
             others |= fit_energy_classifier(E, rows, self.l2, self.loss)
         self._set(energies, calibration, **others)
@@ -592,22 +603,22 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
     # -- rows
 
     def _validate_rows(self, X, y, sample_weight, reset):
-        """Check the rows; return X, y and the weights (or None) of those with positive weight."""
+        """Check the rows; return X, y, the weights (or None), and the rows of positive weight (None for all rows)."""
         dtype = DTYPES if reset else np.result_type(self.estimators_[0].components_, np.float32)
-        X, y = validate_data(self, X, y, reset=reset, accept_sparse="csr", dtype=dtype)
+        X, y = validate_data(self, X, plain_labels(y), reset=reset, accept_sparse="csr", dtype=dtype)
         check_classification_targets(y)
-        weight, rows = checked_weight(X, sample_weight)
-        return (X, y, weight) if rows is None else (X[rows], y[rows], weight[rows])
+        return X, y, *checked_weight(X, sample_weight)
 
-    def _split(self, X, labels, weight, classes, seed):
+    def _split(self, X, labels, weight, index, classes, seed):
         """Return the rows to train on, and those that some classes hold out for p-values, or None."""
-        rows = LabelledRows(X, labels, weight, None)
+        rows = LabelledRows.of_weight(X, labels, weight, index)
         rows, held_out = split(rows, classes, self.calibration_fraction, self.classes_, seed)
-        return self._labelled(rows.X, rows.labels, rows.weight), held_out
+        return self._weighted(rows), held_out
 
-    def _labelled(self, X, labels, weight):
-        """Return the rows with their classes, and their weights in both phases."""
-        return LabelledRows(X, labels, weight, supervised_weight(self.class_weight, self.classes_, labels, weight))
+    def _weighted(self, rows):
+        """Return the rows with the weights that `class_weight` gives them in the supervised phase."""
+        weight = supervised_weight(self.class_weight, self.classes_, rows.labels, rows.weight)
+        return dataclasses.replace(rows, supervised=weight)
 
     def _check_classes(self):
         """Raise ValueError if there are fewer than two classes."""
@@ -618,20 +629,21 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
 
     # -- autoencoders
 
-    def _template(self, X, rng):
+    def _template(self, X, weight, rng):
         """Return the template of the autoencoders; raise an error if a parameter is invalid."""
         noise_of(self)  # raises an error for invalid noise
-        return template_of(self.estimator, self.n_factors, X, self.random_state is not None, rng)
+        return template_of(self.estimator, self.n_factors, X, weight, self.random_state is not None, rng)
 
-    def _add_autoencoders(self, energies, X, rows, added, places, rng, task):
-        """Train the autoencoders of new classes on `rows`, which are rows of X; return the energies of all classes.
+    def _add_autoencoders(self, energies, weight, rows, added, places, rng, task):
+        """Train the autoencoders of new classes on `rows`; return the energies of all classes.
 
-        `places` are the classes to train. `added` (K,) is true for those that `energies` has no place for.
+        `places` are the classes to train. `added` (K,) is true for those that `energies` has no place for. `weight` has
+        the weights of all data, or is None.
         """
-        template = self._template(X, rng)
-        template.check_alike(energies, self.n_factors, X[:1])
-        own, names = rows.subset(np.isin(rows.labels, places)).relabelled(places), class_names(self.classes_[places])
-        autoencoder = template.autoencoder
+        template = self._template(rows.data, weight, rng)
+        template.check_alike(energies, self.n_factors, rows.subset([0]).X)
+        own = rows.subset(np.flatnonzero(np.isin(rows.labels, places))).relabelled(places)
+        names, autoencoder = class_names(self.classes_[places]), template.autoencoder
         phase = pretraining_task(self, task, len(places), autoencoder.max_iter)
         if energies.factors is None:
             fitted, problems = fit_each(autoencoder, own, names, self.pretrain, self.n_jobs, phase, places)
@@ -643,6 +655,15 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         return energies.with_places(added).replaced(places, fitted)
 
     # -- the supervised phase
+
+    def _with_stand_ins(self, energies, E, rows, missing, rng):
+        """Return the energies E and the rows; after fine-tuning, with rows drawn for the classes that have none."""
+        if self.loss_curve_ is None or not len(missing):
+            return E, rows
+        drawn, labels, weight = stand_ins(energies, missing, E.dtype, rng)
+        own = np.ones(len(E)) if rows.weight is None else rows.weight
+        labels, weight = np.concatenate([rows.labels, labels]), np.concatenate([own, weight])
+        return np.concatenate([E, drawn]), self._weighted(LabelledRows(None, labels, weight, None))
 
     def _continue_finetuning(self, energies, calibration, constraint, rows, rng, task):
         """Fine-tune the classes that have had rows, with one pass at a constant learning rate."""

@@ -60,7 +60,7 @@ def split(rows, classes, fraction, labels, seed):
 
 def own_energies(energies, rows):
     """Return E_j of the rows of class j, sorted, for each class that has rows."""
-    E = energies(rows.X)
+    E = energies.of(rows)
     return [np.sort(E[rows.labels == j, j]) for j in np.unique(rows.labels)]
 
 

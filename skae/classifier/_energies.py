@@ -12,6 +12,7 @@ from sklearn.base import clone
 from skae._typing import BoolArray, FloatArray, IntArray
 from skae.autoencoders import BaseAutoencoder, activation_of
 from skae.classifier._insertion import insert_classes
+from skae.classifier._rows import LabelledRows
 from skae.objectives import Classification, FactoredClassification
 from skae.parameters import Layout, MaxNorm, UnitNorm
 from skae.training import check_overflow, row_chunks
@@ -48,17 +49,27 @@ class ClassEnergies:
         factors = self.factors or {}
         return {"estimators_": self.estimators, **{each: factors.get(name) for name, each in _FACTORS.items()}}
 
-    def __call__(self, X: Any, relative: bool = False) -> FloatArray:
-        """Return E_j(x), shape (n, K), in X's dtype. `relative` leaves out a term that is the same for all classes."""
+    def __call__(self, X: Any, relative: bool = False, chosen: IntArray | None = None) -> FloatArray:
+        """Return E_j(x) of the chosen rows, shape (n, K), in X's dtype. None chooses all rows.
+
+        `relative` leaves out a term that is the same for all classes.
+        """
         objective, theta = self.objective(X.dtype)
         nothing = np.zeros(X.shape[1], dtype=X.dtype)
-        out = np.empty((X.shape[0], len(self.estimators)), dtype=X.dtype)
+        out = np.empty((X.shape[0] if chosen is None else len(chosen), len(self.estimators)), dtype=X.dtype)
+        columns, start = len(self.estimators) * len(self.estimators[0].components_), 0
         with np.errstate(over="ignore", invalid="ignore"):
-            for rows, chunk in row_chunks(X, len(self.estimators) * len(self.estimators[0].components_)):
-                out[rows] = objective.scores(theta, chunk)
+            for _, chunk in row_chunks(X, columns, chosen):
+                part = out[start : start + len(chunk)]
+                part[...] = objective.scores(theta, chunk)
                 if not relative:
-                    out[rows] += objective.visible.potential(chunk, nothing)[:, None]
+                    part += objective.visible.potential(chunk, nothing)[:, None]
+                start += len(chunk)
         return check_overflow(out, X)
+
+    def of(self, rows: LabelledRows, relative: bool = False) -> FloatArray:
+        """Return E_j(x) of labelled rows."""
+        return self(rows.data, relative, rows.index)
 
     def objective(
         self,

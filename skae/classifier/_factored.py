@@ -7,7 +7,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from skae.autoencoders import batches_for, objective_on, stage_for, start
-from skae.classifier._autoencoders import fit_each
+from skae.classifier._autoencoders import all_rows, fit_each
 from skae.classifier._energies import ClassEnergies, products, shallow_copy, with_parameters
 from skae.objectives import FactoredReconstruction
 from skae.parameters import INITIALIZATIONS, Layout, Sample, initial_biases
@@ -47,7 +47,7 @@ def fit_factored(template, n_factors, rows, names, pretrain, rng, task=NO_CALLBA
         Problems of the convergence. Each inner list is an argument of `warn_jointly`.
     """
     pooled = clone(template).set_params(n_components=n_factors)
-    start(pooled, rows.X, rows.weight)
+    start(pooled, *all_rows(rows))
     factors = {
         "P": pooled.components_,
         "Q": INITIALIZATIONS["glorot"](n_factors, template.n_components, None, rng),
@@ -64,19 +64,19 @@ def add_factored(template, factors, rows, names, pretrain, rng, task=NO_CALLBACK
 
 def _train(template, factors, rows, names, pretrain, rng, frozen=(), task=NO_CALLBACKS):
     """Train from the given factors. `frozen` names those that do not change."""
-    X, labels, weight = rows.X, rows.labels, rows.weight
+    X, labels, weight = rows.data, rows.spread(rows.labels), rows.spread(rows.weight)
     estimators = fit_each(template, rows, names, pretrain=False, n_jobs=None)[0].estimators
-    W, activation = products(factors), objective_on(template, X).activation
+    W, activation = products(factors), objective_on(template, rows.subset([0]).X).activation
     starts = []
     for j, each in enumerate(estimators):
-        own = Batches(X, weight, np.flatnonzero(labels == j), _SAMPLE_ROWS, shuffle=False).sample(_SAMPLE_ROWS, rng)
+        own = _batches_of_class(rows, j, weight, _SAMPLE_ROWS).sample(_SAMPLE_ROWS, rng)
         starts.append(initial_biases(W[j], W[j], Sample(*own, each.mean_), activation, template.visible))
     b, c = map(np.stack, zip(*starts, strict=True))
     layout = Layout(**{name: block.shape for name, block in factors.items()}, b=b.shape, c=c.shape)
     objective = FactoredReconstruction(layout, activation, visible=template.visible, l2=template.l2, frozen=frozen)
     theta = layout.pack(X.dtype, **factors, b=b, c=c)
     n_columns = max(X.shape[1], layout.size // X.shape[1])
-    batches = batches_for(template, X, weight, n_columns, rng, labels=labels, paired=True)
+    batches = batches_for(template, X, weight, rows.index, n_columns, rng, labels=labels, paired=True)
     pooled, curve, problems = _pooled(estimators), np.empty(0), []
     if pretrain:
         size = batches.rows_per_batch * X.shape[1] * len(factors["P"])
@@ -100,7 +100,7 @@ def _train(template, factors, rows, names, pretrain, rng, frozen=(), task=NO_CAL
         each.loss_, each.loss_curve_, each.n_iter_ = loss, curve, len(curve)
     if pretrain:
         plateau = functools.partial(on_plateau, objective, theta, batches, template.tol)
-        errors = functools.partial(_feature_errors, estimators, X, labels, weight)
+        errors = functools.partial(_feature_errors, estimators, rows, weight)
         text = convergence_problem(pooled, result, continued=False, errors=errors, plateau=plateau)
         problems = [] if text is None else [(f"all classes: {text}", ConvergenceWarning)]
     return ClassEnergies(estimators, {name: blocks[name] for name in factors}), [problems]
@@ -117,11 +117,13 @@ def _pooled(estimators):
     return pooled
 
 
-def _feature_errors(estimators, X, labels, weight):
+def _feature_errors(estimators, rows, weight):
     """Return the mean squared reconstruction error of each feature, over all classes, shape (d,)."""
-    rows = (np.flatnonzero(labels == j) for j in range(len(estimators)))
-    of_classes = [
-        feature_errors(each, Batches(X, weight, chosen, len(chosen), shuffle=False))
-        for each, chosen in zip(estimators, rows, strict=True)
-    ]
+    of_classes = [feature_errors(each, _batches_of_class(rows, j, weight)) for j, each in enumerate(estimators)]
     return np.average(of_classes, axis=0, weights=[each.n_samples_seen_ for each in estimators])
+
+
+def _batches_of_class(rows, j, weight, size=None):
+    """Return batches of the rows of class j, in order. `weight` has the weights of all rows of `rows.data`."""
+    own = rows.of_class(j).index
+    return Batches(rows.data, weight, own, size or len(own), shuffle=False)

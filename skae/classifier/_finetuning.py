@@ -41,9 +41,10 @@ class FineTuning:
     ) -> None:
         self.classifier, self.energies, self.rows = classifier, energies, rows
         options = {"loss": classifier.loss, "l2": classifier.l2}
-        self.objective, self.theta = energies.objective(rows.X.dtype, constants, constraint, train=True, **options)
-        n_features = rows.X.shape[1]
+        self.objective, self.theta = energies.objective(rows.data.dtype, constants, constraint, train=True, **options)
+        n_features = rows.data.shape[1]
         self._n_columns = max(n_features, self.objective.layout.size // n_features)
+        self._labels, self._weight = rows.spread(rows.labels), rows.spread(rows.supervised)
 
     def unpack(self, theta: FloatArray) -> tuple[ClassEnergies, FloatArray]:
         """Return the energies and the constants for parameters `theta`."""
@@ -51,19 +52,25 @@ class FineTuning:
 
     def clean_batches(self, chosen: IntArray | None) -> Batches:
         """Return large batches of rows without noise, to evaluate parameters on."""
-        rows = self.rows
-        size = chunk_rows(self._n_columns)
-        return Batches(rows.X, rows.supervised, chosen, size, shuffle=False, labels=rows.labels)
+        size, chosen = chunk_rows(self._n_columns), self.rows.positions(chosen)
+        return Batches(self.rows.data, self._weight, chosen, size, shuffle=False, labels=self._labels)
 
     def active_share(self, chosen: IntArray | None) -> Any:
         """Return the function that gives the share of active codes, for the line that `verbose` prints."""
-        return active_share(self.objective, self.clean_batches(chosen), self.rows.X.dtype)
+        return active_share(self.objective, self.clean_batches(chosen), self.rows.data.dtype)
 
     def minimize(self, stage: Stage, chosen: IntArray | None, rng: np.random.Generator, **options: Any) -> Training:
         """Train on rows with noise. The final loss is over the rows without noise. For `options`, see `train`."""
         rows, noise = self.rows, noise_of(self.classifier)
         batches = self.classifier._corrupted_batches(
-            rows.X, rows.supervised, chosen, self._n_columns, rng, noise, labels=rows.labels
+            rows.data,
+            self._weight,
+            rows.positions(chosen),
+            self._n_columns,
+            rng,
+            noise,
+            range_rows=rows.index,
+            labels=self._labels,
         )
         return train(
             self.objective,

@@ -46,9 +46,9 @@ class Learnt:
     problems: list[list]
     start_scores: FloatArray | None = None
 
-    def scores(self, X):
-        """Return E_j(x) + C_j without a term that is the same for all classes, shape (n, K), float64."""
-        return self.calibration.scores(self.energies(X, relative=True))
+    def scores(self, rows):
+        """Return E_j(x) + C_j of labelled rows, without a term that all classes share, shape (n, K), float64."""
+        return self.calibration.scores(self.energies.of(rows, relative=True))
 
     def attributes(self):
         """Return the fitted attributes."""
@@ -63,10 +63,10 @@ def learn(classifier, template, rows, train_rows, held_out, rng, task, test=None
     """
     part = rows.subset(train_rows)
     energies, problems = _fit_autoencoders(classifier, template.autoencoder, part, rng, task)
-    E, scores = energies(part.X), None
+    E, scores = energies.of(part), None
     calibration = Calibration.fit(E, part, temperature)
     if test is not None:
-        scores = calibration.scores(energies(test.X, relative=True))
+        scores = calibration.scores(energies.of(test, relative=True))
         calibration = Calibration.fit(E, part, pooled_temperature([scores], [test]))
     loss = calibration.mean_loss(E, part, classifier.loss)
     history = {"loss_": loss, "n_iter_": calibration.n_iter, "loss_curve_": None, "validation_loss_curve_": None}
@@ -75,9 +75,9 @@ def learn(classifier, template, rows, train_rows, held_out, rng, task, test=None
     learnt = Learnt(energies, calibration, history, problems, scores)
     if classifier.method == "finetune":
         learnt = _finetune(classifier, learnt, template.constraint, rows, train_rows, held_out, rng, task)
-        calibration = learnt.calibration.with_medians(learnt.energies(part.X), part)
+        calibration = learnt.calibration.with_medians(learnt.energies.of(part), part)
         if test is not None:
-            temperature = pooled_temperature([learnt.scores(test.X)], [test])
+            temperature = pooled_temperature([learnt.scores(test)], [test])
             calibration = dataclasses.replace(calibration, temperature=temperature)
     return dataclasses.replace(learnt, calibration=calibration)
 
@@ -98,7 +98,7 @@ def trial_temperatures(classifier, template, rows, rng, task):
         own = phase.subtask("trial", max_subtasks=n_phases(classifier)).begin()
         trial = learn(quiet, template, rows, chosen, None, rng, own, test)
         own.end()
-        tests, starts, ends = [*tests, test], [*starts, trial.start_scores], [*ends, trial.scores(test.X)]
+        tests, starts, ends = [*tests, test], [*starts, trial.start_scores], [*ends, trial.scores(test)]
     phase.end()
     before = pooled_temperature(starts, tests)
     return before, pooled_temperature(ends, tests) if classifier.method == "finetune" else before

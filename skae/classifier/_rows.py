@@ -5,7 +5,6 @@ import math
 from typing import Any
 
 import numpy as np
-from sklearn.utils.multiclass import unique_labels
 
 from skae import _ops as ops
 from skae._typing import FloatArray, IntArray
@@ -19,31 +18,62 @@ _FOLDS, _ENOUGH_ROWS = 5, 250
 
 @dataclasses.dataclass(frozen=True)
 class LabelledRows:
-    """Rows with their classes and weights.
+    """Rows with their classes and weights. They are n of the N rows of an array, which is never copied as a whole.
 
     Parameters
     ----------
-    X : {ndarray, CSR matrix} of shape (n, d)
-        Rows.
+    data : {ndarray, CSR matrix} of shape (N, d)
+        All rows. A memmap is read as far as it is used.
     labels : ndarray of int of shape (n,)
         Classes of the rows, from 0.
     weight : ndarray of shape (n,) or None
         Weights in the training of the autoencoders.
     supervised : ndarray of shape (n,) or None
         Weights in the supervised phase.
+    index : ndarray of int of shape (n,), default=None
+        Positions of the rows in `data`. None stands for all of them.
     """
 
-    X: Any
+    data: Any
     labels: IntArray
     weight: FloatArray | None
     supervised: FloatArray | None
+    index: IntArray | None = None
+
+    @classmethod
+    def of_weight(cls, X, labels, weight, index):
+        """Return rows of X with the positions `index` (None for all), given their classes and the weights of all X."""
+        return cls(X, labels, weight if weight is None or index is None else weight[index], None, index)
+
+    @property
+    def X(self):
+        """The rows themselves, shape (n, d): a copy, unless they are all rows of `data`."""
+        return self.data if self.index is None else self.data[self.index]
 
     def subset(self, chosen):
-        """Return the chosen rows. None chooses all."""
+        """Return the rows with the chosen indices. None chooses all."""
         if chosen is None:
             return self
         weights = (None if each is None else each[chosen] for each in (self.weight, self.supervised))
-        return LabelledRows(self.X[chosen], self.labels[chosen], *weights)
+        return LabelledRows(self.data, self.labels[chosen], *weights, self.positions(chosen))
+
+    def of_class(self, j):
+        """Return the rows of class j."""
+        return self.subset(np.flatnonzero(self.labels == j))
+
+    def positions(self, chosen=None):
+        """Return the positions of the chosen rows in `data`. None chooses all rows; a result of None is all of them."""
+        if self.index is None or chosen is None:
+            return self.index if chosen is None else chosen
+        return self.index[chosen]
+
+    def spread(self, values):
+        """Return values (n,) of the rows as an array (N,): 0 for the other rows of `data`. None stays None."""
+        if values is None or self.index is None:
+            return values
+        out = np.zeros(self.data.shape[0], dtype=values.dtype)
+        out[self.index] = values
+        return out
 
     def mean_loss(self, loss, scores):
         """Return the mean loss of the rows, given their scores (n, K) in float64. The scores are overwritten."""
@@ -61,29 +91,6 @@ class LabelledRows:
     def relabelled(self, classes):
         """Return the rows with labels that are positions in `classes`. All rows must belong to these classes."""
         return dataclasses.replace(self, labels=np.searchsorted(classes, self.labels))
-
-
-def merge_classes(known, y):
-    """Return the sorted class names with those in y, and which of them are new."""
-    classes = unique_labels(known, y)
-    if known.dtype == object:
-        classes = classes.astype(object)
-    elif classes.dtype.kind != known.dtype.kind:
-        raise ValueError(
-            f"the labels of new classes must be of the old ones' kind, {known.dtype}, got {np.unique(y)!r}"
-        )
-    return classes, ~np.isin(classes, known)
-
-
-def encode_labels(y, classes):
-    """Return the position in `classes` of each label in y; raise ValueError for unknown labels."""
-    unknown = np.setdiff1d(y, classes)
-    if len(unknown):
-        raise ValueError(
-            f"y has the labels {unknown.tolist()}, which are not among the classes {classes.tolist()}; "
-            "add_class takes new ones"
-        )
-    return np.searchsorted(classes, y)
 
 
 def hold_out(labels, fraction, rng):
@@ -120,7 +127,7 @@ def trial_splits(rows):
     test : LabelledRows
         Distinct rows of positive weight.
     """
-    keys, labels = row_keys(rows.X), rows.labels
+    keys, labels = row_keys(rows.data, rows.index), rows.labels
     order = np.lexsort((keys, labels))
     starts = np.r_[True, (np.diff(labels[order]) != 0) | (np.diff(keys[order]) != 0.0)]
     group = np.empty(len(labels), dtype=np.intp)

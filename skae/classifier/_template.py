@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import clone
 
 from skae._sklearn_compat import InvalidParameterError, set_random_states
-from skae._typing import MatrixLike
+from skae._typing import FloatArray, MatrixLike
 from skae.autoencoders import (
     BaseAutoencoder,
     ContractiveAutoencoder,
@@ -52,7 +52,12 @@ class Template:
 
 
 def template_of(
-    estimator: Any, n_factors: int | None, X: MatrixLike, reseed: bool, rng: np.random.Generator
+    estimator: Any,
+    n_factors: int | None,
+    X: MatrixLike,
+    sample_weight: FloatArray | None,
+    reseed: bool,
+    rng: np.random.Generator,
 ) -> Template:
     """Return the template, with one seed for all classes, so that their order does not matter.
 
@@ -64,6 +69,8 @@ def template_of(
         Number of factors that the classes share.
     X : {ndarray, CSR matrix} of shape (n, d)
         The rows, to check with the autoencoder.
+    sample_weight : ndarray of shape (n,) or None
+        Their weights. Rows of weight zero are not checked.
     reseed : bool
         Whether to set the seed of the user's autoencoder.
     rng : numpy.random.Generator
@@ -86,7 +93,7 @@ def template_of(
     autoencoder._validate_params()
     if reseed or estimator is None:
         set_random_states(autoencoder, int(rng.integers(2**31)))
-    objective = objective_on(autoencoder, X)
+    objective = objective_on(autoencoder, X, sample_weight)
     if "V" in objective.layout.shapes:
         raise InvalidParameterError(
             "the estimator must have tied weights, to have an energy; got "

@@ -17,10 +17,16 @@ from skae.visible import VISIBLE
 
 
 class _Workspace:
-    """Scratch arrays by name, kept between batches. Each grows to the size of the largest batch."""
+    """Scratch arrays by name, kept between batches. Each grows to the size of the largest batch.
+
+    A copy or a pickle has no arrays.
+    """
 
     def __init__(self):
         self._arrays = {}
+
+    def __reduce__(self):
+        return type(self), ()
 
     def __call__(self, name, shape, dtype):
         array = self._arrays.get(name)

@@ -13,7 +13,7 @@ from skae.training._principal_axes import principal_axes
 from skae.training._ranges import check_overflow, check_values, check_visible_range, corruption_range, value_range
 from skae.training._rollback import unchanged_on_error
 from skae.training._seeds import seed_of
-from skae.training._solver_parameters import SolverParameters
+from skae.training._solver_parameters import SolverParameters, drop_optimizer_state
 from skae.training._threads import blas_threads, one_openmp_thread
 from skae.training._train import Stage, Training, train
 from skae.training._verbose import active_above, active_share
@@ -42,6 +42,7 @@ __all__ = [
     "corruption_range",
     "dead_units",
     "dense",
+    "drop_optimizer_state",
     "effective_rows",
     "feature_errors",
     "final_loss",

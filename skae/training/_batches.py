@@ -11,22 +11,22 @@ from skae.training._chunks import dense, row_chunks
 from skae.training._ranges import feature_range
 
 
-def row_keys(X):
-    """Return a number for each row of X (dense or CSR), in float64. Equal rows have equal numbers.
+def row_keys(X, chosen=None):
+    """Return a number for each of the chosen rows of X (dense or CSR), in float64. Equal rows have equal numbers.
 
     The number is the product of the row with a fixed direction. Columns are scaled to [0, 1] first, so that a column
     of large values does not hide differences in the others.
     """
     direction = np.random.default_rng(0).standard_normal(X.shape[1])
-    low, high = feature_range(X)
+    low, high = feature_range(X, chosen)
     width = np.maximum(np.subtract(high, low, dtype=np.float64), np.finfo(np.float64).tiny)
-    keys = np.empty(X.shape[0])
-    for rows, chunk in row_chunks(X):
+    keys = []
+    for _, chunk in row_chunks(X, chosen=chosen):
         scaled = np.subtract(chunk, low, dtype=np.float64, order="C")
         scaled /= width
         scaled *= direction
-        keys[rows] = scaled.sum(axis=1)  # a BLAS product may round equal rows differently
-    return keys
+        keys.append(scaled.sum(axis=1))  # a BLAS product may round equal rows differently
+    return np.concatenate(keys)
 
 
 def corrupting(corruption, limits):
@@ -97,6 +97,9 @@ class Batches:
         #: Mean weight of a batch. A row of mean weight counts as 1.
         self.mean_weight = self.rows_per_batch
 
+    def __getstate__(self):
+        return {**vars(self), "_buffer": None, "_noisy": None}  # a copy has arrays of its own
+
     def __len__(self):
         return self._length
 
@@ -126,7 +129,6 @@ class Batches:
         result, chosen = copy.copy(self), self._draw(n_rows, rng)
         result.rows = chosen if self.rows is None else self.rows[chosen]
         result.noise_seed, result.shuffle, result._length = int(rng.integers(2**63)), False, 1
-        result._buffer = result._noisy = None
         result.n_samples = result.rows_per_batch = result.mean_weight = len(chosen)
         return result
 

@@ -17,6 +17,12 @@ from skae.training._verbose import Printer
 _AUTO_BATCH_SIZE = 100
 
 
+def drop_optimizer_state(estimator: SolverParameters) -> None:
+    """Drop what `partial_fit` keeps of the optimiser, in place: the next one starts it anew."""
+    if getattr(estimator, "_optimizer_state", None) is not None:
+        estimator._optimizer_state = None
+
+
 class SolverParameters:
     """Solver parameters of an estimator: solver, schedule, stopping.
 
@@ -77,10 +83,13 @@ class SolverParameters:
             return Batches(X, sample_weight, rows, size, shuffle, noise_seed=noise_seed, **options)
         return Batches(X, sample_weight, rows, self._batch_size(), self.shuffle, **options)
 
-    def _corrupted_batches(self, X, sample_weight, rows, n_columns, rng, corruption, **options):
-        """Return the batches of a fit with a `skae.corruption.Corruption` (or None) of the input."""
+    def _corrupted_batches(self, X, sample_weight, rows, n_columns, rng, corruption, range_rows=None, **options):
+        """Return the batches of a fit with a `skae.corruption.Corruption` (or None) of the input.
+
+        `range_rows` are the rows whose range the corruption may use. None takes all rows of X.
+        """
         noise_seed = int(rng.integers(2**63)) if self.solver == "lbfgs" else None
-        options["corruption"] = corrupting(corruption, corruption_range(corruption, X))
+        options["corruption"] = corrupting(corruption, corruption_range(corruption, X, range_rows))
         return self._training_batches(X, sample_weight, rows, n_columns, noise_seed, **options)
 
     def _solver(self, max_iter=None, schedule=None):
