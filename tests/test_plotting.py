@@ -1,5 +1,6 @@
 """Pictures of fitted estimators: displays compute the right arrays, draw them, and refuse wrong arguments."""
 
+import functools
 import subprocess
 import sys
 import tracemalloc
@@ -357,14 +358,61 @@ def test_mosaic_of_one_row(rng):
     assert_array_equal(picture[:, 6:11], images[1])
 
 
-@pytest.mark.parametrize("image_shape", [None, (8, 9), (64,), 8, (-8, -8), (2, 4, 8), (2, 2, 2, 8), (8.0, 8.0), "8"])
+@pytest.mark.parametrize("image_shape", [(8, 9), (63,), 8, (-8, -8), (2, 4, 8), (2, 2, 2, 8), (8.0, 8.0), "8"])
 def test_shapes_that_are_no_image(image_shape, digits):
-    """The error asks for the image shape in one sentence, or says which shapes are right."""
-    X = digits[0][:, :63] if image_shape is None else digits[0]
+    """The error says which shapes are right in one sentence."""
+    X = digits[0]
     model = ContractiveAutoencoder(3, **BRIEF).fit(X)
-    message = r"63 features are no square image.*give image_shape" if image_shape is None else "image_shape must be"
-    with pytest.raises(ValueError, match=message):
-        FiltersDisplay.from_estimator(model, image_shape=image_shape)
+    for draw in (FiltersDisplay.from_estimator, functools.partial(ReconstructionDisplay.from_estimator, X=X)):
+        with pytest.raises(ValueError, match=r"image_shape must be \(length,\), .* with 64 numbers in all, got"):
+            draw(model, image_shape=image_shape)
+
+
+@pytest.mark.parametrize(("n_features", "image_shape"), [(63, None), (64, (64,)), (64, 64), (10, [10])])
+def test_filters_of_series_are_lines(n_features, image_shape, rng):
+    """Each filter is a line over its own zero, scaled by its own range, in its place of the grid."""
+    filters = rng.standard_normal((5, n_features)) * np.array([1.0, 10.0, 0.1, 1.0, 0.0])[:, None]
+    display = FiltersDisplay(filters, image_shape=image_shape).plot(n_columns=2)
+    assert not hasattr(display, "image_")
+    x, y = np.moveaxis(np.array(display.lines_.get_segments()), -1, 0)
+    assert_allclose(x - x[:, :1], np.broadcast_to(np.linspace(0.0, 2.0, n_features), x.shape))
+    (zeros,) = (each for each in display.ax_.collections if each is not display.lines_)
+    zeros = np.array(zeros.get_segments())[:, :, 1]
+    assert_array_equal(zeros[:, 0], zeros[:, 1])
+    scaled = filters / np.maximum(np.abs(filters).max(axis=1, keepdims=True), 1e-300)
+    assert_allclose(y - zeros[:, :1], 0.5 * scaled, atol=1e-12)
+    assert_array_equal(x[0], x[2])  # below each other
+    assert x[0].max() < x[1].min()
+    assert y[2].max() < y[0].min()
+    assert zeros[0, 0] == zeros[1, 0]
+    low, high = display.ax_.get_ylim()
+    assert low < y.min()
+    assert high > y.max()
+    assert display.ax_.get_xlim()[1] > x.max()
+
+
+def test_limit_of_lines(rng):
+    """The limit is the edge of the tile, which no line leaves."""
+    filters = np.array([[0.0, 2.0, -1.0, 0.0, 9.0]])
+    ((_, y),) = np.moveaxis(FiltersDisplay(filters).plot(limit=4.0).lines_.get_segments(), -1, 1)
+    assert_allclose(y, [0.0, 0.25, -0.125, 0.0, 0.5])
+
+
+def test_paths_and_reconstructions_of_series(rng):
+    """A path of series has a row of lines for each alpha, with its label; a series that could be an image is a line."""
+    filters = rng.standard_normal((3, 4, 64))
+    display = PathDisplay(filters, [0.1, 1.0, 10.0], image_shape=(64,)).plot()
+    y = np.array(display.lines_.get_segments())[:, :, 1].reshape(3, 4, 64)
+    assert_allclose(display.ax_.get_yticks(), -1.2 * np.arange(3))
+    assert [tick.get_text() for tick in display.ax_.get_yticklabels()] == ["0.1", "1", "10"]
+    scaled = 0.5 * filters / np.abs(filters).max(axis=2, keepdims=True)
+    assert_allclose(y - display.ax_.get_yticks()[:, None, None], scaled)
+    rows = filters[0]
+    assert len(ReconstructionDisplay(rows, rows, image_shape=(64,)).plot().ax_.lines) == 8
+    assert not ReconstructionDisplay(rows, rows).plot().ax_.lines
+    for image_shape, n_features in (((64,), 64), (None, 63)):
+        with pytest.raises(ValueError, match=f"{n_features} features are no square image.*give image_shape"):
+            ReconstructionDisplay(rows[:, :n_features], rows, kind="images", image_shape=image_shape).plot()
 
 
 @pytest.mark.parametrize("limit", ["a", 0.0, np.nan, np.inf])

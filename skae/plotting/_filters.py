@@ -22,10 +22,12 @@ from skae.plotting._images import (
     near_square,
     scaled_by_largest,
 )
+from skae.plotting._lines import TILE, draw_lines, lines_shape
 from skae.plotting._pipeline import mapped_filters
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.collections import LineCollection
     from matplotlib.colors import Colormap
     from matplotlib.image import AxesImage
 
@@ -33,22 +35,26 @@ KINDS = ("decoder", "encoder")
 
 
 class FiltersDisplay(Display):
-    """The filters of hidden units as image tiles.
+    """The filters of hidden units as image tiles, or as lines if they are no images, such as windows of a series.
 
-    Zero is mid-grey. Each filter is scaled by its own range, unless `plot` gets a `limit`.
+    Zero is mid-grey; a line has a thin line of zeros behind it. Each filter is scaled by its own range, unless `plot`
+    gets a `limit`.
 
     Parameters
     ----------
     filters : array-like of shape (n_filters, n_features)
         The filters, one in each row.
     image_shape : tuple of int, default=None
-        (height, width), (height, width, 3) or (3, height, width). None takes a grey image if the number of features is
-        a square, and (side, side, 3) if it is three times a square.
+        (height, width), (height, width, 3) or (3, height, width) for images, (length,) for lines. None takes a grey
+        image if the number of features is a square, (side, side, 3) if it is three times a square, and lines
+        otherwise. Windows of a series of several channels are images of a row for each channel, (n_channels, length).
 
     Attributes
     ----------
     image_ : matplotlib.image.AxesImage
-        The tiles.
+        The tiles. Absent where lines are drawn.
+    lines_ : matplotlib.collections.LineCollection
+        The lines. Absent where images are drawn.
     ax_ : matplotlib.axes.Axes
         Axes of the drawing.
     figure_ : matplotlib.figure.Figure
@@ -70,7 +76,8 @@ class FiltersDisplay(Display):
     (64, 64)
     """
 
-    image_: AxesImage
+    image_: AxesImage  # absent where lines are drawn
+    lines_: LineCollection  # absent where images are drawn
 
     def __init__(self, filters: ArrayLike, *, image_shape: Sequence[int] | None = None) -> None:
         self.filters = filters
@@ -140,7 +147,8 @@ class FiltersDisplay(Display):
         n_columns : int or None, default=None
             Tiles in a row; None makes the picture nearly square.
         limit : float, default=None
-            The absolute value of black and white; None takes each filter's largest one.
+            The absolute value of black and white, or of the upper and lower edge of a tile; None takes each filter's
+            largest one.
         cmap : str or matplotlib Colormap, default="gray"
             Colours of grey images, from the most negative to the most positive value.
 
@@ -157,9 +165,14 @@ class FiltersDisplay(Display):
         if limit is not None and not (isinstance(limit, Real) and 0.0 < float(limit) < np.inf):
             raise ValueError(f"limit must be a finite number > 0 or None, got {limit!r}")
         scaled = scaled_by_largest(filters) if limit is None else filters / limit
+        if len(shape) == 1:
+            n_columns = n_columns or near_square(len(scaled), TILE)
+            ax = self._axes(ax, figure_size(lines_shape(len(scaled), n_columns), 5.0))
+            self.lines_ = draw_lines(ax, scaled, n_columns)
+            return self
         images = images_of(scaled, shape)
-        picture = mosaic(images, n_columns or near_square(len(images), images))
-        ax = self._axes(ax, figure_size(picture, 5.0))
+        picture = mosaic(images, n_columns or near_square(len(images), images.shape[1:]))
+        ax = self._axes(ax, figure_size(picture.shape, 5.0))
         self.image_ = draw_mosaic(ax, picture, (-1.0, 1.0), cmap)
         return self
 

@@ -15,22 +15,19 @@ def guess_image_shape(n_features):
 
 
 def checked_image_shape(image_shape, n_features):
-    """Return the shape of images with `n_features` numbers; guess it if None."""
+    """Return the shape of images with `n_features` numbers, or (n_features,) for lines.
+
+    None takes lines if the number is that of no square image.
+    """
     if image_shape is None:
-        image_shape = guess_image_shape(n_features)
-        if image_shape is None:
-            raise ValueError(
-                f"{n_features} features are no square image, grey or of three colours; give image_shape, such as "
-                "(height, width), (height, width, 3) or (3, height, width)"
-            )
-        return image_shape
+        return guess_image_shape(n_features) or (n_features,)
     shape = tuple(np.atleast_1d(image_shape).tolist())
-    grey_or_color = len(shape) == 2 or (len(shape) == 3 and 3 in (shape[0], shape[2]))
+    known = len(shape) in (1, 2) or (len(shape) == 3 and 3 in (shape[0], shape[2]))
     whole = all(isinstance(n, int) and n > 0 for n in shape)
-    if not (grey_or_color and whole) or math.prod(shape) != n_features:
+    if not (known and whole) or math.prod(shape) != n_features:
         raise ValueError(
-            f"image_shape must be (height, width), (height, width, 3) or (3, height, width) with {n_features} numbers "
-            f"in all, got {image_shape!r}"
+            "image_shape must be (length,), (height, width), (height, width, 3) or (3, height, width) with "
+            f"{n_features} numbers in all, got {image_shape!r}"
         )
     return shape
 
@@ -58,9 +55,9 @@ def mosaic(images, n_columns):
     return tiles.reshape(n_rows * (height + 1), n_columns * (width + 1), *images.shape[3:])[:-1, :-1]
 
 
-def near_square(n, images):
-    """Return the number of columns that makes the mosaic nearly square."""
-    return max(1, min(n, math.ceil(math.sqrt(n * images.shape[1] / images.shape[2]))))
+def near_square(n, tile):
+    """Return the number of columns that makes a picture of n tiles nearly square. A tile has a height and a width."""
+    return max(1, min(n, math.ceil(math.sqrt(n * tile[0] / tile[1]))))
 
 
 def draw_mosaic(ax, picture, limits, cmap):
@@ -82,9 +79,12 @@ def label_rows(ax, labels, height):
     ax.set_anchor("W")  # so constrained layout knows the place of the labels before it knows the size of the picture
 
 
-def figure_size(picture, width=6.4, labels=0.0):
-    """Return the size of a figure for a mosaic, in inches; `labels` is the space for labels at the left."""
-    aspect = picture.shape[0] / picture.shape[1]
+def figure_size(shape, width=6.4, labels=0.0):
+    """Return the size of a figure in inches, for a picture of a height and a width.
+
+    `labels` is the space for labels at the left.
+    """
+    aspect = shape[0] / shape[1]
     height = (width - labels) * aspect
     if height > 9.0:
         return 9.0 / aspect + labels, 9.15

@@ -22,10 +22,12 @@ from skae.plotting._images import (
     mosaic,
     scaled_by_largest,
 )
+from skae.plotting._lines import draw_lines, label_lines, lines_shape
 from skae.plotting._pipeline import mapped_filters
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.collections import LineCollection
     from matplotlib.colors import Colormap
     from matplotlib.image import AxesImage
 
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 class PathDisplay(Display):
     """Filters along the regularization strength: a row for each alpha, a column for each unit (SAT figure 5).
 
-    Each filter is divided by its own largest absolute value: zero is mid-grey.
+    Each filter is divided by its own largest absolute value: zero is mid-grey. Filters that are no images are lines.
 
     Parameters
     ----------
@@ -47,7 +49,9 @@ class PathDisplay(Display):
     Attributes
     ----------
     image_ : matplotlib.image.AxesImage
-        The tiles.
+        The tiles. Absent where lines are drawn.
+    lines_ : matplotlib.collections.LineCollection
+        The lines. Absent where images are drawn.
     ax_ : matplotlib.axes.Axes
         Axes of the drawing.
     figure_ : matplotlib.figure.Figure
@@ -69,7 +73,8 @@ class PathDisplay(Display):
     (2, 10, 64)
     """
 
-    image_: AxesImage
+    image_: AxesImage  # absent where lines are drawn
+    lines_: LineCollection  # absent where images are drawn
 
     def __init__(self, filters: ArrayLike, alphas: ArrayLike, *, image_shape: Sequence[int] | None = None) -> None:
         self.filters = filters
@@ -192,10 +197,17 @@ class PathDisplay(Display):
             raise ValueError(f"alphas must be a number for each of {len(filters)} rows of filters, got {alphas.shape}")
         _, n_filters, n_features = filters.shape
         shape = checked_image_shape(self.image_shape, n_features)
-        images = images_of(scaled_by_largest(filters.reshape(-1, n_features)), shape)
-        picture = mosaic(images, n_filters)
-        ax = self._axes(ax, figure_size(picture, min(8.0, 0.8 + n_filters), labels=0.8))
-        self.image_ = draw_mosaic(ax, picture, (-1.0, 1.0), cmap)
-        label_rows(ax, [f"{alpha:g}" for alpha in alphas], images.shape[1])
+        scaled, labels = scaled_by_largest(filters.reshape(-1, n_features)), [f"{alpha:g}" for alpha in alphas]
+        width = min(8.0, 0.8 + n_filters)
+        if len(shape) == 1:
+            ax = self._axes(ax, figure_size(lines_shape(len(scaled), n_filters), width, labels=0.8))
+            self.lines_ = draw_lines(ax, scaled, n_filters)
+            label_lines(ax, labels)
+        else:
+            images = images_of(scaled, shape)
+            picture = mosaic(images, n_filters)
+            ax = self._axes(ax, figure_size(picture.shape, width, labels=0.8))
+            self.image_ = draw_mosaic(ax, picture, (-1.0, 1.0), cmap)
+            label_rows(ax, labels, images.shape[1])
         ax.set_ylabel("alpha")
         return self

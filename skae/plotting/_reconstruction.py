@@ -20,7 +20,6 @@ from skae.plotting._images import (
     checked_image_shape,
     draw_mosaic,
     figure_size,
-    guess_image_shape,
     images_of,
     label_rows,
     mosaic,
@@ -54,7 +53,8 @@ class ReconstructionDisplay(Display):
     corrupted : ndarray of shape (n_samples, n_features), default=None
         The corrupted samples.
     kind : {"images", "lines"} or None, default=None
-        None draws images if `image_shape` is given, or if there are at least 36 features and it can be guessed.
+        None draws images if `image_shape` is that of an image, or if there are at least 36 features and it can be
+        guessed.
     image_shape : tuple of int, default=None
         See `FiltersDisplay`.
     feature_names : array-like of shape (n_features,), default=None
@@ -187,23 +187,35 @@ class ReconstructionDisplay(Display):
             The display.
         """
         check_option("kind", self.kind, ("images", "lines", None))
-        n_features = np.shape(self.inputs)[1]
-        guessed = n_features >= _SMALLEST_IMAGE and guess_image_shape(n_features) is not None
-        rows = {"input": self.inputs, "corrupted": self.corrupted, "reconstruction": self.reconstructions}
-        rows = {label: np.asarray(values) for label, values in rows.items() if values is not None}
-        if self.kind == "images" or (self.kind is None and (self.image_shape is not None or guessed)):
-            self._draw_images(rows, ax, cmap)
+        given = {"input": self.inputs, "corrupted": self.corrupted, "reconstruction": self.reconstructions}
+        rows = {label: np.asarray(values) for label, values in given.items() if values is not None}
+        shape = self._image_shape(rows["input"].shape[1])
+        if len(shape) > 1:
+            self._draw_images(rows, shape, ax, cmap)
         else:
             self._draw_lines(rows, ax)
         return self
 
-    def _draw_images(self, rows, ax, cmap):
+    def _image_shape(self, n_features):
+        """Return the shape of the images, or (n_features,) for lines."""
+        if self.kind == "lines":
+            return (n_features,)
+        shape = checked_image_shape(self.image_shape, n_features)
+        if self.kind is None:
+            return shape if self.image_shape is not None or n_features >= _SMALLEST_IMAGE else (n_features,)
+        if len(shape) == 1:
+            raise ValueError(
+                f"{n_features} features are no square image, grey or of three colours; give image_shape, such as "
+                "(height, width), (height, width, 3) or (3, height, width)"
+            )
+        return shape
+
+    def _draw_images(self, rows, shape, ax, cmap):
         """Draw one row of tiles for the inputs, one for the reconstructions, and one for corrupted samples."""
-        shape = checked_image_shape(self.image_shape, rows["input"].shape[1])
         images = images_of(np.concatenate(list(rows.values())), shape)
         low, high = float(rows["input"].min()), float(rows["input"].max())
         picture = mosaic(images, len(rows["input"]))
-        ax = self._axes(ax, figure_size(picture, min(8.0, 1.3 + len(rows["input"])), labels=1.3))
+        ax = self._axes(ax, figure_size(picture.shape, min(8.0, 1.3 + len(rows["input"])), labels=1.3))
         draw_mosaic(ax, picture, (low, high if high > low else low + 1.0), cmap)
         label_rows(ax, list(rows), images.shape[1])
 
