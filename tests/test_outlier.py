@@ -43,7 +43,10 @@ from skae.outlier._powers import likeliest_powers
 from skae.outlier._references import cluster_centers
 from skae.training import principal_axes
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore:EnergyOutlierDetector. the scores of .* rise away:UserWarning"),
+]
 
 SMALL = {"n_components": 6, "max_iter": 10, "random_state": 0}
 DTYPES = [np.float32, np.float64]

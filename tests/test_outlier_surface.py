@@ -2,6 +2,7 @@
 
 import pickle
 import tracemalloc
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,8 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, clone
 from sklearn.cluster import KMeans
 from sklearn.compose import make_column_transformer
+from sklearn.datasets import load_wine
+from sklearn.ensemble import IsolationForest
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
@@ -19,14 +22,17 @@ from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder, StandardScaler
+from sklearn.svm import OneClassSVM
 from sklearn.utils import get_tags, validation
 
 from skae import (
     ClassSpecificAEClassifier,
     ContractiveAutoencoder,
     ContrastNormalizer,
+    DenoisingAutoencoder,
     EnergyOutlierDetector,
     PCAWhitener,
+    ZeroBiasAutoencoder,
 )
 from skae._sklearn_compat import InvalidParameterError
 from skae.outlier import FeatureScaler, MixtureEnsemble
@@ -518,3 +524,76 @@ def test_a_share_that_few_calibration_rows_cannot_tell_warns(rng):
     X = make_X(rng)
     with pytest.warns(UserWarning, match=r"contamination=0\.05 asks for less than one in the 9 rows"):
         EnergyOutlierDetector().fit(X).calibrate(X[:9], contamination=0.05)
+
+
+# -- Scores that rise away from the data -------------------------------------------------------------------------------
+
+TRAINED = {"n_components": 20, "max_iter": 60, "random_state": 0}
+
+RISING = {
+    "shrink": ContractiveAutoencoder(activation="shrink", alpha=0.0, **TRAINED),
+    "zero-bias": ZeroBiasAutoencoder(activation="tlin", **TRAINED),
+    "denoising": DenoisingAutoencoder(activation="shrink", noise_level=0.1, **TRAINED),
+    "another library's": OneClassSVM(kernel="poly"),
+}
+
+FALLING = {
+    "sigmoid": ContractiveAutoencoder(**TRAINED),
+    "tanh": ContractiveAutoencoder(activation="tanh", alpha=0.0, **TRAINED),
+    "softmax": ContractiveAutoencoder(activation="softmax", alpha=0.0, **TRAINED),
+    "penalised relu": ContractiveAutoencoder(activation="relu", alpha=0.5, **TRAINED),
+    "untied": ContractiveAutoencoder(activation="relu", tied_weights=False, **TRAINED),
+    "mixture": GaussianMixture(2, random_state=0),
+    "forest": IsolationForest(n_estimators=20, random_state=0),
+    "ensemble": MixtureEnsemble(random_state=0),
+}
+
+
+def rises(estimator, X, **parameters):
+    """Whether the detector warns that scores rise."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        EnergyOutlierDetector(estimator, **parameters).fit(X)
+    return any("rise away from the data" in str(each.message) for each in told)
+
+
+@pytest.mark.parametrize("name", [*RISING, *FALLING])
+def test_rising_scores_warn(name):
+    """Of real rows, standardised: where far rows score highest, and nowhere else."""
+    model = make_pipeline(StandardScaler(), (RISING | FALLING)[name])
+    X = load_wine().data
+    assert rises(model, X) == (name in RISING)
+    fitted = clone(model).fit(X)
+    far = fitted.score_samples(X.mean(axis=0) + 10.0 * (X - X.mean(axis=0)))
+    assert (np.mean(far > fitted.score_samples(X).max()) > 0.05) == (name in RISING)
+    assert rises(FrozenEstimator(fitted), X[::3]) == (name in RISING)
+    assert rises(model, X, novelty=True, calibration=0.3) == (name in RISING)
+
+
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array, list, pl.DataFrame, lambda X: X.astype(np.float32)])
+def test_rising_scores_warn_in_every_container(make, rng):
+    """A table by names too, without a warning of names."""
+    X = sparse_rows(rng)
+    assert rises(RISING["shrink"], make(X))
+    frame = pd.DataFrame(X, columns=list("abcdefg"))
+    by_name = make_pipeline(make_column_transformer((StandardScaler(), list("gfedcba"))), RISING["shrink"])
+    assert rises(by_name, frame)
+
+
+def test_what_cannot_be_tried_far_away_does_not_warn(rng):
+    """Bernoulli units and logarithms refuse far rows, and words have none."""
+    X = rng.random((100, 4))
+    bernoulli = ContractiveAutoencoder(visible="bernoulli", **TRAINED)
+    assert not rises(bernoulli, X)
+    assert not rises(make_pipeline(FunctionTransformer(np.log), RISING["shrink"]), X)
+    assert not rises(make_pipeline(encoded(sparse_output=False), RISING["shrink"]), mixed_table(rng))
+
+
+def test_the_warning_says_what_to_use():
+    """One sentence: what rises, how much, and what to take; other libraries' models have no units."""
+    X = load_wine().data
+    words = r"ContractiveAutoencoder rise away .* \d+% of the rows, moved .*sigmoid.*alpha.*, estimator=None$"
+    with pytest.warns(UserWarning, match=words):
+        EnergyOutlierDetector(make_pipeline(StandardScaler(), RISING["shrink"])).fit(X)
+    with pytest.warns(UserWarning, match=r"scores of OneClassSVM rise away .*; use the default model, estimator=None$"):
+        EnergyOutlierDetector(make_pipeline(StandardScaler(), OneClassSVM(kernel="poly"))).fit(X)

@@ -275,6 +275,10 @@ class AutoencoderPrediction(TransformerMixin):
         with Phi the antiderivative of the activation. Untied weights have no potential: there the score is
         -|x - r(x)|^2/2 (bernoulli: minus the cross-entropy).
 
+        Bounded units ("sigmoid", "tanh", "satlinear", "softmax", "max") have an E that falls away from the data. The
+        Phi of the others grows as |x|^2 or faster. Without a penalty that keeps their weights short, E rises without
+        bound in some directions, and rows far from the data score highest. That is no score for novelties.
+
         E is a difference of larger terms. In float32 its error is 1e-5 of these terms. The error is larger if the mean
         of the data is a thousand standard deviations from zero: centre such data, or pass float64.
 

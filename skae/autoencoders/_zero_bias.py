@@ -28,6 +28,9 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
     changes. The mean of X does matter, so subtract it first (`PCAWhitener` does so, `ContrastNormalizer` for each
     sample).
 
+    Nothing bounds the units, so the energy rises in directions away from the data. `score_samples` is no score for
+    novelties there: take bounded units or `EnergyOutlierDetector` for these.
+
     Parameters
     ----------
     n_components : int, default=256

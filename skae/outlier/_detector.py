@@ -38,6 +38,7 @@ from skae.outlier._calibration import (
     training_threshold,
 )
 from skae.outlier._casting import cast
+from skae.outlier._confinement import share_of_far_rows_on_top
 from skae.outlier._ensemble import SAMPLE_ROWS, MixtureEnsemble
 from skae.outlier._feature_scaler import location_and_scale
 from skae.outlier._references import cluster_centers, nearest_mean
@@ -46,6 +47,9 @@ from skae.training import conformal_p_values, dense, fit_task, seed_of, too_many
 
 # Fitted attributes that the detector takes over from its model: from any model, and from the default one.
 _SEEN, _COMPARED = ("n_features_in_", "feature_names_in_"), ("mean_", "scale_", "centers_")
+
+# Largest share of the rows that may score higher than all training rows when they are moved away from the mean.
+_MOST_ON_TOP = 0.05
 
 
 def _explains(detector):
@@ -162,6 +166,10 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
     `contamination`. With ``novelty=False``, it warns if an autoencoder in the role of `estimator` has more than two
     units for each row.
 
+    The scores of an `estimator` must fall away from the data. `fit` warns if more than 5 % of the rows score higher
+    than all training rows when they are moved ten and a thousand times as far from the mean. Energies of units without
+    a bound (relu, shrink, `ZeroBiasAutoencoder`) rise, unless a penalty keeps the weights short.
+
     With ``visible="bernoulli"``, an autoencoder in the role of `estimator` refuses values outside [0, 1]. The detector
     does not call them outliers.
 
@@ -269,6 +277,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
             self._fit_model(X, seed, task)
             self.offset_ = training_threshold(self.estimator_.score_samples(X), self.contamination)
             self._warn_of_few_rows()
+        self._warn_of_rising_scores(X)
 
     def _fit_model(self, X, seed, task):
         """Train the default model, or a clone of the estimator. A frozen one is its own clone, and checks itself."""
@@ -356,6 +365,24 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
             warn(
                 f"EnergyOutlierDetector: {text}: many of these will be taken for outliers; set novelty=True, "
                 "use fewer units, or fit more rows"
+            )
+
+    def _warn_of_rising_scores(self, X):
+        """Warn if scores rise away from the data, so that far outliers have the highest ones."""
+        model = last_step(self.estimator_)
+        if isinstance(model, MixtureEnsemble) or not hasattr(self, "mean_"):
+            return
+        share = share_of_far_rows_on_top(self.estimator_, X, self.mean_)
+        if share > _MOST_ON_TOP:
+            advice = "the default model, estimator=None"
+            if isinstance(model, AutoencoderPrediction):
+                advice = (
+                    f'units that saturate (activation="sigmoid"), a larger alpha, standardised features, or {advice}'
+                )
+            warn(
+                f"EnergyOutlierDetector: the scores of {type(model).__name__} rise away from the data: {share:.0%} of "
+                "the rows, moved ten and a thousand times as far from the mean, score higher than every training row, "
+                f"and such outliers are not found; use {advice}"
             )
 
     def calibrate(self, X: Any, *, contamination: float | None = None) -> Self:
