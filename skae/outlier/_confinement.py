@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from skae._sklearn_compat import DTYPES, _safe_indexing, check_array
+from skae._sklearn_compat import DTYPES, check_array
 from skae.training import dense, like_frame
 
 # Rows are compared with what lies these many times as far from the mean. Far out a bounded unit has saturated, and
@@ -35,16 +35,16 @@ def share_of_far_rows_on_top(model, X, mean):
     float
         0 if the model refuses the far rows, as bernoulli units do.
     """
-    n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
-    chosen = _safe_indexing(X, np.unique(np.linspace(0, n_rows - 1, min(n_rows, _MOST_ROWS)).astype(int)))
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")  # about logarithms of what no training row is, and the like
-            rows = dense(check_array(chosen, accept_sparse="csr", dtype=DTYPES))
-            highest, on_top = np.max(model.score_samples(chosen)), np.ones(len(rows), dtype=bool)
+            rows = check_array(X, accept_sparse="csr", dtype=DTYPES)
+            n_rows = rows.shape[0]
+            rows = dense(rows[np.unique(np.linspace(0, n_rows - 1, min(n_rows, _MOST_ROWS)).astype(int))])
+            highest, on_top = np.max(model.score_samples(like_frame(rows, X))), np.ones(len(rows), dtype=bool)
             for factor in _FACTORS:
                 far = (mean + factor * (rows - mean)).astype(rows.dtype)
-                on_top &= np.asarray(model.score_samples(like_frame(far, chosen))) > highest
+                on_top &= np.asarray(model.score_samples(like_frame(far, X))) > highest
             return float(on_top.mean())
     except (ArithmeticError, TypeError, ValueError):
         return 0.0
