@@ -13,6 +13,7 @@ from scipy.special import expit
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import r2_score
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -290,6 +291,15 @@ def test_measures_of_a_pipeline_in_a_pipeline(measure, rng):
     nested = make_pipeline(StandardScaler(), make_pipeline(PCAWhitener(3), make_contractive())).fit(X)
     flat = make_pipeline(StandardScaler(), PCAWhitener(3), make_contractive()).fit(X)
     assert_array_equal(measure(nested, X), measure(flat, X))
+
+
+@every_measure
+def test_measures_of_a_frozen_estimator(measure, rng):
+    """A frozen Pipeline, and a Pipeline of a frozen step, are measured as they were before."""
+    X = make_X(rng)
+    pipeline = make_pipeline(StandardScaler(), make_contractive()).fit(X)
+    for frozen in (FrozenEstimator(pipeline), make_pipeline(pipeline[0], FrozenEstimator(pipeline[1]))):
+        assert_array_equal(measure(frozen, X), measure(pipeline, X))
 
 
 @every_measure
