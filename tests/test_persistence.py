@@ -1,4 +1,4 @@
-"""Files of skops hold every fitted estimator, and need no trust but in what skae names. The optimiser may be left out."""
+"""Files of skops hold every fitted estimator need no trust but in what skae names. Copies leave the optimiser out."""
 
 import pickle
 
