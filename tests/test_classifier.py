@@ -19,15 +19,28 @@ from helpers import DTYPES, name_of
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from scipy.special import logsumexp, softmax
-from sklearn import pipeline
+from sklearn import ensemble, pipeline
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.feature_selection import RFE, SequentialFeatureSelector
+from sklearn.frozen import FrozenEstimator
+from sklearn.inspection import partial_dependence, permutation_importance
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import hinge_loss, log_loss
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import (
+    FixedThresholdClassifier,
+    GridSearchCV,
+    TunedThresholdClassifierCV,
+    cross_val_predict,
+    cross_val_score,
+    learning_curve,
+)
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.utils.estimator_checks import check_class_weight_classifiers
 
 from skae import (
@@ -2018,6 +2031,93 @@ def test_parameters_of_the_default_autoencoder():
     assert classifier.get_params()["estimator__alpha"] == 0.3
     with pytest.raises(ValueError, match="Invalid parameter 'lambda'"):
         classifier.set_params(estimator__lambda=0.1)
+
+
+def half_labelled(y):
+    """Return the labels with -1 in place of a third of them."""
+    return np.where(np.arange(len(y)) % 3, y, -1)
+
+
+def importances(classifier):
+    """Return a number for each feature, for feature selectors."""
+    return np.abs(classifier.estimators_[0].components_).sum(axis=0)
+
+
+def weighted(classifier):
+    """Return the classifier; with metadata routing, it asks for the weights of `fit`."""
+    routing = sklearn.get_config()["enable_metadata_routing"]
+    return classifier.set_fit_request(sample_weight=True) if routing else classifier
+
+
+def two():
+    """Return the classifier and a logistic regression, by name."""
+    return [("a", weighted(make())), ("b", weighted(LogisticRegression()))]
+
+
+#: Metaestimators of scikit-learn that take sample_weight, and others.
+WEIGHTED_METAESTIMATORS = {
+    "calibrated": lambda: CalibratedClassifierCV(weighted(make()), cv=2),
+    "voting": lambda: ensemble.VotingClassifier(two(), voting="soft"),
+    "stacking": lambda: ensemble.StackingClassifier(two(), weighted(LogisticRegression()), cv=2),
+    "stacked": lambda: ensemble.StackingClassifier(two()[1:], weighted(make()), cv=2),
+    "bagging": lambda: ensemble.BaggingClassifier(weighted(make()), 3, random_state=0),
+    "boosting": lambda: ensemble.AdaBoostClassifier(make(), n_estimators=3, random_state=0),
+}
+METAESTIMATORS = {
+    **WEIGHTED_METAESTIMATORS,
+    "one against the rest": lambda: OneVsRestClassifier(make()),
+    "pairs": lambda: OneVsOneClassifier(make()),
+    "bagging of features": lambda: ensemble.BaggingClassifier(make(), 3, max_features=0.5, max_samples=0.5),
+    "bagging of few rows": lambda: ensemble.BaggingClassifier(make(), 3, max_samples=8, random_state=0),
+    "elimination": lambda: RFE(make(), step=20, importance_getter=importances),
+    "grid": lambda: GridSearchCV(make(), {"estimator__alpha": [0.0, 0.1]}, cv=2),
+    "step": lambda: make_pipeline(make("normalize"), LogisticRegression()),
+}
+
+
+@pytest.mark.parametrize("named", [False, True], ids=["numbers", "strings"])
+@pytest.mark.parametrize("name", METAESTIMATORS)
+def test_in_metaestimators(name, named):
+    """The classifier works wherever scikit-learn takes a classifier."""
+    X, y = digits()
+    y = NAMES[y] if named else y
+    assert METAESTIMATORS[name]().fit(X, y).score(X, y) > 0.6
+
+
+@pytest.mark.parametrize("routing", [False, True], ids=["plain", "routed"])
+@pytest.mark.parametrize("name", WEIGHTED_METAESTIMATORS)
+def test_metaestimators_pass_weights_on(name, routing):
+    """A class of low weight is predicted less often, whoever passes the weights on, with and without routing."""
+    X, y = digits()
+    weight = np.where(y == 2, 1e-6, 1.0)
+    if routing and name == "boosting":
+        pytest.skip("scikit-learn's AdaBoostClassifier does not route")
+    with sklearn.config_context(enable_metadata_routing=routing):
+        plain, fitted = METAESTIMATORS[name]().fit(X, y), METAESTIMATORS[name]().fit(X, y, sample_weight=weight)
+        assert (fitted.predict(X) == 2).mean() < 0.5 * (plain.predict(X) == 2).mean()
+
+
+def test_metaestimators_of_two_classes():
+    """Thresholds, self-training and sequential selection work, with a fitted classifier too."""
+    X, y = bundled(load_breast_cancer)
+    X, y = StandardScaler().fit_transform(X)[:200, :6], y[:200]
+    fitted = make().fit(X, y)
+    for metaestimator, labels in (
+        (FixedThresholdClassifier(make(), threshold=0.3), y),
+        (FixedThresholdClassifier(FrozenEstimator(fitted)), y),
+        (CalibratedClassifierCV(FrozenEstimator(fitted), cv=2), y),
+        (TunedThresholdClassifierCV(make(), cv=2, scoring="balanced_accuracy"), y),
+        (SelfTrainingClassifier(make(), threshold=0.9), half_labelled(y)),
+    ):
+        assert metaestimator.fit(X, labels).score(X, y) > 0.8
+    selector = SequentialFeatureSelector(make(), n_features_to_select=1, cv=2).fit(X, y)
+    assert selector.get_support().sum() == 1
+    assert cross_val_predict(make(), X, y, method="predict_proba", cv=2).shape == (200, 2)
+    assert permutation_importance(fitted, X, y, n_repeats=2, random_state=0).importances_mean.max() > 0.0
+    assert np.ptp(partial_dependence(fitted, X, [0], grid_resolution=5).average) > 0.0
+    sizes, train, _ = learning_curve(make(), X, y, cv=2, train_sizes=[0.5, 1.0], exploit_incremental_learning=True)
+    assert (train > 0.7).all()
+    assert_array_equal(sizes, [50, 100])
 
 
 def test_in_a_pipeline():

@@ -538,8 +538,10 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         The constants of the old classes keep their mean.
 
         After fine-tuning, the energies of the old classes no longer model their data, so a new class fits in less well
-        than with ``method="normalize"``. ``method="energies"`` needs rows of all classes, to train its linear
-        classifier again.
+        than with ``method="normalize"``. On digits, at the defaults, the accuracy is 0.949 with rows of the new class
+        alone, 0.953 with rows of all classes, and 0.971 after one fit to all (``benchmarks/added_class.py``). With
+        "normalize", all three are 0.985 to within 0.001. ``method="energies"`` needs rows of all classes, to train its
+        linear classifier again.
 
         Where `fit` has held rows out for p-values, the same share of the new class's rows is held out. Rows of old
         classes are not, and the p-values of old classes stay as they are.
@@ -549,7 +551,8 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         X : {array-like, CSR matrix} of shape (n_samples, n_features)
             Rows of the new classes and, for the constants, rows of old ones.
         y : array-like of shape (n_samples,)
-            Their classes. `classes_` stays sorted, so columns may move.
+            Their classes, of the old ones' kind: numbers or strings. They are compared by value, and may have another
+            dtype. `classes_` stays sorted, so columns may move.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights. A row of weight zero counts as absent.
 
