@@ -10,11 +10,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from sklearn import get_config
 from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing, validation
+from sklearn.utils._array_api import _is_numpy_namespace, get_namespace
 from sklearn.utils._param_validation import HasMethods, Interval, InvalidParameterError, RealNotInt, StrOptions
 from sklearn.utils.multiclass import _check_partial_fit_first_call
-from sklearn.utils.validation import _check_feature_names_in, _check_sample_weight
+from sklearn.utils.validation import _check_feature_names_in
 
 #: The dtypes that estimators compute in. Other data become float64.
 DTYPES = [np.float64, np.float32]
@@ -33,6 +35,15 @@ if TYPE_CHECKING:
 
     def with_callbacks(method: Method) -> Method: ...
 
+    class BaseScorer:
+        """The part of scikit-learn's class that skae calls."""
+
+        _score_func: Callable[..., float]
+
+        def __init__(
+            self, score_func: Callable[..., float], sign: int, kwargs: dict[str, Any], response_method: str
+        ) -> None: ...
+
 else:
     from sklearn.base import _fit_context
     from sklearn.utils.metaestimators import available_if
@@ -48,9 +59,18 @@ else:
             """Return the method itself."""
             return method
 
+    def __getattr__(name):
+        """Import the base class of the scorers at its first use, because all of `sklearn.metrics` comes with it."""
+        if name == "BaseScorer":
+            from sklearn.metrics._scorer import _BaseScorer
+
+            return _BaseScorer
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "DTYPES",
+    "BaseScorer",
     "CallbackSupportMixin",
     "HasMethods",
     "Interval",
@@ -80,6 +100,7 @@ def set_random_states(estimator: BaseEstimator, random_state: Any) -> None:
 
 def validate_data(estimator: BaseEstimator, /, X: Any, *args: Any, dtype: Any, **kwargs: Any) -> Any:
     """Validate as scikit-learn does; keep X's dtype if `dtype` lists it, whatever container X is."""
+    _check_namespace(X, *args)
     if (
         not args
         and kwargs.keys() <= _NO_CONVERSION
@@ -112,7 +133,31 @@ def check_is_fitted(estimator: BaseEstimator) -> None:
 
 def check_array(X: Any, *, dtype: Any, **kwargs: Any) -> Any:
     """Check as scikit-learn does; keep X's dtype if `dtype` lists it, whatever container X is."""
+    _check_namespace(X)
     return validation.check_array(X, dtype=_kept(X, dtype), **kwargs)
+
+
+def _check_sample_weight(sample_weight: Any, X: Any, **kwargs: Any) -> Any:
+    """Check as scikit-learn does."""
+    _check_namespace(sample_weight)
+    return validation._check_sample_weight(sample_weight, X, **kwargs)
+
+
+def _check_namespace(*arrays):
+    """Raise TypeError if scikit-learn would hand on an array of another library than numpy.
+
+    It does so with ``array_api_dispatch=True``. Without, it converts arrays to numpy's.
+    """
+    if not get_config()["array_api_dispatch"]:
+        return
+    for array in arrays:
+        namespace, is_array = get_namespace(array)
+        if is_array and not _is_numpy_namespace(namespace):
+            package = type(array).__module__.partition(".")[0]
+            raise TypeError(
+                f"skae takes numpy arrays, got {package}.{type(array).__name__} with array_api_dispatch=True: "
+                "convert it to a numpy array on the CPU, or set sklearn.set_config(array_api_dispatch=False)"
+            )
 
 
 def _kept(X, dtype):
