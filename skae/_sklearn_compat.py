@@ -16,6 +16,7 @@ from sklearn import __version__ as sklearn_version
 from sklearn import get_config
 from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing, validation
+from sklearn.utils._array_api import _is_numpy_namespace, get_namespace
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -25,7 +26,7 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
 )
 from sklearn.utils.multiclass import _check_partial_fit_first_call
-from sklearn.utils.validation import _check_feature_names_in, _check_sample_weight
+from sklearn.utils.validation import _check_feature_names_in
 
 from skae._unconverted_rows import UnconvertedRows
 
@@ -55,6 +56,15 @@ if TYPE_CHECKING:
 
     def with_callbacks(method: Method) -> Method: ...
 
+    class BaseScorer:
+        """The part of scikit-learn's class that skae calls."""
+
+        _score_func: Callable[..., float]
+
+        def __init__(
+            self, score_func: Callable[..., float], sign: int, kwargs: dict[str, Any], response_method: str
+        ) -> None: ...
+
 else:
     from sklearn.base import _fit_context
     from sklearn.utils.metaestimators import available_if
@@ -71,10 +81,19 @@ else:
             """Return the method itself."""
             return method
 
+    def __getattr__(name):
+        """Import the base class of the scorers at its first use, because all of `sklearn.metrics` comes with it."""
+        if name == "BaseScorer":
+            from sklearn.metrics._scorer import _BaseScorer
+
+            return _BaseScorer
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "DTYPES",
     "AutoPropagatedCallback",
+    "BaseScorer",
     "CallbackSupportMixin",
     "HasMethods",
     "Interval",
@@ -131,6 +150,7 @@ def validate_data(estimator: BaseEstimator, /, X: Any, *args: Any, dtype: Any, *
     Where X needs another dtype, it is returned as `UnconvertedRows`: only a block of rows is converted at a time. The
     error of a value that is no number names the columns.
     """
+    _check_namespace(X, *args)
     if (
         not args
         and kwargs.keys() <= _NO_CONVERSION
@@ -171,6 +191,7 @@ def check_is_fitted(estimator: BaseEstimator) -> None:
 
 def check_array(X: Any, *, dtype: Any, **kwargs: Any) -> Any:
     """Check as scikit-learn does; for the dtype and the errors, see `validate_data`."""
+    _check_namespace(X)
     rows = _unconverted(X, dtype)
     if rows is None:
         with _names_of_columns(X):
@@ -267,6 +288,31 @@ def _is_number(value):
     except (TypeError, ValueError):
         return False
     return True
+
+
+def _check_sample_weight(sample_weight: Any, X: Any, **kwargs: Any) -> Any:
+    """Check as scikit-learn does."""
+    _check_namespace(sample_weight)
+    return validation._check_sample_weight(sample_weight, X, **kwargs)
+
+
+def _check_namespace(*arrays):
+    """Raise TypeError if scikit-learn would hand on an array of another library than numpy.
+
+    It does so with ``array_api_dispatch=True``. Without, it converts arrays to numpy's.
+    """
+    if not get_config()["array_api_dispatch"]:
+        return
+    for array in arrays:
+        if isinstance(array, UnconvertedRows):
+            continue
+        namespace, is_array = get_namespace(array)
+        if is_array and not _is_numpy_namespace(namespace):
+            package = type(array).__module__.partition(".")[0]
+            raise TypeError(
+                f"skae takes numpy arrays, got {package}.{type(array).__name__} with array_api_dispatch=True: "
+                "convert it to a numpy array on the CPU, or set sklearn.set_config(array_api_dispatch=False)"
+            )
 
 
 def _kept(X, dtype):

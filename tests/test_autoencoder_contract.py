@@ -816,6 +816,20 @@ def test_reconstruction_from_public_attributes(case):
 
 
 @every_model
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_weights_of_the_score_are_repeated_rows(case, dtype, rng):
+    """A row of weight 3 is three rows, a row of weight 0 none, in `score`, dense or sparse, in any order."""
+    autoencoder, X = fitted(case, dtype)
+    weight = rng.integers(0, 4, len(X))
+    expected = autoencoder.score(np.repeat(X, weight, axis=0)[rng.permutation(weight.sum())])
+    tolerance = 1e-9 if dtype == np.float64 else 1e-5
+    assert autoencoder.score(X, sample_weight=weight) == pytest.approx(expected, rel=tolerance)
+    assert autoencoder.score(sparse.csr_array(X), None, weight) == autoencoder.score(X, sample_weight=weight)
+    assert autoencoder.score(X, sample_weight=np.full(len(X), 0.1)) == pytest.approx(autoencoder.score(X), rel=1e-12)
+    assert autoencoder.score(X[weight == 0]) != pytest.approx(expected, rel=tolerance)
+
+
+@every_model
 def test_encodings(case):
     """transform returns h(Wx + b), max(0, Wx), max(0, Wx + b) or Wx; it can be changed after the fit."""
     autoencoder, X = copy.deepcopy(fitted(case)[0]), fitted(case)[1]

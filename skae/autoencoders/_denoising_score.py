@@ -2,21 +2,21 @@
 
 import numpy as np
 
-from skae.training import check_overflow, row_chunks
+from skae.autoencoders._hidden_noise import HiddenNoise
+from skae.training import check_overflow, chunk_rows, relative_weight, row_chunks
 
 # Standard deviation of the noise, in units of the training data's.
 _NOISE_SCALE = 0.5
-_N_DRAWS = 3
-# Part of the noise's seed. A user's generator should not have drawn the same numbers for the data.
-_SEED = 0x736B6165
+_N_DRAWS = 2
 
 
-def denoising_score(model, X, mean, var, noise_scale=_NOISE_SCALE):
-    """Return 1 - sum |r(x + noise) - x|^2 / sum |x - mean|^2, a Python float.
+def denoising_score(model, X, mean, var, sample_weight=None, noise_scale=_NOISE_SCALE):
+    """Return 1 - sum w |r(x + noise) - x|^2 / sum w |x - mean|^2, a Python float.
 
     The noise is Gaussian. Its standard deviation is `noise_scale` times the standard deviation of each feature of the
-    training data. Its draws have fixed seeds and run row by row, so the size of the chunks changes nothing. A zero
-    denominator gives 1 without residual, else 0, as in `sklearn.metrics.r2_score`.
+    training data. The noise of a row depends on the row alone (`HiddenNoise`), so neither the order of the rows nor
+    the size of the chunks changes the score. A zero denominator gives 1 without residual, else 0, as in
+    `sklearn.metrics.r2_score`.
 
     Parameters
     ----------
@@ -26,24 +26,35 @@ def denoising_score(model, X, mean, var, noise_scale=_NOISE_SCALE):
         Clean rows.
     mean, var : ndarray of shape (d,)
         Mean and variance of the training data.
+    sample_weight : array-like of shape (n,), default=None
+        Non-negative weights w. A row of weight zero counts as absent.
     noise_scale : float, default=0.5
         Standard deviation of the noise, in units of each feature's standard deviation. 0 adds no noise.
     """
-    deviation = noise_scale * np.sqrt(var)
-    n_draws = _N_DRAWS if noise_scale else 1
+    weight, chosen = relative_weight(X, sample_weight)
     # Divide by the largest magnitude, so that squares of very small or large data neither underflow nor overflow.
     scale = max(np.abs(mean).max(), np.sqrt(var).max()) or 1.0
-    streams = [np.random.default_rng([_SEED, draw]) for draw in range(n_draws)]
+    n_rows = max(chunk_rows(max(model.W.shape)) // _N_DRAWS, 1)
     residual = total = 0.0
     with np.errstate(over="ignore", invalid="ignore"):
-        for _, chunk in row_chunks(X, len(model.W)):
-            clean = chunk.astype(np.float64)
-            total += float((((clean - mean) / scale) ** 2).sum())
-            for stream in streams:
-                noisy = (clean + deviation * stream.standard_normal(clean.shape)).astype(chunk.dtype)
-                residual += float((((model.reconstruct(noisy) - clean) / scale) ** 2).sum()) / n_draws
+        noise = HiddenNoise(model.W, mean, np.sqrt(var), noise_scale, _N_DRAWS) if noise_scale else None
+        for rows, chunk in row_chunks(X, chosen=chosen, rows=n_rows):
+            centred = np.subtract(chunk, mean, dtype=np.float64)
+            centred /= scale
+            total += float(weight[rows] @ _squares(centred))
+            U = model.pre_activations(chunk)[:, None]
+            H = model.activation.value((U if noise is None else U + noise.draw(chunk)).reshape(-1, U.shape[-1]))
+            R = model.decode(H).reshape(len(chunk), -1, chunk.shape[1])
+            R -= chunk[:, None]
+            squares = _squares(np.divide(R, scale, dtype=np.float64)).mean(axis=1)
+            residual += float(weight[rows] @ squares)
         check_overflow(residual / (total or 1.0), X)
-    rounding = X.shape[0] * float(((8.0 * np.finfo(X.dtype).eps * mean / scale) ** 2).sum())
+    rounding = float(weight.sum()) * float(((8.0 * np.finfo(X.dtype).eps * mean / scale) ** 2).sum())
     if total <= rounding:
         return 1.0 if residual <= rounding else 0.0
     return 1.0 - residual / total
+
+
+def _squares(A):
+    """Return squared norms along the last axis."""
+    return np.matmul(A[..., None, :], A[..., None])[..., 0, 0]

@@ -319,14 +319,15 @@ class AutoencoderPrediction(TransformerMixin):
 
         return self._by_chunks(error, X, np.empty(X.shape if per_feature else X.shape[:1], dtype=X.dtype))
 
-    def score(self, X: MatrixLike, y: Any = None) -> float:
+    def score(self, X: MatrixLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Return the denoising R^2, which needs no labels and can be compared across hyper-parameters.
 
         ::
 
-            1 - sum |r(x + noise) - x|^2 / sum |x - mean|^2
+            1 - sum w |r(x + noise) - x|^2 / sum w |x - mean|^2
 
-        The noise is Gaussian, with half the training data's standard deviation in each feature, and has fixed seeds. On
+        The mean is the training data's. The noise is Gaussian, with half the training data's standard deviation in each
+        feature. It depends on the row alone: the order of the rows does not matter, and equal rows have equal noise. On
         data like the training data, the mean scores 0, the identity map 0.75, and the best linear denoiser of isotropic
         data 0.80. Do not choose the threshold of "trec" and "tlin" by this score (it prefers 0), and do not compare
         models behind different whiteners by it: use a downstream score there.
@@ -337,6 +338,8 @@ class AutoencoderPrediction(TransformerMixin):
             Data.
         y : Ignored
             Present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights w. A weight of two counts as two equal rows, and a row of weight zero as absent.
 
         Returns
         -------
@@ -344,7 +347,7 @@ class AutoencoderPrediction(TransformerMixin):
             The score, at most 1. Higher is better.
         """
         X, model = self._validate_prediction(X)
-        return denoising_score(model, X, self.mean_, self.var_)
+        return denoising_score(model, X, self.mean_, self.var_, sample_weight)
 
     def _model(self, dtype):
         """Return the fitted model in the given dtype."""

@@ -11,13 +11,12 @@ def fit_energy_classifier(E, rows, l2, loss):
 
     mass = len(E) if rows.supervised is None else rows.supervised.sum()
     strength = 1.0 / (l2 * mass) if l2 > 0.0 else np.inf
+    E64 = E.astype(np.float64)
+    # A Pipeline passes weights to its steps in two ways, with and without metadata routing.
+    scaler = StandardScaler().fit(E64, sample_weight=rows.supervised)
     regression = LogisticRegression(C=strength, max_iter=10_000, tol=1e-6)
-    classifier = make_pipeline(StandardScaler(), regression).fit(
-        E.astype(np.float64),
-        rows.labels,
-        standardscaler__sample_weight=rows.supervised,
-        logisticregression__sample_weight=rows.supervised,
-    )
+    regression.fit(scaler.transform(E64), rows.labels, sample_weight=rows.supervised)
+    classifier = make_pipeline(scaler, regression)
     loss = rows.mean_loss(loss, linear_scores(classifier, E))
     return {"energy_classifier_": classifier, "n_iter_": int(np.max(regression.n_iter_)), "loss_": loss}
 

@@ -2,8 +2,8 @@
 
 Each function takes a fitted autoencoder, or a Pipeline that ends in one, and data for its input. With a Pipeline, the
 measure is in the space of the data that the last step gets. `denoising_r2`, `reconstruction_r2` and
-`neg_score_matching_loss` have the signature of a scorer: ``GridSearchCV(..., scoring=reconstruction_r2)``. Sums are in
-float64, over chunks of rows.
+`neg_score_matching_loss` are scorers too: ``GridSearchCV(..., scoring=reconstruction_r2)``. They take sample weights,
+and request them by ``set_score_request`` where metadata routing is on. Sums are in float64, over chunks of rows.
 """
 
 from skae.metrics._codes import activation_counts as activation_counts

@@ -5,23 +5,27 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skae._typing import FloatArray, MatrixLike
 from skae.autoencoders import autoencoder_and_input, autoencoder_of, denoising_score, model_and_input
-from skae.training import row_chunks
+from skae.metrics._scorer import Scorer
+from skae.training import relative_weight, row_chunks
 
 # A residual below this share of the variance counts as zero: no finite temperature is best for it.
 _NO_RESIDUAL = 1e-6
 
 
-def denoising_r2(estimator: Any, X: MatrixLike, y: Any = None) -> float:
+@Scorer
+def denoising_r2(estimator: Any, X: MatrixLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
     """Return the denoising R^2, the `score` of every autoencoder.
 
     ::
 
-        1 - sum |r(x + noise) - x|^2 / sum |x - mean|^2
+        1 - sum w |r(x + noise) - x|^2 / sum w |x - mean|^2
 
-    The noise is Gaussian, with half the standard deviation of the training data in each feature, and fixed seeds.
+    The mean is the training data's. The noise is Gaussian, with half the standard deviation of the training data in
+    each feature. It depends on the sample alone, so equal samples have equal noise.
 
     Parameters
     ----------
@@ -31,6 +35,8 @@ def denoising_r2(estimator: Any, X: MatrixLike, y: Any = None) -> float:
         Data.
     y : Ignored
         Not used; a scorer must have it.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights w of the samples. A sample of weight zero counts as absent.
 
     Returns
     -------
@@ -48,11 +54,12 @@ def denoising_r2(estimator: Any, X: MatrixLike, y: Any = None) -> float:
     True
     """
     estimator, X = autoencoder_and_input(estimator, X)
-    return estimator.score(X)
+    return estimator.score(X, sample_weight=sample_weight)
 
 
-def reconstruction_r2(estimator: Any, X: MatrixLike, y: Any = None) -> float:
-    """Return 1 - sum |r(x) - x|^2 / sum |x - mean|^2, with the mean of the training data.
+@Scorer
+def reconstruction_r2(estimator: Any, X: MatrixLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
+    """Return 1 - sum w |r(x) - x|^2 / sum w |x - mean|^2, with the mean of the training data.
 
     It is the share of the variance that the reconstruction keeps. It prefers the weakest regularization, so choose
     hyper-parameters by `denoising_r2` instead.
@@ -65,6 +72,8 @@ def reconstruction_r2(estimator: Any, X: MatrixLike, y: Any = None) -> float:
         Data.
     y : Ignored
         Not used; a scorer must have it.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights w of the samples. A sample of weight zero counts as absent.
 
     Returns
     -------
@@ -83,7 +92,7 @@ def reconstruction_r2(estimator: Any, X: MatrixLike, y: Any = None) -> float:
     """
     autoencoder = autoencoder_of(estimator)
     model, X = model_and_input(estimator, X)
-    return denoising_score(model, X, autoencoder.mean_, autoencoder.var_, noise_scale=0.0)
+    return denoising_score(model, X, autoencoder.mean_, autoencoder.var_, sample_weight, noise_scale=0.0)
 
 
 def per_feature_error(estimator: Any, X: MatrixLike) -> FloatArray:
@@ -121,7 +130,7 @@ def per_feature_error(estimator: Any, X: MatrixLike) -> FloatArray:
 def score_matching_loss(estimator: Any, X: MatrixLike, X_train: MatrixLike | None = None) -> float:
     """Return the score matching loss of the density p(x) ~ exp(t E(x)) (Hyvarinen 2005); lower is better.
 
-    It is a loss, not a scorer: ``GridSearchCV(scoring=neg_score_matching_loss)`` takes its negative.
+    It is a loss, not a scorer. Its negative is one: ``GridSearchCV(scoring=neg_score_matching_loss)``.
 
     ::
 
@@ -167,16 +176,17 @@ def score_matching_loss(estimator: Any, X: MatrixLike, X_train: MatrixLike | Non
     >>> score_matching_loss(autoencoder, X[:200], X_train=X) < 0
     True
     """
-    model, inputs = autoencoder_and_input(estimator, X)
-    residual, laplacian = _score_matching_means(model, inputs)
-    on_training = residual, laplacian
+    means = _score_matching_means(*autoencoder_and_input(estimator, X))
+    on_training = means
     if X_train is not None:
         on_training = _score_matching_means(*autoencoder_and_input(estimator, X_train))
-    t = max(0.0, -on_training[1] / on_training[0])
-    return 0.5 * t * t * residual + t * laplacian
+    return _loss_at_best_temperature(means, on_training)
 
 
-def neg_score_matching_loss(estimator: Any, X: MatrixLike, y: Any = None) -> float:
+@Scorer
+def neg_score_matching_loss(
+    estimator: Any, X: MatrixLike, y: Any = None, sample_weight: ArrayLike | None = None
+) -> float:
     """Return minus `score_matching_loss`, with the temperature set by X itself: a scorer.
 
     Parameters
@@ -187,6 +197,8 @@ def neg_score_matching_loss(estimator: Any, X: MatrixLike, y: Any = None) -> flo
         Data.
     y : Ignored
         Not used; a scorer must have it.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights w of the samples. A sample of weight zero counts as absent.
 
     Returns
     -------
@@ -209,10 +221,19 @@ def neg_score_matching_loss(estimator: Any, X: MatrixLike, y: Any = None) -> flo
     >>> neg_score_matching_loss(autoencoder, X) == -score_matching_loss(autoencoder, X)
     True
     """
-    return -score_matching_loss(estimator, X)
+    autoencoder, X = autoencoder_and_input(estimator, X)
+    means = _score_matching_means(autoencoder, X, sample_weight)
+    return -_loss_at_best_temperature(means, means)
 
 
-def _score_matching_means(estimator, X):
+def _loss_at_best_temperature(means, training_means):
+    """Return J(t) of the means of some data, at the t that is best for the means of the training data."""
+    residual, laplacian = means
+    t = max(0.0, -training_means[1] / training_means[0])
+    return 0.5 * t * t * residual + t * laplacian
+
+
+def _score_matching_means(estimator, X, sample_weight=None):
     """Return mean |r(x) - x|^2 and the mean Laplacian."""
     model, X = model_and_input(estimator, X)
     activation = model.activation
@@ -222,11 +243,12 @@ def _score_matching_means(estimator, X):
             "score matching needs tied weights, visible='gaussian' and a continuous activation with a potential, got "
             f"tied_weights={model.tied}, visible={model.visible!r}, activation={activation.name!r}"
         )
+    weight, chosen = relative_weight(X, sample_weight)
     residual = laplacian = 0.0
-    for _, chunk in row_chunks(X, len(model.W)):
-        residual += float((model.vector_field(chunk).astype(np.float64) ** 2).sum())
-        laplacian += float(model.laplacian(chunk).sum(dtype=np.float64))
-    residual, laplacian = residual / X.shape[0], laplacian / X.shape[0]
+    for rows, chunk in row_chunks(X, len(model.W), chosen):
+        residual += float(weight[rows] @ (model.vector_field(chunk).astype(np.float64) ** 2).sum(axis=1))
+        laplacian += float(weight[rows] @ model.laplacian(chunk).astype(np.float64))
+    residual, laplacian = residual / float(weight.sum()), laplacian / float(weight.sum())
     variance = float(np.sum(estimator.var_))
     if residual <= _NO_RESIDUAL * variance:
         raise ValueError(

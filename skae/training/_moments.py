@@ -29,6 +29,12 @@ def checked_weight(X, sample_weight):
     return weight, None if weight.all() else np.flatnonzero(weight)
 
 
+def relative_weight(X, sample_weight):
+    """Return the weights divided by the largest, ones without weights; and the rows in use, as `checked_weight`."""
+    weight, chosen = checked_weight(X, sample_weight)
+    return (np.ones(X.shape[0]) if weight is None else weight / weight.max()), chosen
+
+
 def effective_rows(n_rows, sample_weight=None):
     """Return the effective number of rows, (sum w)^2 / sum w^2 (Kish 1965). Rows of weight 0 do not count."""
     if sample_weight is None:

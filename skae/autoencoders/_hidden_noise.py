@@ -1,0 +1,78 @@
+"""Gaussian noise in the features, as the hidden units see it."""
+
+import functools
+
+import numpy as np
+from scipy.special import ndtri
+
+# A user's generator should not have drawn the same numbers for the data.
+_SEED = 0x736B6165
+# The noise of two rows is independent where their projections differ by more than 1 / _FREQUENCY, a fraction of a
+# standard deviation. Rounding of a row moves its noise by _FREQUENCY times the rounding only.
+_N_PROJECTIONS = 4
+_FREQUENCY = 300.0
+_N_QUANTILES = 2**16
+
+
+class HiddenNoise:
+    """Draws of W e, for Gaussian noise e of the features, independent of each other.
+
+    The hidden units see noisy rows through W (x + e) only. W e has the covariance W diag(var) W^T, as z F has for
+    standard normal z of shape (q,) and every F of shape (q, k) with F^T F equal to it. A QR decomposition gives such an
+    F with q = min(k, d), for weights of any rank. So few units need few random numbers and small products.
+
+    z is a pseudorandom function of the row: its place, its neighbours and its dtype do not matter. Equal rows have
+    equal noise, so a weight of two is the same as two rows. The function is continuous but for steps of 2^-16, so rows
+    that differ by rounding have noise that hardly differs::
+
+        z_j = quantile(f_j.t + phase_j),    t = P (x - mean)
+
+    `quantile` takes an angle, in full turns. The first half of a turn runs through the normal quantiles upwards, the
+    second half downwards. The frequencies f_j are high. Therefore the z_j of one row are independent, and so are the
+    noises of two rows.
+
+    Parameters
+    ----------
+    W : ndarray of shape (k, d)
+        Encoder weights. The noise has their dtype.
+    mean, deviation : ndarray of shape (d,)
+        Mean and standard deviation of the training data.
+    level : float
+        Standard deviation of the noise, in units of `deviation`.
+    n_draws : int
+        Number of draws for each row.
+    """
+
+    def __init__(self, W, mean, deviation, level, n_draws):
+        k, d = W.shape
+        factor = level * deviation[:, None] * W.T.astype(np.float64)
+        self.factor = (np.linalg.qr(factor, mode="r") if k < d else factor).astype(W.dtype)
+        self.n_draws, n_numbers = n_draws, n_draws * len(self.factor)
+        rng = np.random.default_rng(_SEED)
+        # Columns that vary by rounding alone say nothing of the row.
+        rounding = 64.0 * np.finfo(W.dtype).eps * np.maximum(np.abs(mean), deviation.max())
+        self._mean, self._projection = mean, np.zeros((d, _N_PROJECTIONS))
+        varying = deviation > rounding
+        self._projection[varying] = rng.standard_normal((d, _N_PROJECTIONS))[varying] / np.sqrt(d)
+        self._projection[varying] /= deviation[varying, None]
+        self._frequencies = _N_QUANTILES * _FREQUENCY * rng.standard_normal((_N_PROJECTIONS, n_numbers))
+        self._phases = _N_QUANTILES * rng.random(n_numbers)
+
+    def draw(self, X):
+        """Return the noise of rows X (n, d), shape (n, n_draws, k)."""
+        angles = (np.subtract(X, self._mean, dtype=np.float64) @ self._projection) @ self._frequencies
+        angles += self._phases
+        # The conversion wraps around, so it takes the fractional part.
+        Z = np.take(_normal_quantiles(self.factor.dtype), angles.astype(np.int64).astype(np.uint16))
+        q, k = self.factor.shape
+        return (Z.reshape(-1, q) @ self.factor).reshape(len(X), self.n_draws, k)
+
+
+@functools.cache
+def _normal_quantiles(dtype):
+    """Return equally likely normal quantiles, with variance 1, first rising and then falling."""
+    quantiles = ndtri((np.arange(_N_QUANTILES) + 0.5) / _N_QUANTILES)
+    quantiles = np.concatenate([quantiles[::2], quantiles[:0:-2]])  # no jump where the angle wraps around
+    quantiles = (quantiles / quantiles.std()).astype(dtype)
+    quantiles.flags.writeable = False
+    return quantiles

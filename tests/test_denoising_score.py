@@ -1,0 +1,157 @@
+"""The denoising score and its noise: the right distribution, and nothing of a row but its values counts."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy import sparse
+
+from skae import ContractiveAutoencoder
+from skae.autoencoders import denoising_score
+from skae.autoencoders._hidden_noise import HiddenNoise
+from skae.model import Model
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+SHAPES = {"narrow": (3, 8), "square": (6, 6), "wide": (9, 4), "of low rank": (4, 8)}
+
+
+def make_noise(shape, rng, dtype=np.float64, level=0.5, n_draws=2):
+    """Return noise of random weights, of rank 2 in the last shape, its mean and its deviation."""
+    k, d = SHAPES[shape]
+    W = rng.standard_normal((k, d))
+    if shape == "of low rank":
+        W[2:] = [W[0] - W[1], np.zeros(d)]
+    mean, deviation = rng.standard_normal(d), rng.uniform(0.1, 2.0, d)
+    return HiddenNoise(W.astype(dtype), mean, deviation, level, n_draws), W, mean, deviation
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_noise_has_the_covariance_of_noise_in_the_features(shape, rng):
+    """Over rows, the noise has mean 0 and covariance W diag(s^2) W^T, and its draws are independent."""
+    noise, W, mean, deviation = make_noise(shape, rng)
+    X = mean + deviation * rng.standard_normal((20_000, len(mean)))
+    E = noise.draw(X)
+    assert E.shape == (20_000, 2, len(W))
+    expected = (0.5 * W * deviation) @ (0.5 * W * deviation).T
+    size = np.sqrt(np.diag(expected).max())
+    for draw in range(2):
+        assert_allclose(E[:, draw].mean(axis=0), 0.0, atol=0.04 * size)
+        assert_allclose(np.cov(E[:, draw].T), expected, atol=0.06 * size**2)
+    assert_allclose(E[:, 0].T @ E[:, 1] / len(X), 0.0, atol=0.04 * size**2)
+    centred = (X - mean) / deviation
+    assert_allclose(centred.T @ E[:, 0] / len(X), 0.0, atol=0.04 * size)
+
+
+def test_noise_is_gaussian(rng):
+    """One unit's noise has the kurtosis and the tails of a normal distribution."""
+    noise = HiddenNoise(np.ones((1, 1)), np.zeros(1), np.ones(1), 1.0, 10)
+    z = np.sort(noise.draw(rng.standard_normal((20_000, 1))).ravel())
+    assert_allclose([z.mean(), z.var(), (z**4).mean()], [0.0, 1.0, 3.0], atol=0.05)
+    assert_allclose(np.searchsorted(z, [-3.0, -1.0, 0.0, 2.0]) / len(z), [0.00135, 0.15866, 0.5, 0.97725], atol=0.005)
+
+
+def test_neighbouring_rows_have_independent_noise(rng):
+    """Rows that differ by a hundredth of a standard deviation have independent noise."""
+    noise, _, mean, deviation = make_noise("square", rng)
+    X = mean + deviation * rng.standard_normal((5000, 6))
+    a, b = (noise.draw(each)[:, 0] for each in (X, X + 0.01 * deviation * rng.standard_normal(X.shape)))
+    assert np.abs(np.corrcoef(a.T, b.T)[:6, 6:]).max() < 0.06
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_rounding_hardly_moves_the_noise(shape, rng):
+    """Rows that differ by the rounding of float32 have nearly equal noise, in either dtype."""
+    noise, _, mean, deviation = make_noise(shape, rng)
+    X = mean + deviation * rng.standard_normal((500, len(mean)))
+    expected = noise.draw(X)
+    moved = noise.draw(X.astype(np.float32))
+    assert np.abs(moved - expected).mean() < 1e-3 * np.abs(expected).mean()
+
+
+def test_constant_and_rounded_columns_do_not_move_the_noise(rng):
+    """A column that varies by rounding alone changes no row's noise, nor does a constant one."""
+    W, mean = rng.standard_normal((2, 4)), np.array([0.0, 0.0, 3.0, 1.0])
+    noise = HiddenNoise(W, mean, np.array([1.0, 2.0, 1e-16, 0.0]), 0.5, 2)
+    X = rng.standard_normal((50, 4)) * [1.0, 2.0, 0.0, 0.0] + mean
+    assert_allclose(noise.draw(X + np.array([0.0, 0.0, 1e-15, 1e-16])), noise.draw(X), rtol=0.0)
+    assert np.isfinite(noise.draw(X)).all()
+
+
+def fit_and_model(rng, **parameters):
+    """Return rows, an autoencoder fitted to them, and its model."""
+    X = rng.standard_normal((300, 6)) @ rng.standard_normal((6, 6))
+    if parameters.get("visible") == "bernoulli":
+        X = 1.0 / (1.0 + np.exp(-X))
+    autoencoder = ContractiveAutoencoder(**{"max_iter": 20, "random_state": 0, **parameters}).fit(X)
+    return X, autoencoder, Model.from_estimator(autoencoder)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"n_components": 3},
+        {"n_components": 3, "visible": "bernoulli"},
+        {"n_components": 4, "tied_weights": False, "activation": "relu"},
+        {"n_components": 3, "activation": "softmax", "alpha": 0.0},
+        {"n_components": 10},
+    ],
+    ids=str,
+)
+def test_score_is_an_unbiased_estimate(parameters, rng, monkeypatch):
+    """It lies around the mean score of 2000 draws of noise in the features, as near to it as two draws."""
+    X, autoencoder, model = fit_and_model(rng, **parameters)
+    total, deviation = ((X - autoencoder.mean_) ** 2).sum(), 0.5 * np.sqrt(autoencoder.var_)
+    draws = [
+        1.0 - ((model.reconstruct(X + deviation * rng.standard_normal(X.shape)) - X) ** 2).sum() / total
+        for _ in range(2000)
+    ]
+    assert abs(autoencoder.score(X) - np.mean(draws)) < 4.0 * np.std(draws) / np.sqrt(2)
+    scores = []
+    for seed in range(60):
+        monkeypatch.setattr("skae.autoencoders._hidden_noise._SEED", seed)
+        scores.append(autoencoder.score(X))
+    assert abs(np.mean(scores) - np.mean(draws)) < 5.0 * np.std(draws) / np.sqrt(2 * len(scores))
+    assert 0.6 < np.std(scores) / (np.std(draws) / np.sqrt(2)) < 1.6
+
+
+@pytest.mark.parametrize("n_components", [3, 10])
+def test_same_rows_have_the_same_score(n_components, rng):
+    """Order, storage and neighbours do not matter: the residual of a set of rows is the sum of its parts'."""
+    X, autoencoder, _ = fit_and_model(rng, n_components=n_components)
+    score = autoencoder.score(X)
+    assert autoencoder.score(X[rng.permutation(300)]) == pytest.approx(score, rel=1e-10)
+    assert autoencoder.score(np.asfortranarray(X)) == pytest.approx(score, rel=1e-10)
+    assert autoencoder.score(X.astype(np.float32)) == pytest.approx(score, abs=1e-5)
+    totals = ((X - autoencoder.mean_) ** 2).sum(axis=1)
+    residual = sum((1.0 - autoencoder.score(X[i : i + 1])) * totals[i] for i in range(300))
+    assert 1.0 - residual / totals.sum() == pytest.approx(score, rel=1e-8)
+    X[np.abs(X) < 1.0] = 0.0
+    assert autoencoder.score(sparse.csr_array(X)) == autoencoder.score(X)
+
+
+def test_score_of_one_row_and_of_a_far_row(rng):
+    """One row has a score; a row far outside the data has a very low one, without a warning."""
+    X, autoencoder, _ = fit_and_model(rng, n_components=3)
+    assert np.isfinite(autoencoder.score(X[:1]))
+    assert autoencoder.score(np.full((1, 6), 1e100)) < 0.1
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_weights_of_any_scale(dtype, rng):
+    """Only ratios of weights count, and invalid ones are refused."""
+    X, autoencoder, model = fit_and_model(rng, n_components=3)
+    X, weight = X.astype(dtype), rng.uniform(0.0, 2.0, 300)
+    expected = autoencoder.score(X, sample_weight=weight)
+    assert expected != autoencoder.score(X)
+    for factor in (1e-300, 1e300):
+        assert autoencoder.score(X, sample_weight=factor * weight) == pytest.approx(expected, rel=1e-12)
+    assert denoising_score(model.astype(dtype), X, autoencoder.mean_, autoencoder.var_, list(weight)) == pytest.approx(
+        expected, rel=1e-12
+    )
+    for wrong, message in (
+        (-weight, "[Nn]egative"),
+        (0.0 * weight, "non-zero|must be positive"),
+        (weight[:9], r"\(9,\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            autoencoder.score(X, sample_weight=wrong)
