@@ -22,6 +22,7 @@ True
 """
 
 import skae
+from skae import metrics
 from skae.activations import ACTIVATIONS
 from skae.corruption import CORRUPTIONS
 from skae.outlier import BaggedMixtureAutoencoder, FeatureScaler, MixtureAutoencoder, MixtureEnsemble
@@ -35,6 +36,7 @@ _TYPES = [
     MixtureAutoencoder,
     BaggedMixtureAutoencoder,
     FeatureScaler,
+    type(metrics.denoising_r2),  # scorers, in a search
     *ACTIVATIONS.values(),
     *CORRUPTIONS.values(),
     *PENALTIES.values(),

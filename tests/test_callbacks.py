@@ -1,12 +1,14 @@
 """scikit-learn's callbacks: one task an epoch, in every autoencoder, alone and nested."""
 
 import contextlib
+import copy
 import io
 
 import numpy as np
 import pytest
 from autoencoders import DEFAULTS, ONE_STAGE
 from numpy.testing import assert_array_equal
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
@@ -21,7 +23,7 @@ from skae import (
     PCAWhitener,
     SaturatingAutoencoder,
 )
-from skae.metrics import reconstruction_r2
+from skae.metrics import denoising_r2, neg_score_matching_loss, reconstruction_r2
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 callback = pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks from 1.9 on")
@@ -122,6 +124,21 @@ def test_scoring_monitor_without_y(solver):
     assert len(scores) == 5
     assert scores[-1] == pytest.approx(reconstruction_r2(autoencoder, X))
     assert scores[-1] > scores[0]
+
+
+@pytest.mark.parametrize("routing", [False, True])
+@pytest.mark.parametrize("scorer", [denoising_r2, reconstruction_r2, neg_score_matching_loss], ids=str)
+def test_scoring_monitor_of_a_weighted_fit(scorer, routing):
+    """A scorer alone, or among several, scores every epoch of a weighted fit with the weights."""
+    weight = np.arange(len(X)) % 3
+    with config_context(enable_metadata_routing=routing):
+        own = copy.copy(scorer).set_score_request(sample_weight=True) if routing else scorer
+        alone, several = callback.ScoringMonitor(scoring=own), callback.ScoringMonitor(scoring={"a": own, "b": own})
+        autoencoder = make().set_callbacks(alone, several).fit(X, sample_weight=weight)
+    expected = pytest.approx(scorer(autoencoder, np.repeat(X, weight, axis=0)))
+    for monitor, names in ((alone, ["score"]), (several, ["a", "b"])):
+        *_, last = (row for row in monitor.get_logs().data if row["task_name"] == "epoch")
+        assert [last[name] for name in names] == [expected] * len(names)
 
 
 def test_hooks_see_the_rows():
