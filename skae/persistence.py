@@ -33,6 +33,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 import skae
+from skae import metrics
 from skae._version import InconsistentVersionWarning
 from skae.activations import ACTIVATIONS
 from skae.corruption import CORRUPTIONS
@@ -50,6 +51,7 @@ _TYPES = [
     MixtureAutoencoder,
     BaggedMixtureAutoencoder,
     FeatureScaler,
+    type(metrics.denoising_r2),  # scorers, in a search
     *ACTIVATIONS.values(),
     *CORRUPTIONS.values(),
     *PENALTIES.values(),

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from autoencoders import CLASSES, DEFAULTS, ONE_STAGE, STEPPING, assert_same_fit
 from numpy.testing import assert_array_equal
+from sklearn import config_context
 from sklearn.base import BaseEstimator, clone
 from sklearn.datasets import load_digits
 from sklearn.frozen import FrozenEstimator
@@ -32,7 +33,7 @@ from skae import (
 )
 from skae._sklearn_compat import CallbackSupportMixin, with_callbacks
 from skae.callbacks import EarlyStopping, TimeLimit
-from skae.metrics import reconstruction_r2
+from skae.metrics import denoising_r2, neg_score_matching_loss, reconstruction_r2
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 callback = pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks from 1.9 on")
@@ -134,6 +135,21 @@ def test_scoring_monitor_without_y(solver):
     assert len(scores) == 5
     assert scores[-1] == pytest.approx(reconstruction_r2(autoencoder, X))
     assert scores[-1] > scores[0]
+
+
+@pytest.mark.parametrize("routing", [False, True])
+@pytest.mark.parametrize("scorer", [denoising_r2, reconstruction_r2, neg_score_matching_loss], ids=str)
+def test_scoring_monitor_of_a_weighted_fit(scorer, routing):
+    """A scorer alone, or among several, scores every epoch of a weighted fit with the weights."""
+    weight = np.arange(len(X)) % 3
+    with config_context(enable_metadata_routing=routing):
+        own = copy.copy(scorer).set_score_request(sample_weight=True) if routing else scorer
+        alone, several = callback.ScoringMonitor(scoring=own), callback.ScoringMonitor(scoring={"a": own, "b": own})
+        autoencoder = make().set_callbacks(alone, several).fit(X, sample_weight=weight)
+    expected = pytest.approx(scorer(autoencoder, np.repeat(X, weight, axis=0)))
+    for monitor, names in ((alone, ["score"]), (several, ["a", "b"])):
+        *_, last = (row for row in monitor.get_logs().data if row["task_name"] == "epoch")
+        assert [last[name] for name in names] == [expected] * len(names)
 
 
 def test_hooks_see_the_rows():

@@ -1,11 +1,15 @@
 """Measures of fitted autoencoders."""
 
 import copy
+import inspect
+import pickle
+import pydoc
 import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
+import skops.io
 from helpers import NAMES_AND_TYING
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
@@ -36,6 +40,7 @@ from skae.metrics import (
     reconstruction_r2,
     score_matching_loss,
 )
+from skae.persistence import TRUSTED_TYPES
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
@@ -241,6 +246,17 @@ FLOATS = {denoising_r2, reconstruction_r2, score_matching_loss, neg_score_matchi
 every_measure = pytest.mark.parametrize("measure", MEASURES, ids=lambda measure: measure.__name__)
 
 
+every_scorer = pytest.mark.parametrize("scorer", SCORERS, ids=str)
+
+COPIES = {
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "clone": lambda scorer: clone(scorer, safe=False),
+    "pickle": lambda scorer: pickle.loads(pickle.dumps(scorer)),
+    "skops": lambda scorer: skops.io.loads(skops.io.dumps(scorer), trusted=TRUSTED_TYPES),
+}
+
+
 def make_contractive(**parameters):
     """Return a small autoencoder with hidden biases that trains in milliseconds."""
     return ContractiveAutoencoder(**{"n_components": 6, "max_iter": 8, "random_state": 0, **parameters})
@@ -269,6 +285,42 @@ def test_everything_public_is_tested():
     assert {measure.__name__ for measure in [*MEASURES, parseval_gap, bias_statistics, frame_bounds]} == set(
         metrics.__all__
     )
+
+
+@every_scorer
+def test_scorers_look_like_functions(scorer):
+    """A scorer has the name, the docstring and the signature of a function, and a short repr in that of a search."""
+    parameters = inspect.signature(scorer).parameters
+    assert list(parameters) == ["estimator", "X", "y", "sample_weight"]
+    assert [parameters[name].default for name in ("y", "sample_weight")] == [None, None]
+    assert getattr(metrics, scorer.__name__) is scorer
+    assert repr(scorer) == scorer.__name__ == scorer.__qualname__
+    assert repr(GridSearchCV(PCAWhitener(), {}, scoring=scorer)).endswith(f"scoring={scorer.__name__})")
+    assert scorer.__doc__.partition("\n")[0] in pydoc.render_doc(scorer, renderer=pydoc.plaintext)
+
+
+@pytest.mark.parametrize("way", COPIES)
+@every_scorer
+def test_copies_of_scorers(scorer, way, rng):
+    """A copy scores the same, is a scorer too, and keeps name, signature and docstring."""
+    X = make_X(rng)
+    autoencoder, twin = make_contractive().fit(X), COPIES[way](scorer)
+    assert twin is not scorer
+    assert type(twin) is type(scorer)
+    assert twin(autoencoder, X) == scorer(autoencoder, X)
+    assert (twin.__name__, twin.__doc__) == (scorer.__name__, scorer.__doc__)
+    assert inspect.signature(twin) == inspect.signature(scorer)
+
+
+@every_scorer
+def test_scorers_in_worker_processes(scorer, rng):
+    """A search in two processes gives the scores of a search in one."""
+    X = make_X(rng)
+    searches = [
+        GridSearchCV(make_contractive(), {"alpha": [0.01, 1.0]}, scoring=scorer, cv=2, n_jobs=n) for n in (1, 2)
+    ]
+    one, two = (search.fit(X).cv_results_["mean_test_score"] for search in searches)
+    assert_allclose(two, one, rtol=1e-10)
 
 
 @every_measure

@@ -186,8 +186,6 @@ def test_cross_validate_with_params(rows, routing):
     expected = cross_validate(estimator, np.repeat(X, weight, axis=0), cv=by_rows, scoring=reconstruction_r2)
     assert_allclose(found["test_with"], expected["test_score"], rtol=1e-6)
     assert np.abs(found["test_without"] / expected["test_score"] - 1.0).min() > 1e-4
-    with pytest.raises(UnsetMetadataPassedError, match="sample_weight"):
-        cross_validate(estimator, X, scoring=copy.copy(denoising_r2), params={"sample_weight": weight})
 
 
 def test_requests_of_a_scorer_are_its_own(routing):
