@@ -2,6 +2,7 @@
 
 import contextlib
 import pickle
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -24,7 +25,7 @@ from skae._sklearn_compat import DTYPES, check_array, validate_data
 from skae._unconverted_rows import UnconvertedRows
 from skae.outlier import BaggedMixtureAutoencoder, MixtureAutoencoder
 from skae.training import Batches, dense, row_chunks
-from tests.autoencoders import TRAINING, assert_equal_deeply, assert_same_fit, assert_same_predictions, in_turn
+from tests.autoencoders import CLASSES, TRAINING, assert_equal_deeply, assert_same_fit, assert_same_predictions, in_turn
 
 SMALL = {"max_iter": 2, "random_state": 0}
 
@@ -314,3 +315,97 @@ def test_batches_convert_their_rows(container, shuffle, tmp_path):
         assert found.strides == expected.strides
         assert_array_equal(found, expected)
     assert_array_equal(dense(X), ROWS)
+
+
+# Memory
+
+#: Rows of one byte a value, 8 MB.
+N_ROWS, N_FEATURES = 20_833, 384
+
+#: Sizes of blocks and samples. They are an eighth of skae's, and the file is an eighth of 64 MB.
+SCALED_DOWN = {
+    "training._chunks._CHUNK_ELEMENTS": 2**16,
+    "training._principal_axes._PRODUCT_ROWS": 512,
+    "training._convergence._SAMPLE_ROWS": 250,
+    "autoencoders._start._SAMPLE_ROWS": 250,
+    "outlier._kmeans._SAMPLE_ROWS": 512,
+    "outlier._ensemble.SAMPLE_ROWS": 512,
+    "outlier._detector.SAMPLE_ROWS": 512,
+    "outlier._calibration._MOST_ROWS": 512,
+}
+
+LARGE_FITS = {
+    **{cls.__name__: cls(4, max_iter=1, batch_size=200, random_state=0) for cls in CLASSES},
+    "early stopping": ContractiveAutoencoder(4, max_iter=1, batch_size=200, early_stopping=True, random_state=0),
+    "lbfgs": ContractiveAutoencoder(4, max_iter=1, solver="lbfgs", random_state=0),
+    "start from axes": ContractiveAutoencoder(4, max_iter=1, batch_size=200, init="pca", random_state=0),
+    **{
+        f"classifier, {method}": ClassSpecificAEClassifier(
+            ContractiveAutoencoder(4, max_iter=1, batch_size=200, random_state=0),
+            method=method,
+            temperature=1.0,
+            max_iter=1,
+            batch_size=200,
+            random_state=0,
+        )
+        for method in ("normalize", "finetune")
+    },
+    "detector": EnergyOutlierDetector(),
+    "detector, novelty": EnergyOutlierDetector(novelty=True),
+    "detector, autoencoder": EnergyOutlierDetector(
+        ContractiveAutoencoder(4, max_iter=1, batch_size=200, random_state=0)
+    ),
+    "whitener": PCAWhitener(10),
+    "contrast": ContrastNormalizer(),
+}
+
+
+@pytest.fixture(scope="module")
+def bytes_on_disk(tmp_path_factory):
+    """Rows of bytes, in a file."""
+    path, rng = tmp_path_factory.mktemp("bytes") / "X", np.random.default_rng(0)
+    steps = rng.integers(1, 60, N_FEATURES)
+    rng.integers(0, steps, (N_ROWS, N_FEATURES), dtype=np.uint8).tofile(path)
+    return np.memmap(path, dtype=np.uint8, mode="r", shape=(N_ROWS, N_FEATURES))
+
+
+def added_memory(function, *arguments, **options):
+    """The memory that a call takes beyond its result, in bytes."""
+    tracemalloc.start()
+    try:
+        result = function(*arguments, **options)
+        return tracemalloc.get_traced_memory()[1] - getattr(result, "nbytes", 0)
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("name", LARGE_FITS)
+def test_bytes_add_no_more_than_their_own_size(name, bytes_on_disk, monkeypatch):
+    """No method converts all rows: as float64 they would take eight times the size of the file."""
+    for constant, value in SCALED_DOWN.items():
+        monkeypatch.setattr(f"skae.{constant}", value)
+    estimator, X, y = clone(LARGE_FITS[name]), bytes_on_disk, np.arange(N_ROWS) % 3
+    limit = X.nbytes
+    if isinstance(estimator, EnergyOutlierDetector):  # its mixtures and centres are found from a sample, in float64
+        limit += 10 * SCALED_DOWN["outlier._kmeans._SAMPLE_ROWS"] * 8 * N_FEATURES
+    if isinstance(estimator, PCAWhitener):  # products of the features with each other
+        limit += 8 * 8 * N_FEATURES**2
+    with silent():
+        clone(estimator).fit(X[:90], y[:90])  # what a first fit imports does not count
+        added = {"fit": added_memory(estimator.fit, X, y)}
+        for method in METHODS:
+            if hasattr(estimator, method) and method != "explain":
+                more = (y,) if method == "score" else ()
+                added[method] = added_memory(getattr(estimator, method), X, *more)
+        if hasattr(estimator, "partial_fit") and not getattr(estimator, "early_stopping", False):
+            options = {"classes": [0, 1, 2]} if isinstance(estimator, ClassSpecificAEClassifier) else {}
+            added["partial_fit"] = added_memory(clone(estimator).partial_fit, X, y, **options)
+    assert {method: size for method, size in added.items() if size > limit} == {}
+
+
+def test_contrast_and_inverse_take_one_output(rng):
+    """The result, and a block of rows: no second array of that size."""
+    X = rng.random((40_000, 100))
+    normalizer, whitener = ContrastNormalizer(), PCAWhitener(whiten="zca").fit(X)
+    assert added_memory(normalizer.fit(X).transform, X) < X.nbytes
+    assert added_memory(whitener.inverse_transform, X) < X.nbytes

@@ -92,10 +92,12 @@ def feature_errors(estimator, batches, scale=1.0):
     The batches hold the rows divided by `scale`.
     """
     X, weight = batches.sample(_SAMPLE_ROWS, np.random.default_rng(0))
-    X = X * scale
+    X *= scale
     with np.errstate(over="ignore", invalid="ignore"):
-        residual = Model.from_estimator(estimator).astype(X.dtype).reconstruct(X) - X
-        return weight @ residual**2 / weight.sum()
+        residual = Model.from_estimator(estimator).astype(X.dtype).reconstruct(X)
+        residual -= X
+        residual *= residual
+        return weight @ residual / weight.sum()
 
 
 def _no_better_than_mean(estimator, data_loss):
