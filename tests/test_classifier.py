@@ -42,6 +42,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.utils.estimator_checks import check_class_weight_classifiers
+from sklearn.utils.multiclass import type_of_target
 
 from skae import (
     ClassSpecificAEClassifier,
@@ -1348,7 +1349,9 @@ def test_add_several_classes(name):
         assert_factored(at_once, 64, 5, 4)
         return
     assert parameters_of(at_once) == parameters_of(one_by_one)
-    assert_allclose(at_once.class_log_constants_, one_by_one.class_log_constants_, atol=1e-9)
+    # After fine-tuning, the constants are fitted to the rows of each call.
+    tolerance = 1e-9 if name == "normalize" else 0.1
+    assert_allclose(at_once.class_log_constants_, one_by_one.class_log_constants_, atol=tolerance)
 
 
 @pytest.mark.parametrize("with_old", [False, True], ids=["alone", "with all"])
@@ -2075,6 +2078,7 @@ METAESTIMATORS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:.*units were fitted to:UserWarning")
 @pytest.mark.parametrize("named", [False, True], ids=["numbers", "strings"])
 @pytest.mark.parametrize("name", METAESTIMATORS)
 def test_in_metaestimators(name, named):
@@ -2539,7 +2543,8 @@ def test_labels_are_compared_by_value(kind, column):
         classifier = make("normalize", estimator=contractive(max_iter=1)).fit(rows, first(y))
         assert classifier.classes_.tolist() == expected.classes_.tolist()
         assert classifier.predict(rows).tolist() == expected.predict(rows).tolist()
-        assert classifier.score(rows, second(y)) == expected.score(rows, plain(y))
+        if type_of_target(second(y)) != "unknown":  # the oldest scikit-learn scores no category of Int64
+            assert classifier.score(rows, second(y)) == expected.score(rows, plain(y))
         assert classifier.partial_fit(rows, second(y)).classes_.tolist() == expected.classes_.tolist()
         parts = make("normalize", estimator=contractive(max_iter=1)).partial_fit(rows, second(y), classes=first(y))
         assert parts.partial_fit(rows, first(y), classes=second(y)).classes_.tolist() == expected.classes_.tolist()
