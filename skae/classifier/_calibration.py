@@ -147,7 +147,8 @@ class Calibration:
         old = np.isfinite(self.constants)
         mean, seen = constants[old].mean(), np.flatnonzero(old | new)
         if old[rows.labels].any() and (rows.supervised is None or rows.supervised.any()):
-            constants[seen], _, fresh = log_constants(
+            free = old | new if complete else new
+            fitted, _, fresh = log_constants(
                 E[:, seen],
                 np.searchsorted(seen, rows.labels),
                 rows.supervised,
@@ -155,8 +156,9 @@ class Calibration:
                 start=constants[seen],
                 free=None if complete else new[seen],
             )
-            constants[seen] += mean - constants[old].mean()
+            constants[free] = fitted[free[seen]]
             if complete:
+                constants[seen] += mean - constants[old].mean()
                 information[np.ix_(seen, seen)] = fresh
         return dataclasses.replace(self.with_constants(constants), information=information)
 
