@@ -21,8 +21,8 @@ from skae import (
     PCAWhitener,
     ZeroBiasAutoencoder,
 )
-from skae._sklearn_compat import DTYPES, check_array, validate_data
 from skae._unconverted_rows import UnconvertedRows
+from skae._validation import DTYPES, check_array, validate_data
 from skae.outlier import BaggedMixtureAutoencoder, MixtureAutoencoder
 from skae.training import Batches, dense, row_chunks
 from tests.autoencoders import CLASSES, TRAINING, assert_equal_deeply, assert_same_fit, assert_same_predictions, in_turn

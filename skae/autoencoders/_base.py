@@ -13,17 +13,16 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skae._documentation import documented
 from skae._sklearn_compat import (
-    DTYPES,
     CallbackSupportMixin,
     Interval,
     InvalidParameterError,
     StrOptions,
     _fit_context,
     available_if,
-    validate_data,
     with_callbacks,
 )
 from skae._typing import Init, MatrixLike, WeightConstraint
+from skae._validation import DTYPES, validate_data
 from skae._version import VersionedEstimator
 from skae.activations import Activation
 from skae.autoencoders._learning_rate import rate_factor

@@ -11,15 +11,9 @@ from sklearn.base import TransformerMixin
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
-from skae._sklearn_compat import (
-    DTYPES,
-    InvalidParameterError,
-    _check_feature_names_in,
-    available_if,
-    check_array,
-    validate_data,
-)
+from skae._sklearn_compat import InvalidParameterError, _check_feature_names_in, available_if
 from skae._typing import Array, BoolArray, Encoding, FloatArray, IntArray, MatrixLike, VisibleName
+from skae._validation import DTYPES, check_array, validate_data
 from skae.activations import Activation, as_activation
 from skae.autoencoders._denoising_score import denoising_score
 from skae.dynamics import relax

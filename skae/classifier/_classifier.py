@@ -15,7 +15,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae._documentation import documented
 from skae._sklearn_compat import (
-    DTYPES,
     CallbackSupportMixin,
     HasMethods,
     Interval,
@@ -23,11 +22,10 @@ from skae._sklearn_compat import (
     _check_partial_fit_first_call,
     _fit_context,
     available_if,
-    refuse_parameters_of_none,
-    validate_data,
     with_callbacks,
 )
 from skae._typing import MatrixLike, RandomState, Schedule, Solver
+from skae._validation import DTYPES, refuse_parameters_of_none, validate_data
 from skae._version import VersionedEstimator
 from skae.autoencoders import BaseAutoencoder
 from skae.classifier._autoencoders import continue_each, fit_each, start_alike, warn_jointly

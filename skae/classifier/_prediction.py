@@ -11,8 +11,9 @@ from sklearn.base import ClassifierMixin, TransformerMixin
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from skae._sklearn_compat import DTYPES, _check_feature_names_in, available_if, validate_data
+from skae._sklearn_compat import _check_feature_names_in, available_if
 from skae._typing import Array, BoolArray, FloatArray, MatrixLike
+from skae._validation import DTYPES, validate_data
 from skae.autoencoders import BaseAutoencoder
 from skae.classifier._conformal import class_p_values, has_p_values, warn_of_few_rows
 from skae.classifier._energies import ClassEnergies

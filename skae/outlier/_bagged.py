@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skae._sklearn_compat import DTYPES, validate_data
+from skae._validation import DTYPES, validate_data
 from skae._version import VersionedEstimator
 from skae.activations import Softmax
 from skae.autoencoders import AutoencoderPrediction

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from skae._sklearn_compat import DTYPES, check_array
+from skae._validation import DTYPES, check_array
 from skae.training import dense, like_frame
 
 # Rows are compared with what lies these many times as far from the mean. Far out a bounded unit has saturated, and

@@ -14,7 +14,6 @@ from sklearn.utils import get_tags
 
 from skae._documentation import documented
 from skae._sklearn_compat import (
-    DTYPES,
     CallbackSupportMixin,
     HasMethods,
     Interval,
@@ -22,13 +21,11 @@ from skae._sklearn_compat import (
     StrOptions,
     _fit_context,
     available_if,
-    check_array,
-    check_is_fitted,
-    refuse_parameters_of_none,
     set_random_states,
     with_callbacks,
 )
 from skae._typing import Array, FloatArray, IntArray, RandomState
+from skae._validation import DTYPES, check_array, check_is_fitted, refuse_parameters_of_none
 from skae._version import VersionedEstimator
 from skae.autoencoders import AutoencoderPrediction, has_frozen_model, is_frozen, last_step, unfrozen
 from skae.outlier._attribution import ensemble_contributions, ensemble_pipeline_contributions, pipeline_contributions

@@ -7,8 +7,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skae._sklearn_compat import _fit_context, check_is_fitted
+from skae._sklearn_compat import _fit_context
 from skae._typing import Array, FloatArray, RandomState
+from skae._validation import check_is_fitted
 from skae._version import VersionedEstimator
 from skae.model import Model
 from skae.outlier._attribution import ensemble_contributions

@@ -1,6 +1,6 @@
 """Rows of a table, checked."""
 
-from skae._sklearn_compat import DTYPES, validate_data
+from skae._validation import DTYPES, validate_data
 
 
 def checked_rows(estimator, X, dtype=DTYPES, **kwargs):

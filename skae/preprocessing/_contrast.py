@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 
 from skae._documentation import documented
-from skae._sklearn_compat import DTYPES, CallbackSupportMixin, Interval, _fit_context, validate_data, with_callbacks
+from skae._sklearn_compat import CallbackSupportMixin, Interval, _fit_context, with_callbacks
 from skae._typing import Array, FloatArray
+from skae._validation import DTYPES, validate_data
 from skae._version import VersionedEstimator
 from skae.training import fit_task, row_chunks, unchanged_on_error
 

@@ -13,18 +13,16 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae._documentation import documented
 from skae._sklearn_compat import (
-    DTYPES,
     CallbackSupportMixin,
     Interval,
     RealNotInt,
     StrOptions,
     _check_feature_names_in,
     _fit_context,
-    check_array,
-    validate_data,
     with_callbacks,
 )
 from skae._typing import Array, FloatArray, MatrixLike
+from skae._validation import DTYPES, check_array, validate_data
 from skae._version import VersionedEstimator
 from skae.preprocessing._pca import Factor, Scatter, between, principal_components, squares_for
 from skae.training import (

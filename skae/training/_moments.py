@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from skae._sklearn_compat import _check_sample_weight
+from skae._validation import check_sample_weight
 from skae.training._chunks import row_chunks
 from skae.training._threads import blas_threads
 
@@ -21,7 +21,7 @@ def checked_weight(X, sample_weight):
     """
     if sample_weight is None:
         return None, None
-    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    weight = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     with np.errstate(over="ignore"):
         total = weight.sum()
     if not 0.0 < total < math.inf:

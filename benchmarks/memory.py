@@ -1,0 +1,113 @@
+"""How much memory rows of one byte a value add, and what `PCAWhitener.partial_fit` costs.
+
+A file of uint8 is read as a memmap. Each method is traced by `tracemalloc`: the peak less the result. Then
+`PCAWhitener` is fitted to rows in batches, against one fit.
+
+    OPENBLAS_NUM_THREADS=1 python benchmarks/memory.py [--megabytes 60]
+"""
+
+import argparse
+import pathlib
+import platform
+import tempfile
+import time
+import tracemalloc
+import warnings
+
+import numpy as np
+import sklearn
+from sklearn.base import clone
+
+import skae
+from skae import (
+    ClassSpecificAEClassifier,
+    ContractiveAutoencoder,
+    ContrastNormalizer,
+    DenoisingAutoencoder,
+    EnergyOutlierDetector,
+    PCAWhitener,
+    ZeroBiasAutoencoder,
+)
+
+D = 784
+ONE = {"max_iter": 1, "random_state": 0}
+ESTIMATORS = {
+    "ContractiveAutoencoder": ContractiveAutoencoder(16, **ONE),
+    "the same, early stopping": ContractiveAutoencoder(16, early_stopping=True, **ONE),
+    "the same, lbfgs": ContractiveAutoencoder(16, solver="lbfgs", **ONE),
+    "ZeroBiasAutoencoder, init='data'": ZeroBiasAutoencoder(16, init="data", **ONE),
+    "DenoisingAutoencoder": DenoisingAutoencoder(16, **ONE),
+    "ClassSpecificAEClassifier": ClassSpecificAEClassifier(ContractiveAutoencoder(8, **ONE), **ONE),
+    "EnergyOutlierDetector": EnergyOutlierDetector(),
+    "the same, an autoencoder": EnergyOutlierDetector(ContractiveAutoencoder(16, **ONE)),
+    "PCAWhitener(0.9)": PCAWhitener(0.9),
+    "ContrastNormalizer": ContrastNormalizer(),
+}
+METHODS = "transform", "reconstruct", "score_samples", "score", "predict"
+
+
+def added(function, *arguments, **options):
+    """Return the megabytes that a call takes beyond its result."""
+    tracemalloc.start()
+    try:
+        result = function(*arguments, **options)
+        return (tracemalloc.get_traced_memory()[1] - getattr(result, "nbytes", 0)) / 1e6
+    finally:
+        tracemalloc.stop()
+
+
+def print_memory(path, n_rows):
+    """Print the megabytes that each method adds."""
+    X, y = np.memmap(path, dtype=np.uint8, mode="r", shape=(n_rows, D)), np.arange(n_rows) % 3
+    print(f"{'MB added':34}", "fit", "partial_fit", *METHODS, sep="  ", flush=True)
+    for name, estimator in ESTIMATORS.items():
+        model = clone(estimator).fit(X[:500], y[:500])  # what a first fit imports does not count
+        cells = [added(clone(estimator).fit, X, y), np.nan]
+        if hasattr(model, "partial_fit") and not getattr(model, "early_stopping", False):
+            options = {"classes": [0, 1, 2]} if isinstance(model, ClassSpecificAEClassifier) else {}
+            cells[1] = added(clone(estimator).partial_fit, X, y, **options)
+        for method in METHODS:
+            more = (y,) if method == "score" else ()
+            cells.append(added(getattr(model, method), X, *more) if hasattr(model, method) else np.nan)
+        print(f"{name:34}", *("  -" if np.isnan(each) else f"{each:3.0f}" for each in cells), sep="  ", flush=True)
+
+
+def print_partial_fit(rng):
+    """Print the CPU time of batches and of one fit, and the largest difference of the whitened rows."""
+    pixels = rng.integers(0, rng.integers(1, 60, D), (20_000, D), dtype=np.uint8)
+    tables = {
+        "20,000 x 784, float32": (rng.standard_normal((20_000, D)).astype(np.float32), 1000, 0.9),
+        "20,000 x 784, float64": (rng.standard_normal((20_000, D)), 1000, None),
+        "20,000 x 784, uint8, repeated features": (np.repeat(pixels[:, ::2], 2, axis=1), 1000, 0.9),
+        "the same, all components": (np.repeat(pixels[:, ::2], 2, axis=1), 1000, None),
+        "1,000 x 5,000, float64": (rng.standard_normal((1000, 5000)), 200, None),
+    }
+    print("\nseconds of one fit, of partial_fit in batches, ratio", flush=True)
+    for name, (X, size, n_components) in tables.items():
+        start = time.process_time()
+        PCAWhitener(n_components).fit(X)
+        middle, whitener = time.process_time(), PCAWhitener(n_components)
+        for first in range(0, len(X), size):
+            whitener.partial_fit(X[first : first + size])
+        whitener.transform(X[:1])
+        whole, batches = middle - start, time.process_time() - middle
+        print(f"{name:40} {whole:6.2f} {batches:6.2f} {batches / whole:6.2f}", flush=True)
+
+
+def main():
+    """Print both tables."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--megabytes", type=int, default=60)
+    n_rows = parser.parse_args().megabytes * 1_000_000 // D
+    warnings.simplefilter("ignore")
+    print(f"skae {skae.__version__}, numpy {np.__version__}, scikit-learn {sklearn.__version__}, {platform.machine()}")
+    rng = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "X"
+        rng.integers(0, rng.integers(1, 60, D), (n_rows, D), dtype=np.uint8).tofile(path)
+        print_memory(path, n_rows)
+    print_partial_fit(rng)
+
+
+if __name__ == "__main__":
+    main()

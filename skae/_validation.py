@@ -1,0 +1,236 @@
+"""Checks of what a user gives: data, weights, parameters. They add to scikit-learn's, and never weaken them."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn import get_config
+from sklearn.base import BaseEstimator
+from sklearn.utils import validation
+
+from skae._sklearn_compat import _check_sample_weight, _is_numpy_namespace, get_namespace
+from skae._unconverted_rows import UnconvertedRows
+
+#: The dtypes that estimators compute in. Other data become float64.
+DTYPES = [np.float64, np.float32]
+
+# Arguments of `validate_data` that change nothing of a valid ndarray.
+_NO_CONVERSION = {"reset", "accept_sparse"}
+
+# Sparse formats whose numbers are in one array of one dimension.
+_ONE_ARRAY = ("csr", "csc", "coo")
+
+# How the errors begin that Python and numpy raise for a value that is no number.
+_NO_NUMBER = ("could not convert string to float", "float() argument must be", "The DType")
+
+# An error names at most this number of columns.
+_MOST_NAMES = 5
+
+
+def refuse_parameters_of_none(estimator: BaseEstimator, params: dict[str, Any], part: str, example: str) -> None:
+    """Raise ValueError if `set_params` would set a parameter of ``estimator=None``: None has no such method.
+
+    `part` is what the parameter `estimator` takes, `example` is an estimator that has one.
+    """
+    nested = [name for name in params if name.startswith("estimator__")]
+    if nested and params.get("estimator", estimator.estimator) is None:
+        raise ValueError(
+            f"{nested[0]} is a parameter of the {part}, and estimator is None, the default one; give one: {example}"
+        )
+
+
+def validate_data(estimator: BaseEstimator, /, X: Any, *args: Any, dtype: Any, **kwargs: Any) -> Any:
+    """Validate as scikit-learn does; keep X's dtype if `dtype` lists it, whatever container X is.
+
+    Where X needs another dtype, it is returned as `UnconvertedRows`: only a block of rows is converted at a time. The
+    error of a value that is no number names the columns.
+    """
+    _check_namespace(X, *args)
+    if (
+        not args
+        and kwargs.keys() <= _NO_CONVERSION
+        and not kwargs.get("reset", True)
+        and _is_valid(estimator, X, dtype)
+    ):
+        return X
+    rows = _unconverted(X, dtype)
+    if rows is None:
+        with _names_of_columns(X):
+            return validation.validate_data(estimator, _plain(X), *args, dtype=_kept(X, dtype), **kwargs)
+    # The finiteness has been checked.
+    result = validation.validate_data(estimator, rows.source, *args, dtype=None, ensure_all_finite=False, **kwargs)
+    if isinstance(result, tuple):
+        return UnconvertedRows(result[0], rows.dtype), *result[1:]
+    return UnconvertedRows(result, rows.dtype)
+
+
+def _is_valid(estimator, X, dtype):
+    """Return whether scikit-learn would return X itself: an ndarray of finite numbers, as wide as in `fit`.
+
+    For one row, scikit-learn takes longer to look at the container than a small model takes to score it.
+    """
+    dtypes = dtype if isinstance(dtype, list) else [dtype]
+    if type(X) is not np.ndarray or X.ndim != 2 or 0 in X.shape or X.dtype not in dtypes:
+        return False
+    if getattr(estimator, "n_features_in_", None) != X.shape[1] or hasattr(estimator, "feature_names_in_"):
+        return False
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(X.sum()))
+
+
+def check_is_fitted(estimator: BaseEstimator) -> None:
+    """Check as scikit-learn does, without a look at the tags where there are fitted attributes."""
+    if not any(name.endswith("_") and not name.startswith("__") for name in vars(estimator)):
+        validation.check_is_fitted(estimator)
+
+
+def check_array(X: Any, *, dtype: Any, **kwargs: Any) -> Any:
+    """Check as scikit-learn does; for the dtype and the errors, see `validate_data`."""
+    _check_namespace(X)
+    rows = _unconverted(X, dtype)
+    if rows is None:
+        with _names_of_columns(X):
+            return validation.check_array(_plain(X), dtype=_kept(X, dtype), **kwargs)
+    return UnconvertedRows(
+        validation.check_array(rows.source, dtype=None, ensure_all_finite=False, **kwargs), rows.dtype
+    )
+
+
+def _unconverted(X, dtype):
+    """Return X as `UnconvertedRows` if it is a table of finite numbers of another dtype than `dtype`, else None.
+
+    For all else, scikit-learn knows what to do or to say. Its sentences show the converted numbers.
+    """
+    own = X.dtype if isinstance(X, UnconvertedRows) else _dtype_of_table(X)
+    if own is None or 0 in X.shape:
+        return None
+    accepted = [np.dtype(each) for each in (dtype if isinstance(dtype, list) else [dtype])]
+    if isinstance(X, UnconvertedRows):
+        return X if own in accepted else None
+    if own in accepted:
+        return None
+    rows = UnconvertedRows(X, accepted[0])
+    return rows if own.kind in "biu" or get_config()["assume_finite"] or rows.is_finite() else None
+
+
+def _dtype_of_table(X):
+    """Return the dtype of X if X holds real numbers in two dimensions, all of one numpy dtype, else None."""
+    if isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind in "biuf":
+        return X.dtype
+    if sparse.issparse(X) and X.ndim == 2 and X.format in _ONE_ARRAY and X.dtype.kind in "biuf":
+        return X.dtype
+    if hasattr(X, "iloc") and getattr(X, "ndim", 0) == 2:  # a pandas table of integers
+        first, *others = {*X.dtypes} or {None}
+        if not others and isinstance(first, np.dtype) and first.kind in "biu":
+            return first
+    return None
+
+
+def _plain(X):
+    """Return X, and `UnconvertedRows` as an array: they need one more conversion."""
+    return np.asarray(X) if isinstance(X, UnconvertedRows) else X
+
+
+@contextlib.contextmanager
+def _names_of_columns(X):
+    """Run the body; the error of a value that is no number says which columns hold such values, and what to do."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        reason = str(error)
+        columns = _columns_without_numbers(X) if reason.startswith(_NO_NUMBER) else {}
+        if not columns:
+            raise
+        if reason.startswith(_NO_NUMBER[-1]):  # numpy's words on two dtypes, which fill three lines
+            reason = "X is no table of numbers"
+        raise (TypeError if isinstance(error, TypeError) else ValueError)(
+            f"{reason}; {_listed(list(columns))} {' and '.join(sorted(set(columns.values())))}, where every value must "
+            "be a number: turn them into numbers before the model (OneHotEncoder in a ColumnTransformer encodes "
+            "strings), or leave them out"
+        ) from None
+
+
+def _listed(names):
+    """Return the subject and the verb of a sentence about columns."""
+    named, n_others = ", ".join(map(repr, names[:_MOST_NAMES])), len(names) - _MOST_NAMES
+    others = f" and {n_others} other{'s' * (n_others > 1)}" if n_others > 0 else ""
+    return f"column {named} holds" if len(names) == 1 else f"columns {named}{others} hold"
+
+
+def _columns_without_numbers(X):
+    """Return the names (of an array, the numbers) of the columns that are no numbers, each with what it holds."""
+    if hasattr(X, "columns"):
+        values, names = np.asarray(X), getattr(X, "column_names", None) or list(X.columns)  # pyarrow, pandas or polars
+    else:
+        values = np.asarray(X, dtype=object)
+        names = range(values.shape[-1] if values.ndim else 0)
+    if values.ndim != 2:
+        return {}
+    found = {}
+    for name, column in zip(names, values.T, strict=False):
+        try:
+            column.astype(np.float64)
+        except (TypeError, ValueError):
+            odd = next((value for value in column if not _is_number(value)), None)
+            found[name] = "strings" if isinstance(odd, (str, bytes)) else f"{type(odd).__name__}s"
+    return found
+
+
+def _is_number(value):
+    """Return whether numpy makes a number of a value."""
+    try:
+        np.asarray(value, dtype=object).astype(np.float64)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def check_sample_weight(sample_weight: Any, X: Any, **kwargs: Any) -> Any:
+    """Check as scikit-learn does."""
+    _check_namespace(sample_weight)
+    return _check_sample_weight(sample_weight, X, **kwargs)
+
+
+def _check_namespace(*arrays):
+    """Raise TypeError if scikit-learn would hand on an array of another library than numpy.
+
+    It does so with ``array_api_dispatch=True``. Without, it converts arrays to numpy's.
+    """
+    if not get_config()["array_api_dispatch"]:
+        return
+    for array in arrays:
+        if isinstance(array, UnconvertedRows):
+            continue
+        namespace, is_array = get_namespace(array)
+        if is_array and not _is_numpy_namespace(namespace):
+            package = type(array).__module__.partition(".")[0]
+            raise TypeError(
+                f"skae takes numpy arrays, got {package}.{type(array).__name__} with array_api_dispatch=True: "
+                "convert it to a numpy array on the CPU, or set sklearn.set_config(array_api_dispatch=False)"
+            )
+
+
+def _kept(X, dtype):
+    """Return X's own dtype if the list `dtype` has it, else `dtype` itself.
+
+    scikit-learn looks for numpy dtypes only. The columns of polars, pyarrow and nullable pandas tables, and torch
+    tensors, have other kinds of dtypes. For them scikit-learn would take the first dtype of the list.
+    """
+    if not isinstance(dtype, list) or not hasattr(X, "__array__"):
+        return dtype
+    own = _numpy_dtype(X)
+    return own if own in dtype else dtype
+
+
+def _numpy_dtype(X):
+    """Return the dtype that X has as a numpy array; several columns have a common one, by numpy's rules."""
+    if isinstance(getattr(X, "dtype", None), np.dtype):
+        return X.dtype
+    dtypes = getattr(X, "dtypes", ()) if hasattr(X, "columns") else ()
+    columns = [getattr(each, "numpy_dtype", each) for each in dtypes]  # nullable pandas columns
+    if columns and all(isinstance(each, np.dtype) for each in columns):
+        return np.result_type(*columns)
+    return np.asarray(X[:0] if hasattr(X, "columns") else X).dtype  # for a table, no row is needed
