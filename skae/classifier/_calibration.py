@@ -147,7 +147,7 @@ class Calibration:
         old = np.isfinite(self.constants)
         mean, seen = constants[old].mean(), np.flatnonzero(old | new)
         if old[rows.labels].any() and (rows.supervised is None or rows.supervised.any()):
-            constants[seen], _, fresh = log_constants(
+            fitted, _, fresh = log_constants(
                 E[:, seen],
                 np.searchsorted(seen, rows.labels),
                 rows.supervised,
@@ -155,9 +155,11 @@ class Calibration:
                 start=constants[seen],
                 free=None if complete else new[seen],
             )
-            constants[seen] += mean - constants[old].mean()
             if complete:
+                constants[seen] = fitted + (mean - fitted[old[seen]].mean())
                 information[np.ix_(seen, seen)] = fresh
+            else:
+                constants[new] = fitted[new[seen]]
         return dataclasses.replace(self.with_constants(constants), information=information)
 
     def _initial_constants(self, E, labels, weight):
