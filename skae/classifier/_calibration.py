@@ -147,7 +147,6 @@ class Calibration:
         old = np.isfinite(self.constants)
         mean, seen = constants[old].mean(), np.flatnonzero(old | new)
         if old[rows.labels].any() and (rows.supervised is None or rows.supervised.any()):
-            free = old | new if complete else new
             fitted, _, fresh = log_constants(
                 E[:, seen],
                 np.searchsorted(seen, rows.labels),
@@ -156,10 +155,11 @@ class Calibration:
                 start=constants[seen],
                 free=None if complete else new[seen],
             )
-            constants[free] = fitted[free[seen]]
             if complete:
-                constants[seen] += mean - constants[old].mean()
+                constants[seen] = fitted + (mean - fitted[old[seen]].mean())
                 information[np.ix_(seen, seen)] = fresh
+            else:
+                constants[new] = fitted[new[seen]]
         return dataclasses.replace(self.with_constants(constants), information=information)
 
     def _initial_constants(self, E, labels, weight):
