@@ -71,7 +71,7 @@ def frozen_features():
     assert model.score(X[300:], y[300:]) > 0.7
 
 
-@use()
+@use(quick=True)
 def frozen_in_a_detector():
     """`FrozenEstimator` of an autoencoder in `EnergyOutlierDetector`."""
     X, _ = flowers()
