@@ -254,7 +254,9 @@ OBJECTIVES = [
 ]
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES, ids=name_of)
+@pytest.mark.parametrize(
+    "objective", OBJECTIVES, ids=[f"{type(each).__name__}-{i}" for i, each in enumerate(OBJECTIVES)]
+)
 def test_copies_have_no_scratch(objective, rng):
     """A pickle or a copy of an objective is as small after training as before, and computes the same bits."""
     labels, X = rng.integers(2, size=200), rng.random((200, 4))

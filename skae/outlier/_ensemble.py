@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import sparse
 
 from skae._sklearn_compat import _fit_context
 from skae._typing import Array, FloatArray, RandomState
@@ -173,7 +175,8 @@ class MixtureEnsemble(VersionedEstimator):
                 )
             rng = np.random.default_rng(seed_of(self.random_state))
             with memory_advice(checked, "to fit"):
-                rows = dense(sample_rows(checked, rng, SAMPLE_ROWS))
+                rows = sample_rows(checked, rng, SAMPLE_ROWS)
+                rows = dense(rows) if sparse.issparse(rows) else rows
                 if self.robust:
                     self._fit_robust(rows, rng)
                 else:
@@ -186,16 +189,14 @@ class MixtureEnsemble(VersionedEstimator):
         self.estimators_, self.scalers_, deviations = [], [], []
         for unskew in (False, True):
             plain = FeatureScaler(unskew, whiten=False).fit(rows)
-            marginals = plain.marginals(rows)
-            for scaler in (plain, plain.whitened(marginals)):
-                Z = scaler.rotated(marginals)
-                rounded = on_grid(Z)
-                centers, variance = cluster(rounded, n_units, int(rng.integers(2**31)))
-                scaler.unit_ = unit = float(np.sqrt(max(variance, _SMALLEST_VARIANCE)))
-                mixture = MixtureAutoencoder(n_units, centers=centers / unit).fit(rounded / unit)
-                self.estimators_.append(mixture.set_params(centers=None))
-                self.scalers_.append(scaler)
-                deviations.append(_energy(Model.from_estimator(mixture), Z / unit).std())
+            for scaler in (plain, plain.whitened(plain.marginals(rows))):
+                # A view takes much memory. So it is made anew for each use, and overwritten there.
+                view = functools.partial(scaler.transform, rows)
+                centers, variance = cluster(_on_grid(view()), n_units, int(rng.integers(2**31)))
+                unit = float(np.sqrt(max(variance, _SMALLEST_VARIANCE)))
+                mixture = MixtureAutoencoder(n_units, centers=centers / unit).fit(_on_grid(view(), unit))
+                self._add(mixture.set_params(centers=None), scaler, unit)
+                deviations.append(_energy(Model.from_estimator(mixture), view()).std())
         self.weights_ = 1.0 / np.maximum(deviations, _SMALLEST_DEVIATION)
         # The first view only standardises the features: its units are centres of the data.
         scaler, units = self.scalers_[0], self.estimators_[0].components_
@@ -218,10 +219,11 @@ class MixtureEnsemble(VersionedEstimator):
         for unskew, n_mixtures, n_components, _ in _BAGS:
             scaler = FeatureScaler(unskew, whiten=False).fit(rows)
             scaler.deviation_ = np.where(constant, scale, scaler.deviation_)
-            Z = on_grid(scaler.marginals(rows))
+            Z = _on_grid(scaler.marginals(rows))
             bag = BaggedMixtureAutoencoder(n_mixtures, n_components, random_state=int(rng.integers(2**31)))
             unit = float(np.sqrt(max(bag.fit(Z).nearest_variance(Z), _SMALLEST_VARIANCE)))
-            self._add(bag.fit(Z / unit), scaler, unit)
+            Z /= unit
+            self._add(bag.fit(Z), scaler, unit)
         energies = self._energies(rows)
         importance = np.array([bag[-1] for bag in _BAGS])
         self.weights_ = importance / np.maximum(energies.std(axis=0), _SMALLEST_DEVIATION)
@@ -298,6 +300,13 @@ class MixtureEnsemble(VersionedEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def _on_grid(Z, unit=1.0):
+    """Round Z to a grid in place, divide it by `unit`, and return it."""
+    on_grid(Z, out=Z)
+    Z /= unit
+    return Z
 
 
 def _energy(model, Z):

@@ -61,16 +61,17 @@ class FeatureScaler:
         self.mean_, self.deviation_ = location_and_scale(X)
         self.unit_ = 1.0
         if self.unskew:
-            standard = on_grid(self._standardised(X))
-            self.powers_ = likeliest_powers(standard)
-            raised = np.vstack([self._raised(chunk) for _, chunk in _chunks_in_cache(standard)])
-            self.power_mean_, self.power_deviation_ = location_and_scale(raised)
+            G = self._standardised(X)
+            self.powers_ = likeliest_powers(on_grid(G, out=G))
+            for rows, chunk in _chunks_in_cache(G):
+                G[rows] = self._raised(chunk)
+            self.power_mean_, self.power_deviation_ = location_and_scale(G)
         if self.whiten:
             self._fit_whitening(self.marginals(X))
         return self
 
     def whitened(self, G):
-        """Return a copy that whitens; G are the marginals of the training data."""
+        """Return a copy that whitens; G are the marginals of the training data, which are overwritten."""
         twin = copy.copy(self)
         twin.whiten = True
         twin._fit_whitening(G)
@@ -79,6 +80,8 @@ class FeatureScaler:
     def _fit_whitening(self, G):
         """Find the symmetric whitening matrix, which does not depend on the signs or the order of the eigenvectors.
 
+        The marginals G are overwritten.
+
         Directions without variance have the largest gain, 1/sqrt(0.05). So the matrix is a multiple of the identity,
         less the square of a matrix that has no more rows than the training data.
         """
@@ -86,7 +89,7 @@ class FeatureScaler:
             vars(self).pop(name, None)
         n, d = G.shape
         # Axes whose variance is rounding do not matter, so their length does not.
-        squares, axes = principal_axes(on_grid(G), None, np.zeros(d), G.dtype, n * np.finfo(np.float64).eps)
+        squares, axes = principal_axes(on_grid(G, out=G), None, np.zeros(d), G.dtype, n * np.finfo(np.float64).eps)
         axes = axes * np.sqrt(_LARGEST_GAIN - 1.0 / np.sqrt(squares / n + _VARIANCE_FLOOR))[:, None]
         if len(axes) < d:
             self.axes_ = axes
@@ -144,8 +147,10 @@ class FeatureScaler:
 
     def _standardised(self, X):
         """Return the features minus their means, divided by their standard deviations."""
+        G = np.empty(X.shape)
         with np.errstate(over="ignore"):
-            G = X - self.mean_
+            for rows, chunk in row_chunks(X):
+                np.subtract(chunk, self.mean_, out=G[rows])
             G /= self.deviation_
             return G.clip(-_FARTHEST, _FARTHEST, out=G)
 
@@ -162,9 +167,13 @@ def _chunks_in_cache(X):
     return row_chunks(X, rows=max(1, _CHUNK_ELEMENTS // X.shape[1]))
 
 
-def on_grid(X):
-    """Return X rounded to multiples of 2^-16, with 0 in place of -0."""
-    return np.round(X / _GRID) * _GRID + 0.0
+def on_grid(X, out=None):
+    """Return X rounded to multiples of 2^-16, with 0 in place of -0; in `out`, which may be X, or a new array."""
+    out = np.divide(X, _GRID, out=out)
+    np.round(out, out=out)
+    out *= _GRID
+    out += 0.0
+    return out
 
 
 def _box_cox(log, power):

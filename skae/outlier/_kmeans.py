@@ -1,5 +1,6 @@
 """K-means: centres of all rows, or of a sample of the rows."""
 
+import hashlib
 import warnings
 
 import numpy as np
@@ -28,7 +29,7 @@ def sample_rows(X, rng, n_rows=_SAMPLE_ROWS):
 
 
 def cluster(X, n_clusters, seed):
-    """Return the distinct centres of K-means, and the variance of a feature within a cluster.
+    """Return the distinct centres of K-means, and the variance of a feature within a cluster. X is overwritten.
 
     K-means starts from distinct rows. With more clusters than distinct rows, scikit-learn 1.9.1 relocates empty
     clusters, which can throw centres out of the data.
@@ -37,11 +38,11 @@ def cluster(X, n_clusters, seed):
 
     distinct = {}
     for i in np.random.default_rng(seed).permutation(len(X)):
-        distinct.setdefault(X[i].tobytes(), i)
+        distinct.setdefault(hashlib.blake2b(X[i].tobytes(), digest_size=16).digest(), i)  # rows would take X's memory
     start = X[list(distinct.values())[:n_clusters]]
     with warnings.catch_warnings(), one_openmp_thread():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        kmeans = KMeans(len(start), init=start, n_init=1, max_iter=10).fit(X)
+        kmeans = KMeans(len(start), init=start, n_init=1, max_iter=10, copy_x=False).fit(X)
     centers = kmeans.cluster_centers_[np.unique(kmeans.labels_)]
     freedom = max(len(X) - len(centers), 1) * X.shape[1]
     return centers, float(kmeans.inertia_) / freedom

@@ -33,8 +33,9 @@ def cluster_centers(X, mean, scale, rng):
     ndarray of shape (n_centers, d)
         float64.
     """
-    rows = dense(sample_rows(X, rng, max(1, _SAMPLE_ELEMENTS // X.shape[1]))).astype(np.float64)
-    centers, _ = cluster(on_grid((rows - mean) / scale), most_units(len(rows)), int(rng.integers(2**31)))
+    rows = np.subtract(dense(sample_rows(X, rng, max(1, _SAMPLE_ELEMENTS // X.shape[1]))), mean, dtype=np.float64)
+    rows /= scale
+    centers, _ = cluster(on_grid(rows, out=rows), most_units(len(rows)), int(rng.integers(2**31)))
     return mean + scale * centers
 
 
