@@ -39,6 +39,7 @@ ESTIMATORS = {
     "DenoisingAutoencoder": DenoisingAutoencoder(16, **ONE),
     "ClassSpecificAEClassifier": ClassSpecificAEClassifier(ContractiveAutoencoder(8, **ONE), **ONE),
     "EnergyOutlierDetector": EnergyOutlierDetector(),
+    "EnergyOutlierDetector(novelty=True)": EnergyOutlierDetector(novelty=True),
     "the same, an autoencoder": EnergyOutlierDetector(ContractiveAutoencoder(16, **ONE)),
     "PCAWhitener(0.9)": PCAWhitener(0.9),
     "ContrastNormalizer": ContrastNormalizer(),
@@ -47,11 +48,13 @@ METHODS = "transform", "reconstruct", "score_samples", "score", "predict"
 
 
 def added(function, *arguments, **options):
-    """Return the megabytes that a call takes beyond its result."""
+    """Return the megabytes that a call takes beyond what it leaves: an array, or a fitted estimator."""
     tracemalloc.start()
     try:
-        result = function(*arguments, **options)
-        return (tracemalloc.get_traced_memory()[1] - getattr(result, "nbytes", 0)) / 1e6
+        result = function(*arguments, **options)  # it must live while the memory is read
+        left, peak = tracemalloc.get_traced_memory()
+        del result
+        return (peak - left) / 1e6
     finally:
         tracemalloc.stop()
 
@@ -59,7 +62,7 @@ def added(function, *arguments, **options):
 def print_memory(path, n_rows):
     """Print the megabytes that each method adds."""
     X, y = np.memmap(path, dtype=np.uint8, mode="r", shape=(n_rows, D)), np.arange(n_rows) % 3
-    print(f"{'MB added':34}", "fit", "partial_fit", *METHODS, sep="  ", flush=True)
+    print(f"{'MB added':36}", "fit", "partial_fit", *METHODS, sep="  ", flush=True)
     for name, estimator in ESTIMATORS.items():
         model = clone(estimator).fit(X[:500], y[:500])  # what a first fit imports does not count
         cells = [added(clone(estimator).fit, X, y), np.nan]
@@ -69,7 +72,7 @@ def print_memory(path, n_rows):
         for method in METHODS:
             more = (y,) if method == "score" else ()
             cells.append(added(getattr(model, method), X, *more) if hasattr(model, method) else np.nan)
-        print(f"{name:34}", *("  -" if np.isnan(each) else f"{each:3.0f}" for each in cells), sep="  ", flush=True)
+        print(f"{name:36}", *("  -" if np.isnan(each) else f"{each:3.0f}" for each in cells), sep="  ", flush=True)
 
 
 def print_partial_fit(rng):
