@@ -3,19 +3,22 @@
 import numpy as np
 
 from skae.autoencoders._hidden_noise import HiddenNoise
-from skae.training import check_overflow, chunk_rows, relative_weight, row_chunks
+from skae.training import check_overflow, chunk_rows, relative_weight, row_chunks, row_keys
 
 # Standard deviation of the noise, in units of the training data's.
 _NOISE_SCALE = 0.5
 _N_DRAWS = 2
+# Few distinct rows have more draws, so that at least this many noisy rows are reconstructed.
+_N_NOISY_ROWS = 4096
 
 
 def denoising_score(model, X, mean, var, sample_weight=None, noise_scale=_NOISE_SCALE):
     """Return 1 - sum w |r(x + noise) - x|^2 / sum w |x - mean|^2, a Python float.
 
     The noise is Gaussian. Its standard deviation is `noise_scale` times the standard deviation of each feature of the
-    training data. The noise of a row depends on the row alone (`HiddenNoise`), so neither the order of the rows nor
-    the size of the chunks changes the score. A zero denominator gives 1 without residual, else 0, as in
+    training data. Equal rows count as one row, with the sum of their weights, and distinct rows have independent noise
+    in an order that the rows themselves set. So neither the order of the rows nor the size of the chunks changes the
+    score, and a weight of two is the same as two rows. A zero denominator gives 1 without residual, else 0, as in
     `sklearn.metrics.r2_score`.
 
     Parameters
@@ -32,27 +35,47 @@ def denoising_score(model, X, mean, var, sample_weight=None, noise_scale=_NOISE_
         Standard deviation of the noise, in units of each feature's standard deviation. 0 adds no noise.
     """
     weight, chosen = relative_weight(X, sample_weight)
+    weight, noise, numbers, n_draws = weight if chosen is None else weight[chosen], None, None, 1
+    if noise_scale:
+        chosen, numbers, weight = _distinct_rows(X, chosen, weight)
+        n_draws = max(_N_DRAWS, -(-_N_NOISY_ROWS // len(weight)))
+        noise = HiddenNoise(model.W, np.sqrt(var), noise_scale, len(weight), n_draws)
     # Divide by the largest magnitude, so that squares of very small or large data neither underflow nor overflow.
     scale = max(np.abs(mean).max(), np.sqrt(var).max()) or 1.0
-    n_rows = max(chunk_rows(max(model.W.shape)) // _N_DRAWS, 1)
+    n_rows, start = max(chunk_rows(max(model.W.shape)) // n_draws, 1), 0
     residual = total = 0.0
     with np.errstate(over="ignore", invalid="ignore"):
-        noise = HiddenNoise(model.W, mean, np.sqrt(var), noise_scale, _N_DRAWS) if noise_scale else None
-        for rows, chunk in row_chunks(X, chosen=chosen, rows=n_rows):
+        for _, chunk in row_chunks(X, chosen=chosen, rows=n_rows):
+            part = slice(start, start + len(chunk))
             centred = np.subtract(chunk, mean, dtype=np.float64)
             centred /= scale
-            total += float(weight[rows] @ _squares(centred))
+            total += float(weight[part] @ _squares(centred))
             U = model.pre_activations(chunk)[:, None]
-            H = model.activation.value((U if noise is None else U + noise.draw(chunk)).reshape(-1, U.shape[-1]))
+            H = model.activation.value((U if noise is None else U + noise.draw(numbers[part])).reshape(-1, U.shape[-1]))
             R = model.decode(H).reshape(len(chunk), -1, chunk.shape[1])
             R -= chunk[:, None]
             squares = _squares(np.divide(R, scale, dtype=np.float64)).mean(axis=1)
-            residual += float(weight[rows] @ squares)
+            residual += float(weight[part] @ squares)
+            start = part.stop
         check_overflow(residual / (total or 1.0), X)
     rounding = float(weight.sum()) * float(((8.0 * np.finfo(X.dtype).eps * mean / scale) ** 2).sum())
     if total <= rounding:
         return 1.0 if residual <= rounding else 0.0
     return 1.0 - residual / total
+
+
+def _distinct_rows(X, chosen, weight):
+    """Return indices of distinct rows, their numbers in an order of their own, and their weights.
+
+    A weight is the sum over equal rows. Indices of None stand for all rows.
+    """
+    keys = row_keys(X, chosen)
+    _, first, numbers = np.unique(keys, return_index=True, return_inverse=True)
+    if len(first) == len(keys):
+        return chosen, numbers, weight
+    order = np.argsort(first)
+    rows = first[order]
+    return rows if chosen is None else chosen[rows], order, np.bincount(numbers, weight)[order]
 
 
 def _squares(A):

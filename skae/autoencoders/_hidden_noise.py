@@ -7,11 +7,10 @@ from scipy.special import ndtri
 
 # A user's generator should not have drawn the same numbers for the data.
 _SEED = 0x736B6165
-# The noise of two rows is independent where their projections differ by more than 1 / _FREQUENCY, a fraction of a
-# standard deviation. Rounding of a row moves its noise by _FREQUENCY times the rounding only.
-_N_PROJECTIONS = 4
-_FREQUENCY = 300.0
 _N_QUANTILES = 2**16
+# Every row has a random place in a cube of this dimension. The noises of places that lie further apart than
+# 1 / _FREQUENCY are independent.
+_DIMENSION, _FREQUENCY = 4, 1000.0
 
 
 class HiddenNoise:
@@ -21,11 +20,9 @@ class HiddenNoise:
     standard normal z of shape (q,) and every F of shape (q, k) with F^T F equal to it. A QR decomposition gives such an
     F with q = min(k, d), for weights of any rank. So few units need few random numbers and small products.
 
-    z is a pseudorandom function of the row: its place, its neighbours and its dtype do not matter. Equal rows have
-    equal noise, so a weight of two is the same as two rows. The function is continuous but for steps of 2^-16, so rows
-    that differ by rounding have noise that hardly differs::
+    z is a pseudorandom function of the number of the row, so rows can be taken in any order, and little is kept::
 
-        z_j = quantile(f_j.t + phase_j),    t = P (x - mean)
+        z_j = quantile(f_j.t + phase_j),    t = a random place in a cube, one for each row
 
     `quantile` takes an angle, in full turns. The first half of a turn runs through the normal quantiles upwards, the
     second half downwards. The frequencies f_j are high. Therefore the z_j of one row are independent, and so are the
@@ -35,37 +32,32 @@ class HiddenNoise:
     ----------
     W : ndarray of shape (k, d)
         Encoder weights. The noise has their dtype.
-    mean, deviation : ndarray of shape (d,)
-        Mean and standard deviation of the training data.
+    deviation : ndarray of shape (d,)
+        Standard deviation of the training data.
     level : float
         Standard deviation of the noise, in units of `deviation`.
-    n_draws : int
-        Number of draws for each row.
+    n_rows, n_draws : int
+        Number of rows, and number of draws for each.
     """
 
-    def __init__(self, W, mean, deviation, level, n_draws):
+    def __init__(self, W, deviation, level, n_rows, n_draws):
         k, d = W.shape
         factor = level * deviation[:, None] * W.T.astype(np.float64)
         self.factor = (np.linalg.qr(factor, mode="r") if k < d else factor).astype(W.dtype)
         self.n_draws, n_numbers = n_draws, n_draws * len(self.factor)
         rng = np.random.default_rng(_SEED)
-        # Columns that vary by rounding alone say nothing of the row.
-        rounding = 64.0 * np.finfo(W.dtype).eps * np.maximum(np.abs(mean), deviation.max())
-        self._mean, self._projection = mean, np.zeros((d, _N_PROJECTIONS))
-        varying = deviation > rounding
-        self._projection[varying] = rng.standard_normal((d, _N_PROJECTIONS))[varying] / np.sqrt(d)
-        self._projection[varying] /= deviation[varying, None]
-        self._frequencies = _N_QUANTILES * _FREQUENCY * rng.standard_normal((_N_PROJECTIONS, n_numbers))
+        self._frequencies = _N_QUANTILES * _FREQUENCY * rng.standard_normal((_DIMENSION, n_numbers))
         self._phases = _N_QUANTILES * rng.random(n_numbers)
+        self._places = rng.random((n_rows, _DIMENSION))
 
-    def draw(self, X):
-        """Return the noise of rows X (n, d), shape (n, n_draws, k)."""
-        angles = (np.subtract(X, self._mean, dtype=np.float64) @ self._projection) @ self._frequencies
+    def draw(self, numbers):
+        """Return the noise of the rows with these numbers (n,), shape (n, n_draws, k)."""
+        angles = self._places[numbers] @ self._frequencies
         angles += self._phases
         # The conversion wraps around, so it takes the fractional part.
         Z = np.take(_normal_quantiles(self.factor.dtype), angles.astype(np.int64).astype(np.uint16))
         q, k = self.factor.shape
-        return (Z.reshape(-1, q) @ self.factor).reshape(len(X), self.n_draws, k)
+        return (Z.reshape(-1, q) @ self.factor).reshape(len(numbers), self.n_draws, k)
 
 
 @functools.cache

@@ -321,7 +321,7 @@ class AutoencoderPrediction(TransformerMixin):
             1 - sum w |r(x + noise) - x|^2 / sum w |x - mean|^2
 
         The mean is the training data's. The noise is Gaussian, with half the training data's standard deviation in each
-        feature. It depends on the row alone: the order of the rows does not matter, and equal rows have equal noise. On
+        feature. The order of the rows does not matter, and equal rows count as one row of their joint weight. On
         data like the training data, the mean scores 0, the identity map 0.75, and the best linear denoiser of isotropic
         data 0.80. Do not choose the threshold of "trec" and "tlin" by this score (it prefers 0), and do not compare
         models behind different whiteners by it: use a downstream score there.

@@ -35,29 +35,55 @@ def merge_classes(known, y):
     ValueError
         If the labels in y are of another kind: strings, bools or numbers.
     """
-    classes = unique_labels(known, y)
+    if _kind(known) == _kind(y) == "number":
+        own, fits = _in_dtype(y, known.dtype)
+        classes = unique_labels(known, own) if fits.all() else _widened(known, y)
+    else:
+        classes = unique_labels(known, y)
     if known.dtype == object:
         classes = classes.astype(object)
     elif _kind(classes) != _kind(known) or _kind(y) != _kind(known):
         raise ValueError(
             f"the labels of new classes must be of the old ones' kind, {known.dtype}, got {np.unique(y)!r}"
         )
-    elif _kind(known) == "number":
-        with np.errstate(invalid="ignore"):  # of numbers that a dtype cannot hold
-            wider = (known.dtype, np.promote_types(known.dtype, y.dtype), classes.dtype)
-            classes = next(each for each in map(classes.astype, wider) if np.array_equal(each, classes))
     return classes, ~np.isin(classes, known)
 
 
 def encode_labels(y, classes):
     """Return the position in `classes` of each label in y; raise ValueError for unknown labels."""
-    unknown = np.setdiff1d(y, classes)
-    if len(unknown):
+    own, fits = _in_dtype(y, classes.dtype)
+    known = fits & np.isin(own, classes)
+    if not known.all():
         raise ValueError(
-            f"y has the labels {unknown.tolist()}, which are not among the classes {classes.tolist()}; "
+            f"y has the labels {np.unique(y[~known]).tolist()}, which are not among the classes {classes.tolist()}; "
             "add_class takes new ones"
         )
-    return np.searchsorted(classes, y)
+    return np.searchsorted(classes, own)
+
+
+def _in_dtype(y, dtype):
+    """Return the labels in the dtype, and which of them it holds. Only numbers are converted.
+
+    numpy would compare int64 with uint64, and integers with floats, as float64: there, large integers that differ are
+    equal.
+    """
+    if y.dtype == dtype or y.dtype.kind not in "iuf" or dtype.kind not in "iuf":
+        return y, np.ones(len(y), dtype=bool)
+    with np.errstate(invalid="ignore", over="ignore"):  # of numbers that a dtype cannot hold
+        own = y.astype(dtype)
+        return own, (own.astype(y.dtype) == y) & ((own < 0) == (y < 0))
+
+
+def _widened(known, y):
+    """Return the sorted class names with those in y, in a dtype that holds all; raise ValueError if there is none."""
+    dtype = np.promote_types(known.dtype, y.dtype)
+    (old, old_fits), (new, new_fits) = _in_dtype(known, dtype), _in_dtype(y, dtype)
+    if not (old_fits.all() and new_fits.all()):
+        raise ValueError(
+            f"the labels of new classes must have the old ones' dtype, {known.dtype}, got {y.dtype}: no dtype holds "
+            f"both {known.tolist()} and {np.unique(y).tolist()}"
+        )
+    return unique_labels(old, new)
 
 
 def _kind(labels):

@@ -25,7 +25,7 @@ def denoising_r2(estimator: Any, X: MatrixLike, y: Any = None, sample_weight: Ar
         1 - sum w |r(x + noise) - x|^2 / sum w |x - mean|^2
 
     The mean is the training data's. The noise is Gaussian, with half the standard deviation of the training data in
-    each feature. It depends on the sample alone, so equal samples have equal noise.
+    each feature. Equal samples count as one sample of their joint weight.
 
     Parameters
     ----------
