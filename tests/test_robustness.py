@@ -636,10 +636,11 @@ def test_fits_in_threads_restore_the_number_of_threads(rng):
 
 LIMITS = """
 import threading
+import types
 import threadpoolctl
 
 bystander = threading.Event()
-threading.Thread(target=bystander.wait).start()  # as in a notebook
+threading.Thread(target=bystander.wait, daemon=True).start()  # as in a notebook
 
 from skae.training._threads import blas_threads
 
@@ -654,6 +655,12 @@ with blas_threads(1e12):
         assert set(counts()) == {1}, counts()
     assert max(counts()) == 2, counts()
 assert counts() == before, counts()
+
+helper = types.ModuleType("tqdm.monitor")
+exec("def draw(event): event.wait()", vars(helper))
+threading.Thread(target=helper.draw, args=(bystander,)).start()
+with blas_threads(0.0):
+    assert set(counts()) == {1}, counts()
 
 entered, body, left, out = (threading.Event() for _ in range(4))
 

@@ -28,7 +28,11 @@ def warnings_of(function):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         function()
-    return [each for each in caught if not any(part in str(each.message) for part in ("max_iter", "of the units"))]
+    return [
+        each
+        for each in caught
+        if not any(part in str(each.message) for part in ("stopped at max_iter", "of the units"))
+    ]
 
 
 def credit(n=300):

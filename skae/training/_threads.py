@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import sys
 import threading
 import weakref
 
@@ -10,8 +11,14 @@ from threadpoolctl import ThreadpoolController
 # Number of multiplications in a product below which a second thread makes it slower.
 _WORTH_THREADS = 1.5e7
 
-# Threads that were there before skae, as those of a notebook. They are taken to fit nothing.
-_bystanders = weakref.WeakSet(threading.enumerate())
+# Threads of these packages draw progress or pass on messages.
+_HELPERS = ("sklearn.callback", "rich", "tqdm")
+
+# Threads that were there before skae and do not keep the process alive, as those of a notebook. Those of a pool are not
+# among them.
+_bystanders = weakref.WeakSet(
+    each for each in threading.enumerate() if each.daemon and type(each).__module__ != "multiprocessing.dummy"
+)
 
 
 @functools.cache
@@ -25,11 +32,20 @@ def one_openmp_thread():
 
 
 def _alone():
-    """Return whether the main thread runs this, and no other thread has been started since skae was imported."""
+    """Return whether the main thread runs this, beside threads only that fit nothing."""
     this = threading.current_thread()
     return this is threading.main_thread() and all(
-        each is this or each in _bystanders for each in threading.enumerate()
+        each is this or each in _bystanders or _runs(each, _HELPERS) for each in threading.enumerate()
     )
+
+
+def _runs(thread, packages):
+    """Return whether a thread runs a function of one of the packages."""
+    frame, name = sys._current_frames().get(thread.ident), ""
+    while frame is not None:  # from the innermost call to the outermost one
+        own = frame.f_globals.get("__name__", "")
+        frame, name = frame.f_back, name if own == "threading" else own
+    return name.startswith(packages)
 
 
 @contextlib.contextmanager
@@ -41,7 +57,8 @@ def blas_threads(multiplications):
 
     BLAS limits apply to the whole process, and who sets one puts back the number that he found. So two that overlap in
     two threads leave the limit of the first in place, for good. Therefore there is no limit where another thread might
-    set one: outside the main thread, and beside threads that were started after skae was imported.
+    set one: outside the main thread, and beside other threads. Those of a notebook that has imported skae, and of
+    progress bars, do not count.
 
     Parameters
     ----------
