@@ -26,6 +26,8 @@ _ONE_ARRAY = ("csr", "csc", "coo")
 # How the errors begin that Python and numpy raise for a value that is no number.
 _NO_NUMBER = ("could not convert string to float", "float() argument must be", "The DType")
 
+_ADVICE = "turn them into numbers before the model"
+
 # An error names at most this number of columns.
 _MOST_NAMES = 5
 
@@ -58,7 +60,7 @@ def validate_data(estimator: BaseEstimator, /, X: Any, *args: Any, dtype: Any, *
         return X
     rows = _unconverted(X, dtype)
     if rows is None:
-        with _names_of_columns(X):
+        with names_of_columns(X):
             return validation.validate_data(estimator, _plain(X), *args, dtype=_kept(X, dtype), **kwargs)
     # The finiteness has been checked.
     result = validation.validate_data(estimator, rows.source, *args, dtype=None, ensure_all_finite=False, **kwargs)
@@ -92,7 +94,7 @@ def check_array(X: Any, *, dtype: Any, **kwargs: Any) -> Any:
     _check_namespace(X)
     rows = _unconverted(X, dtype)
     if rows is None:
-        with _names_of_columns(X):
+        with names_of_columns(X):
             return validation.check_array(_plain(X), dtype=_kept(X, dtype), **kwargs)
     return UnconvertedRows(
         validation.check_array(rows.source, dtype=None, ensure_all_finite=False, **kwargs), rows.dtype
@@ -135,21 +137,21 @@ def _plain(X):
 
 
 @contextlib.contextmanager
-def _names_of_columns(X):
+def names_of_columns(X):
     """Run the body; the error of a value that is no number says which columns hold such values, and what to do."""
     try:
         yield
     except (TypeError, ValueError) as error:
         reason = str(error)
-        columns = _columns_without_numbers(X) if reason.startswith(_NO_NUMBER) else {}
+        named = _ADVICE in reason  # by an estimator inside
+        columns = _columns_without_numbers(X) if reason.startswith(_NO_NUMBER) and not named else {}
         if not columns:
             raise
         if reason.startswith(_NO_NUMBER[-1]):  # numpy's words on two dtypes, which fill three lines
             reason = "X is no table of numbers"
         raise (TypeError if isinstance(error, TypeError) else ValueError)(
             f"{reason}; {_listed(list(columns))} {' and '.join(sorted(set(columns.values())))}, where every value must "
-            "be a number: turn them into numbers before the model (OneHotEncoder in a ColumnTransformer encodes "
-            "strings), or leave them out"
+            f"be a number: {_ADVICE} (OneHotEncoder in a ColumnTransformer encodes strings), or leave them out"
         ) from None
 
 

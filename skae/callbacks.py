@@ -132,12 +132,12 @@ class EarlyStopping:
         return float(loss)
 
     def _warn_if_useless(self, estimator, context):
-        """Warn after the fit of an estimator that fits others and has no loss, such as a Pipeline."""
-        if context.max_subtasks != 0 and not hasattr(estimator, "loss_"):
+        """Warn after the fit of an estimator that has no loss, such as a Pipeline or a whitener."""
+        if not hasattr(estimator, "loss_"):
             name = type(estimator).__name__
             warn(
                 f"EarlyStopping is set on {name}, which has no loss of its own: it has watched nothing; set it on "
-                "the estimator inside"
+                "the estimator that has one"
             )
 
     def __getstate__(self):

@@ -901,3 +901,11 @@ def test_bad_parameters_of_callbacks(cls, parameters, message):
     """A sentence says what was wrong, at once."""
     with pytest.raises(ValueError, match=message):
         cls(**parameters)
+
+
+@pytest.mark.parametrize("estimator", [PCAWhitener(), EnergyOutlierDetector()], ids=["whitener", "detector"])
+def test_early_stopping_of_what_has_no_loss_warns(estimator):
+    """It has watched nothing."""
+    X = load_digits().data[:300, 2:10]
+    with pytest.warns(UserWarning, match="has no loss of its own"):
+        clone(estimator).set_callbacks(EarlyStopping()).fit(X)

@@ -2527,6 +2527,31 @@ COLUMNS = {
         lambda y: pd.Series(NAMES[y]).astype("category"),
     ],
 }
+LARGE = 2**60
+
+
+@pytest.mark.parametrize("dtype", [np.uint64, np.int64])
+def test_large_labels_are_compared_exactly(dtype):
+    """numpy would compare int64 with uint64 as float64, where labels that differ are equal."""
+    X, y = digits()
+    classifier = make("normalize", estimator=contractive(max_iter=1)).fit(X[y < 3], y[y < 3] + LARGE)
+    same = make("normalize", estimator=contractive(max_iter=1)).fit(X[y < 3], y[y < 3])
+    labels = (y + LARGE).astype(dtype)
+    assert classifier.add_class(X[y == 3], labels[y == 3]).classes_.tolist() == [LARGE + k for k in range(4)]
+    same.add_class(X[y == 3], y[y == 3])
+    assert_array_equal(classifier.predict(X) - LARGE, same.predict(X))
+    classifier.partial_fit(X, labels)
+    assert_array_equal(classifier.transform(X), same.partial_fit(X, y).transform(X))
+
+
+def test_labels_without_a_common_dtype_are_refused():
+    """No dtype holds 2^60 + 1 and 2^70."""
+    X, y = digits()
+    classifier = make("normalize", estimator=contractive(max_iter=1)).fit(X[y < 2], y[y < 2] + LARGE)
+    with unchanged(classifier), pytest.raises(ValueError, match="no dtype holds both"):
+        classifier.add_class(X[y == 2], np.full((y == 2).sum(), 2.0**70))
+
+
 every_column = pytest.mark.parametrize(
     ("kind", "column"), [(kind, each) for kind in COLUMNS for each in range(len(COLUMNS[kind]))]
 )

@@ -597,3 +597,12 @@ def test_the_warning_says_what_to_use():
         EnergyOutlierDetector(make_pipeline(StandardScaler(), RISING["shrink"])).fit(X)
     with pytest.warns(UserWarning, match=r"scores of OneClassSVM rise away .*; use the default model, estimator=None$"):
         EnergyOutlierDetector(make_pipeline(StandardScaler(), OneClassSVM(kernel="poly"))).fit(X)
+
+
+def test_strings_before_the_steps_of_an_estimator_are_named():
+    """The sentence names the column, and only once, whichever step has refused it."""
+    table = pd.DataFrame({"size": np.arange(20.0), "city": ["Oslo"] * 20})
+    for model in (make_pipeline(StandardScaler(), ContractiveAutoencoder(2)), ContractiveAutoencoder(2)):
+        with pytest.raises(ValueError, match="column 'city' holds strings") as refusal:
+            EnergyOutlierDetector(model).fit(table)
+        assert str(refusal.value).count("holds strings") == 1

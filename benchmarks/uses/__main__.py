@@ -35,7 +35,7 @@ INTRODUCTION = """# Uses with other tools
 
 What skae has been used with, and what came of it. Each row is a small function that asserts that the result is right:
 names match, weights count, scores are better than chance, or bits are equal. What is refused is refused by a sentence,
-which the table shows. The command makes the table, and runs all of it in {minutes}:
+which the table shows. The command makes the table, and runs all of it in {time}:
 
     python benchmarks/uses --write
 
@@ -71,7 +71,7 @@ def page(outcomes, seconds):
     )
     named = [*BASE, *dict.fromkeys(package for each in outcomes for package in each.use.needs)]
     return INTRODUCTION.format(
-        minutes=f"{seconds / 60:.0f} minutes",
+        time=f"{seconds:.0f} seconds",
         date=datetime.date.today().isoformat(),
         versions=", ".join(
             [f"skae {skae.__version__}", *(f"{name} {version_of(name)}" for name in named if version_of(name))]

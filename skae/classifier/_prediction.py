@@ -18,7 +18,7 @@ from skae.autoencoders import BaseAutoencoder
 from skae.classifier._conformal import class_p_values, has_p_values, warn_of_few_rows
 from skae.classifier._energies import ClassEnergies
 from skae.classifier._energy_regression import linear_scores
-from skae.training import check_visible_range, value_range
+from skae.training import check_visible_range, row_chunks, value_range
 
 
 def has_probabilities(classifier):
@@ -59,7 +59,8 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
         scores -= scores.max(axis=1, keepdims=True)  # so that the division can overflow to -inf only
         with np.errstate(over="ignore"):
             scores /= self.temperature_
-        return scores - logsumexp(scores, axis=1, keepdims=True)
+        scores -= _log_total(scores)[:, None]
+        return scores
 
     def _decisions(self, X):
         """Return the decision function in X's dtype. `predict` uses it too, so that the two always agree."""
@@ -176,7 +177,7 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
             Scores, in X's dtype.
         """
         X = self._validate_prediction(X)
-        return logsumexp(ClassEnergies.from_classifier(self)(X) + self.class_log_constants_, axis=1).astype(X.dtype)
+        return _log_total(ClassEnergies.from_classifier(self)(X), self.class_log_constants_).astype(X.dtype)
 
     def transform(self, X: MatrixLike) -> FloatArray:
         """Return the energies of all classes. They are not calibrated; ``transform(X) + class_log_constants_`` are.
@@ -287,3 +288,11 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
         _check_feature_names_in(self, input_features)
         prefix = type(self).__name__.lower()
         return np.array([f"{prefix}_{each}" for each in self.classes_], dtype=object)
+
+
+def _log_total(scores, constants=0.0):
+    """Return log(sum(exp(scores + constants))) of each row, a chunk at a time, because scipy makes six copies."""
+    total = np.empty(len(scores))
+    for rows, chunk in row_chunks(scores):
+        total[rows] = logsumexp(chunk + constants, axis=1)
+    return total

@@ -25,7 +25,7 @@ from skae._sklearn_compat import (
     with_callbacks,
 )
 from skae._typing import Array, FloatArray, IntArray, RandomState
-from skae._validation import DTYPES, check_array, check_is_fitted, refuse_parameters_of_none
+from skae._validation import DTYPES, check_array, check_is_fitted, names_of_columns, refuse_parameters_of_none
 from skae._version import VersionedEstimator
 from skae.autoencoders import AutoencoderPrediction, has_frozen_model, is_frozen, last_step, unfrozen
 from skae.outlier._attribution import ensemble_contributions, ensemble_pipeline_contributions, pipeline_contributions
@@ -295,7 +295,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, VersionedEstimat
         elif is_frozen(self.estimator_):
             self.estimator_.fit(X, None)
         else:
-            with task.subtask("estimator").attached_to(self.estimator_, X):
+            with task.subtask("estimator").attached_to(self.estimator_, X), names_of_columns(X):
                 self.estimator_.fit(X)
         self._fit_references(X)
 
@@ -450,7 +450,8 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, VersionedEstimat
             Scores.
         """
         check_is_fitted(self)
-        return self.estimator_.score_samples(X)
+        with names_of_columns(X):
+            return self.estimator_.score_samples(X)
 
     def decision_function(self, X: Any) -> FloatArray:
         """Return ``score_samples(X) - offset_``. It is negative for outliers.

@@ -224,6 +224,7 @@ class MixtureEnsemble(VersionedEstimator):
             unit = float(np.sqrt(max(bag.fit(Z).nearest_variance(Z), _SMALLEST_VARIANCE)))
             Z /= unit
             self._add(bag.fit(Z), scaler, unit)
+            del Z  # before the next view is made
         energies = self._energies(rows)
         importance = np.array([bag[-1] for bag in _BAGS])
         self.weights_ = importance / np.maximum(energies.std(axis=0), _SMALLEST_DEVIATION)

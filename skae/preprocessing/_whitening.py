@@ -202,7 +202,10 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
     def partial_fit(self, X: MatrixLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Add more rows: the result of all calls together is that of one `fit` to all rows.
 
-        If an earlier `fit` dropped components, their variance is unknown, and `partial_fit` warns.
+        If an earlier `fit` dropped components, their variance is unknown, and `partial_fit` warns. The components are
+        found when they are first asked for. A share of the variance as `n_components` of the first call lets all calls
+        add up products of the features, which is faster. Components whose variance is below 1e-13 of the largest are
+        then lost, also if `n_components` is raised later.
 
         Parameters
         ----------
@@ -244,10 +247,11 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
 
     def __getattr__(self, name):
         """Find the components that `partial_fit` has left out, and return the attribute `name`."""
-        if name not in _DECOMPOSITION or vars(self).get("_undecomposed") is None:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        self._decompose()
-        return vars(self)[name]
+        if name in _DECOMPOSITION:
+            self._decompose()
+            if name in vars(self):  # another thread may have found it
+                return vars(self)[name]
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __getstate__(self):
         """Return the state with all attributes: a copy has nothing left to find."""
@@ -256,8 +260,9 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
 
     def _decompose(self):
         """Find the components that `partial_fit` has left out."""
-        if vars(self).get("_undecomposed") is not None:
-            n_components, dtype = self._undecomposed
+        undecomposed = vars(self).get("_undecomposed")
+        if undecomposed is not None:
+            n_components, dtype = undecomposed
             self._set_components(self._squares().principal_components, n_components, dtype)
             self._undecomposed = None
 

@@ -46,13 +46,14 @@ def _by_features(X, sample_weight, mean, dtype):
     """The axes from the products of the features with each other. All axes are of length 1."""
     d = X.shape[1]
     scatter, mass = np.zeros((d, d)), 0.0
-    buffer = np.empty((min(X.shape[0], _PRODUCT_ROWS), d), dtype=dtype)
+    as_they_are = isinstance(X, np.ndarray) and X.dtype == dtype and not mean.any()
+    buffer = None if as_they_are else np.empty((min(X.shape[0], _PRODUCT_ROWS), d), dtype=dtype)
     with np.errstate(over="ignore", invalid="ignore"):  # after an overflow, float64 is tried
         for start in range(0, X.shape[0], _PRODUCT_ROWS):
             rows = slice(start, start + _PRODUCT_ROWS)
             block = X[rows]
-            centred = buffer[: block.shape[0]]
-            for part, chunk in row_chunks(block):
+            centred = block if as_they_are else buffer[: block.shape[0]]
+            for part, chunk in () if as_they_are else row_chunks(block):
                 np.subtract(chunk, mean.astype(dtype), out=centred[part], dtype=dtype)
             weighted = centred if sample_weight is None else centred * sample_weight[rows, None].astype(dtype)
             scatter += weighted.T @ centred
