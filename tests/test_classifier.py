@@ -2545,11 +2545,11 @@ def test_large_labels_are_compared_exactly(dtype):
 
 
 def test_labels_without_a_common_dtype_are_refused():
-    """No dtype holds 2^60 + 1 and 2^70."""
+    """No dtype of numpy holds 2^60 + 1 and 2^63 + 1 beside negative numbers."""
     X, y = digits()
     classifier = make("normalize", estimator=contractive(max_iter=1)).fit(X[y < 2], y[y < 2] + LARGE)
     with unchanged(classifier), pytest.raises(ValueError, match="no dtype holds both"):
-        classifier.add_class(X[y == 2], np.full((y == 2).sum(), 2.0**70))
+        classifier.add_class(X[y == 2], np.full((y == 2).sum(), 2**63 + 1, dtype=np.uint64))
 
 
 every_column = pytest.mark.parametrize(
