@@ -218,11 +218,12 @@ def predictions(autoencoder, X):
     return {name: getattr(autoencoder, name)(X) for name in PREDICTIONS}
 
 
-def assert_same_predictions(a, b, X, *, on=None):
-    """Assert that two fitted autoencoders give the same bits, the first on other memory if `on` is given."""
+def assert_same_predictions(a, b, X, *, on=None, rtol=0.0):
+    """Assert that two fitted autoencoders give the same numbers, the first on other memory if `on` is given."""
     expected = predictions(b, X)
     for name, result in predictions(a, X if on is None else on).items():
-        assert_array_equal(result, expected[name], err_msg=name)
+        atol = rtol * float(np.abs(expected[name]).max()) if rtol else 0.0
+        assert_allclose(result, expected[name], rtol=0.0, atol=atol, err_msg=name)
 
 
 def assert_equal_deeply(a, b, where="vars"):

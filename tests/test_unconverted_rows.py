@@ -156,9 +156,10 @@ def test_an_autoencoder_of_other_dtypes_is_that_of_float64(case, solver, method,
     with silent():
         a, b = (getattr(case.make(solver=solver), method)(rows) for rows in (X, Y))
     assert_same_fit(a, b)
-    if container == "frame":
-        X, Y = X[:20], Y[:20]
-    assert_same_predictions(a, b, Y, on=X)
+    if container == "frame":  # where columns lie apart, sums may round otherwise
+        assert_same_predictions(a, b, Y[:20], on=X[:20], rtol=1e-12)
+    else:
+        assert_same_predictions(a, b, Y, on=X)
 
 
 @pytest.mark.parametrize(
