@@ -11,8 +11,15 @@ from threadpoolctl import ThreadpoolController
 # Number of multiplications in a product below which a second thread makes it slower.
 _WORTH_THREADS = 1.5e7
 
-# Threads of these packages draw progress or pass on messages.
-_HELPERS = ("sklearn.callback", "rich", "tqdm")
+# Threads of these packages draw progress, or pass on messages, also those from and to processes of joblib.
+_HELPERS = (
+    "sklearn.callback",
+    "rich",
+    "tqdm",
+    "joblib.externals.loky",
+    "concurrent.futures.process",
+    "multiprocessing.queues",
+)
 
 # Threads that were there before skae and do not keep the process alive, as those of a notebook. Those of a pool are not
 # among them.
