@@ -1,5 +1,7 @@
 """The denoising score and its noise: the right distribution, and nothing but the set of rows counts."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -149,3 +151,15 @@ def test_weights_of_any_scale(dtype, rng):
     ):
         with pytest.raises(ValueError, match=message):
             autoencoder.score(X, sample_weight=wrong)
+
+
+def test_one_wide_row_takes_a_chunk_of_noisy_rows(rng):
+    """Its many draws are no more than a chunk: 4096 of them would take 650 MB here."""
+    X = rng.standard_normal((5, 20_000))
+    autoencoder = ContractiveAutoencoder(4, max_iter=1, tol=0, random_state=0).fit(X)
+    tracemalloc.start()
+    try:
+        autoencoder.score(X[:1])
+        assert tracemalloc.get_traced_memory()[1] < 64e6
+    finally:
+        tracemalloc.stop()

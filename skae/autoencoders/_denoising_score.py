@@ -8,7 +8,7 @@ from skae.training import check_overflow, chunk_rows, relative_weight, row_chunk
 # Standard deviation of the noise, in units of the training data's.
 _NOISE_SCALE = 0.5
 _N_DRAWS = 2
-# Few distinct rows have more draws, so that at least this many noisy rows are reconstructed.
+# Few distinct rows have more draws, so that this many noisy rows are reconstructed, or a chunk of them for each row.
 _N_NOISY_ROWS = 4096
 
 
@@ -36,13 +36,14 @@ def denoising_score(model, X, mean, var, sample_weight=None, noise_scale=_NOISE_
     """
     weight, chosen = relative_weight(X, sample_weight)
     weight, noise, numbers, n_draws = weight if chosen is None else weight[chosen], None, None, 1
+    n_rows = chunk_rows(max(model.W.shape))
     if noise_scale:
         chosen, numbers, weight = _distinct_rows(X, chosen, weight)
-        n_draws = max(_N_DRAWS, -(-_N_NOISY_ROWS // len(weight)))
+        n_draws = max(_N_DRAWS, min(-(-_N_NOISY_ROWS // len(weight)), n_rows))
         noise = HiddenNoise(model.W, np.sqrt(var), noise_scale, len(weight), n_draws)
     # Divide by the largest magnitude, so that squares of very small or large data neither underflow nor overflow.
     scale = max(np.abs(mean).max(), np.sqrt(var).max()) or 1.0
-    n_rows, start = max(chunk_rows(max(model.W.shape)) // n_draws, 1), 0
+    n_rows, start = max(n_rows // n_draws, 1), 0
     residual = total = 0.0
     with np.errstate(over="ignore", invalid="ignore"):
         for _, chunk in row_chunks(X, chosen=chosen, rows=n_rows):
