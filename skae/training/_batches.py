@@ -11,6 +11,7 @@ from scipy import sparse
 
 from skae.corruption import Corruption
 from skae.training._chunks import dense, row_chunks, stored
+from skae.training._nonzeros import is_sparse, sparse_blocks, with_values
 from skae.training._ranges import feature_range
 
 
@@ -18,17 +19,34 @@ def row_keys(X, chosen=None):
     """Return a number for each of the chosen rows of X (dense or CSR), in float64. Equal rows have equal numbers.
 
     The number is the product of the row with a fixed direction. Columns are scaled to [0, 1] first, so that a column
-    of large values does not hide differences in the others.
+    of large values does not hide differences in the others. For CSR rows, the columns are not shifted where zero is
+    within their range: it would change all keys by the same number.
     """
     direction = np.random.default_rng(0).standard_normal(X.shape[1])
     low, high = feature_range(X, chosen)
     width = np.maximum(np.subtract(high, low, dtype=np.float64), np.finfo(np.float64).tiny)
+    if is_sparse(X):
+        direction = np.divide(direction, width, out=np.zeros_like(direction), where=high > low)
+        return _sparse_row_keys(X, chosen, low, high, direction)
     keys = []
     for _, chunk in row_chunks(X, chosen=chosen):
         scaled = np.subtract(chunk, low, dtype=np.float64, order="C")
         scaled /= width
         scaled *= direction
         keys.append(scaled.sum(axis=1))  # a BLAS product may round equal rows differently
+    return np.concatenate(keys)
+
+
+def _sparse_row_keys(X, chosen, low, high, direction):
+    """Return the keys of CSR rows. scipy adds the stored values of a row one by one, so that zeros add nothing.
+
+    A column without a zero has all its values stored, and is shifted.
+    """
+    shift = np.maximum(low, 0.0) + np.minimum(high, 0.0)
+    keys = []
+    for _, block in sparse_blocks(X, chosen):
+        shifted = with_values(block, block.data - shift[block.indices]) if shift.any() else block
+        keys.append(shifted @ direction)
     return np.concatenate(keys)
 
 
