@@ -24,6 +24,7 @@ from skae._sklearn_compat import (
 from skae._typing import Array, FloatArray, MatrixLike
 from skae._validation import DTYPES, check_array, validate_data
 from skae._version import VersionedEstimator
+from skae.preprocessing._centred_rows import is_thin, projections
 from skae.preprocessing._pca import Factor, Scatter, between, principal_components, squares_for
 from skae.training import (
     checked_weight,
@@ -192,7 +193,8 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
             X, sample_weight, fresh = self._validate(X, sample_weight, reset=True, ensure_min_samples=2)
             self.n_samples_seen_, self.mean_, self.var_ = fresh
             self._factor = self._scatter = self._undecomposed = None
-            find = functools.partial(principal_components, X, sample_weight, self.mean_)
+            most = self.n_components if isinstance(self.n_components, Integral) else None
+            find = functools.partial(principal_components, X, sample_weight, self.mean_, most=most)
             self._set_components(find, self.n_components, X.dtype)
             self._warn_of_few_rows(effective_rows(X.shape[0], sample_weight))
         return self
@@ -367,13 +369,17 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
         """
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=DTYPES)
-        mean, components = self.mean_.astype(X.dtype), self.components_.astype(X.dtype)
-        scale = self._scale().astype(X.dtype)
-        # Correct for the rounding of the mean to X's dtype.
+        components, scale = self.components_.astype(X.dtype), self._scale().astype(X.dtype)
+        if is_thin(X):
+            mean, products = np.zeros_like(self.mean_), projections(X, components)
+        else:
+            mean = self.mean_.astype(X.dtype)
+            chunks = row_chunks(X, len(components))
+            products = ((rows, (chunk - mean) @ components.T) for rows, chunk in chunks)
+        # What is not subtracted before the product: all of the mean, or its rounding to X's dtype.
         shift = ((mean - self.mean_) @ self.components_.T * self._scale()).astype(X.dtype)
         out = np.empty((X.shape[0], self._n_features_out), dtype=X.dtype)
-        for rows, chunk in row_chunks(X, len(components)):
-            Z = (chunk - mean) @ components.T
+        for rows, Z in products:
             Z *= scale
             Z += shift
             out[rows] = Z @ components if self.whiten == "zca" else Z
