@@ -45,6 +45,13 @@ def make_rows(rng, shape, dtype, offset=0.0):
     return X.astype(dtype)
 
 
+def random_rows(shape, density, dtype=np.float64):
+    """Return CSR rows with about this share of stored values."""
+    n, rng = int(density * shape[0] * shape[1]), np.random.default_rng(0)
+    places = tuple(rng.integers(0, size, n) for size in shape)
+    return sparse.coo_matrix((rng.random(n), places), shape=shape, dtype=dtype).tocsr()
+
+
 def fitted(X, n_components, weight=None):
     """Return a whitener of these rows. Its warning of few rows is no concern here."""
     with warnings.catch_warnings():
@@ -72,16 +79,16 @@ def assert_like(found, expected, accuracy):
         ((3000, 300), 0.5, None, "dense"),
         ((300, 3000), 0.01, None, "products"),
         ((300, 3000), 0.5, None, "dense"),
-        ((9000, 4000), 1e-3, 10, "leading"),
-        ((4000, 9000), 1e-3, 10, "leading"),
-        ((9000, 4000), 1e-3, 500, "products"),
-        ((9000, 4000), 1e-3, None, "products"),
+        ((6000, 3000), 1e-3, 10, "leading"),
+        ((3000, 6000), 1e-3, 10, "leading"),
+        ((6000, 3000), 1e-3, 500, "products"),
+        ((6000, 3000), 1e-3, None, "products"),
         ((3000, 300), 0.01, 10, "products"),
     ],
 )
 def test_the_cheapest_route(shape, density, most, expected):
     """Few components of wide rows are found alone. All components take products, sparse ones where the rows are."""
-    X = sparse.random(*shape, density=density, format="csr", random_state=0)
+    X = random_rows(shape, density)
     assert cheapest_route(X, most) == expected
     X = sparse.csr_matrix((np.ones(X.nnz, dtype=np.uint8), X.indices, X.indptr), shape=X.shape)
     assert cheapest_route(UnconvertedRows(X, np.float64), most) == expected
@@ -93,7 +100,7 @@ def test_the_cheapest_route(shape, density, most, expected):
 def test_dense_rows_in_csr_are_made_dense(dtype):
     """With many stored values, products of dense chunks are faster, in `transform` and `partial_fit` too."""
     for density, stays in ((0.01, True), (0.5, False)):
-        X = sparse.random(3000, 300, density=density, format="csr", random_state=0, dtype=dtype)
+        X = random_rows((3000, 300), density, dtype)
         assert is_thin(X) is stays
         assert has_sparse_scatter(X) is stays
     assert not is_thin(X.toarray())
@@ -125,18 +132,18 @@ def test_all_components_are_those_of_dense_rows(dtype, shape, n_components, monk
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("n_components", [None, 5])
-def test_small_variances_are_exact(n_components, shape, route, rng):
-    """Variances of 1e-14 of the largest one, which products in float64 lose, are found as in dense rows."""
-    if n_components is None and route == "leading":
-        pytest.skip("ARPACK finds some components, not all")
+@pytest.mark.parametrize(("route", "n_components"), [("products", None), ("products", 5), ("leading", 5)])
+def test_small_variances_are_exact(route, n_components, shape, monkeypatch, rng):
+    """Variances of 1e-15 of the largest one, which products in float64 lose, are found as in dense rows."""
+    monkeypatch.setattr(_pca, "cheapest_route", lambda X, most: "dense" if isinstance(X, np.ndarray) else route)
     X = rng.standard_normal(shape) * (rng.random(shape) < 0.3)
     X[:, 6:] = 0.0
     X[:, :6] *= 10.0 ** -np.arange(0.0, 9.0, 1.5)
     found, expected = (fitted(each, n_components) for each in (sparse.csr_matrix(X), X))
     assert found.n_components_ == expected.n_components_ == (6 if n_components is None else 5)
     assert_allclose(found.explained_variance_, expected.explained_variance_, rtol=1e-6)
-    assert_allclose(found.components_, expected.components_, atol=1e-6)
+    # ARPACK mixes axes of 1e-12 with those that it leaves out.
+    assert_allclose(found.components_, expected.components_, atol=1e-6 if route == "products" else 1e-4)
 
 
 @pytest.mark.parametrize("offset", [10.0, 1e6])
@@ -162,6 +169,15 @@ def test_fewer_components_than_asked_for(route, rng):
     X[:, [3, 5, 9]] = rng.standard_normal((300, 3)) * (rng.random((300, 3)) < 0.5)
     assert_like(fitted(sparse.csr_matrix(X), 12), fitted(X, 12), 1e-9)
     assert fitted(sparse.csr_matrix(X), 12).n_components_ == 3
+
+
+@pytest.mark.parametrize("n_components", [8, 10, 30])
+def test_weights_that_leave_few_rows(n_components, route, rng):
+    """Rows of weight zero count neither for the route nor for the rank."""
+    X, weight = make_rows(rng, (300, 40), np.float64), np.zeros(300)
+    weight[20:30] = 1.0
+    found = fitted(sparse.csr_matrix(X), n_components, weight)
+    assert_like(found, fitted(X[20:30], n_components), 1e-9)
 
 
 def test_fits_repeat(route, rng):
@@ -266,11 +282,11 @@ def test_partial_fit_adds_sparse_products(dtype, weighted, monkeypatch, rng):
 # Memory
 
 
-@pytest.mark.parametrize("shape", [(2000, 20_000), (20_000, 2000)])
+@pytest.mark.parametrize("shape", [(800, 10_000), (10_000, 800)])
 @pytest.mark.parametrize("n_components", [5, 0.2])
 def test_no_row_becomes_dense(shape, n_components):
     """The memory is that of the stored values, of the axes and of their products: not that of all rows."""
-    X = sparse.random(*shape, density=2e-3, format="csr", random_state=0)
+    X = random_rows(shape, 2e-3)
     tracemalloc.start()
     whitener = fitted(X, n_components)
     fit_peak = tracemalloc.get_traced_memory()[1]
@@ -278,7 +294,7 @@ def test_no_row_becomes_dense(shape, n_components):
     Z = whitener.transform(X)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    dense_bytes = 8.0 * shape[0] * shape[1]  # 320 MB
+    dense_bytes = 8.0 * shape[0] * shape[1]  # 64 MB
     found = max(whitener.components_.nbytes, Z.nbytes)
-    assert fit_peak < (0.1 * dense_bytes if n_components == 5 else 5 * 8 * 2000**2 + 4.0 * found)
+    assert fit_peak < (0.1 * dense_bytes if n_components == 5 else 5 * 8 * 800**2 + 4.0 * found)
     assert peak < 0.1 * dense_bytes + 4.0 * found

@@ -25,6 +25,9 @@ _LARGEST_SHARE = 0.1
 # Of rows with a larger share of stored values, the product with dense components is faster if the rows are dense too.
 _THIN = {np.dtype(np.float32): 0.05, np.dtype(np.float64): 0.1}
 
+# Unit vectors whose products have a smaller eigenvalue than this are linearly dependent, to rounding.
+_DEPENDENT = 1e-13
+
 # A block of products has this many numbers.
 _BLOCK_NUMBERS = 2**22
 
@@ -149,7 +152,7 @@ class CentredRows:
         return not self.B.data.any() and not self.m.any()
 
     def offset(self):
-        """Return the sum of the squares that are subtracted: their rounding is that of the products."""
+        """Return the sum of the squares of the mean, which are subtracted: their rounding is that of the products."""
         return float(self.r @ self.r) * float(self.m @ self.m) * self.size**2
 
     def scatter(self):
@@ -175,7 +178,8 @@ class CentredRows:
         """
         B, r, m = self.B, self.r, self.m
         transposed, n = B.T, min(B.shape)
-        mean_square = float(B.data @ B.data) / n + self.offset() / self.size**2 / n
+        raw = float(B.data @ B.data)
+        mean_square = max(raw - self.offset() / self.size**2, 1e-15 * raw) / n
 
         def by_features(v):
             u = B @ v
@@ -200,17 +204,38 @@ class CentredRows:
         order = np.argsort(-squares)
         return np.maximum(squares[order], 0.0) * mean_square * self.size**2, vectors[:, order]
 
-    def components(self, vectors):
-        """Return the unit vectors of the features (k, d) that belong to eigenvectors (min(n, d), k)."""
+    def components(self, squares, vectors):
+        """Return the lengths (k,) and the unit vectors of the features (k, d) of eigenvalues and eigenvectors.
+
+        Where there are fewer rows than features, the lengths are those of A^T u: the vectors of small ones are not
+        orthogonal. Else they are the roots of the eigenvalues, as far as these are more than rounding.
+        """
         if not self.wide:
-            return vectors.T
+            return np.sqrt(np.maximum(squares, 1e-15 * squares[0])), vectors.T
         components = (self.B.tocsc().T @ np.ascontiguousarray(vectors)).T
         components -= np.outer(self.r @ vectors, self.m)
         lengths = np.linalg.norm(components, axis=1)
         components /= np.where(lengths > 0.0, lengths, 1.0)[:, None]
-        return components
+        return lengths * self.size, components
 
-    def scatter_along(self, components, lengths):
+    def rotated(self, lengths, components):
+        """Return the exact sums of squares (r,), decreasing, and their components (r, d), from inexact ones.
+
+        Both are divided by their lengths first. Then products are well conditioned; see `_rotated_factor`.
+        """
+        shares, vectors = np.linalg.eigh(
+            components @ components.T if self.wide else self._scatter_along(lengths, components)
+        )
+        if not self.wide:
+            factor = np.sqrt(np.maximum(shares, 0.0))[:, None] * (vectors.T * lengths)
+            _, singular, rotation = np.linalg.svd(factor)
+            return singular**2, rotation @ components
+        known = shares > _DEPENDENT
+        roots, vectors = np.sqrt(shares[known]), vectors[:, known]
+        _, singular, rotation = np.linalg.svd(lengths[:, None] * vectors * roots, full_matrices=False)
+        return singular**2, (rotation / roots @ vectors.T) @ components
+
+    def _scatter_along(self, lengths, components):
         """Return the scatter (k, k) of the rows along components (k, d), each divided by its length."""
         scatter = np.zeros((len(components), len(components)))
         offset = components @ self.m

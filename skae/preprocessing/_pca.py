@@ -197,25 +197,21 @@ def _sparse_components(rows, most, keep, dtype, noise):
     if rows.is_zero():
         squares, components = np.zeros(1), np.eye(1, rows.B.shape[1])
         return squares, components, _kept(squares, keep, floor, 0.0)
-    squares, vectors = rows.axes() if most is None else rows.leading_axes(most + 1, _RESIDUAL[dtype])
+    if most is None or most + 1 >= min(rows.B.shape):  # weights of zero may leave few rows
+        squares, vectors = rows.axes()
+    else:
+        squares, vectors = rows.leading_axes(most + 1, _RESIDUAL[dtype])
     # One more than are kept, which shows that there are others.
     n_found = min(len(squares), keep(squares[squares > floor * squares[0]]) + 1)
-    squares, components = squares[:n_found], rows.components(vectors[:, :n_found])
+    if squares[n_found - 1] <= _SCATTER_FLOOR * squares[0]:
+        n_found = len(squares)  # among rounding, an axis is mixed from all that are left
+    squares = squares[:n_found]
+    lengths, components = rows.components(squares, vectors[:, :n_found])
     k = _kept(squares, keep, floor, components**2 @ noise)
     if squares[k - 1] <= _PRODUCT_FLOOR[np.dtype(np.float64)] * max(squares[0], rows.offset()):
-        squares, components = _rotated_components(rows, squares, components)
+        squares, components = rows.rotated(lengths, components)
         k = _kept(squares, keep, floor, components**2 @ noise)
     return squares, components, k
-
-
-def _rotated_components(rows, squares, components):
-    """Return the exact sums of squares and components from first, inexact ones; see `_rotated_factor`."""
-    if rows.wide:
-        components = np.linalg.qr(components.T)[0].T
-    size = np.sqrt(np.maximum(squares, 1e-15 * squares[0]))
-    shares, vectors = np.linalg.eigh(rows.scatter_along(components, size))
-    _, singular, rotation = np.linalg.svd(np.sqrt(np.maximum(shares, 0.0))[:, None] * (vectors.T * size))
-    return singular**2, rotation @ components
 
 
 def _signed(squares, components, k):

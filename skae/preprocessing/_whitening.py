@@ -125,6 +125,10 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
     exact enough for the smallest kept variance, the products are repeated in float64. If that is not enough either,
     they are repeated on the rotated data; all this takes several times as long.
 
+    Sparse rows stay sparse where their products are faster than dense ones. These products are in float64. A number of
+    components that is small beside the rows and the features takes ARPACK, from a fixed start. All components, or a
+    share of the variance, take a matrix of the features, or of the rows where these are fewer.
+
     `partial_fit` only adds up squares. It keeps n_features x n_features numbers for its next call. The components and
     their variances are found when one of these attributes is first read, by a method or by you, or when the whitener
     is copied or pickled. Until then ``vars`` does not list them.
@@ -178,7 +182,7 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
         Parameters
         ----------
         X : {array-like, CSR matrix} of shape (n_samples, n_features)
-            Training data, at least two rows. Sparse rows are densified one chunk at a time.
+            Training data, at least two rows. Sparse rows stay sparse, unless about a tenth of their values is stored.
         y : Ignored
             Present for API consistency. It is passed on to callbacks.
         sample_weight : array-like of shape (n_samples,), default=None
