@@ -52,6 +52,7 @@ __all__ = [
     "argmax",
     "array_like",
     "asarray",
+    "blockwise_dots",
     "clip",
     "column_sums",
     "copy_into",
@@ -63,9 +64,13 @@ __all__ = [
     "errstate",
     "exp",
     "full_like",
+    "full_weights",
+    "gram",
     "greater",
+    "in_float64",
     "inner_last",
     "is_number",
+    "is_sparse",
     "less",
     "log",
     "matmul",
@@ -75,10 +80,12 @@ __all__ = [
     "negative",
     "not_equal",
     "one_hot",
+    "product",
     "reciprocal",
     "rectify",
     "result_type",
     "row_dots",
+    "row_squared_distances",
     "row_squared_norms",
     "row_weights",
     "sigmoid",
@@ -91,6 +98,8 @@ __all__ = [
     "sum_squares",
     "take",
     "tanh",
+    "to_dense",
+    "transposed_product",
     "vdot",
     "weighted_column_squares",
     "weighted_column_sums",
@@ -190,22 +199,97 @@ def column_sums(A, out=None):
 
 def row_dots(A, B):
     """Return inner products of the rows of A and B, shape (rows,)."""
+    if _by_columns(A) and _by_columns(B):
+        total = sum(column_sums(A.T[rows] * B.T[rows]).astype(np.float64) for rows in _blocks(A.T))
+        return total.astype(A.dtype)
     return matmul(A[:, None, :], B[:, :, None])[:, 0, 0]  # calls the BLAS's dot: twice as fast as einsum
 
 
 def row_squared_norms(A):
-    """Return squared Euclidean norms of the rows of A, shape (rows,)."""
+    """Return squared Euclidean norms of the rows of A, shape (rows,); A may be sparse."""
+    if is_sparse(A):
+        return asarray(A.power(2).sum(axis=1)).reshape(-1)
     return row_dots(A, A)
+
+
+def row_squared_distances(X, v):
+    """Return the squared distance of each row of X, dense or sparse, from v (d,)."""
+    if not is_sparse(X):
+        return row_squared_norms(X - v)
+    wide, v = in_float64(X), in_float64(v)  # float32 would lose digits: the terms cancel
+    squares = row_squared_norms(wide) - 2.0 * (wide @ v) + v @ v
+    return maximum(squares, 0.0).astype(X.dtype)
 
 
 def sum_squares(A):
     """Return the sum of the squares of all elements of A, as a Python float."""
-    return float(vdot(A, A))
+    return dot(A, A)
 
 
 def dot(A, B):
     """Return the inner product of all elements of A and B, as a Python float."""
-    return float(vdot(A, B))
+    return float(vdot(A.T, B.T) if _by_columns(A) and _by_columns(B) else vdot(A, B))  # vdot copies such arrays
+
+
+def _by_columns(A):
+    """Return whether a matrix stands in memory column by column, and not also row by row."""
+    return A.ndim == 2 and A.flags.f_contiguous and not A.flags.c_contiguous
+
+
+def _blocks(A):
+    """Yield the slices that cut the rows of A into blocks that stay in cache."""
+    n_rows = max(CHUNK // A.shape[1], 1)
+    return (slice(start, start + n_rows) for start in range(0, A.shape[0], n_rows))
+
+
+def gram(A, weight=None):
+    """Return A^T diag(weight) A in float64: float32 products of blocks of rows, whose rounding does not add up."""
+    G = np.zeros((A.shape[1],) * 2)
+    for rows in _blocks(A):
+        G += matmul(A[rows].T, A[rows] if weight is None or is_number(weight) else weight[rows] * A[rows])
+    return G if weight is None or not is_number(weight) else weight * G
+
+
+def blockwise_dots(A, v):
+    """Return A v in float64: float32 products of blocks of columns, whose rounding does not add up."""
+    return sum(matmul(A[:, columns], v[columns]).astype(np.float64) for columns in _blocks(A.T))
+
+
+def full_weights(n, weight):
+    """Return the weights of n rows in float64, shape (n,); `weight` is (n, 1) or one number for all rows."""
+    return np.full(n, weight) if is_number(weight) else in_float64(weight[:, 0])
+
+
+def in_float64(A):
+    """Return A, an array or sparse, in float64."""
+    return A.astype(np.float64, copy=False)
+
+
+def is_sparse(X):
+    """Return whether X is a sparse matrix or array of scipy, which is not loaded for that."""
+    return hasattr(X, "tocsc")
+
+
+def to_dense(X):
+    """Return X as an ndarray."""
+    return X.toarray() if is_sparse(X) else X
+
+
+def product(X, A, out=None):
+    """Return X A for dense or sparse X (n, d) and dense A (d, k).
+
+    Sparse X takes A row by row: of weights W (k, d) that stand column by column, W^T does so. Of sparse formats, CSC
+    is the fastest if d is large, because it reads A once, and in order.
+    """
+    if not is_sparse(X):
+        return matmul(X, A, out=out)
+    result = X @ A
+    return result if out is None else copy_into(out, result)
+
+
+def transposed_product(X, A):
+    """Return X^T A (d, k) for sparse X (n, d) and dense A (n, k)."""
+    return X.T @ A
 
 
 def weighted_column_sums(weight, A):
@@ -230,9 +314,11 @@ def weighted_sum(values, weight):
 
 def add_scaled_rows(out, scale, A):
     """Add scale[:, None] * A to `out` in place, in chunks of rows that stay in cache; `scale` may be one number."""
+    if _by_columns(A) and _by_columns(out):
+        for chunk in _blocks(A.T):
+            out.T[chunk] += scale * A.T[chunk]
+        return out
     scale = scale if is_number(scale) else scale[:, None]
-    n_rows = max(CHUNK // A.shape[1], 1)
-    for start in range(0, A.shape[0], n_rows):
-        chunk = slice(start, start + n_rows)
+    for chunk in _blocks(A):
         out[chunk] += (scale if is_number(scale) else scale[chunk]) * A[chunk]
     return out

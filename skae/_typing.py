@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 else:
     MatrixLike = Any
 
+Generator: TypeAlias = np.random.Generator
 RandomState: TypeAlias = int | np.random.RandomState | None
 
 VisibleName: TypeAlias = Literal["gaussian", "bernoulli"]
@@ -63,6 +64,8 @@ class Objective(Protocol):
     def vjp(self, v: FloatArray, grad: FloatArray) -> FloatArray: ...
 
     def unconstrain(self, theta: FloatArray) -> FloatArray: ...
+
+    def random_direction(self, rng: Generator) -> FloatArray: ...
 
 
 class BatchSource(Protocol):

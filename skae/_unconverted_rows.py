@@ -44,9 +44,13 @@ class UnconvertedRows:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
             raise ValueError("rows of another dtype cannot be converted without a copy")
-        converted = self.source.astype(self.dtype)  # before CSR is made dense: there, equal entries are added
+        converted = self.converted()  # before CSR is made dense: there, equal entries are added
         dense = converted.toarray() if sparse.issparse(converted) else converted
         return dense if dtype is None else dense.astype(dtype, copy=False)
+
+    def converted(self) -> Any:
+        """Return the rows in the dtype to compute in, as an ndarray or CSR."""
+        return self.source.astype(self.dtype)
 
     def is_finite(self) -> bool:
         """Return whether all numbers are finite in the dtype to compute in."""

@@ -48,7 +48,7 @@ def validate_data(estimator: BaseEstimator, /, X: Any, *args: Any, dtype: Any, *
     """Validate as scikit-learn does; keep X's dtype if `dtype` lists it, whatever container X is.
 
     Where X needs another dtype, it is returned as `UnconvertedRows`: only a block of rows is converted at a time. The
-    error of a value that is no number names the columns.
+    error of a value that is no number names the columns. Sparse rows are CSR with sorted indices, each once.
     """
     _check_namespace(X, *args)
     if (
@@ -58,6 +58,7 @@ def validate_data(estimator: BaseEstimator, /, X: Any, *args: Any, dtype: Any, *
         and _is_valid(estimator, X, dtype)
     ):
         return X
+    X = _canonical(X, dtype)
     rows = _unconverted(X, dtype)
     if rows is None:
         with names_of_columns(X):
@@ -90,8 +91,9 @@ def check_is_fitted(estimator: BaseEstimator) -> None:
 
 
 def check_array(X: Any, *, dtype: Any, **kwargs: Any) -> Any:
-    """Check as scikit-learn does; for the dtype and the errors, see `validate_data`."""
+    """Check as scikit-learn does; for the dtype, the errors and sparse rows, see `validate_data`."""
     _check_namespace(X)
+    X = _canonical(X, dtype)
     rows = _unconverted(X, dtype)
     if rows is None:
         with names_of_columns(X):
@@ -116,6 +118,25 @@ def _unconverted(X, dtype):
         return None
     rows = UnconvertedRows(X, accepted[0])
     return rows if own.kind in "biu" or get_config()["assume_finite"] or rows.is_finite() else None
+
+
+def _canonical(X, dtype):
+    """Return a CSR or CSC matrix with sorted indices and without duplicates: X itself, or a copy. All else stays.
+
+    Duplicates are added in a dtype to compute in, where a byte would overflow.
+    """
+    if not (sparse.issparse(X) and X.ndim == 2 and X.format in ("csr", "csc") and X.dtype.kind in "biuf"):
+        return X
+    if X.has_canonical_format:
+        return X
+    accepted = dtype if isinstance(dtype, list) else [dtype]
+    convert = X.dtype not in accepted
+    if convert and X.dtype.kind != "f":
+        X = X.sorted_indices()
+        convert = not X.has_canonical_format
+    X = X.astype(accepted[0]) if convert else X.copy()
+    X.sum_duplicates()
+    return X
 
 
 def _dtype_of_table(X):

@@ -2,21 +2,27 @@
 
 import copy
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
 from helpers import name_of
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
+from skae import PCAWhitener
+from skae._unconverted_rows import UnconvertedRows
+from skae._validation import DTYPES, check_array, validate_data
 from skae.corruption import Masking
-from skae.training import Batches, corrupting, dense, row_chunks, value_range
+from skae.training import Batches, _nonzeros, corrupting, dense, row_chunks, row_keys, value_range
 from skae.training._moments import checked_weight, merge_moments, moments
+from skae.training._ranges import feature_range
 
 quickly = settings(deadline=None, max_examples=30)
-every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=name_of)
+sparse_examples = settings(quickly, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=name_of)
 
 
 def numbered_rows(n, d=3, dtype=np.float64):
@@ -276,3 +282,156 @@ def test_moments_of_chosen_rows_are_those_of_their_copy(rng):
     X, weight, rows = rng.standard_normal((50, 3)), rng.random(50), np.arange(0, 50, 3)
     for a, b in zip(moments(X, weight, rows), moments(X[rows], weight[rows]), strict=True):
         assert_array_equal(a, b)
+
+
+# Statistics of CSR rows
+
+
+@st.composite
+def sparse_rows(draw):
+    """Draw CSR rows of any density with explicit zeros, full, constant and empty columns, and empty rows."""
+    n, d = draw(st.integers(1, 40)), draw(st.integers(1, 8))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    X = rng.standard_normal((n, d)) * (rng.random((n, d)) < draw(st.sampled_from([0.0, 0.05, 0.5, 0.9, 1.0])))
+    X[:, rng.random(d) < 0.2] += draw(st.sampled_from([0.1, -3.0, 1e5]))
+    X[:, rng.random(d) < 0.2] = draw(st.sampled_from([0.0, 0.1, -1e5]))
+    X[rng.random(n) < 0.2] = 0.0
+    X = X[rng.integers(0, n, n)].astype(draw(st.sampled_from(DTYPES)))  # some rows are equal
+    keep = (X != 0.0) | (rng.random(X.shape) < 0.1)  # some zeros are stored
+    index = draw(st.sampled_from([np.int32, np.int64]))
+    indices, indptr = np.nonzero(keep)[1].astype(index), np.append(0, np.cumsum(keep.sum(axis=1))).astype(index)
+    container = draw(st.sampled_from([sparse.csr_matrix, sparse.csr_array]))
+    thin = container((X[keep], indices, indptr), shape=(n, d))
+    assert_array_equal(thin.toarray(), X)
+    chosen = np.sort(rng.permutation(n)[: rng.integers(1, n + 1)]) if draw(st.booleans()) else None
+    return X, thin, chosen, rng
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    """Blocks of sparse rows hold few values, so that small data have several."""
+    monkeypatch.setattr(_nonzeros, "_BLOCK_VALUES", 1)
+
+
+@sparse_examples
+@given(sparse_rows(), st.booleans())
+def test_moments_of_sparse_rows_are_those_of_dense_rows(small_blocks, data, weighted):
+    """Stored values and the number of absent ones give the same moments, and constant columns have variance 0."""
+    X, thin, chosen, rng = data
+    weight = rng.integers(0, 3, len(X)) * 0.3 if weighted else None
+    assume(weight is None or weight[slice(None) if chosen is None else chosen].any())
+    for found, expected in zip(moments(thin, weight, chosen), moments(X, weight, chosen), strict=True):
+        assert_allclose(found, expected, rtol=1e-12, atol=1e-15 * max(1.0, np.abs(X).max()))
+    rows = X if chosen is None else X[chosen]
+    constant = (rows == rows[0]).all(axis=0)
+    assert_allclose(moments(thin, weight, chosen)[2][constant], 0.0, atol=1e-24)
+
+
+@sparse_examples
+@given(sparse_rows())
+def test_ranges_of_sparse_rows_are_those_of_dense_rows(small_blocks, data):
+    """Zeros that are not stored count, where there are any."""
+    X, thin, chosen, _ = data
+    assert value_range(thin, chosen) == value_range(X, chosen)
+    assert_array_equal(feature_range(thin, chosen), feature_range(X, chosen))
+
+
+@sparse_examples
+@given(sparse_rows())
+def test_keys_of_sparse_rows(small_blocks, data):
+    """Equal rows have equal keys, however their zeros are stored, and the order of the rows is that of dense keys."""
+    X, thin, chosen, _ = data
+    keys, expected = row_keys(thin, chosen), row_keys(X, chosen)
+    assert_allclose(keys - keys[0], expected - expected[0], rtol=1e-9, atol=1e-9)
+    assert_array_equal(*(np.unique(each, return_inverse=True)[1] for each in (keys, expected)))
+
+
+@pytest.mark.parametrize("chosen", [None, np.array([0, 3])])
+def test_statistics_of_sparse_rows_of_another_dtype(chosen, small_blocks, rng):
+    """Bytes are converted a block at a time."""
+    X = rng.integers(0, 255, (7, 5)).astype(np.uint8)
+    X[rng.random(X.shape) < 0.4] = 0
+    rows = UnconvertedRows(sparse.csr_matrix(X), np.float64)
+    for found, expected in zip(moments(rows, None, chosen), moments(X, None, chosen), strict=True):
+        assert_allclose(found, expected, rtol=1e-13)
+    assert value_range(rows, chosen) == value_range(X, chosen)
+    assert_array_equal(feature_range(rows, chosen), feature_range(X, chosen))
+    assert_array_equal(np.argsort(row_keys(rows, chosen)), np.argsort(row_keys(X, chosen)))
+
+
+def test_statistics_of_sparse_rows_need_no_dense_copy():
+    """The memory for wide CSR rows is that of their stored values."""
+    X = sparse.random(2000, 20_000, density=0.001, format="csr", random_state=0)
+    for statistic in (moments, value_range, feature_range, row_keys):
+        tracemalloc.start()
+        statistic(X)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 4e6  # as dense rows they are 320 MB, and a chunk of them 10 MB
+
+
+# Validated sparse rows
+
+
+def disordered(X, container, index, dtype):
+    """Return sparse rows with each value in two parts, in falling order of the columns, and stored zeros."""
+    n, d = X.shape
+    order = np.tile(np.repeat(np.arange(d)[::-1], 2), n).astype(index)
+    halves = np.repeat(X[:, ::-1], 2, axis=1).ravel() / 2.0
+    S = container((halves.astype(dtype), order, np.arange(0, 2 * n * d + 1, 2 * d).astype(index)), shape=(n, d))
+    assert not S.has_canonical_format
+    return S
+
+
+@every_dtype
+@pytest.mark.parametrize("index", [np.int32, np.int64], ids=name_of)
+@pytest.mark.parametrize("container", [sparse.csr_matrix, sparse.csr_array], ids=name_of)
+def test_validated_rows_are_in_order(container, index, dtype):
+    """Unsorted and equal indices come out sorted and added, and the user's matrix stays as it is."""
+    X = np.array([[0.0, -4.0, 2.0], [0.0, 0.0, 0.0], [8.0, 6.0, 0.0]])
+    S = disordered(X, container, index, dtype)
+    before = [each.copy() for each in (S.data, S.indices, S.indptr)]
+    for make in (
+        lambda: validate_data(PCAWhitener(), S, dtype=DTYPES, accept_sparse="csr"),
+        lambda: check_array(S, dtype=DTYPES, accept_sparse="csr"),
+        lambda: check_array(S.T.tocsr().T, dtype=DTYPES, accept_sparse="csr"),  # CSC
+        lambda: check_array(S.tocoo(), dtype=DTYPES, accept_sparse="csr"),
+    ):
+        rows = make()
+        assert type(rows) is type(S)
+        assert rows.dtype == dtype
+        assert rows.indices.dtype in (np.int32, index)
+        assert_array_equal(rows.toarray(), X)
+        fresh = type(rows)((rows.data, rows.indices, rows.indptr), shape=rows.shape)
+        assert fresh.has_canonical_format
+    for found, expected in zip((S.data, S.indices, S.indptr), before, strict=True):
+        assert_array_equal(found, expected)
+
+
+def test_validated_rows_in_order_are_not_copied():
+    """Rows that are in order already cost a look at their indices."""
+    X = sparse.csr_array(np.eye(4))
+    assert check_array(X, dtype=DTYPES, accept_sparse="csr") is X
+
+
+def test_validated_bytes_are_in_order():
+    """Bytes stay bytes where they only have to be sorted. Equal entries are added in float64, where they fit."""
+    X = np.array([[0, 200, 3], [0, 0, 0]], dtype=np.uint8)
+    unsorted = sparse.csr_matrix((X[0, :0:-1], [2, 1], [0, 2, 2]), shape=X.shape)
+    rows = check_array(unsorted, dtype=DTYPES, accept_sparse="csr")
+    assert isinstance(rows, UnconvertedRows)
+    assert rows.source.dtype == np.uint8
+    assert_array_equal(rows.source.indices, [1, 2])
+    assert_array_equal(dense(rows), X)
+    twice = sparse.csr_matrix((np.full(2, 200, dtype=np.uint8), [1, 1], [0, 2, 2]), shape=X.shape)
+    rows = check_array(twice, dtype=DTYPES, accept_sparse="csr")
+    assert rows.dtype == np.float64
+    assert_array_equal(dense(rows), [[0, 400, 0], [0, 0, 0]])
+    assert twice.nnz == 2
+
+
+def test_sums_of_equal_entries_are_checked():
+    """Two finite entries of one place may add to infinity, which is refused as in dense rows."""
+    X = sparse.csr_matrix((np.full(2, 1e308), [1, 1], [0, 2, 2]), shape=(2, 3))
+    with pytest.raises(ValueError, match="infinity"), np.errstate(over="ignore"):
+        check_array(X, dtype=DTYPES, accept_sparse="csr")

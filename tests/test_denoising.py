@@ -26,7 +26,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 
-import skae.training._solver_parameters
+import skae.training._sparse_route
 from skae import (
     ContractiveAutoencoder,
     DenoisingAutoencoder,
@@ -762,7 +762,7 @@ def test_an_input_without_information_gives_the_mean(solver, rng):
 def test_lbfgs_freezes_one_corruption(noise, blocks, rng, monkeypatch):
     """All evaluations see the same noise: the loss falls at every iteration, and the last is that of the result."""
     X = make_X(rng)
-    monkeypatch.setattr(skae.training._solver_parameters, "chunk_rows", lambda columns: 60 // blocks)
+    monkeypatch.setattr(skae.training._sparse_route, "chunk_rows", lambda columns: 60 // blocks)
     seen = spy_on(monkeypatch)
     autoencoder = make(noise=noise, solver="lbfgs", max_iter=30, tol=0).fit(X)
     assert len(seen) > 30 * blocks

@@ -158,7 +158,7 @@ def test_sparse_rows_are_the_same_rows():
     """CSR rows give the fit of the dense ones."""
     X = DATA["pixels"]
     dense, csr = (make(random_state=0, max_iter=5, tol=0).fit(each) for each in (X, sparse.csr_matrix(X)))
-    assert_array_equal(dense.components_, csr.components_)
+    assert_allclose(dense.components_, csr.components_, rtol=1e-10, atol=1e-10)
     assert_nearest_wins(csr, sparse.csr_matrix(X))
 
 

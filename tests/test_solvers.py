@@ -48,6 +48,9 @@ class Quadratic:
     def unconstrain(self, theta):
         return theta.copy()
 
+    def random_direction(self, rng):
+        return rng.standard_normal(len(self.A))
+
 
 class Blocks:
     """The ``batches`` of a solver: the given chunks of rows and weights, in a fixed or a random order each epoch."""

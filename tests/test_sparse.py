@@ -19,7 +19,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit, xlogy
 from sklearn.datasets import load_digits
 
-import skae.autoencoders._base
+import skae.training._sparse_route
 from skae import SparseAutoencoder
 from skae._sklearn_compat import InvalidParameterError
 from skae.activations import (
@@ -346,7 +346,7 @@ def test_loss_is_the_objective_over_all_rows(activation, training, target, block
     X, (solver, method) = make_X(rng, n=103), training
     weight = rng.uniform(0.1, 3.0, 103) if weighted else None
     size = -(-103 // blocks)
-    monkeypatch.setattr(skae.autoencoders._base, "chunk_rows", lambda columns: size)
+    monkeypatch.setattr(skae.training._sparse_route, "chunk_rows", lambda columns: size)
     autoencoder = make(activation=activation, alpha=0.4, target_activation=target, solver=solver, batch_size=size)
     getattr(autoencoder, method)(X, sample_weight=weight)
     mean = np.average(autoencoder.transform(X), axis=0, weights=weight)
@@ -365,7 +365,7 @@ def test_lbfgs_takes_the_mean_over_all_rows(activation, target, rng, monkeypatch
     parameters = {"activation": activation, "target_activation": target, "solver": "lbfgs", "tol": 0, "max_iter": 15}
     whole = make(**parameters).fit(X)
     assert (np.diff(whole.loss_curve_) < 0.0).all()
-    monkeypatch.setattr(skae.autoencoders._base, "chunk_rows", lambda columns: 10)
+    monkeypatch.setattr(skae.training._sparse_route, "chunk_rows", lambda columns: 10)
     assert_same_fit(make(**parameters).fit(X), whole, rtol=1e-5, atol=1e-7)
 
 

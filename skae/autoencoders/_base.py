@@ -28,7 +28,7 @@ from skae.activations import Activation
 from skae.autoencoders._learning_rate import rate_factor
 from skae.autoencoders._prediction import AutoencoderPrediction
 from skae.autoencoders._start import Start, fresh_parameters, packed_parameters
-from skae.objectives import Reconstruction
+from skae.objectives import Reconstruction, for_sparse_rows
 from skae.parameters import INITIALIZATIONS, Layout, MaxNorm, UnitNorm
 from skae.penalties import L2
 from skae.training import (
@@ -37,13 +37,14 @@ from skae.training import (
     Stage,
     active_share,
     begin_fit_task,
+    cheapest_route,
     check_values,
     checked_weight,
-    chunk_rows,
     convergence_problem,
     corrupting,
     corruption_range,
     dead_units,
+    dense_route,
     feature_errors,
     final_loss,
     merge_moments,
@@ -60,6 +61,11 @@ from skae.visible import VISIBLE
 def _can_continue(estimator):
     """Return whether the solver has steps that `partial_fit` can continue."""
     return estimator.solver != "lbfgs"
+
+
+def _final(batches, route):
+    """Return the batches for the loss over all rows. Of sparse rows, larger ones are cheaper; noise depends on them."""
+    return batches.in_batches_of(route.chunk_size) if route.stay_sparse and batches.corruption is None else batches
 
 
 @documented
@@ -79,6 +85,7 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
     init: Init = "auto"
     warm_start: bool = False
     n_samples_seen_: float
+    _columns_first: bool = False  # how the vectors in _optimizer_state are laid out
 
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
@@ -188,6 +195,7 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
             rng,
             multiplications=batches.rows_per_batch * start.X.shape[1] * self.n_components,
             task=task,
+            final_batches=start.final_batches,
         )
         results, scale = trained.results, self._scale
         curve = scale**2 * np.concatenate([result.loss_curve for result in results])
@@ -201,7 +209,7 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
             continued=self.warm_start or len(results) > 1,
             errors=functools.partial(feature_errors, self, batches, scale),
             plateau=functools.partial(on_plateau, objective, trained.theta, batches, self.tol),
-            data_loss=functools.partial(self._data_loss, objective, trained.theta, batches, rng),
+            data_loss=functools.partial(self._data_loss, objective, trained.theta, start.final_batches, rng),
             scale=scale,
         )
         return problems if text is None else [*problems, (text, ConvergenceWarning)]
@@ -210,22 +218,23 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         """Set the fitted attributes as a fit without training; return what `_fit` returns."""
         start = self._start(X, sample_weight)
         objective, theta = start.objectives[-1], start.theta
-        loss = final_loss(objective, theta, start.batches, start.rng)
+        loss = final_loss(objective, theta, start.final_batches, start.rng)
         return self._end(objective, theta, loss, np.empty(0), start.batches, start.rng)
 
     def _start(self, X, sample_weight):
         """Check the rows and set the attributes that are known before training; return the start of the fit."""
         X, sample_weight, rows = self._validate_training(X, sample_weight, reset=True, ensure_min_samples=2)
         objectives = [self._objective(X.shape[1], penalty) for penalty in self._penalties()]
+        route, objectives = self._route(X, objectives)
         self.n_samples_seen_, self.mean_, self.var_ = moments(X, sample_weight, rows)
         self._scale = self._data_scale()
         self._range = corruption_range(self._corruption(), X, rows)
         rng = np.random.default_rng(seed_of(self.random_state))
-        batches, validation = self._split(X, sample_weight, rows, rng)
+        batches, validation = self._split(X, sample_weight, rows, route, rng)
         theta = self._initial(objectives[-1], batches, X.dtype, rng, continued=self.warm_start)
         self._optimizer_state = self._random_stream = None
         self._n_rows_seen = X.shape[0] if rows is None else len(rows)
-        return Start(X, sample_weight, objectives, theta, batches, validation, rng)
+        return Start(X, sample_weight, objectives, theta, batches, _final(batches, route), validation, rng)
 
     def _end(self, objective, theta, loss, loss_curve, batches, rng, partial=False):
         """Set the fitted attributes; return the problems of the fit, each as the arguments of `warn`."""
@@ -284,7 +293,7 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         first = not hasattr(self, "components_")
         scale_unknown = first or not self.var_.any()
         X, sample_weight, rows = self._validate_training(given, given_weight, reset=first)
-        objective = self._objective(X.shape[1], self._penalty())
+        route, (objective,) = self._route(X, [self._objective(X.shape[1], self._penalty())])
         fresh = moments(X, sample_weight, rows)
         seen = fresh if first else merge_moments((self.n_samples_seen_, self.mean_, self.var_), fresh)
         self.n_samples_seen_, self.mean_, self.var_ = seen
@@ -294,7 +303,7 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         seed, n_updates = getattr(self, "_random_stream", None) or (seed_of(self.random_state), 0)
         rng = np.random.default_rng([seed, n_updates])
         options = {"unit_weight": self.n_samples_seen_ / self._n_rows_seen, **self._batch_options()}
-        batches = self._training_batches(X, sample_weight, rows, X.shape[1], **options)
+        batches = self._training_batches(X, sample_weight, rows, route, **options)
         theta = self._initial(objective, batches, X.dtype, rng, continued=not first)
         task = begin_fit_task(self, given, y, given_weight, task_name="partial-fit")
         active = active_share(objective, batches, X.dtype) if self.verbose else None
@@ -306,13 +315,15 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
             batches,
             rng,
             multiplications=batches.rows_per_batch * X.shape[1] * self.n_components,
-            state=getattr(self, "_optimizer_state", None),
+            state=self._continued_state(objective.layout),
+            final_batches=_final(batches, route),
         )
         (result,) = trained.results
         curve = self._scale**2 * result.loss_curve
         curve = curve if first else np.append(self.loss_curve_, curve)
         problems = self._end(objective, trained.theta, trained.loss, curve, batches, rng, partial=True)
         self._optimizer_state, self._random_stream = result.state, (seed, n_updates + len(batches))
+        self._columns_first = objective.layout.columns_first
         task.end(dict)
         return problems
 
@@ -330,23 +341,45 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         """Return the options of `Batches` that depend on the model."""
         return {"scale": self._scale, "corruption": corrupting(self._corruption(), self._range)}
 
-    def _split(self, X, sample_weight, rows, rng):
+    def _route(self, X, objectives):
+        """Return how training takes the rows X, and the objectives in the form for it."""
+        corruption = self._corruption()
+        sparse_forms = [for_sparse_rows(objective) for objective in objectives]
+        if None in sparse_forms or not (corruption is None or corruption.keeps_zeros):
+            return dense_route(self.batch_size, max(X.shape[1], self.n_components)), objectives
+        route = cheapest_route(
+            X,
+            self.n_components,
+            self.batch_size,
+            n_products=2 if objectives[-1].tied and corruption is None else 4,
+            whole=self.solver == "lbfgs",
+        )
+        return route, sparse_forms if route.stay_sparse else objectives
+
+    def _continued_state(self, layout):
+        """Return the state of the optimiser for `partial_fit` to continue from, laid out as in `layout`, or None."""
+        state = getattr(self, "_optimizer_state", None)
+        if state is None or self._columns_first == layout.columns_first:
+            return state
+        given = Layout(**layout.shapes) if layout.columns_first else layout.by_columns()
+        vectors = {name for name, array in state.items() if array.shape == (layout.size,)}
+        return {name: layout.rearranged(array, given) if name in vectors else array for name, array in state.items()}
+
+    def _split(self, X, sample_weight, rows, route, rng):
         """Return the batches to train on, and those to validate on with early stopping, else None."""
-        n_columns, options = max(X.shape[1], self.n_components), self._batch_options()
+        options = self._batch_options()
         # The noise of validation is fixed too, because its losses are compared.
         train_seed, validation_seed = (None, None) if options["corruption"] is None else rng.integers(2**63, size=2)
         if not self.early_stopping:
-            return self._training_batches(X, sample_weight, rows, n_columns, train_seed, **options), None
+            return self._training_batches(X, sample_weight, rows, route, train_seed, **options), None
         order = rng.permutation(X.shape[0] if rows is None else rows)
         n_validation = math.ceil(self.validation_fraction * len(order))
         if n_validation >= len(order):
             raise ValueError(f"validation_fraction={self.validation_fraction} of {len(order)} rows leaves none to fit")
         held_out, kept = np.sort(order[:n_validation]), np.sort(order[n_validation:])
-        size = chunk_rows(n_columns)
-        return (
-            self._training_batches(X, sample_weight, kept, n_columns, train_seed, **options),
-            Batches(X, sample_weight, held_out, size, shuffle=False, noise_seed=validation_seed, **options),
-        )
+        training = self._training_batches(X, sample_weight, kept, route, train_seed, **options)
+        options |= {"noise_seed": validation_seed, "stay_sparse": route.stay_sparse}
+        return training, Batches(X, sample_weight, held_out, route.chunk_size, shuffle=False, **options)
 
     def _objective(self, n_features, penalty):
         """Build the objective from the parameters."""
@@ -370,8 +403,7 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
 
     def _data_loss(self, objective, theta, batches, rng):
         """Return the loss at `theta` without the penalties."""
-        plain = self._objective_class()(objective.layout, objective.activation)
-        return self._scale**2 * final_loss(plain, theta, batches, rng)
+        return self._scale**2 * final_loss(objective.without_penalties(), theta, batches, rng)
 
     def _automatic_rate(self, schedule):
         """Return Adam's rate, which is larger if the features are few or small; None leaves it to the update rule."""
@@ -401,7 +433,7 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
 
     def _fitted_parameters(self, objective, theta):
         """Return copies of the parameters at `theta`, by the names of the fitted attributes."""
-        blocks = {name: view.copy() for name, view in objective.layout.views(theta).items()}
+        blocks = {name: view.copy(order="K") for name, view in objective.layout.views(theta).items()}
         b = objective.hidden_bias(blocks)
         hidden = {} if b is None else {"intercept_hidden_": b}
         return {

@@ -2,8 +2,17 @@
 
 import numpy as np
 
+from skae import _ops as ops
 from skae.autoencoders._hidden_noise import HiddenNoise
-from skae.training import check_overflow, chunk_rows, relative_weight, row_chunks, row_keys
+from skae.training import (
+    check_overflow,
+    chunk_rows,
+    prediction_stays_sparse,
+    relative_weight,
+    row_chunks,
+    row_keys,
+    sparse_chunk_rows,
+)
 
 # Standard deviation of the noise, in units of the training data's.
 _NOISE_SCALE = 0.5
@@ -43,19 +52,19 @@ def denoising_score(model, X, mean, var, sample_weight=None, noise_scale=_NOISE_
         noise = HiddenNoise(model.W, np.sqrt(var), noise_scale, len(weight), n_draws)
     # Divide by the largest magnitude, so that squares of very small or large data neither underflow nor overflow.
     scale = max(np.abs(mean).max(), np.sqrt(var).max()) or 1.0
+    stay_sparse = _stays_sparse(model, X, mean, var, scale)
+    errors = _sparse_errors if stay_sparse else _errors
+    if stay_sparse:
+        model, n_rows = model.by_columns(), sparse_chunk_rows(X, len(model.W))
     n_rows, start = max(n_rows // n_draws, 1), 0
     residual = total = 0.0
     with np.errstate(over="ignore", invalid="ignore"):
-        for _, chunk in row_chunks(X, chosen=chosen, rows=n_rows):
-            part = slice(start, start + len(chunk))
-            centred = np.subtract(chunk, mean, dtype=np.float64)
-            centred /= scale
-            total += float(weight[part] @ _squares(centred))
+        for _, chunk in row_chunks(X, chosen=chosen, rows=n_rows, stay_sparse=stay_sparse):
+            part = slice(start, start + chunk.shape[0])
             U = model.pre_activations(chunk)[:, None]
-            H = model.activation.value((U if noise is None else U + noise.draw(numbers[part])).reshape(-1, U.shape[-1]))
-            R = model.decode(H).reshape(len(chunk), -1, chunk.shape[1])
-            R -= chunk[:, None]
-            squares = _squares(np.divide(R, scale, dtype=np.float64)).mean(axis=1)
+            H = model.activation.value(U if noise is None else U + noise.draw(numbers[part]))
+            from_mean, squares = errors(model, chunk, H, mean, scale)
+            total += float(weight[part] @ from_mean)
             residual += float(weight[part] @ squares)
             start = part.stop
         check_overflow(residual / (total or 1.0), X)
@@ -63,6 +72,27 @@ def denoising_score(model, X, mean, var, sample_weight=None, noise_scale=_NOISE_
     if total <= rounding:
         return 1.0 if residual <= rounding else 0.0
     return 1.0 - residual / total
+
+
+def _stays_sparse(model, X, mean, var, scale):
+    """Return whether the sums are taken over sparse rows, where they cancel: not if all rows may be the same."""
+    moderate = 1e-100 < scale < 1e100 and var.sum() > 1e-3 * (mean @ mean)
+    return model.visible == "gaussian" and moderate and prediction_stays_sparse(X, len(model.W))
+
+
+def _errors(model, chunk, H, mean, scale):
+    """Return |x - mean|^2 of each row, and the mean of |r - x|^2 over its codes (n, m, k), both divided by scale^2."""
+    centred = np.subtract(chunk, mean, dtype=np.float64)
+    centred /= scale
+    R = model.decode(H.reshape(-1, H.shape[-1])).reshape(len(chunk), -1, chunk.shape[1])
+    R -= chunk[:, None]
+    return _squares(centred), _squares(np.divide(R, scale, dtype=np.float64)).mean(axis=1)
+
+
+def _sparse_errors(model, chunk, H, mean, scale):
+    """Return the same of sparse rows, without dense ones."""
+    from_mean = ops.row_squared_distances(chunk.astype(np.float64), mean)
+    return from_mean / scale**2, model.squared_distances(H, chunk).mean(axis=1) / scale**2
 
 
 def _distinct_rows(X, chosen, weight):

@@ -18,7 +18,7 @@ from skae.activations import Activation, as_activation
 from skae.autoencoders._denoising_score import denoising_score
 from skae.dynamics import relax
 from skae.model import Model
-from skae.training import check_overflow, check_visible_range, row_chunks, value_range
+from skae.training import check_overflow, check_visible_range, prediction_stays_sparse, row_chunks, value_range
 from skae.visible import VISIBLE
 
 
@@ -83,9 +83,9 @@ class AutoencoderPrediction(TransformerMixin):
         ndarray of shape (n_samples, n_components)
             The code, in X's dtype.
         """
-        X, model = self._validate_prediction(X)
+        X, model, stay_sparse = self._validate_sparse_prediction(X, takes_sparse=True)
         out = np.empty((X.shape[0], len(model.W)), dtype=X.dtype)
-        return self._by_chunks(lambda chunk, rows: model.code(chunk, self.encoding, out=out[rows]), X, out)
+        return self._by_chunks(lambda chunk, rows: model.code(chunk, self.encoding, out=out[rows]), X, out, stay_sparse)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> Array:
         """Return the names of the columns of `transform`.
@@ -191,8 +191,9 @@ class AutoencoderPrediction(TransformerMixin):
         ndarray of shape (n_samples,)
             Divergences, in X's dtype.
         """
-        X, model = self._validate_prediction(X)
-        return self._by_chunks(lambda chunk, rows: model.laplacian(chunk), X, np.empty(X.shape[0], dtype=X.dtype))
+        X, model, stay_sparse = self._validate_sparse_prediction(X, takes_sparse=self.visible == "gaussian")
+        out = np.empty(X.shape[0], dtype=X.dtype)
+        return self._by_chunks(lambda chunk, rows: model.laplacian(chunk), X, out, stay_sparse)
 
     def is_absorbing(self, X: MatrixLike) -> BoolArray:
         """Return whether the model is absorbing at each sample: whether `laplacian` is negative (ENERGY eq. 39).
@@ -286,8 +287,9 @@ class AutoencoderPrediction(TransformerMixin):
         ndarray of shape (n_samples,)
             Scores, in X's dtype.
         """
-        X, model = self._validate_prediction(X)
-        return self._by_chunks(lambda chunk, rows: model.energy(chunk), X, np.empty(X.shape[0], dtype=X.dtype))
+        X, model, stay_sparse = self._validate_sparse_prediction(X, takes_sparse=self.visible == "gaussian")
+        out = np.empty(X.shape[0], dtype=X.dtype)
+        return self._by_chunks(lambda chunk, rows: model.energy(chunk), X, out, stay_sparse)
 
     def reconstruction_error(self, X: MatrixLike, per_feature: bool = False) -> FloatArray:
         """Return the squared reconstruction error.
@@ -304,14 +306,18 @@ class AutoencoderPrediction(TransformerMixin):
         ndarray of shape (n_samples,) or (n_samples, n_features)
             (x - r(x))^2, or its sum over the features.
         """
-        X, model = self._validate_prediction(X)
+        takes_sparse = self.visible == "gaussian" and not per_feature
+        X, model, stay_sparse = self._validate_sparse_prediction(X, takes_sparse)
 
         def error(chunk, rows):
+            if stay_sparse:
+                return model.reconstruction_error(chunk)
             residual = model.reconstruct(chunk) - chunk
             residual *= residual
             return residual if per_feature else residual.sum(axis=1)
 
-        return self._by_chunks(error, X, np.empty(X.shape if per_feature else X.shape[:1], dtype=X.dtype))
+        out = np.empty(X.shape if per_feature else X.shape[:1], dtype=X.dtype)
+        return self._by_chunks(error, X, out, stay_sparse)
 
     def score(self, X: MatrixLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Return the denoising R^2, which needs no labels and can be compared across hyper-parameters.
@@ -355,10 +361,20 @@ class AutoencoderPrediction(TransformerMixin):
             check_visible_range(self.visible, *value_range(X))
         return X, self._model(X.dtype)
 
-    def _by_chunks(self, function, X, out):
+    def _validate_sparse_prediction(self, X, takes_sparse):
+        """Check X; return it, the model in its dtype, and whether the model takes it as sparse chunks.
+
+        `takes_sparse` says whether it can.
+        """
+        X, model = self._validate_prediction(X)
+        stay_sparse = takes_sparse and prediction_stays_sparse(X, len(model.W))
+        return X, model.by_columns() if stay_sparse else model, stay_sparse
+
+    def _by_chunks(self, function, X, out, stay_sparse=False):
         """Fill `out` with function(chunk, rows) for each chunk of rows; raise ValueError if a result overflows."""
+        columns = len(self.components_) if stay_sparse else max(np.shape(self.components_))
         with np.errstate(over="ignore", invalid="ignore"):
-            for rows, chunk in row_chunks(X, max(np.shape(self.components_))):
+            for rows, chunk in row_chunks(X, columns, stay_sparse=stay_sparse):
                 result = check_overflow(function(chunk, rows), chunk)
                 if not np.may_share_memory(result, out):
                     out[rows] = result

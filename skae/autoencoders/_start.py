@@ -31,6 +31,8 @@ class Start:
         Starting parameters.
     batches : Batches
         Rows to train on.
+    final_batches : Batches
+        The same rows for the loss over all of them, where larger batches are cheaper.
     validation : Batches or None
         Rows to validate on.
     rng : numpy.random.Generator
@@ -42,6 +44,7 @@ class Start:
     objectives: list[Reconstruction]
     theta: FloatArray
     batches: Batches
+    final_batches: Batches
     validation: Batches | None
     rng: np.random.Generator
 

@@ -8,6 +8,7 @@ also use ``constrain``, ``vjp`` and ``unconstrain``. If ``uses_mean_code`` is tr
 from skae.objectives._classification import LOSSES, Classification
 from skae.objectives._factored import FactoredClassification, FactoredReconstruction
 from skae.objectives._reconstruction import Reconstruction
+from skae.objectives._sparse_rows import SparseReconstruction, for_sparse_rows
 from skae.objectives._taylor import FirstOrder, SecondOrder
 from skae.penalties import Batch, Gradient
 
@@ -21,4 +22,6 @@ __all__ = [
     "Gradient",
     "Reconstruction",
     "SecondOrder",
+    "SparseReconstruction",
+    "for_sparse_rows",
 ]

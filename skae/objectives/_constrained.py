@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from skae._typing import FloatArray
+from skae._typing import FloatArray, Generator
 from skae.parameters import Layout, MaxNorm, UnitNorm
 
 
@@ -50,6 +50,10 @@ class Constrained:
         if self.constraint is not None:
             self._constrained(v)[...] = self.constraint.unconstrain(self._constrained(theta))
         return v
+
+    def random_direction(self, rng: Generator) -> FloatArray:
+        """Return a vector of standard normal numbers, float64. The order of the layout does not change its blocks."""
+        return self.layout.rearranged(rng.standard_normal(self.layout.size), Layout(**self.layout.shapes))
 
     def _constrained(self, theta):
         """Return the rows of the constrained block of a flat vector, as a view."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Literal, Self
 
 from skae import _ops as ops
 from skae._typing import FloatArray, VisibleName
@@ -198,6 +199,12 @@ class Reconstruction(Constrained):
             value += self._penalize(batch, H[:n])[0]
         return value
 
+    def without_penalties(self) -> Self:
+        """Return the objective without its penalties."""
+        objective = copy.copy(self)
+        objective.penalties, objective.uses_mean_code, objective._scratch = (), False, _Workspace()
+        return objective
+
     def code(self, theta: FloatArray, X: FloatArray) -> FloatArray:
         """Return the code of the rows of X, shape (n, k); the next call overwrites this array."""
         H = self._scratch("codes", (2 * X.shape[0], self.layout.shapes["W"][0]), theta.dtype)[: X.shape[0]]
@@ -227,7 +234,7 @@ class Reconstruction(Constrained):
     def _pre_activations(self, blocks, X):
         """Return U = X W^T + b, shape (n, k), in a scratch array."""
         W, b = blocks["W"], self.hidden_bias(blocks)
-        U = ops.matmul(X, W.T, out=self._scratch("U", (X.shape[0], W.shape[0]), W.dtype))
+        U = ops.product(X, W.T, out=self._scratch("U", (X.shape[0], W.shape[0]), W.dtype))
         return U if b is None else ops.add(U, b, out=U)
 
     def _forward(self, theta, X, target, sample_weight, mean_code, H, E):

@@ -136,7 +136,8 @@ def initial_weights(init: Init, n_components: int, sample: Sample, rng: np.rando
     n_features = sample.X.shape[1]
     W = _glorot(n_components, n_features, sample, rng)
     if init == "glorot":
-        return W * _lengths(n_components, n_features, rng)
+        W *= _lengths(n_components, n_features, rng)
+        return W
     rows = INITIALIZATIONS[init](n_components, n_features, sample, rng)
     largest = np.abs(rows).max(axis=1, keepdims=True)
     rows = np.divide(rows, largest, out=np.zeros_like(rows), where=largest > 0)  # against overflow in the squares

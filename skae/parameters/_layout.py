@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 from numpy.typing import ArrayLike, DTypeLike
 
@@ -29,6 +30,9 @@ class Layout:
     array([6., 7.])
     """
 
+    #: Whether the matrices stand in the vector column by column; see `by_columns`.
+    columns_first = False
+
     def __init__(self, **shapes: tuple[int, ...]) -> None:
         self.shapes = {name: tuple(int(n) for n in shape) for name, shape in shapes.items()}
         self._slices, start = {}, 0
@@ -44,9 +48,43 @@ class Layout:
     def __repr__(self) -> str:
         return f"Layout({', '.join(f'{name}={shape}' for name, shape in self.shapes.items())})"
 
+    def by_columns(self) -> Layout:
+        """Return the layout of the same blocks in which each matrix stands column by column.
+
+        Products with sparse rows read and write weights (k, d) one column at a time.
+
+        Returns
+        -------
+        Layout
+            The layout, with ``columns_first=True``.
+        """
+        layout = Layout(**self.shapes)
+        layout.columns_first = True
+        return layout
+
     def views(self, theta: FloatArray) -> dict[str, FloatArray]:
         """Return the blocks of `theta` by name, as views; writing to a view writes to `theta`."""
-        return {name: theta[self._slices[name]].reshape(shape) for name, shape in self.shapes.items()}
+        order: Literal["C", "F"] = "F" if self.columns_first else "C"
+        return {name: theta[self._slices[name]].reshape(shape, order=order) for name, shape in self.shapes.items()}
+
+    def rearranged(self, theta: FloatArray, given: Layout) -> FloatArray:
+        """Return a vector that is laid out as in `given`, laid out as in this layout.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (size,)
+            The vector.
+        given : Layout
+            Its layout, of the same blocks.
+
+        Returns
+        -------
+        ndarray of shape (size,)
+            `theta` itself if both layouts are the same, else a copy.
+        """
+        if self.columns_first == given.columns_first:
+            return theta
+        return self.pack(theta.dtype, **given.views(theta))
 
     def pack(self, dtype: DTypeLike, **blocks: ArrayLike) -> FloatArray:
         """Return a new flat vector with copies of the given blocks, one for each name of the layout."""

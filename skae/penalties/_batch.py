@@ -16,7 +16,7 @@ class Batch:
 
     Parameters
     ----------
-    X : ndarray of shape (n, d)
+    X : {ndarray, sparse matrix} of shape (n, d)
         The network's input.
     U, H : ndarray of shape (n, k)
         Pre-activations and code.
@@ -57,8 +57,13 @@ class Batch:
         mean_code: FloatArray | None,
         scratch: Callable[[str, tuple[int, ...], Any], FloatArray],
     ) -> None:
-        self.X, self.U, self.H, self.W, self.V, self.weight = X, U, H, W, V, weight
+        self._X, self.U, self.H, self.W, self.V, self.weight = X, U, H, W, V, weight
         self.activation, self._mean_code, self._scratch = activation, mean_code, scratch
+
+    @functools.cached_property
+    def X(self) -> FloatArray:
+        """The network's input, shape (n, d); sparse rows become dense here."""
+        return ops.to_dense(self._X)
 
     @functools.cached_property
     def D(self) -> FloatArray:

@@ -244,7 +244,7 @@ def largest_curvature(
     origin = gradient(theta)
     # Move each parameter by about a hundredth of a typical one. The median ignores a few large biases.
     radius = 1e-2 * math.sqrt(theta.size) * (float(np.median(np.abs(theta))) or 1e-3)
-    direction = rng.standard_normal(theta.size).astype(theta.dtype)
+    direction = objective.random_direction(rng).astype(theta.dtype)
     curvature = 1.0
     for _ in range(n_iter):
         direction *= radius / _norm(direction)

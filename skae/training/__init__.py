@@ -2,7 +2,7 @@
 
 from skae.training._batches import Batches, corrupting, row_keys
 from skae.training._callbacks import NO_CALLBACKS, begin_fit_task, fit_task, share_callbacks
-from skae.training._chunks import chunk_rows, dense, row_chunks
+from skae.training._chunks import chunk_rows, dense, row_chunks, sparse_chunk_rows
 from skae.training._conformal import conformal_p_values
 from skae.training._convergence import convergence_problem, feature_errors, on_plateau
 from skae.training._dead_units import constant_units, dead_units
@@ -14,6 +14,7 @@ from skae.training._ranges import check_overflow, check_values, check_visible_ra
 from skae.training._rollback import unchanged_on_error
 from skae.training._seeds import seed_of
 from skae.training._solver_parameters import SolverParameters, drop_optimizer_state
+from skae.training._sparse_route import cheapest_route, dense_route, prediction_stays_sparse
 from skae.training._threads import blas_threads, one_openmp_thread
 from skae.training._train import Stage, Training, train
 from skae.training._verbose import active_above, active_share
@@ -30,6 +31,7 @@ __all__ = [
     "active_share",
     "begin_fit_task",
     "blas_threads",
+    "cheapest_route",
     "check_overflow",
     "check_values",
     "check_visible_range",
@@ -42,6 +44,7 @@ __all__ = [
     "corruption_range",
     "dead_units",
     "dense",
+    "dense_route",
     "drop_optimizer_state",
     "effective_rows",
     "feature_errors",
@@ -53,12 +56,14 @@ __all__ = [
     "moments",
     "on_plateau",
     "one_openmp_thread",
+    "prediction_stays_sparse",
     "principal_axes",
     "relative_weight",
     "row_chunks",
     "row_keys",
     "seed_of",
     "share_callbacks",
+    "sparse_chunk_rows",
     "too_many_units",
     "train",
     "unchanged_on_error",

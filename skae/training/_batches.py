@@ -1,13 +1,17 @@
-"""Batches of the training data: shuffled, dense, corrupted."""
+"""Batches of the training data: shuffled, corrupted, dense or sparse."""
 
 import copy
-import functools
+import dataclasses
 import itertools
 import math
+from typing import Any
 
 import numpy as np
+from scipy import sparse
 
-from skae.training._chunks import dense, row_chunks
+from skae.corruption import Corruption
+from skae.training._chunks import dense, row_chunks, stored
+from skae.training._nonzeros import is_sparse, sparse_blocks, with_values
 from skae.training._ranges import feature_range
 
 
@@ -15,11 +19,15 @@ def row_keys(X, chosen=None):
     """Return a number for each of the chosen rows of X (dense or CSR), in float64. Equal rows have equal numbers.
 
     The number is the product of the row with a fixed direction. Columns are scaled to [0, 1] first, so that a column
-    of large values does not hide differences in the others.
+    of large values does not hide differences in the others. For CSR rows, the columns are not shifted where zero is
+    within their range: it would change all keys by the same number.
     """
     direction = np.random.default_rng(0).standard_normal(X.shape[1])
     low, high = feature_range(X, chosen)
     width = np.maximum(np.subtract(high, low, dtype=np.float64), np.finfo(np.float64).tiny)
+    if is_sparse(X):
+        direction = np.divide(direction, width, out=np.zeros_like(direction), where=high > low)
+        return _sparse_row_keys(X, chosen, low, high, direction)
     keys = []
     for _, chunk in row_chunks(X, chosen=chosen):
         scaled = np.subtract(chunk, low, dtype=np.float64, order="C")
@@ -29,9 +37,37 @@ def row_keys(X, chosen=None):
     return np.concatenate(keys)
 
 
+def _sparse_row_keys(X, chosen, low, high, direction):
+    """Return the keys of CSR rows. scipy adds the stored values of a row one by one, so that zeros add nothing.
+
+    A column without a zero has all its values stored, and is shifted.
+    """
+    shift = np.maximum(low, 0.0) + np.minimum(high, 0.0)
+    keys = []
+    for _, block in sparse_blocks(X, chosen):
+        shifted = with_values(block, block.data - shift[block.indices]) if shift.any() else block
+        keys.append(shifted @ direction)
+    return np.concatenate(keys)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Corrupting:
+    """A corruption within the ranges of the features."""
+
+    corruption: Corruption
+    limits: dict[str, Any]
+
+    @property
+    def keeps_zeros(self):
+        return self.corruption.keeps_zeros
+
+    def __call__(self, X, rng, out):
+        return self.corruption.apply(X, rng, out, **self.limits)
+
+
 def corrupting(corruption, limits):
     """Return the function with which `Batches` corrupts rows within the range `limits`; None without a corruption."""
-    return None if corruption is None else functools.partial(corruption.apply, **limits)
+    return None if corruption is None else _Corrupting(corruption, limits)
 
 
 class Batches:
@@ -58,13 +94,15 @@ class Batches:
         The rows are divided by it.
     corruption : callable, optional
         ``corruption(X, rng, out)`` writes corrupted rows to `out`. The batches then have the corrupted rows as X, and
-        the clean rows as target.
+        the clean rows as target. One whose attribute ``keeps_zeros`` is true gets of sparse rows the stored values.
     noise_seed : int, optional
         Seed of the corruption. With a seed, the corruption is the same in every epoch.
     labels : ndarray of int of shape (n_samples,), optional
         Classes of the rows. They are the target; with `paired`, the target is (clean rows, labels).
     paired : bool, default=False
         See `labels`.
+    stay_sparse : bool, default=False
+        Whether batches of sparse rows are CSC, for `skae.objectives.SparseReconstruction`. Otherwise they are dense.
     """
 
     def __init__(
@@ -80,7 +118,9 @@ class Batches:
         noise_seed=None,
         labels=None,
         paired=False,
+        stay_sparse=False,
     ):
+        self.stay_sparse = stay_sparse
         self.corruption, self.noise_seed = corruption, noise_seed
         self.labels, self.paired = labels, paired
         self.X = np.asarray(X) if isinstance(X, np.ndarray) else X
@@ -110,19 +150,24 @@ class Batches:
         for start, stop in itertools.pairwise(edges):
             chosen = slice(start, stop) if order is None else order[start:stop]
             clean, weight = self._take(chosen)
-            X, target = clean, None
+            X, target = self._as_batch(clean), None
             if self.corruption is not None:
-                X, target = self._corrupted(clean, noise), clean
+                keeps_zeros = getattr(self.corruption, "keeps_zeros", False)
+                X, target = self._as_batch(self._corrupted(clean if keeps_zeros else dense(clean), noise)), X
             if self.labels is not None:
                 labels = self.labels[chosen if self.rows is None else self.rows[chosen]]
-                target = (clean, labels) if self.paired else labels
+                target = (X if target is None else target, labels) if self.paired else labels
             yield X, target, weight
 
     def sample(self, n_rows, rng):
-        """Return at most `n_rows` rows, drawn at random but in order, and their weights, in float64."""
+        """Return at most `n_rows` rows, drawn at random but in order, dense, and their weights, in float64."""
+        X, weight = self.some(n_rows, rng)
+        return dense(X).astype(np.float64), weight
+
+    def some(self, n_rows, rng):
+        """Return the same rows as `sample`, dense or CSC as those of the batches, and their weights in float64."""
         X, weight = self._take(self._draw(n_rows, rng))
-        weight = np.ones(len(X)) if weight is None else weight.astype(np.float64)
-        return X.astype(np.float64), weight
+        return self._as_batch(X), np.ones(X.shape[0]) if weight is None else weight.astype(np.float64)
 
     def fixed(self, n_rows, rng):
         """Return one batch of at most `n_rows` rows, as a `Batches`. It is the same in every epoch, noise included."""
@@ -130,6 +175,13 @@ class Batches:
         result.rows = chosen if self.rows is None else self.rows[chosen]
         result.noise_seed, result.shuffle, result._length = int(rng.integers(2**63)), False, 1
         result.n_samples = result.rows_per_batch = result.mean_weight = len(chosen)
+        return result
+
+    def in_batches_of(self, n_rows):
+        """Return the same rows, in their order and in batches of at most `n_rows`, as a `Batches`."""
+        result = copy.copy(self)
+        result.shuffle, result._length = False, max(1, math.ceil(self.n_samples / n_rows))
+        result.rows_per_batch = result.mean_weight = self.n_samples / len(result)
         return result
 
     def _draw(self, n_rows, rng):
@@ -144,28 +196,43 @@ class Batches:
             chosen = self.rows[chosen]
         weight = None if self.sample_weight is None else self.sample_weight[chosen]
         if isinstance(chosen, slice) or not isinstance(self.X, np.ndarray):
-            X = dense(self.X[chosen])
+            X = stored(self.X[chosen])
         else:
             if self._buffer is None or len(self._buffer) < len(chosen):
                 self._buffer = np.empty((len(chosen), self.X.shape[1]), dtype=self.X.dtype)
             X = np.take(self.X, chosen, axis=0, out=self._buffer[: len(chosen)], mode="clip")
         if self.factor != 1.0:
-            X = np.multiply(X, self.factor, out=None if isinstance(chosen, slice) else X)
+            in_place = isinstance(X, np.ndarray) and not isinstance(chosen, slice)
+            X = np.multiply(X, self.factor, out=X) if in_place else X * X.dtype.type(self.factor)
         return X, weight
+
+    def _as_batch(self, X):
+        """Return rows as the batches have them: dense, or CSC."""
+        return X.tocsc() if self.stay_sparse and sparse.issparse(X) else dense(X)
 
     def _corrupted(self, X, rng):
         """Return corrupted rows. In a single batch, equal rows get equal noise, so that weights act as repetitions."""
+        if len(self) > 1:
+            return self._corrupt(X, rng, keep=True)
+        _, first, inverse = np.unique(row_keys(X), return_index=True, return_inverse=True)
+        distinct = self._corrupt(X[first], rng)
+        return distinct[inverse] if sparse.issparse(X) else np.take(distinct, inverse, axis=0)
+
+    def _corrupt(self, X, rng, keep=False):
+        """Return corrupted rows of X; `keep` says to keep the array for the next batch."""
+        if sparse.issparse(X):
+            result = X.copy()
+            result.eliminate_zeros()  # noise passes over the zeros of dense rows
+            result.data = self._apply(result.data[None], rng, np.empty_like(result.data)[None])[0]
+            return result
+        if not keep:
+            return self._apply(X, rng, np.empty_like(X))
         if self._noisy is None or len(self._noisy) < len(X):
             self._noisy = np.empty(X.shape, dtype=X.dtype)
-        out = self._noisy[: len(X)]
-        if len(self) > 1:
-            return self._corrupt(X, rng, out)
-        _, first, inverse = np.unique(row_keys(X), return_index=True, return_inverse=True)
-        distinct = self._corrupt(X[first], rng, np.empty((len(first), X.shape[1]), dtype=X.dtype))
-        return np.take(distinct, inverse, axis=0, out=out, mode="clip")
+        return self._apply(X, rng, self._noisy[: len(X)])
 
-    def _corrupt(self, X, rng, out):
-        """Write corrupted rows of X to `out` and return it."""
+    def _apply(self, X, rng, out):
+        """Write corrupted values of X to `out` and return it."""
         if self.corruption(X, rng, out) is not out:
             raise TypeError("apply of a corruption must write the corrupted rows to `out` and return it")
         return out

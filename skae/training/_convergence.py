@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skae import _ops as ops
 from skae.model import Model
 from skae.solvers import LBFGS, DivergenceError
 from skae.training._evaluation import mean_value
@@ -9,6 +10,9 @@ from skae.visible import VISIBLE
 
 # A fit is judged on at most this many rows, and on at most this many elements (but on one row at least).
 _SAMPLE_ROWS, _SAMPLE_ELEMENTS = 2000, 2**22
+
+# The test for a plateau is left out if there are more parameters. L-BFGS would need 40 copies of them in float64.
+_MOST_PARAMETERS = 2**21
 
 # To see whether the loss still falls, this many of the last epochs are compared with as many before them.
 _COMPARED_EPOCHS = 5
@@ -35,9 +39,12 @@ def on_plateau(objective, theta, batches, tol):
     bool
         True if the loss falls by more than a sixth. Also true if it falls by more than ten times `tol`, and later
         iterations are more than three times as fast as the first ones. The fall is measured on other rows, if there
-        are enough, and with other noise.
+        are enough, and with other noise. False for more than two million parameters, which are not tested.
     """
-    n_rows = max(min(_SAMPLE_ROWS, _SAMPLE_ELEMENTS // batches.X.shape[1]), 1)
+    if theta.size > _MOST_PARAMETERS:
+        return False
+    width = 1 if batches.stay_sparse else batches.X.shape[1]
+    n_rows = max(min(_SAMPLE_ROWS, _SAMPLE_ELEMENTS // width), 1)
     (rng, rows), (judge, others) = ((each, batches.fixed(n_rows, each)) for each in map(np.random.default_rng, (0, 1)))
     start = mean_value(objective, theta, rows, rng)
     try:
@@ -91,6 +98,9 @@ def feature_errors(estimator, batches, scale=1.0):
 
     The batches hold the rows divided by `scale`.
     """
+    if batches.stay_sparse:
+        X, weight = batches.some(_SAMPLE_ROWS, np.random.default_rng(0))
+        return _sparse_feature_errors(Model.from_estimator(estimator), X * X.dtype.type(scale), weight)
     X, weight = batches.sample(_SAMPLE_ROWS, np.random.default_rng(0))
     X *= scale
     with np.errstate(over="ignore", invalid="ignore"):
@@ -98,6 +108,16 @@ def feature_errors(estimator, batches, scale=1.0):
         residual -= X
         residual *= residual
         return weight @ residual / weight.sum()
+
+
+def _sparse_feature_errors(model, X, weight):
+    """Return the weighted mean of (x_i - r_i)^2 for each feature i, of sparse X, from sums over the rows; (d,)."""
+    w, H, V, c = weight / weight.sum(), model.code(X), model.decoder.T, model.c.astype(np.float64)
+    S, s = ops.gram(H, w[:, None]).astype(V.dtype), w @ H
+    crossed = ops.transposed_product(X, (w[:, None] * H).astype(V.dtype))
+    # sum_i w_i (h_i.v)^2 - 2 w_i x_i (h_i.v) of each row v, and then the terms with c
+    errors = ops.row_dots(V, V @ S - 2.0 * crossed) + c * (2.0 * (V @ s) + c - 2.0 * ops.transposed_product(X, w))
+    return np.maximum(errors + ops.transposed_product(X.power(2), w), 0.0)
 
 
 def _no_better_than_mean(estimator, data_loss):

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from skae.training._chunks import row_chunks
+from skae.training._nonzeros import is_sparse, sparse_blocks, with_values
 
 # Scalers to [0, 1] may miss it by rounding.
 _ROUNDING = 1e-6
@@ -13,6 +14,12 @@ _ROUNDING = 1e-6
 def value_range(X, chosen=None):
     """Return the smallest and the largest value of the chosen rows of X (dense or CSR). None chooses all rows."""
     low, high = np.inf, -np.inf
+    if is_sparse(X):
+        for _, block in sparse_blocks(X, chosen):
+            if block.nnz < math.prod(block.shape):
+                low, high = min(low, 0.0), max(high, 0.0)
+            low, high = block.data.min(initial=low), block.data.max(initial=high)
+        return float(low), float(high)
     for _, chunk in row_chunks(X, chosen=chosen):
         low, high = min(low, float(chunk.min())), max(high, float(chunk.max()))
     return low, high
@@ -21,9 +28,23 @@ def value_range(X, chosen=None):
 def feature_range(X, chosen=None):
     """Return the smallest and the largest value of each feature in the chosen rows, two arrays of shape (d,)."""
     low, high = np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)
+    if is_sparse(X):
+        return _sparse_feature_range(X, chosen, low, high)
     for _, chunk in row_chunks(X, chosen=chosen):
         low, high = np.minimum(low, chunk.min(axis=0)), np.maximum(high, chunk.max(axis=0))
     return low, high
+
+
+def _sparse_feature_range(X, chosen, low, high):
+    """Return what `feature_range` returns, for CSR rows. A feature with fewer stored values than rows is also zero."""
+    n_rows, n_stored = 0, np.zeros(X.shape[1])
+    for _, block in sparse_blocks(X, chosen):
+        np.minimum.at(low, block.indices, block.data)
+        np.maximum.at(high, block.indices, block.data)
+        n_stored += with_values(block, np.ones(block.nnz)).T @ np.ones(block.shape[0])
+        n_rows += block.shape[0]
+    absent = n_stored < n_rows
+    return np.minimum(low, 0.0, out=low, where=absent), np.maximum(high, 0.0, out=high, where=absent)
 
 
 def corruption_range(corruption, X, chosen=None, before=None):

@@ -9,12 +9,10 @@ from skae._sklearn_compat import Interval, StrOptions
 from skae._typing import Array, FloatArray, RandomState, Schedule, Solver
 from skae.solvers import LBFGS, SCHEDULES, SGD, UPDATE_RULES, Stochastic
 from skae.training._batches import Batches, corrupting
-from skae.training._chunks import chunk_rows
 from skae.training._early_stopping import ValidationMonitor
 from skae.training._ranges import corruption_range
+from skae.training._sparse_route import AUTO_BATCH_SIZE, dense_route
 from skae.training._verbose import Printer
-
-_AUTO_BATCH_SIZE = 100
 
 
 def drop_optimizer_state(estimator: SolverParameters) -> None:
@@ -70,27 +68,29 @@ class SolverParameters:
 
     def _batch_size(self):
         """Return the largest number of rows in a batch."""
-        return _AUTO_BATCH_SIZE if self.batch_size == "auto" else self.batch_size
+        return AUTO_BATCH_SIZE if self.batch_size == "auto" else self.batch_size
 
-    def _training_batches(self, X, sample_weight, rows, n_columns, noise_seed=None, **options):
-        """Return the batches of a fit.
+    def _training_batches(self, X, sample_weight, rows, route, noise_seed=None, **options):
+        """Return the batches of a fit, on a `Route`.
 
         L-BFGS needs the same objective in every iteration: its batches are large chunks in one order, and `noise_seed`
-        fixes their noise. `n_columns` is the width of the widest array that training makes of the rows.
+        fixes their noise.
         """
+        options["stay_sparse"] = route.stay_sparse
         if self.solver == "lbfgs":
-            size, shuffle = chunk_rows(n_columns), False
-            return Batches(X, sample_weight, rows, size, shuffle, noise_seed=noise_seed, **options)
-        return Batches(X, sample_weight, rows, self._batch_size(), self.shuffle, **options)
+            return Batches(X, sample_weight, rows, route.chunk_size, shuffle=False, noise_seed=noise_seed, **options)
+        return Batches(X, sample_weight, rows, route.batch_size, self.shuffle, **options)
 
     def _corrupted_batches(self, X, sample_weight, rows, n_columns, rng, corruption, range_rows=None, **options):
-        """Return the batches of a fit with a `skae.corruption.Corruption` (or None) of the input.
+        """Return dense batches of a fit with a `skae.corruption.Corruption` (or None) of the input.
 
-        `range_rows` are the rows whose range the corruption may use. None takes all rows of X.
+        `n_columns` is the width of the widest array that training makes of the rows. `range_rows` are the rows whose
+        range the corruption may use. None takes all rows of X.
         """
         noise_seed = int(rng.integers(2**63)) if self.solver == "lbfgs" else None
         options["corruption"] = corrupting(corruption, corruption_range(corruption, X, range_rows))
-        return self._training_batches(X, sample_weight, rows, n_columns, noise_seed, **options)
+        route = dense_route(self.batch_size, n_columns)
+        return self._training_batches(X, sample_weight, rows, route, noise_seed, **options)
 
     def _solver(self, max_iter=None, schedule=None):
         """Return the solver that the parameters describe."""

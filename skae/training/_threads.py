@@ -33,6 +33,11 @@ def _controller():
     return ThreadpoolController()
 
 
+def blas_thread_count():
+    """Return the number of threads of the BLAS that multiplies matrices."""
+    return max((each.num_threads for each in _controller().select(user_api="blas").lib_controllers), default=1)
+
+
 def one_openmp_thread():
     """Run the body on one OpenMP thread. Sums then have one order, and so one result, on every machine."""
     return _controller().limit(limits=1, user_api="openmp")

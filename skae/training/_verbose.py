@@ -43,6 +43,6 @@ def active_above(activation):
 
 def active_share(objective, batches, dtype):
     """Return a function that takes parameters and returns the share of active codes, on up to a thousand rows."""
-    X, _ = batches.sample(1000, np.random.default_rng(0))
-    X, threshold = X.astype(dtype), active_above(objective.activation)
+    n_rows = 1000 if batches.stay_sparse else max(min(1000, 2**22 // batches.X.shape[1]), 1)
+    (X, _), threshold = batches.some(n_rows, np.random.default_rng(0)), active_above(objective.activation)
     return lambda theta: float(np.mean(np.abs(objective.code(theta, X)) > threshold))

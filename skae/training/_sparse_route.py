@@ -1,0 +1,144 @@
+"""Whether sparse rows stay sparse: the route of a fit or a prediction, chosen by what it costs.
+
+Costs are in units of one multiplication of a BLAS product on one thread. They were measured with
+``benchmarks/sparse_rows.py``. Both routes give the same results, up to rounding.
+"""
+
+import dataclasses
+import math
+
+from skae.training._chunks import chunk_rows, sparse_chunk_rows, stored_values
+from skae.training._threads import blas_thread_count
+
+# A multiplication with a stored value: scipy's products are not blocked, and run on one thread.
+_STORED = 12.0
+# All that is done with an element of a dense batch, apart from products, in a step and in a prediction.
+_DENSE_STEP, _DENSE_CHUNK = 60.0, 20.0
+# The update of one weight.
+_UPDATE = 20.0
+# A call, in a step with sparse rows. Small problems stay dense.
+_STEP_CALLS, _CHUNK_CALLS = 2e7, 3e6
+
+#: Rows in a batch of dense rows for ``batch_size="auto"``.
+AUTO_BATCH_SIZE = 100
+# A fit with ``batch_size="auto"`` has at least this many batches in an epoch, if these have more than 100 rows.
+_BATCHES_PER_EPOCH = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Route:
+    """How training takes its rows.
+
+    Parameters
+    ----------
+    stay_sparse : bool
+        Whether batches are sparse, for `skae.objectives.SparseReconstruction`, or dense.
+    batch_size : int
+        Largest number of rows in a batch.
+    chunk_size : int
+        Largest number of rows in a batch where no step follows each: in L-BFGS, and for the loss over all rows.
+    """
+
+    stay_sparse: bool
+    batch_size: int
+    chunk_size: int
+
+
+def dense_route(batch_size, n_columns):
+    """Return the route of dense rows; `n_columns` is the width of the widest array that training makes of them."""
+    return Route(False, AUTO_BATCH_SIZE if batch_size == "auto" else batch_size, chunk_rows(n_columns))
+
+
+def cheapest_route(X, n_components, batch_size, n_products=2, whole=False):
+    """Return the cheapest route for rows X whose objective can take them sparse.
+
+    Parameters
+    ----------
+    X : {ndarray, CSR matrix, UnconvertedRows} of shape (n, d)
+        The rows.
+    n_components : int
+        Number of units.
+    batch_size : int or "auto"
+        Parameter of the estimator.
+    n_products : int, default=2
+        See `fit_stays_sparse`.
+    whole : bool, default=False
+        Whether the solver goes over all rows for each step, as L-BFGS does.
+    """
+    size = automatic_batch_size(X, n_components) if batch_size == "auto" else batch_size
+    if stored_values(X) is None:
+        return dense_route(size, max(X.shape[1], n_components))
+    chunk_size = sparse_chunk_rows(X, n_components)
+    if fit_stays_sparse(X, n_components, min(chunk_size if whole else size, X.shape[0]), n_products):
+        return Route(True, size, chunk_size)
+    return dense_route(size, max(X.shape[1], n_components))
+
+
+def _stored_per_row(X):
+    """Return the mean number of stored values in a row of sparse X, or None if X is dense."""
+    stored = stored_values(X)
+    return None if stored is None else stored / max(X.shape[0], 1)
+
+
+def automatic_batch_size(X, n_components):
+    """Return the number of rows in a batch for ``batch_size="auto"``: 100, or more for wide sparse rows.
+
+    A step with sparse rows has a part that does not depend on the number of rows: products of k x k x d multiplications
+    and the update of the weights. A batch grows until its rows cost as much, while an epoch has 20 batches.
+    """
+    stored = _stored_per_row(X)
+    if stored is None or not _step_by_rows(stored, n_components, 2) < _dense_step(X.shape[1], n_components):
+        return AUTO_BATCH_SIZE
+    balanced = _step_by_weights(X.shape[1], n_components) / _step_by_rows(stored, n_components, 2)
+    return max(AUTO_BATCH_SIZE, math.floor(min(balanced, X.shape[0] / _BATCHES_PER_EPOCH)))
+
+
+def fit_stays_sparse(X, n_components, batch_size, n_products=2, n_threads=None):
+    """Return whether a step of training is faster with sparse rows than with dense ones.
+
+    Parameters
+    ----------
+    X : {ndarray, CSR matrix, UnconvertedRows} of shape (n, d)
+        The rows.
+    n_components : int
+        Number of units k.
+    batch_size : float
+        Rows in a batch.
+    n_products : int, default=2
+        Number of products with the rows: 2 if encoder and decoder share the weights and the input, else 4.
+    n_threads : int, default=None
+        Number of BLAS threads. None asks the BLAS. The products with sparse rows run on one thread.
+    """
+    stored, d = _stored_per_row(X), X.shape[1]
+    if stored is None:
+        return False
+    n_threads = blas_thread_count() if n_threads is None else n_threads
+    by_rows = batch_size * _step_by_rows(stored, n_components, n_products, n_threads)
+    return _STEP_CALLS + by_rows + _step_by_weights(d, n_components, n_threads) < (
+        batch_size * _dense_step(d, n_components, n_threads) + _UPDATE * d * n_components
+    )
+
+
+def prediction_stays_sparse(X, n_components, n_threads=None):
+    """Return whether a product of sparse rows with the weights is faster than one of the same rows made dense."""
+    stored, (n, d) = _stored_per_row(X), X.shape
+    if stored is None:
+        return False
+    n_threads = blas_thread_count() if n_threads is None else n_threads
+    dense_row = d * (n_components / n_threads + _DENSE_CHUNK)
+    return _CHUNK_CALLS + n * _STORED * stored * n_components < n * dense_row
+
+
+def _step_by_rows(stored, k, n_products, n_threads=1):
+    """Return the cost of a step that each row adds: products with its values, and with k x k matrices."""
+    return n_products * _STORED * stored * k + 2.0 * k * k / n_threads
+
+
+def _step_by_weights(d, k, n_threads=1):
+    """Return the cost of a step that does not depend on the rows."""
+    return 1.5 * k * k * d / n_threads + _UPDATE * k * d
+
+
+def _dense_step(d, k, n_threads=1):
+    """Return the cost of a step with dense rows that each row adds."""
+    return d * (5.0 * k / n_threads + _DENSE_STEP)
