@@ -34,7 +34,7 @@ def sparse_chunk_rows(X, columns):
     Products of CSC rows with weights go over the columns of X, so it is these arrays that stay in cache.
     """
     stored_per_row = max(stored_values(X) // X.shape[0], 1)
-    return min(max(_CHUNK_ELEMENTS // (2 * max(columns, 1)), 64), 4096, max(4 * _CHUNK_ELEMENTS // stored_per_row, 1))
+    return min(max(_CHUNK_ELEMENTS // max(columns, 1), 64), 4096, max(4 * _CHUNK_ELEMENTS // stored_per_row, 1))
 
 
 def stored_values(X):
