@@ -1,6 +1,6 @@
 """How good codes of text are for a linear classifier, beside `TruncatedSVD`.
 
-    OPENBLAS_NUM_THREADS=1 python benchmarks/text_codes.py [--seeds 3] [--texts FOLDER]
+    OPENBLAS_NUM_THREADS=1 python benchmarks/text_codes.py [--seeds 3] [--only WORD ...] [--texts FOLDER]
 
 The texts are 23,700 snippets of tweets, film reviews, product reviews and newspaper editorials, with the mean of 20
 ratings of their sentiment. They are in the source distribution of vaderSentiment (MIT licence), which pip downloads
@@ -70,6 +70,7 @@ def transformers():
     """Return (name, factor of the rows, transformer) for each row of the table."""
     contractive = ContractiveAutoencoder(K, max_iter=40)
     denoising = DenoisingAutoencoder(K, noise="masking", noise_level=0.5, max_iter=40)
+    masking = "`DenoisingAutoencoder(noise='masking', noise_level=0.5"
     return [
         ("the rows of tf-idf", 1.0, None),
         ("`SparseRandomProjection`", 1.0, SparseRandomProjection(K, dense_output=True)),
@@ -78,11 +79,11 @@ def transformers():
         ("`ContractiveAutoencoder()`", 10.0, contractive),
         ("`ContractiveAutoencoder(alpha=0.01)`", 10.0, clone(contractive).set_params(alpha=0.01)),
         ("`ZeroBiasAutoencoder()`", 1.0, ZeroBiasAutoencoder(K, max_iter=40)),
-        ('`SaturatingAutoencoder(activation="relu")`', 10.0, SaturatingAutoencoder(K, activation="relu", max_iter=40)),
-        ('`DenoisingAutoencoder(noise="masking", noise_level=0.5)`', 1.0, denoising),
-        ('`DenoisingAutoencoder(noise="masking", noise_level=0.5)`', 10.0, denoising),
-        ('the same, `activation="relu"`', 10.0, clone(denoising).set_params(activation="relu")),
-        ('the same, `activation="identity"`', 10.0, clone(denoising).set_params(activation="identity")),
+        ("`SaturatingAutoencoder(activation='relu')`", 10.0, SaturatingAutoencoder(K, activation="relu", max_iter=40)),
+        (f"{masking})`", 1.0, denoising),
+        (f"{masking})`", 10.0, denoising),
+        (f"{masking}, activation='relu')`", 10.0, clone(denoising).set_params(activation="relu")),
+        (f"{masking}, activation='identity')`", 10.0, clone(denoising).set_params(activation="identity")),
     ]
 
 
@@ -108,6 +109,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3, help="splits and starts (default: 3)")
     parser.add_argument("--texts", type=pathlib.Path, help="a folder with the four files of snippets")
+    parser.add_argument("--only", nargs="+", default=[""], help="the codes whose names contain one of these")
     options = parser.parse_args()
     warnings.simplefilter("ignore")  # of short fits
     with tempfile.TemporaryDirectory() as folder:
@@ -123,7 +125,8 @@ def main():
         print(f"seed {seed}: {rows[0].shape[0]} rows, {rows[0].shape[1]} columns, ", end="")
         print(f"{100 * rows[0].nnz / np.prod(rows[0].shape):.2f} % of nonzeros", flush=True)
         tasks = [(labels[train], labels[test]) for labels in (sources, ratings > 0.0)]
-        for name, factor, transformer in transformers():
+        chosen = (each for each in transformers() if any(word in each[0] for word in options.only))
+        for name, factor, transformer in chosen:
             scores, seconds = evaluate(transformer, factor, rows, tasks, seed)
             found.setdefault((name, factor), []).append([*scores, seconds])
             print(name, factor, *found[name, factor][-1], file=sys.stderr, flush=True)
