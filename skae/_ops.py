@@ -52,7 +52,6 @@ __all__ = [
     "argmax",
     "array_like",
     "asarray",
-    "blockwise_dots",
     "clip",
     "column_sums",
     "copy_into",
@@ -66,6 +65,7 @@ __all__ = [
     "full_like",
     "full_weights",
     "gram",
+    "gram_and_dots",
     "greater",
     "in_float64",
     "inner_last",
@@ -111,6 +111,9 @@ __all__ = [
 
 #: Elements of a chunk: small enough for a cache, large enough that calls cost nothing.
 CHUNK = 2**16
+
+# So many rows are converted to float64 at a time.
+_CONVERTED = 512
 
 # Above these, softplus(u) equals u, and exp(u) is about to overflow.
 _MAX_EXPONENT = {np.dtype(np.float32): 80.0, np.dtype(np.float64): 700.0}
@@ -243,16 +246,27 @@ def _blocks(A):
 
 
 def gram(A, weight=None):
-    """Return A^T diag(weight) A in float64: float32 products of blocks of rows, whose rounding does not add up."""
+    """Return A^T diag(weight) A in float64; `weight` is (rows, 1) or one number, by default 1."""
     G = np.zeros((A.shape[1],) * 2)
-    for rows in _blocks(A):
-        G += matmul(A[rows].T, A[rows] if weight is None or is_number(weight) else weight[rows] * A[rows])
+    for rows in _float64_blocks(A):
+        block = in_float64(A[rows])
+        G += matmul(block.T, block if weight is None or is_number(weight) else weight[rows] * block)
     return G if weight is None or not is_number(weight) else weight * G
 
 
-def blockwise_dots(A, v):
-    """Return A v in float64: float32 products of blocks of columns, whose rounding does not add up."""
-    return sum(matmul(A[:, columns], v[columns]).astype(np.float64) for columns in _blocks(A.T))
+def gram_and_dots(A, v):
+    """Return A^T A and A^T v in float64."""
+    G, dots, v = np.zeros((A.shape[1],) * 2), np.zeros(A.shape[1]), in_float64(v)
+    for rows in _float64_blocks(A):
+        block = in_float64(A[rows])
+        G += matmul(block.T, block)
+        dots += matmul(v[rows], block)
+    return G, dots
+
+
+def _float64_blocks(A):
+    """Yield the slices that cut the rows of A into blocks that stay in cache in float64."""
+    return (slice(start, start + _CONVERTED) for start in range(0, A.shape[0], _CONVERTED))
 
 
 def full_weights(n, weight):

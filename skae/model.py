@@ -337,7 +337,7 @@ class Model:
     @functools.cached_property
     def _decoder_products(self):
         """V V^T (k, k) and V c (k,), in float64."""
-        return ops.gram(self.decoder.T), ops.blockwise_dots(self.decoder, self.c)
+        return ops.gram_and_dots(self.decoder.T, self.c)
 
     def vector_field(self, X: FloatArray) -> FloatArray:
         """Return r(x) - x of each row, shape (n, d) (ENERGY 2.1).

@@ -7,9 +7,10 @@ import pickle
 
 import numpy as np
 from numpy.testing import assert_allclose
+from scipy import sparse
 
 from skae.activations import ACTIVATIONS, Activation
-from skae.objectives import Reconstruction
+from skae.objectives import Reconstruction, for_sparse_rows
 from skae.parameters import Layout
 from skae.penalties import PENALTIES, REQUIREMENTS, Batch, Gradient
 
@@ -124,8 +125,10 @@ def make_layout(d=4, k=3, tied=True, hidden_bias=True):
     return Layout(**shapes, c=(d,))
 
 
-def make_problem(layout, activation, visible="gaussian", n=5, weighted=False, seed=0):
+def make_problem(layout, activation, visible="gaussian", n=5, weighted=False, seed=0, zeros=0.0):
     """Return theta, X and weights (or None), with all pre-activations away from the activation's kinks.
+
+    `zeros` is the share of zeros in X.
 
     The first of the seeds `seed`, `seed` + 1000, ... that gives such data is taken.
     """
@@ -134,6 +137,7 @@ def make_problem(layout, activation, visible="gaussian", n=5, weighted=False, se
         shape = (n, layout.shapes["W"][1])
         X = rng.standard_normal(shape) if visible == "gaussian" else rng.random(shape)
         theta = 0.7 * rng.standard_normal(layout.size)
+        X[rng.random(shape) < zeros] = 0.0
         blocks = layout.views(theta)
         U = X @ blocks["W"].T + blocks.get("b", 0.0)
         if distance_to_kinks(activation, U) > 1e-3:
@@ -146,11 +150,19 @@ def is_compatible(penalties, activation, visible, tied):
     return all(REQUIREMENTS[key][0](activation, visible, tied) for penalty in penalties for key in penalty.requires)
 
 
-def check_gradient(activation, penalties, visible, tied, weighted=False, *, hidden_bias=True, target=None):
+def check_gradient(
+    activation, penalties, visible, tied, weighted=False, *, hidden_bias=True, target=None, sparse_rows=False
+):
     """The gradient of the objective agrees with central differences to 1e-6."""
     layout = make_layout(tied=tied, hidden_bias=hidden_bias)
     objective = Reconstruction(layout, activation, visible=visible, penalties=penalties)
-    theta, X, weight = make_problem(layout, activation, visible, weighted=weighted)
+    if sparse_rows:
+        objective = for_sparse_rows(objective)
+        layout = objective.layout
+    zeros = 0.5 if sparse_rows else 0.0
+    theta, X, weight = make_problem(layout, activation, visible, weighted=weighted, zeros=zeros)
+    if sparse_rows:
+        X, target = sparse.csc_array(X), None if target is None else sparse.csc_array(target)
     value, gradient = objective.value_and_grad(theta, X, target, weight)
     assert isinstance(value, float)
     assert_allclose(objective.value(theta, X, target, weight), value, rtol=1e-13)

@@ -133,8 +133,7 @@ class _Sums:
     """Sums over the rows of a batch, in float64."""
 
     def __init__(self, V, H, Y, c, clean, weight):
-        self.Y, self.G, self.S = Y, ops.gram(V.T), ops.gram(H, weight)
-        self.Vc = ops.blockwise_dots(V, c)
+        (self.G, self.Vc), self.S, self.Y = ops.gram_and_dots(V.T, c), ops.gram(H, weight), Y
         w = ops.full_weights(len(H), weight)
         self.s, self.mean = w @ H, ops.transposed_product(clean, w)
         c, crossed = ops.in_float64(c), ops.row_dots(ops.in_float64(H), ops.in_float64(Y))

@@ -20,6 +20,10 @@ _TRIAL_STEPS = 100
 # The search halves the rate at most this many times.
 _MAX_TRIALS = 40
 
+# If no rate lowers the loss, the largest one is taken that raises it by no more than this share of itself. On rows that
+# are mostly noise, updates on some batches raise the loss on others a little.
+_NOISE = 0.01
+
 # Epochs, and updates, without a fall of the loss that end a fit. After fewer, the loss may still fall again.
 _PATIENT_EPOCHS, _PATIENT_UPDATES = 10, 1000
 
@@ -190,11 +194,16 @@ class Stochastic:
 
         rate = 1.0 / largest_curvature(objective, theta, next(iter(batches(trial_rng))), trial_rng)
         without = np.mean([objective.value_and_grad(theta, *batch)[0] for batch in drawn(n_steps - n_last)])
+        tolerable = None
         for _ in range(_MAX_TRIALS):
             end = np.mean(self._trial(objective, theta, batches, drawn(), 2.0 * rate)[-n_last:])
             if math.isfinite(end) and end <= without:
                 return rate
+            if tolerable is None and math.isfinite(end) and end <= without + _NOISE * abs(without):
+                tolerable = rate
             rate /= 2.0
+        if tolerable is not None:
+            return tolerable
         raise DivergenceError(
             f"training diverges even at a learning rate of {rate:.3g}; bring the features to a common scale near 1 "
             "(StandardScaler, PCAWhitener)"

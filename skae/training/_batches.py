@@ -162,7 +162,7 @@ class Batches:
     def sample(self, n_rows, rng):
         """Return at most `n_rows` rows, drawn at random but in order, dense, and their weights, in float64."""
         X, weight = self.some(n_rows, rng)
-        return dense(X).astype(np.float64), weight
+        return dense(X.astype(np.float64)), weight
 
     def some(self, n_rows, rng):
         """Return the same rows as `sample`, dense or CSC as those of the batches, and their weights in float64."""
