@@ -348,7 +348,7 @@ def report_columns(options, rows, builds):
     n, d, k, nonzeros = (1000, 2000, 32, 20) if options.small else (20_000, 50_000, 128, 250)
     print(f"\n{n} rows of {nonzeros} nonzeros, {k} units: microseconds a row\n")
     print(f"| batch_size | {d} columns | {4 * d} columns | ratio |\n|---|---|---|---|")
-    for batch_size in (n, n // 20, "auto"):
+    for batch_size in (n, n // 20):
         found = []
         for columns in (d, 4 * d):
             path = rows(n, columns, 100 * nonzeros / columns)
@@ -396,7 +396,7 @@ def report_peers(options, rows, builds):
     names = ["skae, tied", "BernoulliRBM", "skae, untied", "MLPRegressor", "torch"]
     names = names if peers.HAS_TORCH else names[:-1]
     print(f"| batch size | {' | '.join(names)} |\n|---|{len(names) * '---|'}")
-    for batch_size in (n // 200, n // 20):
+    for batch_size in (n // 20,):
         cells, own = [], None
         for name in names:
             task = {"k": k, "name": name, "batch_size": batch_size}
