@@ -112,8 +112,8 @@ __all__ = [
 #: Elements of a chunk: small enough for a cache, large enough that calls cost nothing.
 CHUNK = 2**16
 
-# So many rows are converted to float64 at a time.
-_CONVERTED = 512
+# So many rows are converted to float64 at a time, and so many are summed in their own dtype.
+_CONVERTED, _SUMMED = 512, 2048
 
 # Above these, softplus(u) equals u, and exp(u) is about to overflow.
 _MAX_EXPONENT = {np.dtype(np.float32): 80.0, np.dtype(np.float64): 700.0}
@@ -241,32 +241,37 @@ def _by_columns(A):
 
 def _blocks(A):
     """Yield the slices that cut the rows of A into blocks that stay in cache."""
-    n_rows = max(CHUNK // A.shape[1], 1)
-    return (slice(start, start + n_rows) for start in range(0, A.shape[0], n_rows))
+    return _slices(len(A), max(CHUNK // A.shape[1], 1))
 
 
-def gram(A, weight=None):
-    """Return A^T diag(weight) A in float64; `weight` is (rows, 1) or one number, by default 1."""
-    G = np.zeros((A.shape[1],) * 2)
-    for rows in _float64_blocks(A):
-        block = in_float64(A[rows])
-        G += matmul(block.T, block if weight is None or is_number(weight) else weight[rows] * block)
-    return G if weight is None or not is_number(weight) else weight * G
+def gram(A, weight=1.0):
+    """Return A^T diag(weight) A in float64; `weight` is (rows, 1) or one number for all rows."""
+    if is_number(weight):
+        return weight * gram_and_dots(A)[0]
+    return sum(matmul(block.T, weight[rows] * block) for rows, block in _blocks_in_float64(A))
 
 
-def gram_and_dots(A, v):
-    """Return A^T A and A^T v in float64."""
-    G, dots, v = np.zeros((A.shape[1],) * 2), np.zeros(A.shape[1]), in_float64(v)
-    for rows in _float64_blocks(A):
-        block = in_float64(A[rows])
+def gram_and_dots(A, v=None, rounded=False):
+    """Return A^T A, and A^T v (None without v), in float64.
+
+    `rounded` sums A's own dtype within blocks of rows. This is twice as fast for float32, and its error is about 1e-7.
+    """
+    G, dots = np.zeros((A.shape[1],) * 2), None if v is None else np.zeros(A.shape[1])
+    for rows, block in ((each, A[each]) for each in _slices(len(A), _SUMMED)) if rounded else _blocks_in_float64(A):
         G += matmul(block.T, block)
-        dots += matmul(v[rows], block)
+        if dots is not None:
+            dots += matmul(v[rows].astype(block.dtype, copy=False), block)
     return G, dots
 
 
-def _float64_blocks(A):
-    """Yield the slices that cut the rows of A into blocks that stay in cache in float64."""
-    return (slice(start, start + _CONVERTED) for start in range(0, A.shape[0], _CONVERTED))
+def _blocks_in_float64(A):
+    """Yield slices that cut the rows of A into blocks, and each block in float64, in which it stays in cache."""
+    return ((rows, in_float64(A[rows])) for rows in _slices(len(A), _CONVERTED))
+
+
+def _slices(length, size):
+    """Yield the slices of a size that cut a length into pieces."""
+    return (slice(start, start + size) for start in range(0, length, size))
 
 
 def full_weights(n, weight):

@@ -102,7 +102,7 @@ def test_it_is_the_dense_objective(combination, weighted, dtype):
             assert_allclose(layout.rearranged(g, objective.layout), reduced, **tolerance)
 
 
-def well_reconstructed(rng, n=2000, d=3000, k=16, dtype=np.float32):
+def well_reconstructed(rng, n=700, d=1000, k=16, dtype=np.float32):
     """Return sparse rows and linear units that explain about 99 % of their variance, with some gradient left."""
     prototypes = sparse.random(k, d, density=0.03, random_state=rng, dtype=np.float64).toarray()
     mixed = rng.standard_normal((n, k)) * (rng.random((n, k)) < 0.2)

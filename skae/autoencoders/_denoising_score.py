@@ -77,7 +77,11 @@ def denoising_score(model, X, mean, var, sample_weight=None, noise_scale=_NOISE_
 def _stays_sparse(model, X, mean, var, scale):
     """Return whether the sums are taken over sparse rows, where they cancel: not if all rows may be the same."""
     moderate = 1e-100 < scale < 1e100 and var.sum() > 1e-3 * (mean @ mean)
-    return model.visible == "gaussian" and moderate and prediction_stays_sparse(X, len(model.W))
+    return (
+        model.visible == "gaussian"
+        and moderate
+        and prediction_stays_sparse(X, len(model.W), model.W.flags.f_contiguous)
+    )
 
 
 def _errors(model, chunk, H, mean, scale):

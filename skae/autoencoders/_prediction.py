@@ -367,7 +367,7 @@ class AutoencoderPrediction(TransformerMixin):
         `takes_sparse` says whether it can.
         """
         X, model = self._validate_prediction(X)
-        stay_sparse = takes_sparse and prediction_stays_sparse(X, len(model.W))
+        stay_sparse = takes_sparse and prediction_stays_sparse(X, len(model.W), model.W.flags.f_contiguous)
         return X, model.by_columns() if stay_sparse else model, stay_sparse
 
     def _by_chunks(self, function, X, out, stay_sparse=False):

@@ -53,26 +53,27 @@ class SparseReconstruction(Reconstruction):
     ) -> tuple[float, FloatArray]:
         """Return the objective over the rows and its gradient; see `Reconstruction.value_and_grad`."""
         out = ops.empty_like(theta) if out is None else out
-        grads = self.layout.views(out)
-        loss, batch, sums = self._sums(theta, X, target, sample_weight, mean_code)
-        c, weight = self.layout.views(theta)["c"], batch.weight
-        dH = ops.matmul(batch.H, ops.array_like(sums.G, c), out=self._scratch("dH", batch.H.shape, theta.dtype))
-        ops.add(dH, ops.array_like(sums.Vc, c), out=dH)
+        blocks, grads = self.layout.views(theta), self.layout.views(out)
+        batch, sums = self._forward_sums(blocks, X, target, sample_weight, mean_code)
+        V, c, weight = batch.V, blocks["c"], batch.weight
+        G, Vc = (ops.array_like(each, c) for each in ops.gram_and_dots(V.T, c, rounded=True))
+        dH = ops.matmul(batch.H, G, out=self._scratch("dH", batch.H.shape, c.dtype))
+        ops.add(dH, Vc, out=dH)
         ops.subtract(dH, sums.Y, out=dH)
         ops.multiply(dH, weight, out=dH)
-        weighted = ops.multiply(batch.H, weight, out=self._scratch("weighted H", batch.H.shape, theta.dtype))
+        weighted = ops.multiply(batch.H, weight, out=self._scratch("weighted H", batch.H.shape, c.dtype))
         dU = ops.copy_into(dH, self.activation.backward(batch.U, batch.H, dH, out=dH))
         penalties, grad = self._penalize(batch, dU)
         if self.tied and target is None:
-            grads["W"].T[...] = ops.transposed_product(X, ops.subtract(dU, weighted, out=weighted))
+            products = ops.transposed_product(X, ops.subtract(dU, weighted, out=weighted))
         else:
-            grads["W"].T[...] = ops.transposed_product(X, dU)
-            products = ops.transposed_product(X if target is None else target, weighted).T
+            products = ops.transposed_product(sums.clean, ops.negative(weighted, out=weighted))
+            by_encoder = ops.transposed_product(X, dU)
             if self.tied:
-                ops.subtract(grads["W"], products, out=grads["W"])
+                ops.add(products, by_encoder, out=products)
             else:
-                ops.negative(products, out=grads["V"])
-        self._add_decoder_gradient(grads, batch.V, c, sums)
+                grads["W"].T[...] = by_encoder
+        loss = sums.loss(c, *self._set_decoder_gradient(grads, V, c, sums, products))
         grad.add_to(grads["W"], grads.get("V", grads["W"]))
         self._set_bias_gradient(theta, grads, dU)
         return loss + penalties, out
@@ -87,57 +88,61 @@ class SparseReconstruction(Reconstruction):
         mean_code: FloatArray | None = None,
     ) -> float:
         """Return the objective over the rows of X; the arguments are those of `value_and_grad`."""
-        loss, batch, _ = self._sums(theta, X, target, sample_weight, mean_code)
+        blocks = self.layout.views(theta)
+        batch, sums = self._forward_sums(blocks, X, target, sample_weight, mean_code)
+        G, Vc = ops.gram_and_dots(batch.V.T, blocks["c"])
+        value = sums.loss(blocks["c"], ops.dot(G, sums.S), ops.dot(sums.s, Vc))
         if self.penalties:
             dU = self._scratch("dH", batch.U.shape, theta.dtype)
             dU.fill(0.0)
-            loss += self._penalize(batch, dU)[0]
-        return loss
+            value += self._penalize(batch, dU)[0]
+        return value
 
-    def _sums(self, theta, X, target, sample_weight, mean_code):
-        """Return the loss, the batch, and the sums over the rows that its gradient needs."""
-        blocks, clean = self.layout.views(theta), X if target is None else target
-        W, c = blocks["W"], blocks["c"]
-        V = blocks.get("V", W)
-        weight = ops.row_weights(X.shape[0], sample_weight)
-        shape = X.shape[0], W.shape[0]
-        Y = ops.product(clean, V.T)
-        U, b = self._scratch("U", shape, W.dtype), self.hidden_bias(blocks)
+    def _forward_sums(self, blocks, X, target, sample_weight, mean_code):
+        """Return the batch, and the sums over its rows that the loss and its gradient need."""
+        clean, W = X if target is None else target, blocks["W"]
+        V, b, shape = blocks.get("V", W), self.hidden_bias(blocks), (X.shape[0], W.shape[0])
+        Y, U, H = ops.product(clean, V.T), self._scratch("U", shape, W.dtype), self._scratch("codes", shape, W.dtype)
         ops.copy_into(U, Y if self.tied and target is None else ops.product(X, W.T))
         if b is not None:
             ops.add(U, b, out=U)
-        H = self._scratch("codes", shape, W.dtype)
         ops.copy_into(H, self.activation.value(U, out=H))
-        sums = _Sums(V, H, Y, c, clean, weight)
-        return sums.loss, Batch(X, U, H, W, V, weight, self.activation, mean_code, self._scratch), sums
+        weight = ops.row_weights(len(H), sample_weight)
+        return Batch(X, U, H, W, V, weight, self.activation, mean_code, self._scratch), _Sums(H, Y, clean, weight)
 
-    def _add_decoder_gradient(self, grads, V, c, sums):
-        """Add S V + s c^T to the decoder's gradient, and set the one in c. Blocks of columns stay in cache."""
-        gV, gc = grads.get("V", grads["W"]), grads["c"]
+    def _set_decoder_gradient(self, grads, V, c, sums, products):
+        """Set the gradient in the decoder to S V + s c^T + products^T, and the one in c; return <G, S> and s.(V c).
+
+        Blocks of columns stay in cache. The two sums are those of S V with V, and of V^T s with c.
+        """
+        gV, gc = grads.get("V", grads["W"]).T, grads["c"]
         S, s = ops.array_like(sums.S, c), ops.array_like(sums.s, c)
-        ops.subtract(c, ops.array_like(sums.mean, c), out=gc)
-        k, d = V.shape
-        n_columns = max(ops.CHUNK // k, 1)
-        block = self._scratch("columns", (min(n_columns, d), k), c.dtype)
-        for start in range(0, d, n_columns):
+        n_columns = max(ops.CHUNK // len(V), 1)
+        scratch, quadratic = self._scratch("columns", (min(n_columns, len(gV)), len(V)), c.dtype), 0.0
+        for start in range(0, len(gV), n_columns):
             columns = slice(start, start + n_columns)
-            rows = V.T[columns]
-            added = ops.matmul(rows, S, out=block[: len(rows)])
-            ops.add(gV.T[columns], added, out=gV.T[columns])
-            ops.multiply(c[columns, None], s, out=added)
-            ops.add(gV.T[columns], added, out=gV.T[columns])
-            gc[columns] += ops.matmul(rows, s)
+            block, rows = gV[columns], V.T[columns]
+            ops.matmul(rows, S, out=block)
+            quadratic += float(ops.in_float64(ops.row_dots(rows, block)).sum())
+            ops.add(block, ops.multiply(c[columns, None], s, out=scratch[: len(block)]), out=block)
+            ops.add(block, products[columns], out=block)
+            ops.matmul(rows, s, out=gc[columns])
+        linear = ops.dot(ops.in_float64(gc), ops.in_float64(c))
+        ops.add(gc, c, out=gc)
+        ops.subtract(gc, ops.array_like(sums.mean, c), out=gc)
+        return quadratic, linear
 
 
 class _Sums:
-    """Sums over the rows of a batch, in float64."""
+    """Sums over the rows of a batch, in float64, and the arrays that they are made of."""
 
-    def __init__(self, V, H, Y, c, clean, weight):
-        (self.G, self.Vc), self.S, self.Y = ops.gram_and_dots(V.T, c), ops.gram(H, weight), Y
-        w = ops.full_weights(len(H), weight)
+    def __init__(self, H, Y, clean, weight):
+        self.Y, self.clean, self.S, w = Y, clean, ops.gram(H, weight), ops.full_weights(len(H), weight)
         self.s, self.mean = w @ H, ops.transposed_product(clean, w)
-        c, crossed = ops.in_float64(c), ops.row_dots(ops.in_float64(H), ops.in_float64(Y))
-        total = ops.dot(self.G, self.S) + ops.dot(w, ops.row_squared_norms(ops.in_float64(clean)) - 2.0 * crossed)
-        total += 2.0 * ops.dot(self.s, self.Vc) + ops.dot(c, c) - 2.0 * ops.dot(c, self.mean)
-        #: Weighted mean of |x - r|^2 / 2. Rounding could make it negative.
-        self.loss = max(0.5 * total, 0.0)
+        crossed = ops.row_dots(ops.in_float64(H), ops.in_float64(Y))
+        self._of_rows = ops.dot(w, ops.row_squared_norms(ops.in_float64(clean)) - 2.0 * crossed)
+
+    def loss(self, c, quadratic, linear):
+        """Return the weighted mean of |x - r|^2 / 2, given <G, S> and s.(V c). Rounding could make it negative."""
+        c = ops.in_float64(c)
+        return max(0.5 * (quadratic + self._of_rows + ops.dot(c, c)) + linear - ops.dot(c, self.mean), 0.0)

@@ -10,14 +10,14 @@ import math
 from skae.training._chunks import chunk_rows, sparse_chunk_rows, stored_values
 from skae.training._threads import blas_thread_count
 
-# A multiplication with a stored value: scipy's products are not blocked, and run on one thread.
-_STORED = 12.0
+# Products with a stored value, which scipy does one by one and on one thread: for each unit, and for the value itself.
+_STORED_UNIT, _STORED_VALUE = 9.0, 350.0
 # All that is done with an element of a dense batch, apart from products, in a step and in a prediction.
-_DENSE_STEP, _DENSE_CHUNK = 60.0, 20.0
-# The update of one weight.
-_UPDATE = 20.0
-# A call, in a step with sparse rows. Small problems stay dense.
-_STEP_CALLS, _CHUNK_CALLS = 2e7, 3e6
+_DENSE_STEP, _DENSE_CHUNK = 290.0, 40.0
+# All that is done with a weight in a step, apart from products, its update, and its copy for a prediction.
+_WEIGHT, _UPDATE, _COPY = 370.0, 125.0, 200.0
+# The calls of a step, and of a prediction, with sparse rows. Small problems stay dense.
+_STEP_CALLS, _CHUNK_CALLS = 3e7, 1e7
 
 #: Rows in a batch of dense rows for ``batch_size="auto"``.
 AUTO_BATCH_SIZE = 100
@@ -89,7 +89,8 @@ def automatic_batch_size(X, n_components):
     stored = _stored_per_row(X)
     if stored is None or not _step_by_rows(stored, n_components, 2) < _dense_step(X.shape[1], n_components):
         return AUTO_BATCH_SIZE
-    balanced = _step_by_weights(X.shape[1], n_components) / _step_by_rows(stored, n_components, 2)
+    fixed = _step_by_weights(X.shape[1], n_components) + _UPDATE * X.shape[1] * n_components
+    balanced = fixed / _step_by_rows(stored, n_components, 2)
     return max(AUTO_BATCH_SIZE, math.floor(min(balanced, X.shape[0] / _BATCHES_PER_EPOCH)))
 
 
@@ -114,29 +115,37 @@ def fit_stays_sparse(X, n_components, batch_size, n_products=2, n_threads=None):
         return False
     n_threads = blas_thread_count() if n_threads is None else n_threads
     by_rows = batch_size * _step_by_rows(stored, n_components, n_products, n_threads)
-    return _STEP_CALLS + by_rows + _step_by_weights(d, n_components, n_threads) < (
-        batch_size * _dense_step(d, n_components, n_threads) + _UPDATE * d * n_components
-    )
+    in_all = _STEP_CALLS + by_rows + _step_by_weights(d, n_components, n_threads)
+    return in_all < batch_size * _dense_step(d, n_components, n_threads)
 
 
-def prediction_stays_sparse(X, n_components, n_threads=None):
-    """Return whether a product of sparse rows with the weights is faster than one of the same rows made dense."""
+def prediction_stays_sparse(X, n_components, by_columns=True, n_threads=None):
+    """Return whether a product of sparse rows with the weights is faster than one of the same rows made dense.
+
+    `by_columns` says whether the weights stand by columns, or must be copied first.
+    """
     stored, (n, d) = _stored_per_row(X), X.shape
     if stored is None:
         return False
     n_threads = blas_thread_count() if n_threads is None else n_threads
     dense_row = d * (n_components / n_threads + _DENSE_CHUNK)
-    return _CHUNK_CALLS + n * _STORED * stored * n_components < n * dense_row
+    copied = 0.0 if by_columns else _COPY * d * n_components
+    return _CHUNK_CALLS + copied + n * stored * _of_value(n_components) < n * dense_row
+
+
+def _of_value(k):
+    """Return the cost of the product of a stored value with k weights."""
+    return _STORED_UNIT * k + _STORED_VALUE
 
 
 def _step_by_rows(stored, k, n_products, n_threads=1):
     """Return the cost of a step that each row adds: products with its values, and with k x k matrices."""
-    return n_products * _STORED * stored * k + 2.0 * k * k / n_threads
+    return n_products * stored * _of_value(k) + 2.0 * k * k / n_threads
 
 
 def _step_by_weights(d, k, n_threads=1):
-    """Return the cost of a step that does not depend on the rows."""
-    return 1.5 * k * k * d / n_threads + _UPDATE * k * d
+    """Return the cost of a step that does not depend on the rows, without the update."""
+    return d * k * (0.92 * k / n_threads + _WEIGHT)
 
 
 def _dense_step(d, k, n_threads=1):
