@@ -51,6 +51,16 @@ WORKLOADS = {
         for method in ("transform", "score_samples")
         for d in (64, 784)
     },
+    "fit, sparse rows": (
+        "import skae; X = sparse_data(2000, 10000, 50); "
+        "model = skae.ContractiveAutoencoder(64, max_iter=2, tol=0, random_state=0)",
+        "model.fit(X)",
+    ),
+    "transform of sparse rows": (
+        "import skae; X = sparse_data(10000, 10000, 50); "
+        "model = skae.ContractiveAutoencoder(64, max_iter=1, random_state=0).fit(X[:200])",
+        "model.transform(X)",
+    ),
     "classifier": (
         "import skae; X = data(2000, 100); y = (X[:, :5] > X[:, 5:10]) @ [1, 1, 1, 1, 1]; "
         "auto = skae.ContractiveAutoencoder(30, max_iter=10); "
@@ -68,8 +78,13 @@ import sklearn.neural_network, scipy.optimize, numpy as np
 def data(n, d):
     rng = np.random.default_rng(0)
     return (rng.standard_normal((n, 20)) @ rng.standard_normal((20, d)) / 4).astype(np.float32)
+def sparse_data(n, d, nonzeros):
+    from scipy import sparse
+    rng = np.random.default_rng(0)
+    columns, values = rng.integers(d, size=n * nonzeros), rng.random(n * nonzeros, dtype=np.float32)
+    return sparse.csr_matrix((values, (np.repeat(np.arange(n), nonzeros), columns)), shape=(n, d))
 prepare, timed = json.loads(sys.argv[1])
-space = {"data": data}
+space = {"data": data, "sparse_data": sparse_data}
 exec(prepare, space)
 if "import" not in timed:
     exec(timed, space)

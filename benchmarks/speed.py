@@ -14,6 +14,9 @@ L-BFGS: some iterations on 4 batches of rows, over the products of their evaluat
 Predictions: `transform`, `score_samples` and the classifier's `predict`, over their product and one in-place
 exponential of the hidden units, in blocks of 256 rows.
 
+Sparse rows: one `partial_fit` of CSR rows in batches, over the products of its steps: two sparse ones, and two of
+k x k by d. `transform` and `score_samples` are over their one sparse product. Here the floor is scipy's, on one thread.
+
 Not in the full run: `--only quality`, the time to the objective that torch's Adam reaches; `--only robustness`, the
 objective of the defaults on data of several scales over that of torch's Adam at its best rate; `--only noise`.
 """
@@ -40,6 +43,7 @@ from sklearn.decomposition import PCA, IncrementalPCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sparse_rows import text_rows
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import skae
@@ -64,6 +68,7 @@ from skae.training import Batches, blas_threads, chunk_rows
 SIZES = [(64, 500, 20), (64, 256, 200), (784, 500, 100), (784, 1000, 256), (619, 4000, 500), (3072, 1000, 500)]
 QUICK_SIZES = [(64, 500, 20), (784, 500, 100), (784, 1000, 256)]
 NOISE_SIZES = [(784, 500, 100), (784, 1000, 100)]
+SPARSE_SIZES = [(5_000, 25, 64, 500), (20_000, 100, 128, 1000)]  # columns, nonzeros of a row, units, batch
 PREDICTION_SIZES = [(64, 500), (784, 500), (784, 1000)]
 WHITENING_SIZES = [(10_000, 64), (10_000, 784), (4_000, 2_000), (50_000, 784)]
 RULES = {"sgd": SGD, "adam": Adam}
@@ -315,6 +320,43 @@ def report_predictions(options, n=4000):
                 )
 
 
+def report_sparse(options):
+    """Print what sparse rows cost over the products that they need, and what the same rows cost as an array."""
+    print("\n| dtype | d, nonzeros, k, batch | method | products ms | ratio | dense rows / it |")
+    print("|---|---|---|---|---|---|")
+    for dtype, (d, nonzeros, k, n) in itertools.product(options.dtype, SPARSE_SIZES):
+        with threadpool_limits(1), warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            X = text_rows(4 * n, d, nonzeros).astype(dtype)
+            dense, rng = X.toarray(), np.random.default_rng(0)
+            W, H = rng.standard_normal((d, k)).astype(dtype), rng.random((n, k)).astype(dtype)
+            V = np.ascontiguousarray(W.T)
+            batches = [X[start : start + n] for start in range(0, 4 * n, n)]
+
+            def steps(batches=batches, W=W, V=V, H=H):
+                for batch in batches:
+                    batch @ W
+                    batch.T @ H
+                    (V @ V.T) @ V
+
+            def product(X=X, W=W):
+                return X @ W
+
+            autoencoder = ContractiveAutoencoder(k, batch_size=n, random_state=0).partial_fit(X)
+            for floor, method in (
+                (steps, autoencoder.partial_fit),
+                (product, autoencoder.transform),
+                (product, autoencoder.score_samples),
+            ):
+                calls = [floor, functools.partial(method, X), functools.partial(method, dense)]
+                times = paired_times(calls, options.seconds)
+                print(
+                    f"| {dtype} | {d}, {nonzeros}, {k}, {n} | {method.__name__} | {1e3 * np.median(times[:, 0]):.2f} "
+                    f"| {cell(ratios(times)[:, 1])} | {ratios(times, 1)[0, 2]:.1f} |",
+                    flush=True,
+                )
+
+
 def report_whitening(options):
     """Print what the whitener costs beside scikit-learn's."""
     print("\n| threads | dtype | rows, columns | PCAWhitener ms | over PCA | IncrementalPCA over it |")
@@ -502,6 +544,7 @@ REPORTS = {
     "steps": report_steps,
     "lbfgs": report_lbfgs,
     "predictions": report_predictions,
+    "sparse": report_sparse,
     "whitening": report_whitening,
     "growth": report_growth,
     "import": report_import,

@@ -9,6 +9,7 @@ ORDER = (
     "zero_bias_codes",
     "choose_alpha",
     "sparse_codes",
+    "sparse_text",
     "saturating_path",
     # the energy
     "energy_circle",
