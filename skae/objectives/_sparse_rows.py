@@ -63,8 +63,9 @@ class SparseReconstruction(Reconstruction):
 
     So a step takes two products with the rows (tied; four untied, or with noise), and two of k x k x d multiplications
     that do not depend on the number of rows. It is exact: Vincent, de Brebisson and Bouthillier (2015) derive the same
-    sums. They also keep V as a product of two matrices, which spares the k x k x d multiplications. Only gradient descent
-    without momentum allows that, so it is not done here. The terms of the loss cancel, so their sums are in float64.
+    sums. They also keep V as a product of two matrices, which spares the k x k x d multiplications. This is not done
+    here, because only gradient descent without momentum allows for it. The terms of the loss cancel, so their sums are
+    in float64.
 
     The rows are CSC, which is the fastest format, or CSR. See `for_sparse_rows`, which also gives the layout.
 
