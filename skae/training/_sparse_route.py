@@ -16,6 +16,8 @@ _STORED_UNIT, _STORED_VALUE = 9.0, 350.0
 _DENSE_STEP, _DENSE_CHUNK = 290.0, 40.0
 # All that is done with a weight in a step, apart from products, its update, and its copy for a prediction.
 _WEIGHT, _UPDATE, _COPY = 370.0, 125.0, 200.0
+# The first of these in a step that does not reconstruct the rows: the gradient of sparse rows is copied.
+_WEIGHT_OF_CLASSES = 60.0
 # The calls of a step, and of a prediction, with sparse rows. Small problems stay dense.
 _STEP_CALLS, _CHUNK_CALLS = 3e7, 1e7
 
@@ -49,7 +51,7 @@ def dense_route(batch_size, n_columns):
     return Route(False, AUTO_BATCH_SIZE if batch_size == "auto" else batch_size, chunk_rows(n_columns))
 
 
-def cheapest_route(X, n_components, batch_size, n_products=2, whole=False):
+def cheapest_route(X, n_components, batch_size, n_products=2, whole=False, reconstructs=True):
     """Return the cheapest route for rows X whose objective can take them sparse.
 
     Parameters
@@ -64,12 +66,14 @@ def cheapest_route(X, n_components, batch_size, n_products=2, whole=False):
         See `fit_stays_sparse`.
     whole : bool, default=False
         Whether the solver goes over all rows for each step, as L-BFGS does.
+    reconstructs : bool, default=True
+        See `fit_stays_sparse`.
     """
-    size = automatic_batch_size(X, n_components) if batch_size == "auto" else batch_size
+    size = automatic_batch_size(X, n_components, reconstructs) if batch_size == "auto" else batch_size
     if stored_values(X) is None:
         return dense_route(size, max(X.shape[1], n_components))
     chunk_size = sparse_chunk_rows(X, n_components)
-    if fit_stays_sparse(X, n_components, min(chunk_size if whole else size, X.shape[0]), n_products):
+    if fit_stays_sparse(X, n_components, min(chunk_size if whole else size, X.shape[0]), n_products, reconstructs):
         return Route(True, size, chunk_size)
     return dense_route(size, max(X.shape[1], n_components))
 
@@ -80,21 +84,23 @@ def _stored_per_row(X):
     return None if stored is None else stored / max(X.shape[0], 1)
 
 
-def automatic_batch_size(X, n_components):
+def automatic_batch_size(X, n_components, reconstructs=True):
     """Return the number of rows in a batch for ``batch_size="auto"``: 100, or more for wide sparse rows.
 
     A step with sparse rows has a part that does not depend on the number of rows: products of k x k x d multiplications
     and the update of the weights. A batch grows until its rows cost as much, while an epoch has 20 batches.
     """
-    stored = _stored_per_row(X)
-    if stored is None or not _step_by_rows(stored, n_components, 2) < _dense_step(X.shape[1], n_components):
+    stored, d = _stored_per_row(X), X.shape[1]
+    if stored is None:
         return AUTO_BATCH_SIZE
-    fixed = _step_by_weights(X.shape[1], n_components) + _UPDATE * X.shape[1] * n_components
-    balanced = fixed / _step_by_rows(stored, n_components, 2)
-    return max(AUTO_BATCH_SIZE, math.floor(min(balanced, X.shape[0] / _BATCHES_PER_EPOCH)))
+    by_rows = _step_by_rows(stored, n_components, 2, reconstructs=reconstructs)
+    if not by_rows < _dense_step(d, n_components, reconstructs=reconstructs):
+        return AUTO_BATCH_SIZE
+    fixed = _step_by_weights(d, n_components, reconstructs=reconstructs) + _UPDATE * d * n_components
+    return max(AUTO_BATCH_SIZE, math.floor(min(fixed / by_rows, X.shape[0] / _BATCHES_PER_EPOCH)))
 
 
-def fit_stays_sparse(X, n_components, batch_size, n_products=2, n_threads=None):
+def fit_stays_sparse(X, n_components, batch_size, n_products=2, reconstructs=True, n_threads=None):
     """Return whether a step of training is faster with sparse rows than with dense ones.
 
     Parameters
@@ -107,6 +113,9 @@ def fit_stays_sparse(X, n_components, batch_size, n_products=2, n_threads=None):
         Rows in a batch.
     n_products : int, default=2
         Number of products with the rows: 2 if encoder and decoder share the weights and the input, else 4.
+    reconstructs : bool, default=True
+        Whether the step reconstructs the rows. If it only classifies them, it has the same two products with sparse and
+        with dense rows, and none of k x k matrices.
     n_threads : int, default=None
         Number of BLAS threads. None asks the BLAS. The products with sparse rows run on one thread.
     """
@@ -114,9 +123,9 @@ def fit_stays_sparse(X, n_components, batch_size, n_products=2, n_threads=None):
     if stored is None:
         return False
     n_threads = blas_thread_count() if n_threads is None else n_threads
-    by_rows = batch_size * _step_by_rows(stored, n_components, n_products, n_threads)
-    in_all = _STEP_CALLS + by_rows + _step_by_weights(d, n_components, n_threads)
-    return in_all < batch_size * _dense_step(d, n_components, n_threads)
+    by_rows = batch_size * _step_by_rows(stored, n_components, n_products, n_threads, reconstructs)
+    in_all = _STEP_CALLS + by_rows + _step_by_weights(d, n_components, n_threads, reconstructs)
+    return in_all < batch_size * _dense_step(d, n_components, n_threads, reconstructs)
 
 
 def prediction_stays_sparse(X, n_components, by_columns=True, n_threads=None):
@@ -138,16 +147,16 @@ def _of_value(k):
     return _STORED_UNIT * k + _STORED_VALUE
 
 
-def _step_by_rows(stored, k, n_products, n_threads=1):
+def _step_by_rows(stored, k, n_products, n_threads=1, reconstructs=True):
     """Return the cost of a step that each row adds: products with its values, and with k x k matrices."""
-    return n_products * stored * _of_value(k) + 2.0 * k * k / n_threads
+    return n_products * stored * _of_value(k) + (2.0 * k * k / n_threads if reconstructs else 0.0)
 
 
-def _step_by_weights(d, k, n_threads=1):
+def _step_by_weights(d, k, n_threads=1, reconstructs=True):
     """Return the cost of a step that does not depend on the rows, without the update."""
-    return d * k * (0.92 * k / n_threads + _WEIGHT)
+    return d * k * (0.92 * k / n_threads + _WEIGHT if reconstructs else _WEIGHT_OF_CLASSES)
 
 
-def _dense_step(d, k, n_threads=1):
+def _dense_step(d, k, n_threads=1, reconstructs=True):
     """Return the cost of a step with dense rows that each row adds."""
-    return d * (5.0 * k / n_threads + _DENSE_STEP)
+    return d * (5.0 * k / n_threads + _DENSE_STEP if reconstructs else 2.0 * k / n_threads + _DENSE_CHUNK)
