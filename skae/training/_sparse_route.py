@@ -67,9 +67,11 @@ def cheapest_route(X, n_components, batch_size, n_products=2, whole=False, recon
     whole : bool, default=False
         Whether the solver goes over all rows for each step, as L-BFGS does.
     reconstructs : bool, default=True
-        See `fit_stays_sparse`.
+        See `fit_stays_sparse`. If not, "auto" is 100: in text of six classes, fewer steps cost more than they saved.
     """
-    size = automatic_batch_size(X, n_components, reconstructs) if batch_size == "auto" else batch_size
+    size = batch_size
+    if size == "auto":
+        size = automatic_batch_size(X, n_components) if reconstructs else AUTO_BATCH_SIZE
     if stored_values(X) is None:
         return dense_route(size, max(X.shape[1], n_components))
     chunk_size = sparse_chunk_rows(X, n_components)
@@ -84,20 +86,18 @@ def _stored_per_row(X):
     return None if stored is None else stored / max(X.shape[0], 1)
 
 
-def automatic_batch_size(X, n_components, reconstructs=True):
+def automatic_batch_size(X, n_components):
     """Return the number of rows in a batch for ``batch_size="auto"``: 100, or more for wide sparse rows.
 
     A step with sparse rows has a part that does not depend on the number of rows: products of k x k x d multiplications
     and the update of the weights. A batch grows until its rows cost as much, while an epoch has 20 batches.
     """
-    stored, d = _stored_per_row(X), X.shape[1]
-    if stored is None:
+    stored = _stored_per_row(X)
+    if stored is None or not _step_by_rows(stored, n_components, 2) < _dense_step(X.shape[1], n_components):
         return AUTO_BATCH_SIZE
-    by_rows = _step_by_rows(stored, n_components, 2, reconstructs=reconstructs)
-    if not by_rows < _dense_step(d, n_components, reconstructs=reconstructs):
-        return AUTO_BATCH_SIZE
-    fixed = _step_by_weights(d, n_components, reconstructs=reconstructs) + _UPDATE * d * n_components
-    return max(AUTO_BATCH_SIZE, math.floor(min(fixed / by_rows, X.shape[0] / _BATCHES_PER_EPOCH)))
+    fixed = _step_by_weights(X.shape[1], n_components) + _UPDATE * X.shape[1] * n_components
+    balanced = fixed / _step_by_rows(stored, n_components, 2)
+    return max(AUTO_BATCH_SIZE, math.floor(min(balanced, X.shape[0] / _BATCHES_PER_EPOCH)))
 
 
 def fit_stays_sparse(X, n_components, batch_size, n_products=2, reconstructs=True, n_threads=None):
