@@ -95,6 +95,7 @@ __all__ = [
     "spacing",
     "sparse_row_squares",
     "sqrt",
+    "stored_row_sums",
     "subtract",
     "sum_squares",
     "take",
@@ -102,6 +103,7 @@ __all__ = [
     "to_dense",
     "transposed_product",
     "vdot",
+    "weight_gradient",
     "weighted_column_squares",
     "weighted_column_sums",
     "weighted_sum",
@@ -229,6 +231,13 @@ def row_squared_distances(X, v):
     return maximum(sparse_row_squares(X) - 2.0 * (X @ v) + v @ v, 0.0)
 
 
+def stored_row_sums(X, function):
+    """Return the sums over each row of function(x), elementwise, for sparse X and a function that is 0 at 0; (n,)."""
+    result = X.copy()
+    result.data = function(X.data)
+    return asarray(result.sum(axis=1)).reshape(-1)
+
+
 def sum_squares(A):
     """Return the sum of the squares of all elements of A, as a Python float."""
     return dot(A, A)
@@ -314,6 +323,18 @@ def product(X, A, out=None):
 def transposed_product(X, A):
     """Return X^T A (d, k) for sparse X (n, d) and dense A (n, k)."""
     return X.T @ A
+
+
+def weight_gradient(A, X, out=None):
+    """Return A^T X (k, d) for dense A (n, k) and dense or sparse X (n, d).
+
+    It is the gradient in weights W (k, d), if A is the one in U = X W^T. Of sparse X, the result stands column by
+    column.
+    """
+    if not is_sparse(X):
+        return matmul(A.T, X, out=out)
+    result = transposed_product(X, A).T
+    return result if out is None else copy_into(out, result)
 
 
 def weighted_column_sums(weight, A):

@@ -53,7 +53,7 @@ class Visible(ABC):
 
     @abstractmethod
     def potential(self, X: FloatArray, c: FloatArray) -> FloatArray:
-        """Return the visible units' part of the energy of each row, shape (n,)."""
+        """Return the visible units' part of the energy of each row, dense or sparse, shape (n,)."""
 
     @abstractmethod
     def derived_bias(self, W: FloatArray, c: FloatArray) -> FloatArray:
@@ -73,7 +73,10 @@ class Visible(ABC):
 
     @abstractmethod
     def class_potential(self, X: FloatArray, c: FloatArray) -> FloatArray:
-        """Return the terms of `potential` that depend on c, for each row of X and of c (K, d), shape (n, K)."""
+        """Return the terms of `potential` that depend on c, for each row of X and of c (K, d), shape (n, K).
+
+        X may be sparse, here and in `class_gradient`.
+        """
 
     @abstractmethod
     def class_gradient(self, X: FloatArray, c: FloatArray, G: FloatArray) -> FloatArray:
@@ -125,12 +128,12 @@ class Gaussian(Visible):
 
     def class_potential(self, X: FloatArray, c: FloatArray) -> FloatArray:
         """Return x.c - |c|^2 / 2."""
-        out = ops.matmul(X, c.T)
+        out = ops.product(X, c.T)
         return ops.subtract(out, 0.5 * ops.row_squared_norms(c), out=out)
 
     def class_gradient(self, X: FloatArray, c: FloatArray, G: FloatArray) -> FloatArray:
         """Return sum_n G_nj (x_n - c_j)."""
-        return ops.matmul(G.T, X) - ops.column_sums(G)[:, None] * c
+        return ops.weight_gradient(G, X) - ops.column_sums(G)[:, None] * c
 
 
 class Bernoulli(Visible):
@@ -185,17 +188,19 @@ class Bernoulli(Visible):
 
     def class_potential(self, X: FloatArray, c: FloatArray) -> FloatArray:
         """Return x.c."""
-        return ops.matmul(X, c.T)
+        return ops.product(X, c.T)
 
     def class_gradient(self, X: FloatArray, c: FloatArray, G: FloatArray) -> FloatArray:
         """Return sum_n G_nj x_n."""
-        return ops.matmul(G.T, X)
+        return ops.weight_gradient(G, X)
 
 
 def _entropy(X: FloatArray) -> FloatArray:
     """Return -sum_i (x_i log x_i + (1 - x_i) log(1 - x_i)) of each row of X in [0, 1]."""
     # The smallest normal number replaces 0 in the log, so that 0 log 0 = 0.
     tiny = ops.smallest_normal(X.dtype)
+    if ops.is_sparse(X):
+        return -ops.stored_row_sums(X, lambda x: sum(p * ops.log(ops.maximum(p, tiny)) for p in (x, 1.0 - x)))
     return -sum(ops.row_dots(p, ops.log(ops.maximum(p, tiny))) for p in (X, 1.0 - X))
 
 

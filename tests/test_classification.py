@@ -1,15 +1,18 @@
 """The supervised objectives: losses of class energies, plain and factored."""
 
+import copy
+
 import numpy as np
 import pytest
 from helpers import ALL_ACTIVATIONS, VISIBLE, distance_to_kinks, name_of, numerical_gradient
 from numpy.testing import assert_allclose
+from scipy import sparse
 from sklearn.metrics import hinge_loss, log_loss
 
 from skae.activations import Max, Sigmoid, TRec
 from skae.model import Model
 from skae.objectives import LOSSES, Classification, FactoredClassification, FactoredReconstruction, Reconstruction
-from skae.parameters import Layout, UnitNorm
+from skae.parameters import Layout, MaxNorm, UnitNorm
 
 N, CLASSES, HIDDEN, FEATURES, FACTORS = 9, 3, 4, 5, 6
 
@@ -31,11 +34,19 @@ def make(activation, factored=False, hidden_bias=True, **parameters):
     return (FactoredClassification if factored else Classification)(layout, activations, **parameters)
 
 
-def make_problem(objective, weighted=False, seed=0):
-    """Return theta, rows in [0, 1], targets of all classes, and weights (or None)."""
+def for_sparse_rows(objective):
+    """Return the objective with a layout by columns, as sparse rows take it."""
+    result = copy.copy(objective)
+    result.layout = objective.layout.by_columns()
+    return result
+
+
+def make_problem(objective, weighted=False, seed=0, zeros=0.0):
+    """Return theta, rows in [0, 1] with a share of zeros, targets of all classes, and weights (or None)."""
     rng = np.random.default_rng(seed)
     while True:
         theta, X = rng.standard_normal(objective.layout.size), rng.random((N, FEATURES))
+        X[rng.random(X.shape) < zeros] = 0.0
         _, U, _ = objective._scores(objective.layout.views(theta), X)
         if min(distance_to_kinks(each, U[:, j]) for j, each in enumerate(objective.activations)) > 1e-4:
             return theta, X, np.arange(N) % CLASSES, rng.uniform(0.5, 2.0, N) if weighted else None
@@ -56,6 +67,68 @@ def test_gradient(activation, visible, loss, factored, weighted):
         assert objective.value(theta, X, target, weight) == pytest.approx(value, rel=1e-13)
         expected = numerical_gradient(lambda theta: objective.value(theta, X, target, weight), theta)  # noqa: B023
         assert_allclose(gradient, expected, rtol=1e-6, atol=1e-6)
+
+
+@weighting
+@factoring
+@every_loss
+@every_visible
+@every_activation
+def test_sparse_rows_give_the_value_and_gradient_of_dense_rows(activation, visible, loss, factored, weighted):
+    """Also for the constraint, with a layout by columns; `test_gradient` compares dense rows with differences."""
+    for hidden_bias in (True,) if factored and activation.derived_bias else (True, False):
+        objective = make(activation, factored, hidden_bias, visible=visible, loss=loss, l2=0.3)
+        theta, X, target, weight = make_problem(objective, weighted, zeros=0.5)
+        expected, gradient = objective.value_and_grad(theta, X, target, weight)
+        by_columns = for_sparse_rows(objective)
+        layout = by_columns.layout
+        given = layout.rearranged(theta, objective.layout)
+        for rows in (sparse.csc_array(X), sparse.csr_matrix(X)):
+            value, found = by_columns.value_and_grad(given, rows, target, weight)
+            assert_allclose([value, by_columns.value(given, rows, target, weight)], expected, rtol=1e-12)
+            assert_allclose(objective.layout.rearranged(found, layout), gradient, rtol=1e-10, atol=1e-12)
+        assert_allclose(by_columns.scores(given, rows), objective.scores(theta, X), rtol=1e-10, atol=1e-12)
+        assert_allclose(by_columns.code(given, rows), objective.code(theta, X), rtol=1e-10, atol=1e-12)
+
+
+@every_loss
+@every_activation
+def test_gradient_over_sparse_rows(activation, loss):
+    """It agrees with central differences of the value over sparse rows to 1e-6."""
+    objective = for_sparse_rows(make(activation, hidden_bias=not activation.derived_bias, loss=loss, l2=0.3))
+    theta, X, target, weight = make_problem(objective, weighted=True, zeros=0.5)
+    X = sparse.csc_array(X)
+    expected = numerical_gradient(lambda theta: objective.value(theta, X, target, weight), theta)
+    assert_allclose(objective.value_and_grad(theta, X, target, weight)[1], expected, rtol=1e-6, atol=1e-6)
+
+
+def test_sparse_float32_stays_float32():
+    """Value and gradient of float32 rows agree with those in float64 to rounding."""
+    objective = for_sparse_rows(make(Sigmoid(), l2=0.3))
+    theta, X, target, weight = make_problem(objective, weighted=True, zeros=0.5)
+    expected, gradient = objective.value_and_grad(theta, X, target, weight)
+    rows = sparse.csc_array(X.astype(np.float32))
+    value, found = objective.value_and_grad(theta.astype(np.float32), rows, target, weight.astype(np.float32))
+    assert found.dtype == np.float32
+    assert value == pytest.approx(expected, rel=1e-5)
+    assert_allclose(found, gradient, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("constraint", [UnitNorm("W"), MaxNorm("W", 0.7)], ids=name_of)
+def test_constraint_by_columns(constraint):
+    """Projections of a vector and of its gradient do not depend on the layout."""
+    objective = make(Sigmoid(), constraint=constraint)
+    by_columns, (theta, X, target, _) = for_sparse_rows(objective), make_problem(objective)
+    given = by_columns.layout.rearranged(theta, objective.layout)
+    for each, vector in ((objective, theta), (by_columns, given)):
+        each.project(vector)
+    gradients = []
+    for each, vector in ((objective, theta), (by_columns, given)):
+        gradients.append(each.value_and_grad(vector, X, target)[1])
+        each.project_gradient(vector, gradients[-1])
+    assert_allclose(objective.layout.rearranged(given, by_columns.layout), theta, rtol=1e-13)
+    gradient = objective.layout.rearranged(gradients[1], by_columns.layout)
+    assert_allclose(gradient, gradients[0], rtol=1e-10, atol=1e-12)
 
 
 def test_factored_weights_refuse_a_derived_bias():

@@ -56,13 +56,14 @@ from skae import (
 )
 from skae._sklearn_compat import InvalidParameterError
 from skae.activations import ACTIVATIONS, Activation
-from skae.classifier import _calibration, _classifier, _finetuning, _learning, _temperature
+from skae.classifier import _calibration, _classifier, _learning, _temperature
 from skae.classifier._energies import ClassEnergies
 from skae.classifier._stand_ins import stand_ins
 from skae.classifier._temperature import fit_temperature
 from skae.corruption import Corruption
 from skae.metrics import activation_fraction
 from skae.objectives import Classification, FactoredReconstruction, Reconstruction
+from skae.training import _sparse_route
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
@@ -363,6 +364,131 @@ def test_csr_lists_and_other_layouts(name):
                 assert_array_equal(found[method], values)
             else:
                 assert_allclose(found[method], values, rtol=1e-7, atol=1e-7, err_msg=method)
+
+
+@pytest.fixture
+def choose_route(monkeypatch):
+    """Return a function that sets whether sparse rows stay sparse, whatever that costs."""
+
+    def choose(stay_sparse):
+        for name in ("_STEP_CALLS", "_CHUNK_CALLS"):
+            monkeypatch.setattr(_sparse_route, name, -np.inf if stay_sparse else np.inf)
+
+    return choose
+
+
+def assert_same_to_rounding(found, expected, tolerance):
+    """Assert that the results of two classifiers are the same, to rounding."""
+    assert found.keys() == expected.keys()
+    for method, values in expected.items():
+        if method != "predict":
+            assert_allclose(found[method], values, rtol=tolerance, atol=tolerance, err_msg=method)
+
+
+SPARSE_MODELS = {
+    **MODELS,
+    "masking": {"noise": "masking", "noise_level": 0.3},
+    "gaussian noise": {"noise": "gaussian", "noise_level": 0.1},
+    "softmax": {"estimator": denoising(activation="softmax")},
+    "max": {"estimator": denoising(activation="max")},
+    "unit norm": {"estimator": contractive(weight_constraint="unit")},
+    "p-values": {"calibration_fraction": 0.2},
+}
+
+
+def fits_on_both_routes(choose_route, name, rows, y, weight=None):
+    """Return the results of a fit to dense batches of sparse rows, and of one to sparse batches."""
+    parameters, found = {"batch_size": 20, **SPARSE_MODELS[name]}, []
+    for stay_sparse in (False, True):
+        choose_route(stay_sparse)
+        classifier = make("finetune", **parameters).fit(rows, y, weight)
+        found.append(results(classifier, rows))
+        if "calibration_fraction" in parameters:
+            found[-1]["p_values"] = classifier.p_values(rows)
+    return found
+
+
+@pytest.mark.parametrize("name", SPARSE_MODELS)
+def test_sparse_rows_give_the_fit_of_dense_rows(name, choose_route):
+    """In the same batches, whichever route they take; weights and rows of weight zero included."""
+    X, y = digits(120)
+    weight = np.random.default_rng(0).integers(0, 3, len(X)).astype(np.float64)
+    expected, found = fits_on_both_routes(choose_route, name, sparse.csr_array(X), y, weight)
+    assert_same_to_rounding(found, expected, 1e-4 if "energies" in name else 1e-8)  # tol of the logistic regression
+
+
+@pytest.mark.parametrize("name", ["finetune", "hinge", "normalize", "untrained", "lbfgs", "sgd", "masking", "factored"])
+def test_sparse_float32_rows_give_the_fit_of_dense_rows(name, choose_route):
+    """The results agree to the rounding of float32."""
+    X, y = digits(120)
+    rows = sparse.csr_array(X.astype(np.float32))
+    expected, found = fits_on_both_routes(choose_route, name, rows, y)
+    assert_same_to_rounding(found, expected, 1e-4)
+
+
+def test_fine_tuning_keeps_sparse_rows_sparse(choose_route, monkeypatch):
+    """Its batches are CSC, and the components stand column by column, unless noise fills the zeros."""
+    X, y = digits(80)
+    seen, value_and_grad = [], Classification.value_and_grad
+
+    def recorded(self, theta, X, *args, **kwargs):
+        seen.append(getattr(X, "format", "dense"))
+        return value_and_grad(self, theta, X, *args, **kwargs)
+
+    monkeypatch.setattr(Classification, "value_and_grad", recorded)
+    choose_route(True)
+    for noise, expected in ((None, "csc"), ("masking", "csc"), ("gaussian", "dense")):
+        seen.clear()
+        classifier = make(noise=noise).fit(sparse.csr_array(X), y)
+        assert set(seen) == {expected}
+        assert classifier.estimators_[0].components_.flags.f_contiguous == (expected == "csc")
+
+
+@pytest.mark.parametrize("name", WITH_STEPS)
+def test_partial_fit_continues_on_another_route(name, choose_route):
+    """The optimiser's state is rearranged: sparse and dense calls in turn give what dense calls give."""
+    X, y = digits(120)
+    rows, fitted = sparse.csr_array(X), []
+    for routes in ((False, False, False), (True, False, True), (False, True, False)):
+        classifier = make(name)
+        for part, stay_sparse in zip(np.array_split(np.arange(len(X)), 3), routes, strict=True):
+            choose_route(stay_sparse)
+            classifier.partial_fit(rows[part], y[part], classes=range(4))
+        fitted.append(results(classifier, X))
+    for found in fitted[1:]:
+        assert_same_to_rounding(found, fitted[0], 1e-8)
+
+
+def test_add_class_takes_sparse_rows(choose_route):
+    """The old classes keep their bits, and the new one is that of dense rows."""
+    X, y, new, labels = split_off([2])
+    found = []
+    for stay_sparse in (False, True):
+        choose_route(stay_sparse)
+        classifier = make(calibration_fraction=0.2).fit(sparse.csr_array(X), y)
+        before = parameters_of(classifier)
+        classifier.add_class(sparse.csr_array(new), labels)
+        assert {label: parameters_of(classifier)[label] for label in before} == before
+        found.append({**results(classifier, X), "p_values": classifier.p_values(sparse.csr_array(X))})
+    assert_same_to_rounding(found[1], found[0], 1e-8)
+
+
+@pytest.mark.parametrize("name", ["finetune", "hinge", "bernoulli", "factored", "energies", "zero bias"])
+def test_energies_of_sparse_rows_make_none_dense(name, choose_route, monkeypatch):
+    """Every method of prediction takes products with the stored values."""
+    X, y = digits(120)
+    classifier, rows = make(name, calibration_fraction=0.2).fit(X, y), sparse.csr_array(X)
+    choose_route(False)
+    expected = {**results(classifier, rows), "p_values": classifier.p_values(rows)}
+    choose_route(True)
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("sparse rows have been made dense")
+
+    for kind in (sparse.csr_array, sparse.csc_array):
+        monkeypatch.setattr(kind, "toarray", refuse)
+    found = {**results(classifier, rows), "p_values": classifier.p_values(rows)}
+    assert_same_to_rounding(found, expected, 1e-10)
 
 
 LABELS = {
@@ -1734,11 +1860,11 @@ def test_parts_are_evaluated_in_blocks(monkeypatch):
     alone, value, sizes = make().partial_fit(X, y, classes=range(4)), Classification.value, []
 
     def recorded(self, theta, X, *args, **kwargs):
-        sizes.append(len(X))
+        sizes.append(X.shape[0])
         return value(self, theta, X, *args, **kwargs)
 
     monkeypatch.setattr(Classification, "value", recorded)
-    monkeypatch.setattr(_finetuning, "chunk_rows", lambda columns: 30)
+    monkeypatch.setattr(_sparse_route, "chunk_rows", lambda columns: 30)
     assert_allclose(make().partial_fit(X, y, classes=range(4)).loss_, alone.loss_, rtol=1e-9)
     assert sizes == [25] * 4
 

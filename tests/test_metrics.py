@@ -402,6 +402,34 @@ def test_measures_of_sparse_and_float32_rows(measure, dtype, kind, rng):
     assert_allclose(dense, measure(autoencoder, X), rtol=1e-4 if dtype == np.float32 else 0)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@every_measure
+def test_measures_of_sparse_rows_on_both_routes(measure, dtype, rng, monkeypatch):
+    """Where sparse rows stay sparse, the measures are the same to rounding."""
+    X = make_X(rng)
+    X[np.abs(X) < 0.5] = 0.0
+    autoencoder, rows = make_contractive().fit(X), sparse.csr_array(X.astype(dtype))
+    expected = measure(autoencoder, rows)
+    monkeypatch.setattr("skae.training._sparse_route._CHUNK_CALLS", -np.inf)
+    assert_allclose(measure(autoencoder, rows), expected, rtol=1e-5 if dtype == np.float32 else 1e-10)
+
+
+def test_measures_of_codes_make_no_sparse_row_dense(rng, monkeypatch):
+    """Activation fractions and score matching take products with the stored values."""
+    X = make_X(rng)
+    X[np.abs(X) < 0.5] = 0.0
+    autoencoder, rows = make_contractive().fit(X), sparse.csr_array(X)
+    monkeypatch.setattr("skae.training._sparse_route._CHUNK_CALLS", -np.inf)
+
+    def refuse(self):
+        raise AssertionError("sparse rows have been made dense")
+
+    for kind in (sparse.csr_array, sparse.csc_array):
+        monkeypatch.setattr(kind, "toarray", refuse)
+    for measure in (activation_fraction, lifetime_sparsity, reconstruction_r2, score_matching_loss):
+        assert np.isfinite(measure(autoencoder, rows)).all()
+
+
 @every_measure
 def test_measures_refuse(measure, rng):
     """Measures refuse unfitted models, a wrong number of features, NaN, and wrong values for bernoulli units."""

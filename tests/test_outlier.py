@@ -29,7 +29,14 @@ from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import LocalOutlierFactor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, PowerTransformer, RobustScaler, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MinMaxScaler,
+    OneHotEncoder,
+    PowerTransformer,
+    RobustScaler,
+    StandardScaler,
+)
 
 from skae import ContractiveAutoencoder, EnergyOutlierDetector, PCAWhitener, ZeroBiasAutoencoder
 from skae._sklearn_compat import InvalidParameterError
@@ -1233,6 +1240,19 @@ def test_centres_are_means_of_clusters(estimator, rng):
     if estimator is not None:
         sparse_fit = EnergyOutlierDetector(estimator).fit(sparse.csr_matrix(X))
         assert_allclose(sparse_fit.centers_, detector.centers_, rtol=1e-6)
+
+
+def test_explaining_an_autoencoder_alone_takes_no_matrix_of_its_steps(rng, monkeypatch):
+    """It has none before it: the contributions cost as many products as scores do, however wide the rows are."""
+    X = rng.standard_normal((60, 5))
+    detector = EnergyOutlierDetector(contractive()).fit(X)
+    expected = EnergyOutlierDetector(make_pipeline(FunctionTransformer(), contractive())).fit(X).explain(X[:4])
+
+    def refuse(*args):
+        raise AssertionError("a step has been asked for")
+
+    monkeypatch.setattr("skae.outlier._attribution.like_frame", refuse)
+    assert_allclose(detector.explain(X[:4]), expected, rtol=1e-9, atol=1e-12)
 
 
 def test_wide_sparse_rows_have_centres(rng, monkeypatch):

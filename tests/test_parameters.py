@@ -50,6 +50,21 @@ def test_pack_is_undone_by_views(dtype, rng):
         assert not np.shares_memory(theta, blocks[name])
 
 
+def test_matrices_by_columns(rng):
+    """A column of a matrix, or of several below each other, stands in one piece; all matrices are views of one."""
+    layout = Layout(W=(4, 2, 3), V=(2, 3), b=(4, 2), c=(3,))
+    by_columns, theta = layout.by_columns(), rng.standard_normal(layout.size)
+    rearranged = by_columns.rearranged(theta, layout)
+    blocks = by_columns.views(rearranged)
+    for name, expected in layout.views(theta).items():
+        assert_array_equal(blocks[name], expected)
+        assert np.shares_memory(blocks[name], rearranged)
+    rows = blocks["W"].reshape(8, 3)
+    assert np.shares_memory(rows, rearranged)
+    assert rows.T.flags.c_contiguous
+    assert_array_equal(layout.rearranged(rearranged, by_columns), theta)
+
+
 def test_layout_describes_itself():
     """Error messages and tests rely on the names, sizes and representation of a layout."""
     layout = Layout(W=(np.int64(2), 3), c=(3,))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from helpers import DTYPES, name_of, numerical_gradient
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from scipy.special import entr, expit
 
 from skae.visible import VISIBLE
@@ -105,6 +106,22 @@ def test_entropy_is_zero_on_the_corners(dtype):
     with np.errstate(all="raise", under="ignore"):
         result = VISIBLE["bernoulli"].potential(X, c)
     assert_allclose(result, X @ c + (entr(X) + entr(1.0 - X)).sum(axis=1), rtol=1e-6, atol=1e-7)
+
+
+@every_dtype
+@every_visible
+def test_sparse_rows_have_the_potential_of_dense_rows(visible, dtype, rng):
+    """Rows of zeros and of ones included, for the energy of one model and for those of several classes."""
+    X = np.vstack([rng.random((6, 5)) * (rng.random((6, 5)) < 0.5), np.zeros(5), np.ones(5)]).astype(dtype)
+    C, G = rng.standard_normal((3, 5)).astype(dtype), rng.standard_normal((8, 3)).astype(dtype)
+    for rows in (sparse.csr_array(X), sparse.csc_matrix(X)):
+        for found, expected in (
+            (visible.potential(rows, C[0]), visible.potential(X, C[0])),
+            (visible.class_potential(rows, C), visible.class_potential(X, C)),
+            (visible.class_gradient(rows, C, G), visible.class_gradient(X, C, G)),
+        ):
+            assert found.dtype == dtype
+            assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_registry_is_read_only():

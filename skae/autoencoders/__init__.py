@@ -3,7 +3,7 @@
 from skae.autoencoders._base import BaseAutoencoder
 from skae.autoencoders._contractive import ContractiveAutoencoder
 from skae.autoencoders._denoising import DenoisingAutoencoder
-from skae.autoencoders._denoising_score import denoising_score
+from skae.autoencoders._denoising_score import denoising_score, residuals_stay_sparse
 from skae.autoencoders._fit_parts import batches_for, fit_quietly, objective_on, stage_for, start
 from skae.autoencoders._marginalized import MarginalizedDenoisingAutoencoder
 from skae.autoencoders._pipeline import (
@@ -14,6 +14,7 @@ from skae.autoencoders._pipeline import (
     is_frozen,
     last_step,
     model_and_input,
+    sparse_model_and_input,
     steps_before,
     unfrozen,
 )
@@ -44,6 +45,8 @@ __all__ = [
     "model_and_input",
     "objective_on",
     "regularization_path",
+    "residuals_stay_sparse",
+    "sparse_model_and_input",
     "stage_for",
     "start",
     "steps_before",

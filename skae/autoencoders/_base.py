@@ -85,7 +85,6 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
     init: Init = "auto"
     warm_start: bool = False
     n_samples_seen_: float
-    _columns_first: bool = False  # how the vectors in _optimizer_state are laid out
 
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
@@ -233,7 +232,8 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         rng = np.random.default_rng(seed_of(self.random_state))
         batches, validation = self._split(X, sample_weight, rows, route, rng)
         theta = self._initial(objectives[-1], batches, X.dtype, rng, continued=self.warm_start)
-        self._optimizer_state = self._random_stream = None
+        self._keep_state()
+        self._random_stream = None
         self._n_rows_seen = X.shape[0] if rows is None else len(rows)
         return Start(X, sample_weight, objectives, theta, batches, _final(batches, route), validation, rng)
 
@@ -324,8 +324,8 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         curve = self._scale**2 * result.loss_curve
         curve = curve if first else np.append(self.loss_curve_, curve)
         problems = self._end(objective, trained.theta, trained.loss, curve, batches, rng, partial=True)
-        self._optimizer_state, self._random_stream = result.state, (seed, n_updates + len(batches))
-        self._columns_first = objective.layout.columns_first
+        self._keep_state(result.state, objective.layout)
+        self._random_stream = seed, n_updates + len(batches)
         task.end(dict)
         return problems
 
@@ -357,15 +357,6 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
             whole=self.solver == "lbfgs",
         )
         return route, sparse_forms if route.stay_sparse else objectives
-
-    def _continued_state(self, layout):
-        """Return the state of the optimiser for `partial_fit` to continue from, laid out as in `layout`, or None."""
-        state = getattr(self, "_optimizer_state", None)
-        if state is None or self._columns_first == layout.columns_first:
-            return state
-        given = Layout(**layout.shapes) if layout.columns_first else layout.by_columns()
-        vectors = {name for name, array in state.items() if array.shape == (layout.size,)}
-        return {name: layout.rearranged(array, given) if name in vectors else array for name, array in state.items()}
 
     def _split(self, X, sample_weight, rows, route, rng):
         """Return the batches to train on, and those to validate on with early stopping, else None."""

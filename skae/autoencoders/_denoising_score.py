@@ -51,8 +51,8 @@ def denoising_score(model, X, mean, var, sample_weight=None, noise_scale=_NOISE_
         n_draws = max(_N_DRAWS, min(-(-_N_NOISY_ROWS // len(weight)), n_rows))
         noise = HiddenNoise(model.W, np.sqrt(var), noise_scale, len(weight), n_draws)
     # Divide by the largest magnitude, so that squares of very small or large data neither underflow nor overflow.
-    scale = max(np.abs(mean).max(), np.sqrt(var).max()) or 1.0
-    stay_sparse = _stays_sparse(model, X, mean, var, scale)
+    scale = _largest_magnitude(mean, var)
+    stay_sparse = residuals_stay_sparse(model, X, mean, var)
     errors = _sparse_errors if stay_sparse else _errors
     if stay_sparse:
         model, n_rows = model.by_columns(), sparse_chunk_rows(X, len(model.W))
@@ -74,14 +74,19 @@ def denoising_score(model, X, mean, var, sample_weight=None, noise_scale=_NOISE_
     return 1.0 - residual / total
 
 
-def _stays_sparse(model, X, mean, var, scale):
-    """Return whether the sums are taken over sparse rows, where they cancel: not if all rows may be the same."""
-    moderate = 1e-100 < scale < 1e100 and var.sum() > 1e-3 * (mean @ mean)
-    return (
-        model.visible == "gaussian"
-        and moderate
-        and prediction_stays_sparse(X, len(model.W), model.W.flags.f_contiguous)
-    )
+def _largest_magnitude(mean, var):
+    """Return the largest mean, or standard deviation, of a feature; 1 if all are 0."""
+    return max(np.abs(mean).max(), np.sqrt(var).max()) or 1.0
+
+
+def residuals_stay_sparse(model, X, mean, var):
+    """Return whether squared residuals are sums over sparse rows, which cancel: not if all rows may be the same.
+
+    `mean` and `var` are those of the training data, shape (d,).
+    """
+    moderate = 1e-100 < _largest_magnitude(mean, var) < 1e100 and var.sum() > 1e-3 * (mean @ mean)
+    by_columns = model.W.flags.f_contiguous
+    return model.visible == "gaussian" and moderate and prediction_stays_sparse(X, len(model.W), by_columns)
 
 
 def _errors(model, chunk, H, mean, scale):

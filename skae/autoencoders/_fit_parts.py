@@ -2,7 +2,7 @@
 
 from sklearn.base import clone
 
-from skae.training import Stage
+from skae.training import Stage, dense_route
 
 
 def fit_quietly(autoencoder, X, sample_weight=None):
@@ -31,9 +31,12 @@ def objective_on(autoencoder, X, sample_weight=None, ensure_min_samples=1):
 
 
 def batches_for(autoencoder, X, sample_weight, rows, n_columns, rng, **options):
-    """Return training batches, as the autoencoder's parameters say; see `SolverParameters._corrupted_batches`."""
-    corruption = autoencoder._corruption()
-    return autoencoder._corrupted_batches(X, sample_weight, rows, n_columns, rng, corruption, rows, **options)
+    """Return dense training batches, as the autoencoder's parameters say; see `SolverParameters._corrupted_batches`.
+
+    `n_columns` is the width of the widest array that training makes of the rows.
+    """
+    corruption, route = autoencoder._corruption(), dense_route(autoencoder.batch_size, n_columns)
+    return autoencoder._corrupted_batches(X, sample_weight, rows, route, rng, corruption, rows, **options)
 
 
 def stage_for(autoencoder, objective):

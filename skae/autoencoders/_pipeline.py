@@ -70,6 +70,13 @@ def model_and_input(estimator, X):
     return model, X
 
 
+def sparse_model_and_input(estimator, X):
+    """Return the model for codes, its input, and whether it takes the input as sparse chunks; see `model_and_input`."""
+    autoencoder, X = autoencoder_and_input(estimator, X)
+    X, model, stay_sparse = autoencoder._validate_sparse_prediction(X, takes_sparse=True)
+    return model, X, stay_sparse
+
+
 def activation_of(estimator):
     """Return the hidden units of the autoencoder at the end of a Pipeline, fitted or not."""
     return autoencoder_of(estimator)._activation()

@@ -382,7 +382,8 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         Parameters
         ----------
         X : {array-like, CSR matrix} of shape (n_samples, n_features)
-            Training data. float32 and float64 keep their type.
+            Training data. float32 and float64 keep their type. Sparse rows cost as much as their stored values, where
+            that is faster: not with noise that fills zeros, and not in the training of autoencoders that share factors.
         y : array-like of shape (n_samples,)
             Classes, at least two.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -408,7 +409,8 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         X, y, weight, index = self._validate_rows(*given, reset=True)
         self.classes_, labels = np.unique(y if index is None else y[index], return_inverse=True)
         self._check_classes()
-        self._optimizer_state = self._random_stream = None
+        self._keep_state()
+        self._random_stream = None
         seed = seed_of(self.random_state)
         rng = np.random.default_rng(seed)
         rows, calibration_rows = self._split(X, labels, weight, index, np.unique(labels), seed)
@@ -599,7 +601,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         if self.method == "energies":
             others |= fit_energy_classifier(E, rows, self.l2, self.loss)
         self._set(energies, calibration, **others)
-        self._optimizer_state = None
+        self._keep_state()
         task.end(dict)
 
     # -- rows
@@ -676,11 +678,12 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         on_epoch = self._on_epoch(None, "", active, n_before=len(curve))
         stage = Stage(tuning.objective, self._solver(max_iter=1, schedule="constant"), on_epoch=on_epoch)
         task = task.subtask("fine-tuning").begin()
-        trained = tuning.minimize(stage, None, rng, state=getattr(self, "_optimizer_state", None))
+        trained = tuning.minimize(stage, None, rng, state=self._continued_state(tuning.objective.layout))
         task.end()
         (result,), constants = trained.results, calibration.constants.copy()
         part, constants[seen] = tuning.unpack(trained.theta)
-        self.loss_, self._optimizer_state = trained.loss, result.state
+        self._keep_state(result.state, tuning.objective.layout)
+        self.loss_ = trained.loss
         self.loss_curve_, self.validation_loss_curve_ = np.append(curve, result.loss_curve), None
         self.n_iter_ = len(self.loss_curve_)
         return energies.replaced(seen, part), dataclasses.replace(calibration, constants=constants)

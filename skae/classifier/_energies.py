@@ -15,7 +15,7 @@ from skae.classifier._insertion import insert_classes
 from skae.classifier._rows import LabelledRows
 from skae.objectives import Classification, FactoredClassification
 from skae.parameters import Layout, MaxNorm, UnitNorm
-from skae.training import check_overflow, row_chunks
+from skae.training import check_overflow, prediction_stays_sparse, row_chunks
 
 # The attribute of each block of the parameters: the blocks of each autoencoder, and the factors that all share.
 _OWN = {"W": "components_", "b": "intercept_hidden_", "c": "intercept_visible_"}
@@ -54,22 +54,39 @@ class ClassEnergies:
 
         `relative` leaves out a term that is the same for all classes.
         """
-        objective, theta = self.objective(X.dtype)
+        columns, start = len(self.estimators) * len(self.estimators[0].components_), 0
+        stay_sparse = prediction_stays_sparse(X, self.n_products)
+        objective, theta = self.objective(X.dtype, by_columns=stay_sparse)
         nothing = np.zeros(X.shape[1], dtype=X.dtype)
         out = np.empty((X.shape[0] if chosen is None else len(chosen), len(self.estimators)), dtype=X.dtype)
-        columns, start = len(self.estimators) * len(self.estimators[0].components_), 0
         with np.errstate(over="ignore", invalid="ignore"):
-            for _, chunk in row_chunks(X, columns, chosen):
-                part = out[start : start + len(chunk)]
+            for _, chunk in row_chunks(X, columns, chosen, stay_sparse=stay_sparse):
+                part = out[start : start + chunk.shape[0]]
                 part[...] = objective.scores(theta, chunk)
                 if not relative:
                     part += objective.visible.potential(chunk, nothing)[:, None]
-                start += len(chunk)
+                start += len(part)
         return check_overflow(out, X)
 
     def of(self, rows: LabelledRows, relative: bool = False) -> FloatArray:
         """Return E_j(x) of labelled rows."""
         return self(rows.data, relative, rows.index)
+
+    @property
+    def n_products(self) -> int:
+        """Number of vectors that each row is multiplied with: hidden units of all classes, or factors, and biases c."""
+        n_units = len(self.estimators) * len(self.estimators[0].components_)
+        return len(self.estimators) + (n_units if self.factors is None else len(self.factors["P"]))
+
+    def layout(self, train: bool = False) -> Layout:
+        """Return the layout of the parameters; for `train`, see `objective`."""
+        first, shared = self.estimators[0], self.factors or {}
+        shapes = {name: block.shape for name, block in shared.items()}
+        for name, attribute in _OWN.items():
+            derived = name == "b" and (not first.hidden_bias or (train and activation_of(first).derived_bias))
+            if not derived and not (name == "W" and shared):
+                shapes[name] = (len(self.estimators), *getattr(first, attribute).shape)
+        return Layout(**shapes, C=(len(self.estimators),))
 
     def objective(
         self,
@@ -78,6 +95,7 @@ class ClassEnergies:
         constraint: UnitNorm | MaxNorm | None = None,
         *,
         train: bool = False,
+        by_columns: bool = False,
         **options: Any,
     ) -> tuple[Classification, FloatArray]:
         """Return the objective with the scores E_j + C_j, and its parameters as one vector.
@@ -92,37 +110,33 @@ class ClassEnergies:
             See `Classification`.
         train : bool, default=False
             Whether to leave out hidden biases that follow from the weights. The objective then derives them.
+        by_columns : bool, default=False
+            Whether the parameters are laid out for products with sparse rows.
         **options : dict
             `loss` and `l2` of `Classification`.
         """
         activations = [activation_of(each) for each in self.estimators]
-        shared, first = self.factors or {}, self.estimators[0]
-        own = dict(_OWN)
-        if not first.hidden_bias or (train and activations[0].derived_bias):
-            del own["b"]
-        if shared:
-            del own["W"]
-        shapes = {name: block.shape for name, block in shared.items()}
-        shapes.update((name, (len(self.estimators), *getattr(first, each).shape)) for name, each in own.items())
-        layout = Layout(**shapes, C=(len(self.estimators),))
+        shared, layout = self.factors or {}, self.layout(train)
+        layout = layout.by_columns() if by_columns else layout
         theta = np.empty(layout.size, dtype=dtype)
         for name, view in layout.views(theta).items():
-            if name in own:
+            if name in _OWN:
                 for j, each in enumerate(self.estimators):
-                    view[j] = getattr(each, own[name])
+                    view[j] = getattr(each, _OWN[name])
             else:
                 view[...] = shared.get(name, constants)
         objective_class = FactoredClassification if shared else Classification
-        return objective_class(layout, activations, visible=first.visible, constraint=constraint, **options), theta
+        visible = self.estimators[0].visible
+        return objective_class(layout, activations, visible=visible, constraint=constraint, **options), theta
 
     def unpack(self, objective: Classification, theta: FloatArray) -> tuple[ClassEnergies, FloatArray]:
         """Return the energies and the constants C (shifted to sum to 0) for parameters `theta` of the objective."""
-        blocks = {name: view.copy() for name, view in objective.layout.views(theta).items()}
+        blocks = dict(objective.layout.views(theta))
         hidden_bias, factors = objective.hidden_bias(blocks), None
         if hidden_bias is not None:
             blocks["b"] = hidden_bias
         if self.factors is not None:
-            factors = {name: blocks[name] for name in self.factors}
+            factors = {name: blocks[name].copy(order="K") for name in self.factors}
             blocks["W"] = products(factors)
         estimators = [with_parameters(each, blocks, j) for j, each in enumerate(self.estimators)]
         return ClassEnergies(estimators, factors), blocks["C"] - blocks["C"].mean(dtype=np.float64)
@@ -158,7 +172,7 @@ def products(factors: dict[str, FloatArray]) -> FloatArray:
 def with_parameters(estimator: BaseAutoencoder, blocks: Mapping[str, FloatArray], j: int) -> BaseAutoencoder:
     """Return a copy of a fitted autoencoder with the parameters of class j, from the blocks W, b and c."""
     copied = shallow_copy(estimator)
-    copied.components_, copied.intercept_visible_ = blocks["W"][j].copy(), blocks["c"][j].copy()
+    copied.components_, copied.intercept_visible_ = blocks["W"][j].copy(order="K"), blocks["c"][j].copy()
     if "b" in blocks:
         copied.intercept_hidden_ = blocks["b"][j].copy()
     return copied

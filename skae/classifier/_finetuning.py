@@ -11,7 +11,7 @@ from skae.classifier._energies import ClassEnergies
 from skae.classifier._rows import LabelledRows
 from skae.corruption import Corruption, as_corruption
 from skae.parameters import MaxNorm, UnitNorm
-from skae.training import Batches, Stage, Training, active_share, chunk_rows, train
+from skae.training import Batches, Stage, Training, active_share, cheapest_route, dense_route, train
 
 
 class FineTuning:
@@ -40,10 +40,9 @@ class FineTuning:
         rows: LabelledRows,
     ) -> None:
         self.classifier, self.energies, self.rows = classifier, energies, rows
-        options = {"loss": classifier.loss, "l2": classifier.l2}
+        self.route = _route(classifier, rows.data, energies.layout(train=True).size // rows.data.shape[1])
+        options = {"loss": classifier.loss, "l2": classifier.l2, "by_columns": self.route.stay_sparse}
         self.objective, self.theta = energies.objective(rows.data.dtype, constants, constraint, train=True, **options)
-        n_features = rows.data.shape[1]
-        self._n_columns = max(n_features, self.objective.layout.size // n_features)
         self._labels, self._weight = rows.spread(rows.labels), rows.spread(rows.supervised)
 
     def unpack(self, theta: FloatArray) -> tuple[ClassEnergies, FloatArray]:
@@ -52,8 +51,9 @@ class FineTuning:
 
     def clean_batches(self, chosen: IntArray | None) -> Batches:
         """Return large batches of rows without noise, to evaluate parameters on."""
-        size, chosen = chunk_rows(self._n_columns), self.rows.positions(chosen)
-        return Batches(self.rows.data, self._weight, chosen, size, shuffle=False, labels=self._labels)
+        rows, size, options = self.rows.positions(chosen), self.route.chunk_size, {"labels": self._labels}
+        options["stay_sparse"] = self.route.stay_sparse
+        return Batches(self.rows.data, self._weight, rows, size, shuffle=False, **options)
 
     def active_share(self, chosen: IntArray | None) -> Any:
         """Return the function that gives the share of active codes, for the line that `verbose` prints."""
@@ -66,7 +66,7 @@ class FineTuning:
             rows.data,
             self._weight,
             rows.positions(chosen),
-            self._n_columns,
+            self.route,
             rng,
             noise,
             range_rows=rows.index,
@@ -82,6 +82,15 @@ class FineTuning:
             final_batches=self.clean_batches(chosen),
             **options,
         )
+
+
+def _route(classifier, X, n_products):
+    """Return how fine-tuning takes the rows X, given the number of vectors that it multiplies each row with."""
+    noise = noise_of(classifier)
+    if not (noise is None or noise.keeps_zeros):
+        return dense_route(classifier.batch_size, max(X.shape[1], n_products))
+    whole = classifier.solver == "lbfgs"
+    return cheapest_route(X, n_products, classifier.batch_size, whole=whole, reconstructs=False)
 
 
 def noise_of(classifier: Any) -> Corruption | None:

@@ -140,7 +140,7 @@ def _finetune(classifier, learnt, constraint, rows, train_rows, held_out, rng, t
     tuning = FineTuning(classifier, learnt.energies, learnt.calibration.constants, constraint, rows)
     objective, monitor = tuning.objective, None
     if held_out is not None:
-        n_batches = math.ceil(len(train_rows) / classifier._batch_size())
+        n_batches = math.ceil(len(train_rows) / tuning.route.batch_size)
         monitor = classifier._monitor(objective, tuning.clean_batches(held_out), rng, n_batches)
     before = mean_value(objective, tuning.theta, tuning.clean_batches(train_rows), rng)
     active = tuning.active_share(train_rows) if classifier.verbose else None

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skae._typing import FloatArray, MatrixLike
-from skae.autoencoders import autoencoder_of, model_and_input
+from skae.autoencoders import autoencoder_of, model_and_input, sparse_model_and_input
 from skae.training import row_chunks
 
 
@@ -193,8 +193,8 @@ def bias_statistics(estimator: Any) -> dict[str, float]:
 
 def _hidden_units(estimator, X):
     """Yield h(u) for each chunk of rows, in float64."""
-    model, X = model_and_input(estimator, X)
-    for _, chunk in row_chunks(X, len(model.W)):
+    model, X, stay_sparse = sparse_model_and_input(estimator, X)
+    for _, chunk in row_chunks(X, len(model.W), stay_sparse=stay_sparse):
         yield model.code(chunk).astype(np.float64)
 
 

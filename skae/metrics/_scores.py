@@ -8,7 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skae._typing import FloatArray, MatrixLike
-from skae.autoencoders import autoencoder_and_input, autoencoder_of, denoising_score, model_and_input
+from skae.autoencoders import (
+    autoencoder_and_input,
+    autoencoder_of,
+    denoising_score,
+    model_and_input,
+    residuals_stay_sparse,
+)
 from skae.metrics._scorer import Scorer
 from skae.training import relative_weight, row_chunks
 
@@ -245,8 +251,14 @@ def _score_matching_means(estimator, X, sample_weight=None):
         )
     weight, chosen = relative_weight(X, sample_weight)
     residual = laplacian = 0.0
-    for rows, chunk in row_chunks(X, len(model.W), chosen):
-        residual += float(weight[rows] @ (model.vector_field(chunk).astype(np.float64) ** 2).sum(axis=1))
+    stay_sparse = residuals_stay_sparse(model, X, estimator.mean_, estimator.var_)
+    model = model.by_columns() if stay_sparse else model
+    for rows, chunk in row_chunks(X, len(model.W), chosen, stay_sparse=stay_sparse):
+        if stay_sparse:
+            squares = model.squared_distances(model.code(chunk)[:, None], chunk)[:, 0]
+        else:
+            squares = (model.vector_field(chunk).astype(np.float64) ** 2).sum(axis=1)
+        residual += float(weight[rows] @ squares)
         laplacian += float(weight[rows] @ model.laplacian(chunk).astype(np.float64))
     residual, laplacian = residual / float(weight.sum()), laplacian / float(weight.sum())
     variance = float(np.sum(estimator.var_))

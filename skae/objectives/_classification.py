@@ -63,6 +63,9 @@ class Classification(Constrained):
     Terms that are the same for all classes are left out. No derivative of h appears, so every activation works. If the
     units derive b_j from W_j and c_j, the gradient in b_j is passed on to W_j and c_j.
 
+    Rows only enter products with parameters and with gradients in u, so they may be sparse. Their layout should be one
+    ``by_columns``. CSC is the fastest format.
+
     Parameters
     ----------
     layout : skae.parameters.Layout
@@ -115,7 +118,7 @@ class Classification(Constrained):
         ----------
         theta : ndarray of shape (layout.size,)
             Parameters.
-        X : ndarray of shape (n, d)
+        X : {ndarray, sparse matrix} of shape (n, d)
             Rows.
         target : ndarray of int of shape (n,)
             The class of each row, from 0.
@@ -136,7 +139,7 @@ class Classification(Constrained):
         out = ops.empty_like(theta) if out is None else out
         blocks, grads = self.layout.views(theta), self.layout.views(out)
         scores, U, context = self._scores(blocks, X)
-        value = self.loss(scores, target, ops.row_weights(len(X), sample_weight))
+        value = self.loss(scores, target, ops.row_weights(X.shape[0], sample_weight))
         G = scores  # the loss has written its gradient over them
         dU = self._codes(U)
         ops.multiply(dU, G[:, :, None], out=dU)
@@ -169,7 +172,7 @@ class Classification(Constrained):
         """Return the loss over the rows of X."""
         blocks = self.layout.views(theta)
         scores = self._scores(blocks, X)[0]
-        return self.loss(scores, target, ops.row_weights(len(X), sample_weight)) + self._decay(blocks)
+        return self.loss(scores, target, ops.row_weights(X.shape[0], sample_weight)) + self._decay(blocks)
 
     def scores(self, theta: FloatArray, X: FloatArray) -> FloatArray:
         """Return s_j(x) without the terms that are the same for all classes, shape (n, K)."""
@@ -204,17 +207,18 @@ class Classification(Constrained):
     def _pre_activations(self, blocks, X):
         """Return u_j without bias, shape (n, K, k), and the context that `_set_weight_gradients` needs: None here."""
         n_classes, k, d = blocks["W"].shape
-        return ops.matmul(X, blocks["W"].reshape(-1, d).T).reshape(len(X), n_classes, k), None
+        return ops.product(X, blocks["W"].reshape(-1, d).T).reshape(X.shape[0], n_classes, k), None
 
     def _set_weight_gradients(self, blocks, grads, X, context, dU):
         """Set the gradients in the weights, given dU, the gradient in the pre-activations; dU may be overwritten."""
-        ops.matmul(dU.reshape(len(X), -1).T, X, out=grads["W"].reshape(-1, X.shape[1]))
+        ops.weight_gradient(dU.reshape(len(dU), -1), X, out=grads["W"].reshape(-1, X.shape[1]))
 
     def _decay(self, blocks):
         """Return the weight decay."""
         if self.l2 == 0.0:
             return 0.0
-        return 0.5 * self.l2 * sum(ops.sum_squares(blocks[name]) for name in self.weights)
+        rows = (blocks[name].reshape(-1, blocks[name].shape[-1]) for name in self.weights)
+        return 0.5 * self.l2 * sum(map(ops.sum_squares, rows))
 
     def _potentials(self, U):
         """Return sum_k Phi(u_jk), shape (n, K)."""

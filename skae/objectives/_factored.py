@@ -36,7 +36,7 @@ class FactoredClassification(Classification):
 
     def _pre_activations(self, blocks, X):
         """Return u_j without bias, shape (n, K, k), and the factors' responses, plain (n, F) and gated (n, K, F)."""
-        Z = ops.matmul(X, blocks["P"].T)
+        Z = ops.product(X, blocks["P"].T)
         gated = Z[:, None, :] * blocks["f"]
         return ops.matmul(gated, blocks["Q"]), (Z, gated)
 
@@ -48,7 +48,7 @@ class FactoredClassification(Classification):
         dgated = ops.matmul(dU, blocks["Q"].T)
         grads["f"][...] = ops.column_sums(dgated * Z[:, None, :])
         dZ = ops.column_sums((dgated * blocks["f"]).swapaxes(0, 1))
-        ops.matmul(dZ.T, X, out=grads["P"])
+        ops.weight_gradient(dZ, X, out=grads["P"])
 
 
 class FactoredReconstruction(Constrained):

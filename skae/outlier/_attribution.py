@@ -125,9 +125,9 @@ def pipeline_contributions(estimator, X, start, mean, like):
 def _through_affine_steps(steps, mean_field_between, X, start, mean, like):
     """Return the contributions: the mean field, taken back through the matrix of the affine map of the steps.
 
-    ``mean_field_between(first, last)`` is the mean field between transformed rows. The rows of the matrix are
-    differences of transformed points around the mean. They are found, used and dropped a chunk at a time, because the
-    matrix of many features does not fit into memory. Raise ValueError if the map is not affine.
+    ``mean_field_between(first, last)`` is the mean field between transformed rows. Without steps, there is no matrix.
+    Else its rows are differences of transformed points around the mean. They are found, used and dropped a chunk at a
+    time, because the matrix of many features does not fit into memory. Raise ValueError if the map is not affine.
     """
 
     def transform(X):
@@ -137,6 +137,8 @@ def _through_affine_steps(steps, mean_field_between, X, start, mean, like):
                 X = step.transform(X if i else like_frame(X, like))
         return np.asarray(X, dtype=np.float64)
 
+    if not steps:
+        return (X - start) * mean_field_between(start, X)
     n, d = X.shape
     rows = np.vstack([start, X])
     size = np.maximum(np.abs(rows - mean).max(axis=0), 1e-6 * np.abs(mean) + 1e-12)

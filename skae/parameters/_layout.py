@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 from numpy.typing import ArrayLike, DTypeLike
 
@@ -51,7 +50,8 @@ class Layout:
     def by_columns(self) -> Layout:
         """Return the layout of the same blocks in which each matrix stands column by column.
 
-        Products with sparse rows read and write weights (k, d) one column at a time.
+        Products with sparse rows read and write weights (k, d) one column at a time. In a block of several matrices,
+        such as (K, k, d), a column is one of all matrices below each other: ``block.reshape(K * k, d)`` is a view.
 
         Returns
         -------
@@ -64,8 +64,14 @@ class Layout:
 
     def views(self, theta: FloatArray) -> dict[str, FloatArray]:
         """Return the blocks of `theta` by name, as views; writing to a view writes to `theta`."""
-        order: Literal["C", "F"] = "F" if self.columns_first else "C"
-        return {name: theta[self._slices[name]].reshape(shape, order=order) for name, shape in self.shapes.items()}
+        return {name: self._view(theta[self._slices[name]], shape) for name, shape in self.shapes.items()}
+
+    def _view(self, part, shape):
+        """Return the part of a vector that holds one block, in the shape of the block."""
+        if not self.columns_first:
+            return part.reshape(shape)
+        by_columns = part.reshape(shape[-1:] + shape[:-1])
+        return by_columns.transpose(*range(1, len(shape)), 0)
 
     def rearranged(self, theta: FloatArray, given: Layout) -> FloatArray:
         """Return a vector that is laid out as in `given`, laid out as in this layout.

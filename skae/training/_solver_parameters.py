@@ -7,18 +7,18 @@ from typing import Literal
 
 from skae._sklearn_compat import Interval, StrOptions
 from skae._typing import Array, FloatArray, RandomState, Schedule, Solver
+from skae.parameters import Layout
 from skae.solvers import LBFGS, SCHEDULES, SGD, UPDATE_RULES, Stochastic
 from skae.training._batches import Batches, corrupting
 from skae.training._early_stopping import ValidationMonitor
 from skae.training._ranges import corruption_range
-from skae.training._sparse_route import AUTO_BATCH_SIZE, dense_route
 from skae.training._verbose import Printer
 
 
 def drop_optimizer_state(estimator: SolverParameters) -> None:
     """Drop what `partial_fit` keeps of the optimiser, in place: the next one starts it anew."""
     if getattr(estimator, "_optimizer_state", None) is not None:
-        estimator._optimizer_state = None
+        estimator._keep_state()
 
 
 class SolverParameters:
@@ -48,6 +48,7 @@ class SolverParameters:
 
     _optimizer_state: dict[str, Array] | None
     _random_stream: tuple[int, int] | None
+    _columns_first: bool = False  # how the vectors in _optimizer_state are laid out
 
     _parameter_constraints: dict = {
         "solver": [StrOptions({*UPDATE_RULES, "lbfgs"})],
@@ -66,10 +67,6 @@ class SolverParameters:
         "random_state": ["random_state"],
     }
 
-    def _batch_size(self):
-        """Return the largest number of rows in a batch."""
-        return AUTO_BATCH_SIZE if self.batch_size == "auto" else self.batch_size
-
     def _training_batches(self, X, sample_weight, rows, route, noise_seed=None, **options):
         """Return the batches of a fit, on a `Route`.
 
@@ -81,16 +78,30 @@ class SolverParameters:
             return Batches(X, sample_weight, rows, route.chunk_size, shuffle=False, noise_seed=noise_seed, **options)
         return Batches(X, sample_weight, rows, route.batch_size, self.shuffle, **options)
 
-    def _corrupted_batches(self, X, sample_weight, rows, n_columns, rng, corruption, range_rows=None, **options):
-        """Return dense batches of a fit with a `skae.corruption.Corruption` (or None) of the input.
+    def _corrupted_batches(self, X, sample_weight, rows, route, rng, corruption, range_rows=None, **options):
+        """Return batches of a fit, on a `Route`, with a `skae.corruption.Corruption` (or None) of the input.
 
-        `n_columns` is the width of the widest array that training makes of the rows. `range_rows` are the rows whose
-        range the corruption may use. None takes all rows of X.
+        `range_rows` are the rows whose range the corruption may use. None takes all rows of X.
         """
         noise_seed = int(rng.integers(2**63)) if self.solver == "lbfgs" else None
         options["corruption"] = corrupting(corruption, corruption_range(corruption, X, range_rows))
-        route = dense_route(self.batch_size, n_columns)
         return self._training_batches(X, sample_weight, rows, route, noise_seed, **options)
+
+    def _continued_state(self, layout):
+        """Return the state of the optimiser for `partial_fit` to continue from, laid out as in `layout`, or None."""
+        state = getattr(self, "_optimizer_state", None)
+        if state is None or self._columns_first == layout.columns_first:
+            return state
+        given = Layout(**layout.shapes) if layout.columns_first else layout.by_columns()
+        vectors = {name for name, array in state.items() if array.shape == (layout.size,)}
+        return {name: layout.rearranged(array, given) if name in vectors else array for name, array in state.items()}
+
+    def _keep_state(self, state=None, layout=None):
+        """Keep the state of the optimiser, laid out as in `layout`, for `_continued_state`. None keeps no state."""
+        self._optimizer_state = state
+        vars(self).pop("_columns_first", None)
+        if layout is not None and layout.columns_first:
+            self._columns_first = True
 
     def _solver(self, max_iter=None, schedule=None):
         """Return the solver that the parameters describe."""

@@ -16,6 +16,8 @@ _STORED_UNIT, _STORED_VALUE = 9.0, 350.0
 _DENSE_STEP, _DENSE_CHUNK = 290.0, 40.0
 # All that is done with a weight in a step, apart from products, its update, and its copy for a prediction.
 _WEIGHT, _UPDATE, _COPY = 370.0, 125.0, 200.0
+# The first of these in a step that does not reconstruct the rows: the gradient of sparse rows is copied.
+_WEIGHT_OF_CLASSES = 60.0
 # The calls of a step, and of a prediction, with sparse rows. Small problems stay dense.
 _STEP_CALLS, _CHUNK_CALLS = 3e7, 1e7
 
@@ -49,7 +51,7 @@ def dense_route(batch_size, n_columns):
     return Route(False, AUTO_BATCH_SIZE if batch_size == "auto" else batch_size, chunk_rows(n_columns))
 
 
-def cheapest_route(X, n_components, batch_size, n_products=2, whole=False):
+def cheapest_route(X, n_components, batch_size, n_products=2, whole=False, reconstructs=True):
     """Return the cheapest route for rows X whose objective can take them sparse.
 
     Parameters
@@ -64,12 +66,16 @@ def cheapest_route(X, n_components, batch_size, n_products=2, whole=False):
         See `fit_stays_sparse`.
     whole : bool, default=False
         Whether the solver goes over all rows for each step, as L-BFGS does.
+    reconstructs : bool, default=True
+        See `fit_stays_sparse`. If not, "auto" is 100: in text of six classes, fewer steps cost more than they saved.
     """
-    size = automatic_batch_size(X, n_components) if batch_size == "auto" else batch_size
+    size = batch_size
+    if size == "auto":
+        size = automatic_batch_size(X, n_components) if reconstructs else AUTO_BATCH_SIZE
     if stored_values(X) is None:
         return dense_route(size, max(X.shape[1], n_components))
     chunk_size = sparse_chunk_rows(X, n_components)
-    if fit_stays_sparse(X, n_components, min(chunk_size if whole else size, X.shape[0]), n_products):
+    if fit_stays_sparse(X, n_components, min(chunk_size if whole else size, X.shape[0]), n_products, reconstructs):
         return Route(True, size, chunk_size)
     return dense_route(size, max(X.shape[1], n_components))
 
@@ -95,7 +101,7 @@ def automatic_batch_size(X, n_components):
     return size if size >= 2 * AUTO_BATCH_SIZE else AUTO_BATCH_SIZE  # smaller batches are hardly slower
 
 
-def fit_stays_sparse(X, n_components, batch_size, n_products=2, n_threads=None):
+def fit_stays_sparse(X, n_components, batch_size, n_products=2, reconstructs=True, n_threads=None):
     """Return whether a step of training is faster with sparse rows than with dense ones.
 
     Parameters
@@ -108,6 +114,9 @@ def fit_stays_sparse(X, n_components, batch_size, n_products=2, n_threads=None):
         Rows in a batch.
     n_products : int, default=2
         Number of products with the rows: 2 if encoder and decoder share the weights and the input, else 4.
+    reconstructs : bool, default=True
+        Whether the step reconstructs the rows. If it only classifies them, it has the same two products with sparse and
+        with dense rows, and none of k x k matrices.
     n_threads : int, default=None
         Number of BLAS threads. None asks the BLAS. The products with sparse rows run on one thread.
     """
@@ -115,9 +124,9 @@ def fit_stays_sparse(X, n_components, batch_size, n_products=2, n_threads=None):
     if stored is None:
         return False
     n_threads = blas_thread_count() if n_threads is None else n_threads
-    by_rows = batch_size * _step_by_rows(stored, n_components, n_products, n_threads)
-    in_all = _STEP_CALLS + by_rows + _step_by_weights(d, n_components, n_threads)
-    return in_all < batch_size * _dense_step(d, n_components, n_threads)
+    by_rows = batch_size * _step_by_rows(stored, n_components, n_products, n_threads, reconstructs)
+    in_all = _STEP_CALLS + by_rows + _step_by_weights(d, n_components, n_threads, reconstructs)
+    return in_all < batch_size * _dense_step(d, n_components, n_threads, reconstructs)
 
 
 def prediction_stays_sparse(X, n_components, by_columns=True, n_threads=None):
@@ -139,16 +148,16 @@ def _of_value(k):
     return _STORED_UNIT * k + _STORED_VALUE
 
 
-def _step_by_rows(stored, k, n_products, n_threads=1):
+def _step_by_rows(stored, k, n_products, n_threads=1, reconstructs=True):
     """Return the cost of a step that each row adds: products with its values, and with k x k matrices."""
-    return n_products * stored * _of_value(k) + 2.0 * k * k / n_threads
+    return n_products * stored * _of_value(k) + (2.0 * k * k / n_threads if reconstructs else 0.0)
 
 
-def _step_by_weights(d, k, n_threads=1):
+def _step_by_weights(d, k, n_threads=1, reconstructs=True):
     """Return the cost of a step that does not depend on the rows, without the update."""
-    return d * k * (0.92 * k / n_threads + _WEIGHT)
+    return d * k * (0.92 * k / n_threads + _WEIGHT if reconstructs else _WEIGHT_OF_CLASSES)
 
 
-def _dense_step(d, k, n_threads=1):
+def _dense_step(d, k, n_threads=1, reconstructs=True):
     """Return the cost of a step with dense rows that each row adds."""
-    return d * (5.0 * k / n_threads + _DENSE_STEP)
+    return d * (5.0 * k / n_threads + _DENSE_STEP if reconstructs else 2.0 * k / n_threads + _DENSE_CHUNK)
