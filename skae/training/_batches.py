@@ -11,7 +11,7 @@ from scipy import sparse
 
 from skae.corruption import Corruption
 from skae.training._chunks import dense, row_chunks, stored
-from skae.training._nonzeros import is_sparse, sparse_blocks, with_values
+from skae.training._nonzeros import is_thin, sparse_blocks, with_values
 from skae.training._ranges import feature_range
 
 
@@ -25,7 +25,7 @@ def row_keys(X, chosen=None):
     direction = np.random.default_rng(0).standard_normal(X.shape[1])
     low, high = feature_range(X, chosen)
     width = np.maximum(np.subtract(high, low, dtype=np.float64), np.finfo(np.float64).tiny)
-    if is_sparse(X):
+    if is_thin(X):
         direction = np.divide(direction, width, out=np.zeros_like(direction), where=high > low)
         return _sparse_row_keys(X, chosen, low, high, direction)
     keys = []

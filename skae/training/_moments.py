@@ -6,7 +6,7 @@ import numpy as np
 
 from skae._validation import check_sample_weight
 from skae.training._chunks import row_chunks
-from skae.training._nonzeros import is_sparse, sparse_blocks, with_values
+from skae.training._nonzeros import is_thin, sparse_blocks, with_values
 from skae.training._threads import blas_threads
 
 
@@ -46,7 +46,7 @@ def effective_rows(n_rows, sample_weight=None):
 
 def moments(X, sample_weight=None, chosen=None):
     """Return the total weight, the mean (d,) and the variance (d,) of the chosen rows of X, in float64."""
-    if is_sparse(X):
+    if is_thin(X):
         return _sparse_moments(X, sample_weight, chosen)
     total = (0.0, np.zeros(X.shape[1]), np.zeros(X.shape[1]))
     with blas_threads(0.0):  # two threads make a product with a vector five times slower

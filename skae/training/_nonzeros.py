@@ -5,6 +5,9 @@ from scipy import sparse
 
 from skae._unconverted_rows import UnconvertedRows
 
+# The sums take a stored value two to three times as long as an element of a dense chunk.
+_THIN = 0.4
+
 # A block of this many stored values stays in cache.
 _BLOCK_VALUES = 2**19
 
@@ -12,6 +15,12 @@ _BLOCK_VALUES = 2**19
 def is_sparse(X):
     """Return whether the rows are CSR, also rows of another dtype than the one to compute in."""
     return sparse.issparse(X.source if isinstance(X, UnconvertedRows) else X)
+
+
+def is_thin(X):
+    """Return whether X is CSR with so many zeros that sums over the stored values are faster than over dense chunks."""
+    source = X.source if isinstance(X, UnconvertedRows) else X
+    return sparse.issparse(source) and source.nnz < _THIN * source.shape[0] * source.shape[1]
 
 
 def sparse_blocks(X, chosen=None):
