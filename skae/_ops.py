@@ -93,6 +93,7 @@ __all__ = [
     "smallest_normal",
     "softplus",
     "spacing",
+    "sparse_row_squares",
     "sqrt",
     "subtract",
     "sum_squares",
@@ -209,19 +210,23 @@ def row_dots(A, B):
 
 
 def row_squared_norms(A):
-    """Return squared Euclidean norms of the rows of A, shape (rows,); A may be sparse."""
-    if is_sparse(A):
-        return asarray(A.power(2).sum(axis=1)).reshape(-1)
+    """Return squared Euclidean norms of the rows of A, shape (rows,)."""
     return row_dots(A, A)
 
 
+def sparse_row_squares(X):
+    """Return squared Euclidean norms of the rows of X, CSR or CSC, in float64."""
+    squares = X.data.astype(np.float64)
+    squares *= squares
+    return type(X)((squares, X.indices, X.indptr), shape=X.shape) @ np.ones(X.shape[1])
+
+
 def row_squared_distances(X, v):
-    """Return the squared distance of each row of X, dense or sparse, from v (d,)."""
+    """Return the squared distance of each row of X from v (d,). Of sparse X, they are in float64."""
     if not is_sparse(X):
         return row_squared_norms(X - v)
-    wide, v = in_float64(X), in_float64(v)  # float32 would lose digits: the terms cancel
-    squares = row_squared_norms(wide) - 2.0 * (wide @ v) + v @ v
-    return maximum(squares, 0.0).astype(X.dtype)
+    v = in_float64(v)  # float32 would lose digits: the terms cancel
+    return maximum(sparse_row_squares(X) - 2.0 * (X @ v) + v @ v, 0.0)
 
 
 def sum_squares(A):

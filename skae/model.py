@@ -331,7 +331,7 @@ class Model:
         wide, Y = ops.in_float64(H), ops.in_float64(ops.product(X, self.decoder.T))[:, None]
         inner = ops.matmul(wide, G) + 2.0 * (Vc - Y)
         squares = ops.row_dots(inner.reshape(n * m, k), wide.reshape(n * m, k)).reshape(n, m)
-        squares += ops.row_squared_distances(ops.in_float64(X), self.c)[:, None]
+        squares += ops.row_squared_distances(X, self.c)[:, None]
         return ops.maximum(squares, 0.0, out=squares)
 
     @functools.cached_property

@@ -109,7 +109,7 @@ class Gaussian(Visible):
 
     def potential(self, X: FloatArray, c: FloatArray) -> FloatArray:
         """Return -|x - c|^2 / 2 of each row (ENERGY eq. 11)."""
-        return -0.5 * ops.row_squared_distances(X, c)
+        return -0.5 * ops.row_squared_distances(X, c).astype(X.dtype, copy=False)
 
     def derived_bias(self, W: FloatArray, c: FloatArray) -> FloatArray:
         """Return -|w_k|^2/2 - w_k.c; then u_k - |x - c|^2/2 = -|x - w_k - c|^2/2."""

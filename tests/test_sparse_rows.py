@@ -268,7 +268,7 @@ def test_the_cheapest_route():
     assert not fit(thin, 500, 50, n_threads=1)  # products of k x k x d multiplications do not pay for few rows
     share = [fit(wide_table(density), 128, 1000, n_threads=1) for density in (0.01, 0.05, 0.2, 0.5)]
     assert share == sorted(share, reverse=True)
-    assert sum(fit(wide_table(0.08), 128, 1000, n_threads=n) for n in (1, 64)) == 1
+    assert sum(fit(wide_table(0.15), 128, 1000, n_threads=n) for n in (1, 64)) == 1
     integers = UnconvertedRows(wide_table(0.005, dtype=np.int8), np.float64)
     assert fit(integers, 128, 1000, n_threads=1)
 
@@ -280,7 +280,7 @@ def test_automatic_batches_grow_for_wide_sparse_rows():
     assert size(thin[:1000], 128) == size(thin[:2000], 128) == 100
     assert size(thin[:4000], 128) == 200
     assert 100 < size(thin, 128) <= 1000
-    assert size(wide_table(0.1, n=5000, d=500), 128) == 100
+    assert size(wide_table(0.2, n=5000, d=100), 32) == 100
     assert size(wide_table(0.5, n=3000), 128) == 100
     assert size(np.zeros((20_000, 50)), 128) == 100
 

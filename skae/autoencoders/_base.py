@@ -196,6 +196,7 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
             multiplications=batches.rows_per_batch * start.X.shape[1] * self.n_components,
             task=task,
             final_batches=start.final_batches,
+            overwrite_theta=True,
         )
         results, scale = trained.results, self._scale
         curve = scale**2 * np.concatenate([result.loss_curve for result in results])
@@ -317,6 +318,7 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
             multiplications=batches.rows_per_batch * X.shape[1] * self.n_components,
             state=self._continued_state(objective.layout),
             final_batches=_final(batches, route),
+            overwrite_theta=True,
         )
         (result,) = trained.results
         curve = self._scale**2 * result.loss_curve

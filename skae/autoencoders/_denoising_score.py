@@ -95,7 +95,7 @@ def _errors(model, chunk, H, mean, scale):
 
 def _sparse_errors(model, chunk, H, mean, scale):
     """Return the same of sparse rows, without dense ones."""
-    from_mean = ops.row_squared_distances(chunk.astype(np.float64), mean)
+    from_mean = ops.row_squared_distances(chunk, mean)
     return from_mean / scale**2, model.squared_distances(H, chunk).mean(axis=1) / scale**2
 
 

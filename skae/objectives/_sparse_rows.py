@@ -140,7 +140,7 @@ class _Sums:
         self.Y, self.clean, self.S, w = Y, clean, ops.gram(H, weight), ops.full_weights(len(H), weight)
         self.s, self.mean = w @ H, ops.transposed_product(clean, w)
         crossed = ops.row_dots(ops.in_float64(H), ops.in_float64(Y))
-        self._of_rows = ops.dot(w, ops.row_squared_norms(ops.in_float64(clean)) - 2.0 * crossed)
+        self._of_rows = ops.dot(w, ops.sparse_row_squares(clean) - 2.0 * crossed)
 
     def loss(self, c, quadratic, linear):
         """Return the weighted mean of |x - r|^2 / 2, given <G, S> and s.(V c). Rounding could make it negative."""

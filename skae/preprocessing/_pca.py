@@ -6,6 +6,7 @@ import dataclasses
 import numpy as np
 from scipy.linalg.lapack import dpocon
 
+from skae.preprocessing._centred_rows import CentredRows, cheapest_route, has_sparse_scatter
 from skae.training import principal_axes, row_chunks
 
 # Products square the condition number. For variances below these shares of the largest one, their eigenvalues are less
@@ -15,6 +16,8 @@ _PRODUCT_FLOOR = {np.dtype(np.float32): 1e-4, np.dtype(np.float64): 1e-8}
 # The rounding of X hides variances below these shares of the largest one, so they count as zero.
 _RANK_FLOOR = {np.dtype(np.float32): 1e-10, np.dtype(np.float64): 1e-20}
 
+# ARPACK's residuals, relative to the eigenvalues. 0 is the rounding of float64.
+_RESIDUAL = {np.dtype(np.float32): 1e-7, np.dtype(np.float64): 0.0}
 
 # Below this share of the largest one, the eigenvalues of a scatter are rounding.
 _SCATTER_FLOOR = 1e-13
@@ -67,6 +70,9 @@ class Scatter:
 
     def with_rows(self, X, sample_weight, mean):
         """Return the scatter that also has the rows of X, centred at `mean`."""
+        if has_sparse_scatter(X):
+            centred_rows = CentredRows.about(X, sample_weight, mean)
+            return Scatter(self.S + centred_rows.scatter() * centred_rows.size**2)
         S = self.S.copy()
         for rows, chunk in row_chunks(X):
             centred = _centred(chunk, mean, sample_weight, rows)
@@ -133,7 +139,7 @@ def _triangle(R):
     return np.linalg.qr(R, mode="r")
 
 
-def principal_components(X, sample_weight, mean, keep, dtype, noise):
+def principal_components(X, sample_weight, mean, keep, dtype, noise, most=None):
     """Return the principal components to keep, and the sums of squares along them.
 
     Parameters
@@ -150,6 +156,8 @@ def principal_components(X, sample_weight, mean, keep, dtype, noise):
         Dtype of the data. It decides which sums of squares count as zero.
     noise : ndarray of shape (d,)
         Sum of squares of each feature that rounding alone explains.
+    most : int or None
+        The largest number that `keep` returns, if it is known. It saves the time of the others with sparse rows.
 
     Returns
     -------
@@ -158,6 +166,10 @@ def principal_components(X, sample_weight, mean, keep, dtype, noise):
     components : ndarray of shape (k, d)
         The v_k, float64, each with its largest entry positive.
     """
+    route = cheapest_route(X, most)
+    if route != "dense":
+        rows = CentredRows.about(X, sample_weight, mean)
+        return _signed(*_sparse_components(rows, most if route == "leading" else None, keep, dtype, noise))
     wide = X.shape[0] < X.shape[1]
     precisions = [np.float64] if wide else dict.fromkeys([X.dtype.type, np.float64])
     for precision in map(np.dtype, precisions):
@@ -174,6 +186,32 @@ def principal_components(X, sample_weight, mean, keep, dtype, noise):
         squares = singular**2
         k = _kept(squares, keep, _RANK_FLOOR[dtype], components**2 @ noise)
     return _signed(squares, components, k)
+
+
+def _sparse_components(rows, most, keep, dtype, noise):
+    """Return the sums of squares along the components of `CentredRows`, the components, and how many to keep.
+
+    `most` is the largest number of components to find; None finds all.
+    """
+    floor = _RANK_FLOOR[dtype]
+    if rows.is_zero():
+        squares, components = np.zeros(1), np.eye(1, rows.B.shape[1])
+        return squares, components, _kept(squares, keep, floor, 0.0)
+    if most is None or most + 1 >= min(rows.B.shape):  # weights of zero may leave few rows
+        squares, vectors = rows.axes()
+    else:
+        squares, vectors = rows.leading_axes(most + 1, _RESIDUAL[dtype])
+    # One more than are kept, which shows that there are others.
+    n_found = min(len(squares), keep(squares[squares > floor * squares[0]]) + 1)
+    if squares[n_found - 1] <= _SCATTER_FLOOR * squares[0]:
+        n_found = len(squares)  # among rounding, an axis is mixed from all that are left
+    squares = squares[:n_found]
+    lengths, components = rows.components(squares, vectors[:, :n_found])
+    k = _kept(squares, keep, floor, components**2 @ noise)
+    if squares[k - 1] <= _PRODUCT_FLOOR[np.dtype(np.float64)] * max(squares[0], rows.offset()):
+        squares, components = rows.rotated(lengths, components)
+        k = _kept(squares, keep, floor, components**2 @ noise)
+    return squares, components, k
 
 
 def _signed(squares, components, k):

@@ -24,6 +24,7 @@ from skae._sklearn_compat import (
 from skae._typing import Array, FloatArray, MatrixLike
 from skae._validation import DTYPES, check_array, validate_data
 from skae._version import VersionedEstimator
+from skae.preprocessing._centred_rows import is_thin, projections
 from skae.preprocessing._pca import Factor, Scatter, between, principal_components, squares_for
 from skae.training import (
     checked_weight,
@@ -124,6 +125,10 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
     exact enough for the smallest kept variance, the products are repeated in float64. If that is not enough either,
     they are repeated on the rotated data; all this takes several times as long.
 
+    Sparse rows stay sparse where their products are faster than dense ones. These products are in float64. A number of
+    components that is small beside the rows and the features takes ARPACK, from a fixed start. All components, or a
+    share of the variance, take a matrix of the features, or of the rows where these are fewer.
+
     `partial_fit` only adds up squares. It keeps n_features x n_features numbers for its next call. The components and
     their variances are found when one of these attributes is first read, by a method or by you, or when the whitener
     is copied or pickled. Until then ``vars`` does not list them.
@@ -177,7 +182,7 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
         Parameters
         ----------
         X : {array-like, CSR matrix} of shape (n_samples, n_features)
-            Training data, at least two rows. Sparse rows are densified one chunk at a time.
+            Training data, at least two rows. Sparse rows stay sparse, unless about a tenth of their values is stored.
         y : Ignored
             Present for API consistency. It is passed on to callbacks.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -192,7 +197,8 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
             X, sample_weight, fresh = self._validate(X, sample_weight, reset=True, ensure_min_samples=2)
             self.n_samples_seen_, self.mean_, self.var_ = fresh
             self._factor = self._scatter = self._undecomposed = None
-            find = functools.partial(principal_components, X, sample_weight, self.mean_)
+            most = self.n_components if isinstance(self.n_components, Integral) else None
+            find = functools.partial(principal_components, X, sample_weight, self.mean_, most=most)
             self._set_components(find, self.n_components, X.dtype)
             self._warn_of_few_rows(effective_rows(X.shape[0], sample_weight))
         return self
@@ -367,13 +373,17 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
         """
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=DTYPES)
-        mean, components = self.mean_.astype(X.dtype), self.components_.astype(X.dtype)
-        scale = self._scale().astype(X.dtype)
-        # Correct for the rounding of the mean to X's dtype.
+        components, scale = self.components_.astype(X.dtype), self._scale().astype(X.dtype)
+        if is_thin(X):
+            mean, products = np.zeros_like(self.mean_), projections(X, components)
+        else:
+            mean = self.mean_.astype(X.dtype)
+            chunks = row_chunks(X, len(components))
+            products = ((rows, (chunk - mean) @ components.T) for rows, chunk in chunks)
+        # What is not subtracted before the product: all of the mean, or its rounding to X's dtype.
         shift = ((mean - self.mean_) @ self.components_.T * self._scale()).astype(X.dtype)
         out = np.empty((X.shape[0], self._n_features_out), dtype=X.dtype)
-        for rows, chunk in row_chunks(X, len(components)):
-            Z = (chunk - mean) @ components.T
+        for rows, Z in products:
             Z *= scale
             Z += shift
             out[rows] = Z @ components if self.whiten == "zca" else Z

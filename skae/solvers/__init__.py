@@ -1,9 +1,10 @@
 """Solvers: minimise an objective over batches. They know only the objective's protocol, not the autoencoders.
 
-``minimize(objective, theta, batches, rng, *, on_epoch=None)`` of `Stochastic` and `LBFGS` returns a `Result`.
+``minimize(objective, theta, batches, rng, *, on_epoch=None, overwrite_theta=False)`` of `Stochastic` and `LBFGS` returns
+a `Result`.
 
 - ``objective``: see `skae.objectives`.
-- ``theta``: the flat starting vector. The solver does not change it.
+- ``theta``: the flat starting vector. The solver does not change it, unless ``overwrite_theta`` is true.
 - ``batches``: a callable. ``batches(rng)`` yields the ``len(batches)`` batches of one epoch, each a tuple
   ``(X, target, sample_weight)``. Target and sample_weight may be None. With sample weights, ``batches.mean_weight`` is
   the mean weight of a batch.

@@ -79,8 +79,9 @@ class LBFGS:
         rng: np.random.Generator,
         *,
         on_epoch: Callable[[Epoch], bool] | None = None,
+        overwrite_theta: bool = False,
     ) -> Result:
-        """Minimise; see `skae.solvers`.
+        """Minimise; see `skae.solvers`. `theta` is never overwritten: the iterate is in float64.
 
         Raises
         ------

@@ -98,15 +98,18 @@ class Stochastic:
         *,
         on_epoch: Callable[[Epoch], bool] | None = None,
         state: dict[str, Array] | None = None,
+        overwrite_theta: bool = False,
     ) -> Result:
         """Minimise; see `skae.solvers`. To continue a fit, pass the `state` of its `Result`, which is not changed.
+
+        With `overwrite_theta`, the result's parameters may be `theta` itself, changed in place.
 
         Raises
         ------
         DivergenceError
             If the loss or the parameters become infinite or NaN.
         """
-        theta, grad = theta.copy(), np.empty_like(theta)
+        theta, grad = theta if overwrite_theta else theta.copy(), np.empty_like(theta)
         state = self._continued(theta, state)
         patience = self.patience(len(batches))
         plateau, factor, n_steps = Plateau(self.tol, patience), SCHEDULES[self.schedule], 0

@@ -76,6 +76,7 @@ def train(
     task=NO_CALLBACKS,
     state=None,
     final_batches=None,
+    overwrite_theta=False,
 ):
     """Minimise one objective after the other.
 
@@ -100,6 +101,8 @@ def train(
         State of an earlier `skae.solvers.Result`, for the solver to continue from.
     final_batches : Batches, default=None
         Rows of the final loss. None takes `batches`.
+    overwrite_theta : bool, default=False
+        Whether `theta` may be changed in place, which saves a copy.
 
     Returns
     -------
@@ -107,7 +110,7 @@ def train(
         The parameters, the loss and the results.
     """
     results, losses, validated = [], [], []
-    options = {} if state is None else {"state": state}
+    options = {"overwrite_theta": overwrite_theta} | ({} if state is None else {"state": state})
     with blas_threads(multiplications):
         for stage in stages:
             if stage.monitor is not None:
