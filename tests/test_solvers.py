@@ -8,6 +8,7 @@ import pytest
 from helpers import make_layout, name_of
 from numpy.testing import assert_allclose, assert_array_equal
 
+from skae import ContractiveAutoencoder
 from skae.activations import Sigmoid
 from skae.objectives import Reconstruction
 from skae.parameters import MaxNorm, UnitNorm
@@ -204,6 +205,19 @@ def test_no_rate_works(quadratic, rows, rng):
         Stochastic(SGD(), max_iter=30).minimize(Infinite(EIGENVALUES), np.zeros(4), Blocks(rows), rng)
     with pytest.raises(DivergenceError, match="the loss of epoch 1 is inf"):
         Stochastic(Adam(), max_iter=30).minimize(Infinite(EIGENVALUES), np.zeros(4), Blocks(rows), rng)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_sgd_finds_a_rate_on_rows_of_noise(seed):
+    """Updates on some batches of noise raise the loss on others a little, at every rate."""
+    rng = np.random.default_rng(seed)
+    X = rng.random((150, 60)) * (rng.random((150, 60)) < 0.1)
+    autoencoder = ContractiveAutoencoder(5, solver="sgd", batch_size=20, random_state=0)
+    first = autoencoder.partial_fit(X).loss_
+    assert autoencoder._optimizer_state["learning_rate"] > 1e-6
+    for _ in range(50):
+        autoencoder.partial_fit(X)
+    assert autoencoder.loss_ < first
 
 
 @every_rule

@@ -146,6 +146,17 @@ def test_small_variances_are_exact(route, n_components, shape, monkeypatch, rng)
     assert_allclose(found.components_, expected.components_, atol=1e-6 if route == "products" else 1e-4)
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_small_variances_of_float32(shape, route, rng):
+    """Where float32 loses a variance of 1e-6 of the largest one, ARPACK takes float64."""
+    X = rng.standard_normal(shape) * (rng.random(shape) < 0.3)
+    X[:, 6:] = 0.0
+    X = (X * np.append(np.geomspace(1.0, 1e-3, 6), np.zeros(shape[1] - 6))).astype(np.float32)
+    found, expected = fitted(sparse.csr_matrix(X), 6), fitted(X.astype(np.float64), 6)
+    assert_allclose(found.explained_variance_, expected.explained_variance_, rtol=1e-5)
+    assert_allclose(found.components_, expected.components_, atol=1e-5)
+
+
 @pytest.mark.parametrize("offset", [10.0, 1e6])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_full_column_far_from_zero(shape, offset, route, rng):

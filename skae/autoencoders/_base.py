@@ -158,8 +158,8 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         Parameters
         ----------
         X : {array-like, CSR matrix} of shape (n_samples, n_features)
-            Training data, at least two rows. float32 and float64 keep their type. Sparse rows are made dense one batch
-            at a time.
+            Training data, at least two rows. float32 and float64 keep their type. Sparse rows stay sparse where that is
+            faster, or are made dense one batch at a time.
         y : Ignored
             Present for API consistency. It is passed on to callbacks.
         sample_weight : array-like of shape (n_samples,), default=None

@@ -100,7 +100,7 @@ class DenoisingAutoencoder(BaseAutoencoder):
         `batch_size`, `learning_rate`, `learning_rate_init`, `momentum`, `nesterovs_momentum` and `shuffle`.
 
     batch_size : int or "auto", default="auto"
-        Largest number of rows in a batch. "auto" is 100.
+        Largest number of rows in a batch. "auto" is 100, or more for wide sparse rows.
 
     learning_rate : {"linear", "constant"}, default="linear"
         Schedule: "linear" rises over the first 5 % of the updates that `max_iter` allows, and then falls to zero.

@@ -132,7 +132,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         solver and the parameters of `estimator`.
 
     batch_size : int or "auto", default="auto"
-        Largest number of rows in a batch. "auto" is 100.
+        Largest number of rows in a batch. "auto" is 100, or more for wide sparse rows.
 
     learning_rate : {"linear", "constant"}, default="linear"
         Schedule: "linear" rises over the first 5 % of the updates that `max_iter` allows, and then falls to zero.

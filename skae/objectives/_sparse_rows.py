@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from skae import _ops as ops
 from skae._typing import FloatArray
+from skae.activations import Activation
 from skae.objectives._reconstruction import Reconstruction
-from skae.penalties import Batch
+from skae.parameters import Layout, MaxNorm, UnitNorm
+from skae.penalties import Batch, Penalty
 
 
-def for_sparse_rows(objective):
-    """Return a `Reconstruction` as the same objective for sparse rows; None if there is no such form.
+def for_sparse_rows(objective: Reconstruction) -> SparseReconstruction | None:
+    """Return the form of an objective for sparse rows, or None if it has none.
 
-    The form has a layout by columns.
+    Parameters
+    ----------
+    objective : Reconstruction
+        The objective. Only a `Reconstruction` with gaussian visible units has such a form.
+
+    Returns
+    -------
+    SparseReconstruction or None
+        The same function, of parameters that are laid out by columns.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scipy import sparse
+    >>> from skae.activations import as_activation
+    >>> from skae.objectives import Reconstruction, for_sparse_rows
+    >>> from skae.parameters import Layout
+    >>> layout, X = Layout(W=(2, 3), b=(2,), c=(3,)), np.eye(3)
+    >>> dense = Reconstruction(layout, as_activation("tanh"))
+    >>> thin = for_sparse_rows(dense)
+    >>> theta = np.linspace(-1.0, 1.0, layout.size)
+    >>> value = thin.value(thin.layout.rearranged(theta, layout), sparse.csc_array(X))
+    >>> bool(np.isclose(value, dense.value(theta, X)))
+    True
     """
     if type(objective) is not Reconstruction or hasattr(objective.visible, "slope"):
         return None
@@ -36,10 +63,34 @@ class SparseReconstruction(Reconstruction):
 
     So a step takes two products with the rows (tied; four untied, or with noise), and two of k x k x d multiplications
     that do not depend on the number of rows. It is exact: Vincent, de Brebisson and Bouthillier (2015) derive the same
-    sums. The terms of the loss cancel, so their sums are in float64.
+    sums. They also keep V as a product of two matrices, which spares the k x k x d multiplications. This is not done
+    here, because only gradient descent without momentum allows for it. The terms of the loss cancel, so their sums are
+    in float64.
 
-    The rows are CSC (the fastest), or any sparse format. The layout should be one ``by_columns``.
+    The rows are CSC, which is the fastest format, or CSR. See `for_sparse_rows`, which also gives the layout.
+
+    Parameters
+    ----------
+    layout : skae.parameters.Layout
+        As in `Reconstruction`. Products with sparse rows are faster with a layout `by_columns`.
+    activation, penalties, constraint
+        As in `Reconstruction`.
+
+    References
+    ----------
+    Vincent P., de Brebisson A., Bouthillier X., "Efficient exact gradient update for training deep networks with very
+    large sparse targets", Advances in Neural Information Processing Systems 28, 2015.
     """
+
+    def __init__(
+        self,
+        layout: Layout,
+        activation: Activation,
+        *,
+        penalties: Sequence[Penalty] = (),
+        constraint: UnitNorm | MaxNorm | None = None,
+    ) -> None:
+        super().__init__(layout, activation, penalties=penalties, constraint=constraint)
 
     def value_and_grad(
         self,

@@ -34,8 +34,8 @@ _BLOCK_NUMBERS = 2**22
 # A dense factor of more bytes leaves the cache. CSC reads it once for a block of rows, CSR once for a row.
 _CACHE_BYTES = 2**22
 
-# Sizes beyond these are scaled, so that no square leaves the range of float64.
-_SMALLEST_SIZE, _LARGEST_SIZE = 1e-60, 1e60
+# Sizes beyond these are scaled, so that no square leaves the range of float32.
+_SMALLEST_SIZE, _LARGEST_SIZE = 1e-3, 1e3
 
 # scipy from 1.17 on draws the vectors that replace an exhausted basis from a generator, which older versions fix.
 _SEEDED = "rng" in inspect.signature(eigsh).parameters
@@ -170,15 +170,16 @@ class CentredRows:
         squares, vectors = np.linalg.eigh(self.row_products() if self.wide else self.scatter())
         return np.maximum(squares[::-1], 0.0) * self.size**2, vectors[:, ::-1]
 
-    def leading_axes(self, k, tol):
+    def leading_axes(self, k, dtype):
         """Return the k largest of the eigenvalues that `axes` returns, and their eigenvectors, by ARPACK.
 
-        The products with A and A^T read the stored values twice in each iteration. `tol` bounds the residual of each
-        eigenvalue, relative to it; 0 is the rounding of float64.
+        The products with A and A^T, which read the stored values twice in each iteration, are in `dtype`. The
+        eigenvectors are orthogonal to the rounding of float64.
         """
-        B, r, m = self.B, self.r, self.m
+        r, m, values = (each.astype(dtype, copy=False) for each in (self.r, self.m, self.B.data))
+        B = sparse.csr_array((values, self.B.indices, self.B.indptr), shape=self.B.shape)
         transposed, n = B.T, min(B.shape)
-        raw = float(B.data @ B.data)
+        raw = float(self.B.data @ self.B.data)
         mean_square = max(raw - self.offset() / self.size**2, 1e-15 * raw) / n
 
         def by_features(v):
@@ -197,12 +198,12 @@ class CentredRows:
             u /= mean_square
             return u
 
-        operator = LinearOperator((n, n), matvec=by_rows if self.wide else by_features, dtype=np.float64)
+        operator = LinearOperator((n, n), matvec=by_rows if self.wide else by_features, dtype=dtype)
         seeded = {"rng": np.random.default_rng(0)} if _SEEDED else {}
-        v0 = np.random.default_rng(0).standard_normal(n)
-        squares, vectors = eigsh(operator, k, v0=v0, tol=tol, **seeded)
+        v0 = np.random.default_rng(0).standard_normal(n).astype(dtype)
+        squares, vectors = (each.astype(np.float64) for each in eigsh(operator, k, v0=v0, **seeded))
         order = np.argsort(-squares)
-        return np.maximum(squares[order], 0.0) * mean_square * self.size**2, vectors[:, order]
+        return np.maximum(squares[order], 0.0) * mean_square * self.size**2, np.linalg.qr(vectors[:, order])[0]
 
     def components(self, squares, vectors):
         """Return the lengths (k,) and the unit vectors of the features (k, d) of eigenvalues and eigenvectors.

@@ -16,9 +16,6 @@ _PRODUCT_FLOOR = {np.dtype(np.float32): 1e-4, np.dtype(np.float64): 1e-8}
 # The rounding of X hides variances below these shares of the largest one, so they count as zero.
 _RANK_FLOOR = {np.dtype(np.float32): 1e-10, np.dtype(np.float64): 1e-20}
 
-# ARPACK's residuals, relative to the eigenvalues. 0 is the rounding of float64.
-_RESIDUAL = {np.dtype(np.float32): 1e-7, np.dtype(np.float64): 0.0}
-
 # Below this share of the largest one, the eigenvalues of a scatter are rounding.
 _SCATTER_FLOOR = 1e-13
 
@@ -198,9 +195,12 @@ def _sparse_components(rows, most, keep, dtype, noise):
         squares, components = np.zeros(1), np.eye(1, rows.B.shape[1])
         return squares, components, _kept(squares, keep, floor, 0.0)
     if most is None or most + 1 >= min(rows.B.shape):  # weights of zero may leave few rows
-        squares, vectors = rows.axes()
+        precision, (squares, vectors) = np.dtype(np.float64), rows.axes()
     else:
-        squares, vectors = rows.leading_axes(most + 1, _RESIDUAL[dtype])
+        for precision in dict.fromkeys([dtype, np.dtype(np.float64)]):
+            squares, vectors = rows.leading_axes(most + 1, precision)
+            if squares[most - 1] > _PRODUCT_FLOOR[precision] * max(squares[0], rows.offset()):
+                break
     # One more than are kept, which shows that there are others.
     n_found = min(len(squares), keep(squares[squares > floor * squares[0]]) + 1)
     if squares[n_found - 1] <= _SCATTER_FLOOR * squares[0]:
@@ -208,7 +208,7 @@ def _sparse_components(rows, most, keep, dtype, noise):
     squares = squares[:n_found]
     lengths, components = rows.components(squares, vectors[:, :n_found])
     k = _kept(squares, keep, floor, components**2 @ noise)
-    if squares[k - 1] <= _PRODUCT_FLOOR[np.dtype(np.float64)] * max(squares[0], rows.offset()):
+    if precision == np.float32 or squares[k - 1] <= _PRODUCT_FLOOR[precision] * max(squares[0], rows.offset()):
         squares, components = rows.rotated(lengths, components)
         k = _kept(squares, keep, floor, components**2 @ noise)
     return squares, components, k

@@ -125,9 +125,9 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
     exact enough for the smallest kept variance, the products are repeated in float64. If that is not enough either,
     they are repeated on the rotated data; all this takes several times as long.
 
-    Sparse rows stay sparse where their products are faster than dense ones. These products are in float64. A number of
-    components that is small beside the rows and the features takes ARPACK, from a fixed start. All components, or a
-    share of the variance, take a matrix of the features, or of the rows where these are fewer.
+    Sparse rows stay sparse where their products are faster than dense ones. A number of components that is small beside
+    the rows and the features takes ARPACK, from a fixed start, in X's dtype where that is exact enough. All components,
+    or a share of the variance, take a matrix of the features, or of the rows where these are fewer, in float64.
 
     `partial_fit` only adds up squares. It keeps n_features x n_features numbers for its next call. The components and
     their variances are found when one of these attributes is first read, by a method or by you, or when the whitener

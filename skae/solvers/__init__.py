@@ -1,7 +1,7 @@
 """Solvers: minimise an objective over batches. They know only the objective's protocol, not the autoencoders.
 
-``minimize(objective, theta, batches, rng, *, on_epoch=None, overwrite_theta=False)`` of `Stochastic` and `LBFGS` returns
-a `Result`.
+The method ``minimize(objective, theta, batches, rng, *, on_epoch=None, overwrite_theta=False)`` of `Stochastic` and
+`LBFGS` returns a `Result`.
 
 - ``objective``: see `skae.objectives`.
 - ``theta``: the flat starting vector. The solver does not change it, unless ``overwrite_theta`` is true.

@@ -84,14 +84,15 @@ def automatic_batch_size(X, n_components):
     """Return the number of rows in a batch for ``batch_size="auto"``: 100, or more for wide sparse rows.
 
     A step with sparse rows has a part that does not depend on the number of rows: products of k x k x d multiplications
-    and the update of the weights. A batch grows until its rows cost as much, while an epoch has 20 batches.
+    and the update of the weights. A batch grows until its rows cost twice as much, while an epoch has 20 batches.
     """
     stored = _stored_per_row(X)
     if stored is None or not _step_by_rows(stored, n_components, 2) < _dense_step(X.shape[1], n_components):
         return AUTO_BATCH_SIZE
     fixed = _step_by_weights(X.shape[1], n_components) + _UPDATE * X.shape[1] * n_components
-    balanced = fixed / _step_by_rows(stored, n_components, 2)
-    return max(AUTO_BATCH_SIZE, math.floor(min(balanced, X.shape[0] / _BATCHES_PER_EPOCH)))
+    balanced = 2.0 * fixed / _step_by_rows(stored, n_components, 2)
+    size = math.floor(min(balanced, X.shape[0] / _BATCHES_PER_EPOCH))
+    return size if size >= 2 * AUTO_BATCH_SIZE else AUTO_BATCH_SIZE  # smaller batches are hardly slower
 
 
 def fit_stays_sparse(X, n_components, batch_size, n_products=2, n_threads=None):
