@@ -315,14 +315,15 @@ def report_time(options, rows, builds):
         base = measured(sites[0], "training", path, k=k, n_held=n_held, max_iter=20)
     print(f"\n{n} rows, {d} columns, 0.5 %, {k} units; the base in 20 epochs: ", end="")
     print(f"--base-epochs {base['seconds']:.1f} {base['loss']:.4f}\n")
-    print("| batch_size | epochs | held-out loss | s | base / now |\n|---|---|---|---|---|")
-    for batch_size in ("auto", 400):
+    print("| batch_size | rate | epochs | held-out loss | s | base / now |\n|---|---|---|---|---|---|")
+    for batch_size, rate in (("auto", "auto"), ("auto", 0.005), (400, "auto")):
         for max_iter in EPOCHS_TRIED:
             task = {"k": k, "n_held": n_held, "max_iter": max_iter, "batch_size": batch_size}
+            task["learning_rate_init"] = rate
             now = measured(sites[1], "training", path, **task)
             reached, ratio = now["loss"] <= base["loss"], base["seconds"] / now["seconds"]
             print(
-                f"| {batch_size} | {max_iter} | {now['loss']:.4f} | {now['seconds']:.1f} "
+                f"| {batch_size} | {rate} | {max_iter} | {now['loss']:.4f} | {now['seconds']:.1f} "
                 f"| {ratio:.1f}{'' if reached else ' (not reached)'} |",
                 flush=True,
             )

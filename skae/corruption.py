@@ -18,7 +18,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -52,7 +52,8 @@ class Corruption(Immutable, ABC):
     uses_range : bool
         Whether `apply` uses the features' ranges, `low` and `high`.
     keeps_zeros : bool
-        Whether zeros stay zero. Then sparse rows stay sparse: `apply` gets their stored values, as one row.
+        Whether zeros stay zero, and no value depends on others of its row or column. Then sparse rows stay sparse:
+        `apply` gets their stored values, as one row. It is not inherited, and has no effect with `uses_range`.
 
     Examples
     --------
@@ -75,6 +76,11 @@ class Corruption(Immutable, ABC):
     uses_range: ClassVar[bool] = False
     keeps_zeros: ClassVar[bool] = False
     largest_level: ClassVar[float] = math.inf
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # A subclass may change zeros, or rows as wholes, where its base class did not.
+        cls.keeps_zeros = vars(cls).get("keeps_zeros", False) and not cls.uses_range
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.level <= self.largest_level or self.level == math.inf:

@@ -324,6 +324,43 @@ def test_no_array_has_the_shape_of_the_rows(method):
     assert peak < 50e6  # X takes 1 MB, the weights 0.6 MB, 200 dense rows in float64 32 MB, all rows 160 MB
 
 
+class WholeRows(Masking):
+    """It drops rows as wholes, so it may not get the stored values alone."""
+
+    name = "whole rows"
+
+    def apply(self, X, rng, out, low=None, high=None):
+        return np.multiply(X, rng.random((len(X), 1)) >= self.level, out=out)
+
+
+class Clamped(Masking):
+    """It uses the ranges of the features."""
+
+    name, uses_range, keeps_zeros = "clamped", True, True
+
+    def apply(self, X, rng, out, low=None, high=None):
+        return np.clip(super().apply(X, rng, out), low, high, out=out)
+
+
+@pytest.mark.parametrize("noise", [WholeRows(), Clamped()], ids=lambda noise: noise.name)
+def test_a_corruption_keeps_sparse_rows_only_if_it_says_so_itself(noise, route, rng):
+    """A subclass of masking noise may do what the stored values alone do not allow."""
+    route(True)
+    X = sparse_table(rng, density=0.3)
+    make = {"noise": noise, "noise_level": 0.4, "batch_size": 20, "max_iter": 2, "random_state": 0}
+    expected = DenoisingAutoencoder(5, **make).fit(X.toarray())
+    assert_same_fit(DenoisingAutoencoder(5, **make).fit(X), expected, rtol=1e-10, atol=1e-10)
+
+
+def test_decoding_counts_in_the_route_of_a_prediction():
+    """Dense rows would be decoded, and sparse ones need products of weights first, which few rows do not pay for."""
+    stays = _sparse_route.prediction_stays_sparse
+    assert not stays(wide_table(0.15, n=2000), 128, n_threads=1)
+    assert stays(wide_table(0.15, n=2000), 128, n_decoded=2, n_threads=1)
+    assert stays(wide_table(0.005, n=50), 256, n_threads=1)
+    assert not stays(wide_table(0.005, n=50), 256, n_decoded=1, n_threads=1)
+
+
 # -- odd matrices
 
 
@@ -411,6 +448,16 @@ def test_broken_matrices_get_the_sentences_of_dense_rows(name, X, route):
             fitted.__dict__.clear()
             fitted.__dict__.update(copy.deepcopy(before))
         assert outcomes[0] == outcomes[1]
+
+
+def test_an_overflow_names_the_range_of_sparse_rows(route, rng):
+    """Zeros count in the range, whether they are stored or not."""
+    X = sparse_table(rng, n=60, d=8, density=0.5)
+    autoencoder = ContractiveAutoencoder(5, max_iter=2, random_state=0).fit(X)
+    route(True)
+    for data in (1e200 * X, 1e200 * X.toarray()):
+        with pytest.raises(ValueError, match=r"overflows float64 for X with values from 0 to [\d.]+e\+(199|200);"):
+            autoencoder.score_samples(data)
 
 
 def test_bernoulli_units_refuse_negative_sparse_values(rng):

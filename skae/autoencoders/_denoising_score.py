@@ -52,7 +52,7 @@ def denoising_score(model, X, mean, var, sample_weight=None, noise_scale=_NOISE_
         noise = HiddenNoise(model.W, np.sqrt(var), noise_scale, len(weight), n_draws)
     # Divide by the largest magnitude, so that squares of very small or large data neither underflow nor overflow.
     scale = _largest_magnitude(mean, var)
-    stay_sparse = residuals_stay_sparse(model, X, mean, var)
+    stay_sparse = residuals_stay_sparse(model, X, mean, var, n_draws)
     errors = _sparse_errors if stay_sparse else _errors
     if stay_sparse:
         model, n_rows = model.by_columns(), sparse_chunk_rows(X, len(model.W))
@@ -79,14 +79,14 @@ def _largest_magnitude(mean, var):
     return max(np.abs(mean).max(), np.sqrt(var).max()) or 1.0
 
 
-def residuals_stay_sparse(model, X, mean, var):
+def residuals_stay_sparse(model, X, mean, var, n_decoded=1):
     """Return whether squared residuals are sums over sparse rows, which cancel: not if all rows may be the same.
 
-    `mean` and `var` are those of the training data, shape (d,).
+    `mean` and `var` are those of the training data, shape (d,). Each row has `n_decoded` reconstructions.
     """
     moderate = 1e-100 < _largest_magnitude(mean, var) < 1e100 and var.sum() > 1e-3 * (mean @ mean)
     by_columns = model.W.flags.f_contiguous
-    return model.visible == "gaussian" and moderate and prediction_stays_sparse(X, len(model.W), by_columns)
+    return model.visible == "gaussian" and moderate and prediction_stays_sparse(X, len(model.W), by_columns, n_decoded)
 
 
 def _errors(model, chunk, H, mean, scale):

@@ -287,7 +287,8 @@ class AutoencoderPrediction(TransformerMixin):
         ndarray of shape (n_samples,)
             Scores, in X's dtype.
         """
-        X, model, stay_sparse = self._validate_sparse_prediction(X, takes_sparse=self.visible == "gaussian")
+        takes_sparse, n_decoded = self.visible == "gaussian", int(self._untied_decoder is not None)
+        X, model, stay_sparse = self._validate_sparse_prediction(X, takes_sparse, n_decoded)
         out = np.empty(X.shape[0], dtype=X.dtype)
         return self._by_chunks(lambda chunk, rows: model.energy(chunk), X, out, stay_sparse)
 
@@ -307,7 +308,7 @@ class AutoencoderPrediction(TransformerMixin):
             (x - r(x))^2, or its sum over the features.
         """
         takes_sparse = self.visible == "gaussian" and not per_feature
-        X, model, stay_sparse = self._validate_sparse_prediction(X, takes_sparse)
+        X, model, stay_sparse = self._validate_sparse_prediction(X, takes_sparse, n_decoded=1)
 
         def error(chunk, rows):
             if stay_sparse:
@@ -361,13 +362,14 @@ class AutoencoderPrediction(TransformerMixin):
             check_visible_range(self.visible, *value_range(X))
         return X, self._model(X.dtype)
 
-    def _validate_sparse_prediction(self, X, takes_sparse):
+    def _validate_sparse_prediction(self, X, takes_sparse, n_decoded=0):
         """Check X; return it, the model in its dtype, and whether the model takes it as sparse chunks.
 
-        `takes_sparse` says whether it can.
+        `takes_sparse` says whether it can. For `n_decoded`, see `prediction_stays_sparse`.
         """
         X, model = self._validate_prediction(X)
-        stay_sparse = takes_sparse and prediction_stays_sparse(X, len(model.W), model.W.flags.f_contiguous)
+        by_columns = model.W.flags.f_contiguous
+        stay_sparse = takes_sparse and prediction_stays_sparse(X, len(model.W), by_columns, n_decoded)
         return X, model.by_columns() if stay_sparse else model, stay_sparse
 
     def _by_chunks(self, function, X, out, stay_sparse=False):

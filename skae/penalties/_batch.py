@@ -62,7 +62,7 @@ class Batch:
 
     @functools.cached_property
     def X(self) -> FloatArray:
-        """The network's input, shape (n, d); sparse rows become dense here."""
+        """The network's input, shape (n, d). Sparse rows become dense here, which takes time and memory."""
         return ops.to_dense(self._X)
 
     @functools.cached_property

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from scipy import sparse
 
 from skae.training._chunks import row_chunks
 from skae.training._nonzeros import is_sparse, sparse_blocks, with_values
@@ -84,7 +85,7 @@ def check_values(visible, X, rows=None):
 def check_overflow(result, X):
     """Return `result`, computed from the rows of X; raise ValueError if it is not finite."""
     if not np.isfinite(np.sum(result)) and not np.isfinite(result).all():
-        low, high = value_range(X)
+        low, high = value_range(X.tocsr() if sparse.issparse(X) else X)
         raise ValueError(
             f"the result overflows {X.dtype} for X with values from {low:.3g} to {high:.3g}; bring the features to "
             "the training data's scale, or pass float64"

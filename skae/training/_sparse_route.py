@@ -129,18 +129,22 @@ def fit_stays_sparse(X, n_components, batch_size, n_products=2, reconstructs=Tru
     return in_all < batch_size * _dense_step(d, n_components, n_threads, reconstructs)
 
 
-def prediction_stays_sparse(X, n_components, by_columns=True, n_threads=None):
-    """Return whether a product of sparse rows with the weights is faster than one of the same rows made dense.
+def prediction_stays_sparse(X, n_components, by_columns=True, n_decoded=0, n_threads=None):
+    """Return whether a prediction is faster with sparse rows than with the same rows made dense.
 
-    `by_columns` says whether the weights stand by columns, or must be copied first.
+    `by_columns` says whether the weights stand by columns, or must be copied first. `n_decoded` is the number of codes
+    of each row whose reconstructions are compared with it: sparse rows take k x k matrices in their place.
     """
     stored, (n, d) = _stored_per_row(X), X.shape
     if stored is None:
         return False
     n_threads = blas_thread_count() if n_threads is None else n_threads
-    dense_row = d * (n_components / n_threads + _DENSE_CHUNK)
-    copied = 0.0 if by_columns else _COPY * d * n_components
-    return _CHUNK_CALLS + copied + n * stored * _of_value(n_components) < n * dense_row
+    dense_row = d * (n_components / n_threads + _DENSE_CHUNK) * (1 + n_decoded)
+    sparse_row = stored * _of_value(n_components) * (2 if n_decoded else 1) + 3.0 * n_decoded * n_components**2
+    by_weights = 0.0 if by_columns else _COPY * d * n_components
+    if n_decoded:
+        by_weights += d * n_components * (1.3 * n_components / n_threads + _COPY)
+    return _CHUNK_CALLS + by_weights + n * sparse_row < n * dense_row
 
 
 def _of_value(k):
