@@ -305,8 +305,9 @@ def test_masking_noise_keeps_rows_sparse(route, rng):
 @pytest.mark.parametrize("method", ["fit", "score", "predict"])
 def test_no_array_has_the_shape_of_the_rows(method):
     """Wide sparse rows cost the memory of the parameters and of their values."""
-    X = sparse.random(2000, 20_000, density=0.002, format="csr", dtype=np.float32, random_state=0)
-    k = 8
+    rng, k = np.random.default_rng(0), 8
+    places = np.repeat(np.arange(2000), 40), rng.integers(0, 20_000, 80_000)
+    X = sparse.csr_matrix((rng.random(80_000, dtype=np.float32), places), shape=(2000, 20_000))
     autoencoder = ContractiveAutoencoder(k, max_iter=1, tol=0, random_state=0, learning_rate_init=1e-3)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
