@@ -472,7 +472,7 @@ def test_weights_of_zero_do_not_copy_the_data(tmp_path):
 
 def test_wide_sparse_rows_are_not_densified_together():
     """The start and each block see a bounded number of elements."""
-    X = sparse.random(1500, 20_000, density=1e-3, format="csr", dtype=np.float32, random_state=0)
+    X = sparse.random(1500, 20_000, density=1e-3, format="csr", dtype=np.float32, random_state=np.random.default_rng(0))
     tracemalloc.start()
     make(max_iter=1, batch_size=50).fit(X)
     peak = tracemalloc.get_traced_memory()[1]
