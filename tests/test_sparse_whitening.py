@@ -13,7 +13,7 @@ from scipy import sparse
 from skae import PCAWhitener
 from skae._unconverted_rows import UnconvertedRows
 from skae.preprocessing import _centred_rows, _pca
-from skae.preprocessing._centred_rows import CentredRows, cheapest_route, has_sparse_scatter, is_thin
+from skae.preprocessing._centred_rows import CentredRows, cheapest_method, has_sparse_scatter, projects_sparse
 
 ROUTES = ["products", "leading"]
 SHAPES = [(300, 40), (40, 300)]
@@ -23,7 +23,9 @@ ACCURACY = {np.float32: 1e-5, np.float64: 1e-9}
 @pytest.fixture(params=ROUTES)
 def route(request, monkeypatch):
     """Every fit takes this route, though for small rows the dense one is cheaper."""
-    monkeypatch.setattr(_pca, "cheapest_route", lambda X, most: "dense" if isinstance(X, np.ndarray) else request.param)
+    monkeypatch.setattr(
+        _pca, "cheapest_method", lambda X, most: "dense" if isinstance(X, np.ndarray) else request.param
+    )
     return request.param
 
 
@@ -86,14 +88,14 @@ def assert_like(found, expected, accuracy):
         ((3000, 300), 0.01, 10, "products"),
     ],
 )
-def test_the_cheapest_route(shape, density, most, expected):
+def test_the_cheapest_method(shape, density, most, expected):
     """Few components of wide rows are found alone. All components take products, sparse ones where the rows are."""
     X = random_rows(shape, density)
-    assert cheapest_route(X, most) == expected
+    assert cheapest_method(X, most) == expected
     X = sparse.csr_matrix((np.ones(X.nnz, dtype=np.uint8), X.indices, X.indptr), shape=X.shape)
-    assert cheapest_route(UnconvertedRows(X, np.float64), most) == expected
-    assert cheapest_route(UnconvertedRows(np.zeros((4, 4), dtype=np.uint8), np.float64), most) == "dense"
-    assert cheapest_route(np.zeros((4, 4)), most) == "dense"
+    assert cheapest_method(UnconvertedRows(X, np.float64), most) == expected
+    assert cheapest_method(UnconvertedRows(np.zeros((4, 4), dtype=np.uint8), np.float64), most) == "dense"
+    assert cheapest_method(np.zeros((4, 4)), most) == "dense"
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -101,9 +103,9 @@ def test_dense_rows_in_csr_are_made_dense(dtype):
     """With many stored values, products of dense chunks are faster, in `transform` and `partial_fit` too."""
     for density, stays in ((0.01, True), (0.5, False)):
         X = random_rows((3000, 300), density, dtype)
-        assert is_thin(X) is stays
+        assert projects_sparse(X) is stays
         assert has_sparse_scatter(X) is stays
-    assert not is_thin(X.toarray())
+    assert not projects_sparse(X.toarray())
     assert not has_sparse_scatter(X.toarray())
 
 
@@ -126,7 +128,7 @@ def test_all_components_are_those_of_dense_rows(dtype, shape, n_components, monk
     """All components, or a share of the variance. An empty column and, in wide rows, the mean take a rank each."""
     X = make_rows(rng, shape, dtype)
     expected = fitted(X, n_components)
-    monkeypatch.setattr(_pca, "cheapest_route", lambda X, most: "products")
+    monkeypatch.setattr(_pca, "cheapest_method", lambda X, most: "products")
     assert_like(fitted(sparse.csr_array(X), n_components), expected, ACCURACY[dtype])
     assert n_components in (0.5, 0.99) or expected.n_components_ == min(shape[0] - 1, shape[1] - 1)
 
@@ -135,7 +137,7 @@ def test_all_components_are_those_of_dense_rows(dtype, shape, n_components, monk
 @pytest.mark.parametrize(("route", "n_components"), [("products", None), ("products", 5), ("leading", 5)])
 def test_small_variances_are_exact(route, n_components, shape, monkeypatch, rng):
     """Variances of 1e-15 of the largest one, which products in float64 lose, are found as in dense rows."""
-    monkeypatch.setattr(_pca, "cheapest_route", lambda X, most: "dense" if isinstance(X, np.ndarray) else route)
+    monkeypatch.setattr(_pca, "cheapest_method", lambda X, most: "dense" if isinstance(X, np.ndarray) else route)
     X = rng.standard_normal(shape) * (rng.random(shape) < 0.3)
     X[:, 6:] = 0.0
     X[:, :6] *= 10.0 ** -np.arange(0.0, 9.0, 1.5)

@@ -7,7 +7,7 @@ from sklearn.utils.extmath import row_norms
 
 from skae.classifier._autoencoders import warn_jointly
 from skae.classifier._rows import hold_out
-from skae.training import conformal_p_values, is_sparse, row_chunks
+from skae.training import conformal_p_values, is_csr, row_chunks
 
 # Second part of the seed of the draw. The draw takes nothing from the streams of training: so training is the same as
 # in a fit to the other rows alone.
@@ -73,7 +73,7 @@ def merge(known, energies, rows, added):
 def class_p_values(E, X, calibration):
     """Return the p-values of rows X with energies E (n, K), given the energies that each class has held out."""
     size, p = np.empty(len(E)), np.empty(E.shape)
-    for rows, chunk in row_chunks(X, stay_sparse=is_sparse(X)):
+    for rows, chunk in row_chunks(X, stay_sparse=is_csr(X)):
         size[rows] = row_norms(chunk, squared=True)
     for j, held_out in enumerate(calibration):
         scores = E[:, j].astype(np.float64)

@@ -41,7 +41,7 @@ _SMALLEST_SIZE, _LARGEST_SIZE = 1e-3, 1e3
 _SEEDED = "rng" in inspect.signature(eigsh).parameters
 
 
-def cheapest_route(X, most=None):
+def cheapest_method(X, most=None):
     """Return how to find the principal components of rows: "dense", "products" or "leading".
 
     "dense" makes chunks of the rows dense. "products" multiplies sparse features, or sparse rows where these are fewer.
@@ -74,7 +74,7 @@ def _products_cost(source, of_features):
     return _SPARSE * float(np.sum(lengths.astype(np.float64) ** 2)) + source.shape[1 if of_features else 0] ** 2
 
 
-def is_thin(X):
+def projects_sparse(X):
     """Return whether rows are so sparse that products with dense components are cheaper if they stay sparse."""
     return sparse.issparse(_source(X)) and _source(X).nnz < _THIN[X.dtype] * math.prod(X.shape)
 

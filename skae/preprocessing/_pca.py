@@ -6,7 +6,7 @@ import dataclasses
 import numpy as np
 from scipy.linalg.lapack import dpocon
 
-from skae.preprocessing._centred_rows import CentredRows, cheapest_route, has_sparse_scatter
+from skae.preprocessing._centred_rows import CentredRows, cheapest_method, has_sparse_scatter
 from skae.training import principal_axes, row_chunks
 
 # Products square the condition number. For variances below these shares of the largest one, their eigenvalues are less
@@ -163,10 +163,10 @@ def principal_components(X, sample_weight, mean, keep, dtype, noise, most=None):
     components : ndarray of shape (k, d)
         The v_k, float64, each with its largest entry positive.
     """
-    route = cheapest_route(X, most)
-    if route != "dense":
+    method = cheapest_method(X, most)
+    if method != "dense":
         rows = CentredRows.about(X, sample_weight, mean)
-        return _signed(*_sparse_components(rows, most if route == "leading" else None, keep, dtype, noise))
+        return _signed(*_sparse_components(rows, most if method == "leading" else None, keep, dtype, noise))
     wide = X.shape[0] < X.shape[1]
     precisions = [np.float64] if wide else dict.fromkeys([X.dtype.type, np.float64])
     for precision in map(np.dtype, precisions):

@@ -24,7 +24,7 @@ from skae._sklearn_compat import (
 from skae._typing import Array, FloatArray, MatrixLike
 from skae._validation import DTYPES, check_array, validate_data
 from skae._version import VersionedEstimator
-from skae.preprocessing._centred_rows import is_thin, projections
+from skae.preprocessing._centred_rows import projections, projects_sparse
 from skae.preprocessing._pca import Factor, Scatter, between, principal_components, squares_for
 from skae.training import (
     checked_weight,
@@ -374,7 +374,7 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=DTYPES)
         components, scale = self.components_.astype(X.dtype), self._scale().astype(X.dtype)
-        if is_thin(X):
+        if projects_sparse(X):
             mean, products = np.zeros_like(self.mean_), projections(X, components)
         else:
             mean = self.mean_.astype(X.dtype)

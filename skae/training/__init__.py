@@ -9,7 +9,7 @@ from skae.training._dead_units import constant_units, dead_units
 from skae.training._evaluation import final_loss, mean_value
 from skae.training._frames import like_frame
 from skae.training._moments import checked_weight, effective_rows, merge_moments, moments, relative_weight
-from skae.training._nonzeros import is_sparse
+from skae.training._nonzeros import is_csr
 from skae.training._principal_axes import principal_axes
 from skae.training._ranges import check_overflow, check_values, check_visible_range, corruption_range, value_range
 from skae.training._rollback import unchanged_on_error
@@ -51,7 +51,7 @@ __all__ = [
     "feature_errors",
     "final_loss",
     "fit_task",
-    "is_sparse",
+    "is_csr",
     "like_frame",
     "mean_value",
     "merge_moments",

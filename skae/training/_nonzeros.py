@@ -12,7 +12,7 @@ _THIN = 0.4
 _BLOCK_VALUES = 2**19
 
 
-def is_sparse(X):
+def is_csr(X):
     """Return whether the rows are CSR, also rows of another dtype than the one to compute in."""
     return sparse.issparse(X.source if isinstance(X, UnconvertedRows) else X)
 

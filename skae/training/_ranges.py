@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from skae.training._chunks import row_chunks
-from skae.training._nonzeros import is_sparse, sparse_blocks, with_values
+from skae.training._nonzeros import is_csr, sparse_blocks, with_values
 
 # Scalers to [0, 1] may miss it by rounding.
 _ROUNDING = 1e-6
@@ -15,7 +15,7 @@ _ROUNDING = 1e-6
 def value_range(X, chosen=None):
     """Return the smallest and the largest value of the chosen rows of X (dense or CSR). None chooses all rows."""
     low, high = np.inf, -np.inf
-    if is_sparse(X):
+    if is_csr(X):
         for _, block in sparse_blocks(X, chosen):
             if block.nnz < math.prod(block.shape):
                 low, high = min(low, 0.0), max(high, 0.0)
@@ -29,7 +29,7 @@ def value_range(X, chosen=None):
 def feature_range(X, chosen=None):
     """Return the smallest and the largest value of each feature in the chosen rows, two arrays of shape (d,)."""
     low, high = np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)
-    if is_sparse(X):
+    if is_csr(X):
         return _sparse_feature_range(X, chosen, low, high)
     for _, chunk in row_chunks(X, chosen=chosen):
         low, high = np.minimum(low, chunk.min(axis=0)), np.maximum(high, chunk.max(axis=0))
