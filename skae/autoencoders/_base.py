@@ -58,6 +58,10 @@ from skae.training import (
 from skae.visible import VISIBLE
 
 
+# Fits to many rows have fewer epochs, and an automatic rate that is larger by as much, but at most by this factor.
+_LARGEST_GROWTH = 5.0
+
+
 def _can_continue(estimator):
     """Return whether the solver has steps that `partial_fit` can continue."""
     return estimator.solver != "lbfgs"
@@ -85,6 +89,9 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
     init: Init = "auto"
     warm_start: bool = False
     n_samples_seen_: float
+
+    #: Whether fits of fewer epochs may have a larger automatic rate.
+    _takes_larger_steps = True
 
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
@@ -185,7 +192,8 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         start = self._start(X, sample_weight)
         objective, batches, rng = start.objectives[-1], start.batches, start.rng
         n_stages = len(start.objectives)
-        task = begin_fit_task(self, X, y, sample_weight, max_subtasks=self.max_iter if n_stages == 1 else n_stages)
+        max_subtasks = self._n_epochs(len(batches)) if n_stages == 1 else n_stages
+        task = begin_fit_task(self, X, y, sample_weight, max_subtasks=max_subtasks)
         trained = train(
             objective,
             self._stages(start),
@@ -249,9 +257,10 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
     def _stages(self, start):
         """Yield one stage for each objective. The last one gets half of `max_iter`, and the others share the rest."""
         batches, n_stages = start.batches, len(start.objectives)
-        brief = max(self.max_iter // (2 * n_stages - 2), 1) if n_stages > 1 else 0
+        n_epochs = self._n_epochs(len(batches))
+        brief = max(n_epochs // (2 * n_stages - 2), 1) if n_stages > 1 else 0
         for number, objective in enumerate(start.objectives, 1):
-            max_iter = brief if number < n_stages else self.max_iter - brief * (n_stages - 1)
+            max_iter = brief if number < n_stages else n_epochs - brief * (n_stages - 1)
             monitor = self._monitor(objective, start.validation, start.rng, len(batches))
             active = active_share(objective, batches, batches.X.dtype) if self.verbose else None
             on_epoch = self._on_epoch(monitor, f" stage {number} of {n_stages}," if n_stages > 1 else "", active)
@@ -398,13 +407,19 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         """Return the loss at `theta` without the penalties."""
         return self._scale**2 * final_loss(objective.without_penalties(), theta, batches, rng)
 
-    def _automatic_rate(self, schedule):
-        """Return Adam's rate, which is larger if the features are few or small; None leaves it to the update rule."""
-        rate = super()._automatic_rate(schedule)
+    def _automatic_rate(self, schedule, max_iter):
+        """Return Adam's rate, or None, which leaves it to the update rule.
+
+        It is larger if the features are few or small, and if there are many rows, and so few epochs.
+        """
+        rate = super()._automatic_rate(schedule, max_iter)
         if rate is None:
             return None
+        rate *= rate_factor(self.mean_, self.var_, self._scale)
+        if self.max_iter == "auto" and self._takes_larger_steps:
+            rate *= min(self._most_epochs / max_iter, _LARGEST_GROWTH)
         # Keep three digits, because the last digits of the moments depend on the order of summation.
-        return float(f"{rate * rate_factor(self.mean_, self.var_, self._scale):.3g}")
+        return float(f"{rate:.3g}")
 
     def _constraint(self, tied, penalty):
         """Return the constraint on the decoder rows (the encoder's when tied), or None."""

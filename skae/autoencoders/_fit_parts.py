@@ -39,6 +39,6 @@ def batches_for(autoencoder, X, sample_weight, rows, n_columns, rng, **options):
     return autoencoder._corrupted_batches(X, sample_weight, rows, route, rng, corruption, rows, **options)
 
 
-def stage_for(autoencoder, objective):
+def stage_for(autoencoder, objective, batches):
     """Return a stage of training, as the autoencoder's parameters say, without early stopping."""
-    return Stage(objective, autoencoder._solver(), on_epoch=autoencoder._on_epoch(None, ""))
+    return Stage(objective, autoencoder._solver(autoencoder._n_epochs(len(batches))), on_epoch=autoencoder._on_epoch(None, ""))

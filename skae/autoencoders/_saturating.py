@@ -121,8 +121,9 @@ class SaturatingAutoencoder(BaseAutoencoder):
     nesterovs_momentum : bool, default=True
         Whether sgd uses Nesterov's momentum.
 
-    max_iter : int, default=200
-        Largest number of epochs (iterations for lbfgs).
+    max_iter : int or "auto", default="auto"
+        Largest number of epochs (iterations for lbfgs). "auto" is 200. For adam it is the number of epochs that make
+        6000 updates, if that is lower, but 20 epochs at least.
 
     tol : float, default=1e-3
         Training ends when the loss has fallen by less than `tol`, relative to itself, over `n_iter_no_change` epochs.
@@ -223,6 +224,9 @@ class SaturatingAutoencoder(BaseAutoencoder):
 
     dead_unit_fraction_: float
 
+    _enough_updates = 6000
+    _fewest_epochs = 20  # one for each of ten steps of alpha, and as many at the last one
+
     _parameter_constraints: dict = {
         **BaseAutoencoder._parameter_constraints,
         "alpha": [Interval(Real, 0, None, closed="left")],
@@ -254,7 +258,7 @@ class SaturatingAutoencoder(BaseAutoencoder):
         learning_rate_init: float | Literal["auto"] = "auto",
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
-        max_iter: int = 200,
+        max_iter: int | Literal["auto"] = "auto",
         tol: float = 1e-3,
         n_iter_no_change: int | Literal["auto"] = "auto",
         early_stopping: bool = False,
@@ -297,9 +301,9 @@ class SaturatingAutoencoder(BaseAutoencoder):
     def _tied(self):
         return bool(self._activation().at_most_one if self.tied_weights == "auto" else self.tied_weights)
 
-    def _automatic_rate(self, schedule):
+    def _automatic_rate(self, schedule, max_iter):
         """Return None under a penalty, for Adam's own rate. At larger rates, units that the penalty makes flat die."""
-        return None if self.alpha > 0.0 else super()._automatic_rate(schedule)
+        return None if self.alpha > 0.0 else super()._automatic_rate(schedule, max_iter)
 
     def _penalty(self):
         """Return the penalty at its full strength, or None if alpha is zero."""
@@ -311,7 +315,7 @@ class SaturatingAutoencoder(BaseAutoencoder):
 
     def _penalties(self):
         """Return penalties of rising strength, from 0, one for each stage."""
-        penalty, n_steps = self._penalty(), min(self.alpha_steps, self.max_iter // 2)
+        penalty, n_steps = self._penalty(), min(self.alpha_steps, self._n_epochs(1) // 2)
         if penalty is None or n_steps == 0 or (self.warm_start and hasattr(self, "components_")):
             return [penalty]
         alphas = np.linspace(0.0, penalty.alpha, n_steps + 1)

@@ -99,8 +99,9 @@ class SparseAutoencoder(BaseAutoencoder):
     nesterovs_momentum : bool, default=True
         Whether sgd uses Nesterov's momentum.
 
-    max_iter : int, default=200
-        Largest number of epochs (iterations for lbfgs).
+    max_iter : int or "auto", default="auto"
+        Largest number of epochs (iterations for lbfgs). "auto" is 200. For adam it is the number of epochs that make
+        3000 updates, if that is lower, but 10 epochs at least.
 
     tol : float, default=1e-3
         Training ends when the loss has fallen by less than `tol`, relative to itself, over `n_iter_no_change` epochs.
@@ -218,7 +219,7 @@ class SparseAutoencoder(BaseAutoencoder):
         learning_rate_init: float | Literal["auto"] = "auto",
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
-        max_iter: int = 200,
+        max_iter: int | Literal["auto"] = "auto",
         tol: float = 1e-3,
         n_iter_no_change: int | Literal["auto"] = "auto",
         early_stopping: bool = False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from numbers import Real
 from typing import Literal
 
@@ -12,6 +13,9 @@ from skae._typing import Encoding, Init, RandomState, Schedule, Solver, WeightCo
 from skae.activations import as_activation
 from skae.autoencoders._base import BaseAutoencoder
 from skae.training import FEW_ROWS, dead_units
+
+# For max_iter="auto": this many epochs are enough, if they have this many updates.
+_ENOUGH_EPOCHS, _LEAST_UPDATES = 30, 300
 
 
 class ZeroBiasAutoencoder(BaseAutoencoder):
@@ -94,8 +98,9 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
     nesterovs_momentum : bool, default=True
         Whether sgd uses Nesterov's momentum.
 
-    max_iter : int, default=200
-        Largest number of epochs (iterations for lbfgs).
+    max_iter : int or "auto", default="auto"
+        Largest number of epochs (iterations for lbfgs). "auto" is 200. For adam it is 30 epochs, more if they make
+        fewer than 300 updates, and fewer if they make more than 3000, but 10 epochs at least.
 
     tol : float, default=1e-3
         Training ends when the loss has fallen by less than `tol`, relative to itself, over `n_iter_no_change` epochs.
@@ -194,6 +199,7 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
     dead_unit_fraction_: float
 
     hidden_bias = False
+    _takes_larger_steps = False  # they would spoil codes and energies
 
     _parameter_constraints: dict = {
         **BaseAutoencoder._parameter_constraints,
@@ -221,7 +227,7 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
         learning_rate_init: float | Literal["auto"] = "auto",
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
-        max_iter: int = 200,
+        max_iter: int | Literal["auto"] = "auto",
         tol: float = 1e-3,
         n_iter_no_change: int | Literal["auto"] = "auto",
         early_stopping: bool = False,
@@ -256,6 +262,13 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
         self.warm_start = warm_start
         self.verbose = verbose
         self.random_state = random_state
+
+    def _n_epochs(self, n_batches):
+        """Return `max_iter` as a number. Longer fits to few rows lower the loss, but denoise other rows worse."""
+        n_epochs = super()._n_epochs(n_batches)
+        if self.max_iter != "auto" or self.solver != "adam":
+            return n_epochs
+        return min(n_epochs, max(_ENOUGH_EPOCHS, math.ceil(_LEAST_UPDATES / n_batches)))
 
     def _activation(self):
         """Return the hidden units, with the threshold in X's unit once that is known."""

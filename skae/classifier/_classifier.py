@@ -39,7 +39,7 @@ from skae.classifier._finetuning import FineTuning, noise_of
 from skae.classifier._labels import encode_labels, merge_classes, plain_labels
 from skae.classifier._learning import class_names, learn, n_phases, pretraining_task, trial_temperatures
 from skae.classifier._prediction import ClassPrediction, has_probabilities
-from skae.classifier._rows import LabelledRows, hold_out
+from skae.classifier._rows import LabelledRows, hold_out, small_split
 from skae.classifier._stand_ins import stand_ins
 from skae.classifier._template import template_of
 from skae.corruption import Corruption
@@ -79,7 +79,8 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
     ----------
     estimator : autoencoder, default=None
         Any autoencoder of skae with tied weights. A clone of it is trained for each class. None takes
-        ``ContractiveAutoencoder(100)`` (with `n_factors`, ``DenoisingAutoencoder(100)``). For a grid search over its
+        ``ContractiveAutoencoder(100, alpha=1.0)`` (with `n_factors`, ``DenoisingAutoencoder(100)``). If `fit` goes on
+        to fine-tune it, it is trained only briefly: for 200 updates, in 8 to 80 epochs. For a grid search over its
         parameters, such as ``estimator__alpha``, pass an autoencoder.
 
     method : {"finetune", "normalize", "energies"}, default="finetune"
@@ -121,8 +122,9 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         they are fitted at the best T before fine-tuning.)
 
         "auto" fits T to rows that were not trained on. These are the rows that `early_stopping` holds out. Otherwise,
-        trial fits hold out fifths of each class in turn, until there are 250 such rows. With 1250 rows or more that is
-        one more fit, of four fifths of the rows. With 250 rows or fewer it is five.
+        with 5000 distinct rows or more, `fit` holds out 250 of them, or 2 % if that is more. Fewer rows are all trained
+        on: trial fits hold out fifths of each class in turn, until there are 250 such rows. With 1250 rows or more that
+        is one more fit, of four fifths of the rows. With 250 rows or fewer it is five.
 
         A number is T itself, without trial fits. 1 gives eq. 45 of the paper. With "energies" or the hinge loss, T is
         1: the logistic regression finds the scale itself, and the hinge loss gives no probabilities.
@@ -139,7 +141,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         `partial_fit` uses a constant rate.
 
     learning_rate_init : float or "auto", default="auto"
-        Largest learning rate. "auto" is 0.0005 for adam and 0.01 for sgd.
+        Largest learning rate. "auto" is 0.001 for adam (0.0005 with a constant rate) and 0.01 for sgd.
 
     momentum : float, default=0.9
         Momentum of sgd, in [0, 1).
@@ -147,8 +149,9 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
     nesterovs_momentum : bool, default=True
         Whether sgd uses Nesterov's momentum.
 
-    max_iter : int, default=30
-        Largest number of epochs of fine-tuning (iterations for lbfgs).
+    max_iter : int or "auto", default="auto"
+        Largest number of epochs of fine-tuning (iterations for lbfgs). "auto" is 30. For adam it is the number of
+        epochs that make 1000 updates, if that is lower, but 5 epochs at least.
 
     tol : float, default=1e-3
         Fine-tuning ends when the loss has fallen by less than `tol`, relative to itself, over `n_iter_no_change`
@@ -284,6 +287,8 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
     True
     """
 
+    _enough_updates, _fewest_epochs, _most_epochs = 1000, 5, 30
+
     _parameter_constraints: dict = {
         "estimator": [HasMethods(["fit", "score_samples"]), None],
         "method": [StrOptions({"finetune", "normalize", "energies"})],
@@ -318,7 +323,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         learning_rate_init: float | Literal["auto"] = "auto",
         momentum: float = 0.9,
         nesterovs_momentum: bool = True,
-        max_iter: int = 30,
+        max_iter: int | Literal["auto"] = "auto",
         tol: float = 1e-3,
         n_iter_no_change: int | Literal["auto"] = "auto",
         early_stopping: bool = False,
@@ -418,17 +423,18 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         if self.early_stopping and self.method == "finetune":
             train_rows, held_out = hold_out(rows.labels, self.validation_fraction, rng)
         rows.check_supervised(self.class_weight, train_rows, held_out)
-        template = self._template(X, weight, rng)
+        template = self._template(X, weight, rng, len(labels) / len(self.classes_))
         calibrates = self.method != "energies" and has_probabilities(self)
-        trials = calibrates and self.temperature == "auto" and held_out is None
+        trials, temperature, test, after = calibrates and self.temperature == "auto" and held_out is None, 1.0, None, None
+        if trials and (split := small_split(rows)):
+            trials, (train_rows, test) = False, split
         task = begin_fit_task(self, *given, inner=self.estimator, max_subtasks=int(trials) + n_phases(self))
-        temperature, test, after = 1.0, None, None
         # A spawned generator takes nothing from the stream of the fit.
         if trials and (tried := trial_temperatures(self, template, rows, rng.spawn(1)[0], task)):
             temperature, after = tried
         elif calibrates and self.temperature != "auto":
             temperature = float(self.temperature)
-        elif calibrates:  # without trials and held-out rows, the temperature is fitted to the training rows
+        elif calibrates and test is None:  # without trials and held-out rows, it is fitted to the training rows
             test = rows.subset(held_out)
         learnt = learn(self, template, rows, train_rows, held_out, rng, task, test, temperature)
         for each in learnt.problems:
@@ -633,10 +639,14 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
 
     # -- autoencoders
 
-    def _template(self, X, weight, rng):
-        """Return the template of the autoencoders; raise an error if a parameter is invalid."""
+    def _template(self, X, weight, rng, rows_per_class=None):
+        """Return the template of the autoencoders; raise an error if a parameter is invalid.
+
+        `rows_per_class` is their mean number in a fit, after which fine-tuning may follow.
+        """
         noise_of(self)  # raises an error for invalid noise
-        return template_of(self.estimator, self.n_factors, X, weight, self.random_state is not None, rng)
+        tuned_rows = rows_per_class if self.method == "finetune" else None
+        return template_of(self.estimator, self.n_factors, X, weight, self.random_state is not None, rng, tuned_rows)
 
     def _add_autoencoders(self, energies, weight, rows, added, places, rng, task):
         """Train the autoencoders of new classes on `rows`; return the energies of all classes.
@@ -688,9 +698,11 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         self.n_iter_ = len(self.loss_curve_)
         return energies.replaced(seen, part), dataclasses.replace(calibration, constants=constants)
 
-    def _automatic_rate(self, schedule):
+    def _automatic_rate(self, schedule, max_iter):
         """Return the automatic rate. It is lower than in pretraining, because the autoencoders are trained already."""
-        return {"adam": 5e-4, "sgd": 1e-2}.get(self.solver)
+        if self.solver == "sgd":
+            return 1e-2
+        return {"linear": 1e-3, "constant": 5e-4}[schedule] if self.solver == "adam" else None
 
     def _set(self, energies, calibration, **others):
         """Set the fitted attributes. Remove those of an earlier fit that `others` does not have."""

@@ -82,7 +82,7 @@ def _train(template, factors, rows, names, pretrain, rng, frozen=(), task=NO_CAL
         size = batches.rows_per_batch * X.shape[1] * len(factors["P"])
         trained = train(
             objective,
-            [stage_for(pooled, objective)],
+            [stage_for(pooled, objective, batches)],
             theta,
             batches,
             rng,

@@ -21,6 +21,9 @@ from skae.classifier._rows import trial_splits
 from skae.classifier._temperature import pooled_temperature
 from skae.training import NO_CALLBACKS, Stage, mean_value
 
+# Rows on which the losses before and after fine-tuning are compared.
+_COMPARED_ROWS = 2000
+
 
 @dataclasses.dataclass(frozen=True)
 class Learnt:
@@ -120,7 +123,7 @@ def pretraining_task(classifier, task, n_classes, max_iter):
         return NO_CALLBACKS
     if classifier.n_factors is None:
         return task.subtask("autoencoders", max_subtasks=n_classes, sequential_subtasks=False).begin()
-    return task.subtask("autoencoders", max_subtasks=max_iter).begin()
+    return task.subtask("autoencoders", max_subtasks=None if max_iter == "auto" else max_iter).begin()
 
 
 def _fit_autoencoders(classifier, autoencoder, rows, rng, task):
@@ -139,12 +142,16 @@ def _finetune(classifier, learnt, constraint, rows, train_rows, held_out, rng, t
     """Fine-tune all parameters on the loss of the scores; return what has been learnt."""
     tuning = FineTuning(classifier, learnt.energies, learnt.calibration.constants, constraint, rows)
     objective, monitor = tuning.objective, None
+    n_rows = len(rows.labels) if train_rows is None else len(train_rows)
+    n_batches = math.ceil(n_rows / tuning.route.batch_size)
+    n_epochs = classifier._n_epochs(n_batches)
     if held_out is not None:
-        n_batches = math.ceil(len(train_rows) / tuning.route.batch_size)
         monitor = classifier._monitor(objective, tuning.clean_batches(held_out), rng, n_batches)
-    before = mean_value(objective, tuning.theta, tuning.clean_batches(train_rows), rng)
+    some = np.arange(n_rows)[:: math.ceil(n_rows / _COMPARED_ROWS)]
+    some = tuning.clean_batches(some if train_rows is None else train_rows[some])
+    before = mean_value(objective, tuning.theta, some, rng)
     active = tuning.active_share(train_rows) if classifier.verbose else None
-    task = task.subtask("fine-tuning", max_subtasks=classifier.max_iter).begin()
+    task = task.subtask("fine-tuning", max_subtasks=n_epochs).begin()
 
     def learnt_at(theta, **history):
         energies, constants = tuning.unpack(theta)
@@ -161,14 +168,15 @@ def _finetune(classifier, learnt, constraint, rows, train_rows, held_out, rng, t
             validation_loss_curve_=None if validation_losses is None else np.array(validation_losses),
         ).attributes()
 
-    stage = Stage(objective, classifier._solver(), monitor, classifier._on_epoch(monitor, "", active), attributes)
+    stage = Stage(objective, classifier._solver(n_epochs), monitor, classifier._on_epoch(monitor, "", active), attributes)
     trained = tuning.minimize(stage, train_rows, rng, task=task)
     (result,), loss = trained.results, trained.loss
     task.end()
-    if loss > before:
+    after = mean_value(objective, trained.theta, some, rng)
+    if after > before:
         rate = "" if classifier.solver == "lbfgs" else "learning_rate_init or "
         text = (
-            f"{type(classifier).__name__}: fine-tuning has raised the loss, from {before:.4g} to {loss:.4g}, with "
+            f"{type(classifier).__name__}: fine-tuning has raised the loss, from {before:.4g} to {after:.4g}, with "
             f"solver={classifier.solver!r}; bring the features to a common scale near 1 (StandardScaler, PCAWhitener), "
             f"use a lower {rate}noise_level, or train longer"
         )

@@ -14,6 +14,9 @@ from skae.training import row_keys
 # Fifths are held out in turn, until this many rows have been held out. A temperature is a single number: more rows
 # improve the log loss by less than a hundredth.
 _FOLDS, _ENOUGH_ROWS = 5, 250
+# With this many rows or more, these few are simply not trained on: a trial fit would cost as much as the fit. More are
+# held out of more rows, up to this share.
+_MANY_ROWS, _SHARE = 5000, 0.02
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,20 +130,47 @@ def trial_splits(rows):
     test : LabelledRows
         Distinct rows of positive weight.
     """
-    keys, labels = row_keys(rows.data, rows.index), rows.labels
-    order = np.lexsort((keys, labels))
-    starts = np.r_[True, (np.diff(labels[order]) != 0) | (np.diff(keys[order]) != 0.0)]
-    group = np.empty(len(labels), dtype=np.intp)
-    group[order] = np.cumsum(starts) - 1
-    first = order[starts]  # one row of each group, class by class
-    count = np.bincount(labels[first])
-    rank = np.arange(len(first)) - np.r_[0, np.cumsum(count)[:-1]][labels[first]]
-    fold = np.where(count[labels[first]] > 1, rank % _FOLDS, _FOLDS)
-    weight = np.bincount(group, rows.supervised)
+    distinct = _Distinct(rows)
     n_held_out = 0
     for k in range(_FOLDS):
-        chosen = (fold == k) & (weight > 0.0)
-        if n_held_out < _ENOUGH_ROWS and chosen.any():
-            n_held_out += chosen.sum()
-            test = dataclasses.replace(rows.subset(first[chosen]), supervised=weight[chosen])
-            yield np.flatnonzero(fold[group] != k), test
+        train, test = distinct.split(_FOLDS, k)
+        if n_held_out < _ENOUGH_ROWS and len(test.labels):
+            n_held_out += len(test.labels)
+            yield train, test
+
+
+def small_split(rows):
+    """Return a split, as `trial_splits`, that holds out so few of many rows that the fit itself can do without them.
+
+    Return None if there are not so many distinct rows. Classes of few rows keep all of theirs.
+    """
+    if len(rows.labels) < _MANY_ROWS:
+        return None
+    distinct = _Distinct(rows)
+    if len(distinct.first) < _MANY_ROWS:
+        return None
+    n_folds = min(len(distinct.first) // _ENOUGH_ROWS, round(1.0 / _SHARE))
+    train, test = distinct.split(n_folds, n_folds - 1)
+    return (train, test) if len(test.labels) else None
+
+
+class _Distinct:
+    """The distinct rows of each class, in an order that does not depend on that of the rows."""
+
+    def __init__(self, rows):
+        keys, labels = row_keys(rows.data, rows.index), rows.labels
+        order = np.lexsort((keys, labels))
+        starts = np.r_[True, (np.diff(labels[order]) != 0) | (np.diff(keys[order]) != 0.0)]
+        self.rows, self.group = rows, np.empty(len(labels), dtype=np.intp)
+        self.group[order] = np.cumsum(starts) - 1
+        self.first = order[starts]  # one row of each group, class by class
+        self.count = np.bincount(labels[self.first])
+        self.rank = np.arange(len(self.first)) - np.r_[0, np.cumsum(self.count)[:-1]][labels[self.first]]
+        self.weight = np.bincount(self.group, rows.supervised)
+
+    def split(self, n_folds, k):
+        """Return the indices of the rows to train on, and the rows of fold k of each class to hold out."""
+        fold = np.where(self.count[self.rows.labels[self.first]] > 1, self.rank % n_folds, n_folds)
+        chosen = (fold == k) & (self.weight > 0.0)
+        test = dataclasses.replace(self.rows.subset(self.first[chosen]), supervised=self.weight[chosen])
+        return np.flatnonzero(fold[self.group] != k), test

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,14 @@ from skae.classifier._energies import ClassEnergies
 from skae.objectives import Reconstruction
 from skae.parameters import MaxNorm, UnitNorm
 from skae.penalties import L2
+from skae.training import AUTO_BATCH_SIZE
 
-# Number of hidden units of the default autoencoder.
-_N_UNITS = 100
+# Number of hidden units of the default autoencoder, and its contractive strength.
+_N_UNITS, _ALPHA = 100, 1.0
+
+# If fine-tuning follows, the default autoencoder is trained for this many updates, but for a number of epochs within
+# these limits, at this rate. Longer training made the classifier no better (ENERGY 4.5; ``benchmarks/fits.py``).
+_UPDATES, _EPOCHS, _RATE = 200, (8, 80), 0.02
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +64,7 @@ def template_of(
     sample_weight: FloatArray | None,
     reseed: bool,
     rng: np.random.Generator,
+    tuned_rows: float | None = None,
 ) -> Template:
     """Return the template, with one seed for all classes, so that their order does not matter.
 
@@ -75,9 +82,11 @@ def template_of(
         Whether to set the seed of the user's autoencoder.
     rng : numpy.random.Generator
         It draws the seed.
+    tuned_rows : float, default=None
+        Mean number of rows of a class, if fine-tuning follows: the default autoencoder is then trained only briefly.
     """
     if estimator is None:
-        autoencoder = (ContractiveAutoencoder if n_factors is None else DenoisingAutoencoder)(_N_UNITS)
+        autoencoder = default_autoencoder(n_factors, tuned_rows)
     elif isinstance(estimator, BaseAutoencoder):
         autoencoder = clone(estimator)
     elif is_frozen(estimator):
@@ -106,6 +115,16 @@ def template_of(
     if n_factors is not None:
         _check_sharing(autoencoder, objective, n_factors)
     return Template(autoencoder, objective.constraint)
+
+
+def default_autoencoder(n_factors: int | None, tuned_rows: float | None) -> BaseAutoencoder:
+    """Return the autoencoder for ``estimator=None``; for the parameters, see `template_of`."""
+    if n_factors is not None:
+        return DenoisingAutoencoder(_N_UNITS)
+    if tuned_rows is None:
+        return ContractiveAutoencoder(_N_UNITS, alpha=_ALPHA)
+    n_epochs = int(np.clip(math.ceil(_UPDATES * AUTO_BATCH_SIZE / tuned_rows), *_EPOCHS))
+    return ContractiveAutoencoder(_N_UNITS, alpha=_ALPHA, max_iter=n_epochs, tol=0.0, learning_rate_init=_RATE)
 
 
 def _check_sharing(autoencoder, objective, n_factors):

@@ -17,6 +17,10 @@ from skae.parameters._layout import Layout
 from skae.visible import VISIBLE
 
 
+# Factors on the rows of "data" and "pca", to choose from by the loss of at most this number of rows.
+_LENGTHS, _LENGTH_ROWS = tuple(2.0 ** (i / 2.0) for i in range(-10, 3)), 500
+
+
 def _centred(X, mean):
     """Return X - mean; a constant feature gives exact zeros, not the rounding error of its mean."""
     centred = X - mean
@@ -120,7 +124,8 @@ def initial_weights(init: Init, n_components: int, sample: Sample, rng: np.rando
 
     With every `init`, the root mean square length of the rows is sqrt(2d/(d + k)). "data" and "pca" give rows of equal
     length. "glorot" gives rows of unequal length if there are more units than features. If "data" or "pca" has too few
-    rows or too low a rank, or gives a row of zeros, glorot fills in.
+    rows or too low a rank, or gives a row of zeros, glorot fills in. `initial_parameters` scales the rows of "data" and
+    "pca" further.
 
     Parameters
     ----------
@@ -188,7 +193,8 @@ def initial_parameters(
     around zero, they start at an edge of the flat region instead. Then every unit is active on about half of the
     samples, whatever their scale. Without hidden bias, the direction of the mean is removed from the rows of W instead,
     the more completely, the farther the mean is from zero. The visible biases start at values that make the mean
-    residual over the sample zero. So the start does not depend on the location of the data.
+    residual over the sample zero. So the start does not depend on the location of the data. The rows of "data" and "pca"
+    get the length, the same for all, at which they reconstruct the sample best.
 
     Units that derive their bias stand for the reconstructions output(w_k + c). The visible biases start at values with
     output(c) equal to the mean. With "data", k-means++ chooses samples, and each output(w_k + c) starts at one of them
@@ -220,15 +226,42 @@ def initial_parameters(
         blocks = {"W": initial_weights(init, layout.shapes["W"][0], sample, rng)}
     if "b" not in layout and not derives_bias and len(sample.mean) > 1:
         blocks["W"] -= np.outer(blocks["W"] @ _mean_direction(sample), _mean_direction(sample))
+    if derives_bias:
+        if constraint is not None:
+            constraint.project(blocks[constraint.block])
+        return layout.pack(dtype, **{name: blocks[name] for name in layout.shapes})
+    if init != "glorot":
+        blocks["W"] *= _fitting_length(blocks["W"], sample, activation, visible, "b" in layout)
     if "V" in layout:
         blocks["V"] = blocks["W"].copy()
     if constraint is not None:
         constraint.project(blocks[constraint.block])
-    if not derives_bias:
-        blocks["b"], blocks["c"] = initial_biases(
-            blocks["W"], blocks.get("V", blocks["W"]), sample, activation, visible, hidden_bias="b" in layout
-        )
+    blocks["b"], blocks["c"] = initial_biases(
+        blocks["W"], blocks.get("V", blocks["W"]), sample, activation, visible, hidden_bias="b" in layout
+    )
     return layout.pack(dtype, **{name: blocks[name] for name in layout.shapes})
+
+
+def _fitting_length(W, sample, activation, visible, hidden_bias):
+    """Return the factor on the rows of W, among powers of the root of 2, at which they reconstruct the sample best.
+
+    Samples are much alike, so many rows of "data" answer to each of them. Rows of unit length would reconstruct it many
+    times over. Encoder and decoder share the factor.
+    """
+    some = slice(None, None, math.ceil(len(sample.X) / _LENGTH_ROWS))  # the sample is in the order of the data
+    X, weight = sample.X[some], sample.weight[some]
+    units, U = VISIBLE[visible], X @ W.T
+    b = _starting_pre_activations(activation, len(W)) if hidden_bias else np.zeros(len(W))
+    if hidden_bias:
+        U -= W @ sample.mean
+    losses = []
+    with np.errstate(over="ignore", invalid="ignore"):
+        for factor in _LENGTHS:
+            R = (activation.value(factor * U + b) * factor) @ W
+            R += units.link(sample.mean) - weight @ R / weight.sum()
+            losses.append(units.loss_and_residual(R, X, ops.row_weights(len(X), weight)))
+    finite = np.isfinite(losses)
+    return _LENGTHS[int(np.argmin(np.where(finite, losses, np.inf)))] if finite.any() else 1.0
 
 
 def _initial_centres(init, n_components, sample, visible, rng):

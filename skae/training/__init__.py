@@ -15,13 +15,14 @@ from skae.training._ranges import check_overflow, check_values, check_visible_ra
 from skae.training._rollback import unchanged_on_error
 from skae.training._seeds import seed_of
 from skae.training._solver_parameters import SolverParameters, drop_optimizer_state
-from skae.training._sparse_route import cheapest_route, dense_route, prediction_stays_sparse
+from skae.training._sparse_route import AUTO_BATCH_SIZE, cheapest_route, dense_route, prediction_stays_sparse
 from skae.training._threads import blas_threads, one_openmp_thread
 from skae.training._train import Stage, Training, train
 from skae.training._verbose import active_above, active_share
 from skae.training._warnings import FEW_ROWS, too_many_units, warn
 
 __all__ = [
+    "AUTO_BATCH_SIZE",
     "FEW_ROWS",
     "NO_CALLBACKS",
     "Batches",

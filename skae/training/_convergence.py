@@ -195,7 +195,9 @@ def _not_falling(estimator, curve, reason, continued):
 def _still_falling(estimator, result):
     """Return a sentence if the loss was still falling at `max_iter`, else None."""
     curve = result.loss_curve
-    if result.reason != "max_iter" or not estimator.tol > 0.0:
+    # With max_iter="auto", adam's steps have fallen to zero where more of them gain little of what users train for.
+    enough = estimator.max_iter == "auto" and estimator.solver == "adam"
+    if result.reason != "max_iter" or not estimator.tol > 0.0 or enough:
         return None
     # Batches and sampled noise make the loss go up and down from epoch to epoch. So the last twentieth of the fit, but
     # five epochs at least, is compared with as many epochs before it.
@@ -209,7 +211,7 @@ def _still_falling(estimator, result):
     if fall <= estimator.tol * (10.0 if annealed else 1.0):
         return None
     return (
-        f"solver={estimator.solver!r} stopped at max_iter={estimator.max_iter} while the loss still fell by "
+        f"solver={estimator.solver!r} stopped at max_iter={estimator.n_iter_} while the loss still fell by "
         f"{fall:.2g} of itself an {_epoch(estimator)} (tol={estimator.tol:.2g}); raise max_iter, or tol"
     )
 

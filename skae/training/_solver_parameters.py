@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from numbers import Integral, Real
 from typing import Literal
 
@@ -33,7 +34,7 @@ class SolverParameters:
     learning_rate_init: float | Literal["auto"] = "auto"
     momentum: float = 0.9
     nesterovs_momentum: bool = True
-    max_iter: int = 200
+    max_iter: int | Literal["auto"] = "auto"
     tol: float = 1e-3
     n_iter_no_change: int | Literal["auto"] = "auto"
     early_stopping: bool = False
@@ -49,6 +50,8 @@ class SolverParameters:
     _optimizer_state: dict[str, Array] | None
     _random_stream: tuple[int, int] | None
     _columns_first: bool = False  # how the vectors in _optimizer_state are laid out
+    #: For ``max_iter="auto"``: how many updates by adam are enough, and the smallest and largest number of epochs.
+    _enough_updates, _fewest_epochs, _most_epochs = 3000, 10, 200
 
     _parameter_constraints: dict = {
         "solver": [StrOptions({*UPDATE_RULES, "lbfgs"})],
@@ -57,7 +60,7 @@ class SolverParameters:
         "learning_rate_init": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         "momentum": [Interval(Real, 0, 1, closed="left")],
         "nesterovs_momentum": ["boolean"],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "n_iter_no_change": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "early_stopping": ["boolean"],
@@ -103,10 +106,18 @@ class SolverParameters:
         if layout is not None and layout.columns_first:
             self._columns_first = True
 
-    def _solver(self, max_iter=None, schedule=None):
-        """Return the solver that the parameters describe."""
+    def _n_epochs(self, n_batches):
+        """Return `max_iter` as a number, for epochs of `n_batches` batches."""
+        if self.max_iter != "auto":
+            return self.max_iter
+        if self.solver != "adam":
+            return self._most_epochs
+        return min(max(math.ceil(self._enough_updates / n_batches), self._fewest_epochs), self._most_epochs)
+
+    def _solver(self, max_iter, schedule=None):
+        """Return the solver that the parameters describe, for `max_iter` epochs."""
         options = {
-            "max_iter": self.max_iter if max_iter is None else max_iter,
+            "max_iter": max_iter,
             "tol": 0.0 if self.early_stopping else float(self.tol),
             "n_iter_no_change": None if self.n_iter_no_change == "auto" else self.n_iter_no_change,
         }
@@ -119,10 +130,10 @@ class SolverParameters:
         )
         schedule = schedule or self.learning_rate
         automatic = self.learning_rate_init == "auto"
-        rate = self._automatic_rate(schedule) if automatic else float(self.learning_rate_init)
+        rate = self._automatic_rate(schedule, max_iter) if automatic else float(self.learning_rate_init)
         return Stochastic(rule, schedule=schedule, learning_rate=rate, **options)
 
-    def _automatic_rate(self, schedule):
+    def _automatic_rate(self, schedule, max_iter):
         """Return the rate for ``learning_rate_init="auto"``; None leaves it to the update rule."""
         return 1e-2 if (self.solver, schedule) == ("adam", "linear") else None
 
@@ -133,7 +144,7 @@ class SolverParameters:
         """
         if validation is None:
             return None
-        return ValidationMonitor(objective, validation, rng, float(self.tol), self._solver().patience(n_batches))
+        return ValidationMonitor(objective, validation, rng, float(self.tol), self._solver(1).patience(n_batches))
 
     def _on_epoch(self, monitor, stage, active=None, n_before=0):
         """Return the function that is called after each epoch. It returns whether to stop.
