@@ -182,7 +182,7 @@ def step_of(model, d, k, n, dtype, rng, rule):
     X = rng.standard_normal((8 * n, d)).astype(dtype)
     objective = minimised_by(estimator, d)
     theta = (0.05 * rng.standard_normal(objective.layout.size)).astype(dtype)
-    batches = batches_for(estimator, X, None, max(d, k), rng)
+    batches = batches_for(estimator, X, None, None, max(d, k), rng)
     return stepping(objective, theta, rule, batches, rng, n * d * k)
 
 
