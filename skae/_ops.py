@@ -14,7 +14,6 @@ from numpy import (
     arange,
     argmax,
     asarray,
-    clip,
     divide,
     empty,
     empty_like,
@@ -89,6 +88,7 @@ __all__ = [
     "row_squared_norms",
     "row_weights",
     "sigmoid",
+    "sigmoid_and_softplus",
     "sign",
     "smallest_normal",
     "softplus",
@@ -97,6 +97,7 @@ __all__ = [
     "sqrt",
     "stored_row_sums",
     "subtract",
+    "sum_last",
     "sum_squares",
     "take",
     "tanh",
@@ -122,13 +123,18 @@ _CONVERTED, _SUMMED = 512, 2048
 _MAX_EXPONENT = {np.dtype(np.float32): 80.0, np.dtype(np.float64): 700.0}
 
 
+def clip(A, low, high, out=None):
+    """Return the elements of A, moved into [low, high]. The array's method costs less than numpy's function."""
+    return A.clip(low, high, out=out)
+
+
+@errstate(over="ignore")  # as a decorator, it costs half of what a block costs
 def sigmoid(u, out=None):
     """Return 1 / (1 + exp(-u)), elementwise; 0 where exp overflows."""
-    with errstate(over="ignore"):
-        out = negative(u, out=out)
-        exp(out, out=out)
-        add(out, 1.0, out=out)
-        return reciprocal(out, out=out)
+    out = negative(u, out=out)
+    exp(out, out=out)
+    add(out, 1.0, out=out)
+    return reciprocal(out, out=out)
 
 
 def softplus(u, out=None):
@@ -142,6 +148,16 @@ def softplus(u, out=None):
     add(out, 1.0, out=out)
     log(out, out=out)
     return maximum(out, u, out=out)
+
+
+def sigmoid_and_softplus(u):
+    """Return `sigmoid` and `softplus` of u, for which they share one ``exp``."""
+    h = clip(u, -math.inf, _MAX_EXPONENT[u.dtype])
+    exp(h, out=h)
+    s = add(h, 1.0)
+    divide(h, s, out=h)
+    log(s, out=s)
+    return h, maximum(s, u, out=s)
 
 
 def rectify(u, out=None):
@@ -195,12 +211,17 @@ def array_like(numbers, A):
 
 def is_number(weight):
     """Return whether a weight is one number for all rows."""
-    return np.ndim(weight) == 0
+    return getattr(weight, "ndim", 0) == 0  # np.ndim makes an array of a Python number
 
 
 def column_sums(A, out=None):
     """Return the sums over the rows."""
     return np.add.reduce(A, axis=0, out=out)
+
+
+def sum_last(A):
+    """Return the sums over the last axis, which the BLAS takes."""
+    return matmul(A, np.ones(A.shape[-1], dtype=A.dtype))
 
 
 def row_dots(A, B):
@@ -344,7 +365,7 @@ def weighted_column_sums(weight, A):
 
 def weighted_column_squares(weight, A):
     """Return sum_i weight_i A_i^2, elementwise, shape (columns,); `weight` is as in `weighted_column_sums`."""
-    return np.einsum("ij,ij->j", A, A) * weight if is_number(weight) else weight[:, 0] @ (A * A)
+    return weighted_column_sums(weight, A * A)
 
 
 def row_weights(n, sample_weight=None):
@@ -359,11 +380,10 @@ def weighted_sum(values, weight):
 
 def add_scaled_rows(out, scale, A):
     """Add scale[:, None] * A to `out` in place, in chunks of rows that stay in cache; `scale` may be one number."""
-    if _by_columns(A) and _by_columns(out):
-        for chunk in _blocks(A.T):
-            out.T[chunk] += scale * A.T[chunk]
-        return out
-    scale = scale if is_number(scale) else scale[:, None]
+    by_columns = _by_columns(A) and _by_columns(out)
+    A, target = (A.T, out.T) if by_columns else (A, out)
+    shared = by_columns or is_number(scale)  # the same for all rows of A
     for chunk in _blocks(A):
-        out[chunk] += (scale if is_number(scale) else scale[chunk]) * A[chunk]
+        rows = target[chunk]
+        add(rows, (scale if shared else scale[chunk, None]) * A[chunk], out=rows)
     return out

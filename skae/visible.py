@@ -154,13 +154,13 @@ class Bernoulli(Visible):
 
     def losses(self, A: FloatArray, X: FloatArray) -> FloatArray:
         """Return -sum_i (x_i log r_i + (1 - x_i) log(1 - r_i)) = sum_i (softplus(a_i) - x_i a_i) of each row."""
-        return ops.softplus(A).sum(axis=-1) - ops.row_dots(X, A)
+        return ops.sum_last(ops.softplus(A)) - ops.row_dots(X, A)
 
     def loss_and_residual(self, A: FloatArray, X: FloatArray, weight: float | FloatArray) -> float:
         """Return the weighted sum of the cross-entropies; A becomes weight * (sigmoid(A) - X)."""
-        loss = ops.weighted_sum(self.losses(A, X), weight)
-        ops.sigmoid(A, out=A)
-        ops.subtract(A, X, out=A)
+        R, softplus = ops.sigmoid_and_softplus(A)
+        loss = ops.weighted_sum(ops.sum_last(softplus) - ops.row_dots(X, A), weight)
+        ops.subtract(R, X, out=A)
         ops.multiply(A, weight, out=A)
         return loss
 
@@ -174,7 +174,7 @@ class Bernoulli(Visible):
 
     def derived_bias(self, W: FloatArray, c: FloatArray) -> FloatArray:
         """Return -sum_i softplus(w_ki + c_i); then u_k + c.x is minus the cross-entropy of x and sigmoid(w_k + c)."""
-        return -ops.softplus(W + c).sum(axis=-1)
+        return -ops.sum_last(ops.softplus(W + c))
 
     def derived_bias_gradient(self, W: FloatArray, c: FloatArray, grad_b: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return -g_k sigmoid(w_k + c), and its sum over k."""

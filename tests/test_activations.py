@@ -122,6 +122,19 @@ def test_value_and_potential_follow_the_formula(activation, rng):
     assert_allclose(activation.potential(u), expected, rtol=1e-12, atol=1e-13)
 
 
+@pytest.mark.parametrize("method", ["value", "potential"])
+def test_value_and_potential_of_a_subclass_are_its_own(method, rng):
+    """A subclass that changes one of the two does not inherit a `value_and_potential` that returns the old one."""
+    steep = {
+        "value": lambda self, u, out=None: np.tanh(u, out=out),
+        "potential": lambda self, u: np.log(np.cosh(u)).sum(axis=-1),
+    }
+    activation, u = type("Steep", (Sigmoid,), {method: steep[method]})(), rng.standard_normal((3, 4))
+    h, potential = activation.value_and_potential(u)
+    assert_array_equal(h, activation.value(u))
+    assert_array_equal(potential, activation.potential(u))
+
+
 @pytest.mark.parametrize(("dtype", "rtol", "atol"), [(np.float64, 1e-13, 1e-15), (np.float32, 1e-6, 1e-7)])
 def test_softplus_potential_is_the_dilogarithm(dtype, rtol, atol):
     """The Bernoulli series agrees with scipy's dilogarithm on both sides of its switch at 0, to rounding."""

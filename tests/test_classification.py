@@ -47,7 +47,7 @@ def make_problem(objective, weighted=False, seed=0, zeros=0.0):
     while True:
         theta, X = rng.standard_normal(objective.layout.size), rng.random((N, FEATURES))
         X[rng.random(X.shape) < zeros] = 0.0
-        _, U, _ = objective._scores(objective.layout.views(theta), X)
+        U, _ = objective._biased(objective.layout.views(theta), X)
         if min(distance_to_kinks(each, U[:, j]) for j, each in enumerate(objective.activations)) > 1e-4:
             return theta, X, np.arange(N) % CLASSES, rng.uniform(0.5, 2.0, N) if weighted else None
 

@@ -526,7 +526,7 @@ def flipped(layout, theta, k):
     """Sigmoid parameters with unit k replaced by its complement, h(-u) = 1 - h(u)."""
     theta = theta.copy()
     blocks = layout.views(theta)
-    blocks["c"] += blocks["W"][k]
+    blocks["c"][...] += blocks["W"][k]
     blocks["W"][k] *= -1.0
     blocks["b"][k] *= -1.0
     return theta

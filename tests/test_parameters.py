@@ -1,6 +1,7 @@
 """Layout, constraints on row lengths, and starting values."""
 
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -48,6 +49,18 @@ def test_pack_is_undone_by_views(dtype, rng):
     for name, view in layout.views(theta).items():
         assert_array_equal(view, blocks[name].astype(dtype))
         assert not np.shares_memory(theta, blocks[name])
+
+
+def test_views_are_those_of_the_vector_given():
+    """Views are made once for a vector, also of a layout that sees several; a copy of the layout holds no vector."""
+    layout = Layout(W=(2, 3), b=(2,))
+    vectors = [np.arange(8.0) + 10.0 * i for i in range(4)]
+    for theta in [*vectors, *vectors[::-1]]:
+        views = layout.views(theta)
+        assert layout.views(theta) is views
+        assert_array_equal([*views["W"].ravel(), *views["b"]], theta)
+        assert all(np.shares_memory(view, theta) for view in views.values())
+    assert len(pickle.dumps(layout)) == len(pickle.dumps(Layout(W=(2, 3), b=(2,))))
 
 
 def test_matrices_by_columns(rng):

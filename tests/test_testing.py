@@ -72,6 +72,14 @@ BROKEN_ACTIVATIONS = {
         with_method(Tanh, "potential", lambda self, u: Tanh().potential(u)[..., None]),
         r"Wrong\.potential of float64 of shape \(7, 5\) must return float64 of shape \(7,\), got .* \(7, 1\)",
     ),
+    "both": (
+        with_method(Sigmoid, "value_and_potential", lambda self, u: (self.value(u), self.potential(2.0 * u))),
+        r"Wrong\.value_and_potential \(float64\) at u = \[.*\] is .*, but the result of potential is ",
+    ),
+    "both, as a float64": (
+        with_method(Sigmoid, "value_and_potential", lambda self, u: (self.value(u), self.potential(u).astype(float))),
+        r"Wrong\.value_and_potential must return potential, float32 of shape \(7,\), got float64 of shape \(7,\)",
+    ),
     "divergence": (
         with_method(Softmax, "divergence", lambda self, h, W, V, slope=None: h @ (W * V).sum(axis=1)),
         r"Wrong\.divergence .* the sum of difference quotients of h\(X W\^T\) V is ",

@@ -24,6 +24,7 @@ class Activation(Immutable, ABC):
     - ``derivative(u, h, out=None)``, ``second_derivative(u, h, out=None)``,
       ``third_derivative(u, h, out=None)``: elementwise derivatives, almost everywhere;
     - ``potential(u)``: the antiderivative of h, summed over the last axis, shape (...,) (ENERGY eq. 11);
+    - ``value_and_potential(u)``: both, where they share work; the base class calls one after the other;
     - ``complement(u, out=None)``, ``complement_derivative(u, out=None)``: the distance to the nearest
       flat region, and its derivative (SAT eq. 1);
     - ``divergence(h, W, V, slope=None)``, for a class without `derivative`: the sum_i s_i dA_i/dx_i of each row, with
@@ -88,6 +89,9 @@ class Activation(Immutable, ABC):
             raise TypeError(f"{cls.__name__} must define derivative, or its own backward")
         if hasattr(cls, "complement") and not hasattr(cls, "complement_derivative"):
             raise TypeError(f"{cls.__name__} defines complement, so it must define complement_derivative")
+        if {"value", "potential"} & set(vars(cls)) and "value_and_potential" not in vars(cls):
+            # An inherited one would return other numbers.
+            cls.value_and_potential = Activation.value_and_potential  # type: ignore[method-assign]
 
     if TYPE_CHECKING:  # optional: absent from the base class
 
@@ -121,6 +125,10 @@ class Activation(Immutable, ABC):
     @abstractmethod
     def value(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return h(u)."""
+
+    def value_and_potential(self, u: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return h(u) and `potential` of u."""
+        return self.value(u), self.potential(u)
 
     def backward(self, u: FloatArray, h: FloatArray, grad_h: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return the gradient in u, given the gradient in h; `out` may be `grad_h`."""

@@ -67,7 +67,7 @@ class ReLU(_ZeroCurvature, Activation):
     def potential(self, u: FloatArray) -> FloatArray:
         """Return sum max(0, u)^2/2 (ENERGY 2.3.5 prints twice this, but its text says half-square)."""
         h = self.value(u)
-        return 0.5 * (h * h).sum(axis=-1)
+        return 0.5 * ops.sum_last(h * h)
 
     def complement(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return max(0, u), the distance to u <= 0."""
@@ -109,7 +109,7 @@ class Modulus(_ZeroCurvature, Activation):
 
     def potential(self, u: FloatArray) -> FloatArray:
         """Return sum u abs(u)/2 (ENERGY eq. 20)."""
-        return 0.5 * (u * ops.absolute(u)).sum(axis=-1)
+        return 0.5 * ops.sum_last(u * ops.absolute(u))
 
 
 @register_activation
@@ -155,7 +155,7 @@ class TRec(_Thresholded):
 
     def potential(self, u: FloatArray) -> FloatArray:
         """Return sum (u^2 - threshold^2)/2 where u > threshold."""
-        return 0.5 * ((u * u - self.threshold**2) * (u > self.threshold)).sum(axis=-1)
+        return 0.5 * ops.sum_last((u * u - self.threshold**2) * (u > self.threshold))
 
     def complement(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return max(0, u - threshold), the distance to u <= threshold."""
@@ -210,7 +210,7 @@ class TLin(_Thresholded):
 
     def potential(self, u: FloatArray) -> FloatArray:
         """Return sum (u^2 - threshold)/2 where u^2 > threshold."""
-        return 0.5 * ops.rectify(u * u - self.threshold).sum(axis=-1)
+        return 0.5 * ops.sum_last(ops.rectify(u * u - self.threshold))
 
     def complement(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return max(0, |u| - sqrt(threshold)), the distance to the flat middle."""
@@ -262,7 +262,7 @@ class Shrink(_Thresholded):
     def potential(self, u: FloatArray) -> FloatArray:
         """Return sum max(abs(u) - threshold, 0)^2/2."""
         h = self.value(u)
-        return 0.5 * (h * h).sum(axis=-1)
+        return 0.5 * ops.sum_last(h * h)
 
     def complement(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return abs(h(u)), the distance to the flat middle (SAT eq. 1; SAT 3.2 prints abs(u) instead)."""
@@ -305,7 +305,7 @@ class SatLinear(_ZeroCurvature, Activation):
     def potential(self, u: FloatArray) -> FloatArray:
         """Return sum h u - h^2/2, which is u^2/2 inside [-1, 1] and abs(u) - 1/2 outside."""
         h = self.value(u)
-        return (h * (u - 0.5 * h)).sum(axis=-1)
+        return ops.sum_last(h * (u - 0.5 * h))
 
     def complement(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return max(0, 1 - abs(u)), the distance to the nearer flat end."""

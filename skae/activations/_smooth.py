@@ -42,7 +42,7 @@ class Identity(Activation):
 
     def potential(self, u: FloatArray) -> FloatArray:
         """Return sum u^2/2 (ENERGY eq. 16)."""
-        return 0.5 * (u * u).sum(axis=-1)
+        return 0.5 * ops.sum_last(u * u)
 
 
 @register_activation
@@ -88,7 +88,12 @@ class Sigmoid(Activation):
 
     def potential(self, u: FloatArray) -> FloatArray:
         """Return sum log(1 + exp(u)) (ENERGY eq. 12)."""
-        return ops.softplus(u).sum(axis=-1)
+        return ops.sum_last(ops.softplus(u))
+
+    def value_and_potential(self, u: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return h(u) and `potential` of u, which share an exponential."""
+        h, softplus = ops.sigmoid_and_softplus(u)
+        return h, ops.sum_last(softplus)
 
 
 @register_activation
@@ -135,7 +140,7 @@ class Tanh(Activation):
         ops.add(t, 1.0, out=t)
         ops.log(t, out=t)
         ops.add(t, a, out=t)
-        return ops.subtract(t, math.log(2.0), out=t).sum(axis=-1)
+        return ops.sum_last(ops.subtract(t, math.log(2.0), out=t))
 
 
 @register_activation
@@ -198,7 +203,7 @@ class Softplus(Activation):
             series *= y2
         below = y * (1.0 + 0.25 * y + series)  # -Li2(-exp(-|u|))
         above = math.pi**2 / 6 + 0.5 * u * u - below  # inversion formula, for u > 0
-        return ops.where(u > 0.0, above, below).sum(axis=-1)
+        return ops.sum_last(ops.where(u > 0.0, above, below))
 
 
 @register_activation
@@ -238,7 +243,7 @@ class Square(Activation):
 
     def potential(self, u: FloatArray) -> FloatArray:
         """Return sum u^3/3 (ENERGY eq. 18)."""
-        return (u * u * u).sum(axis=-1) / 3.0
+        return ops.sum_last(u * u * u) / 3.0
 
 
 @register_activation
@@ -289,4 +294,4 @@ class Synchrony(Activation):
 
     def potential(self, u: FloatArray) -> FloatArray:
         """Return sum log(1 + exp(u^2))/2 (half of ENERGY eq. 21, which uses |x|^2 in place of |x|^2/2)."""
-        return 0.5 * ops.softplus(u * u).sum(axis=-1)
+        return 0.5 * ops.sum_last(ops.softplus(u * u))

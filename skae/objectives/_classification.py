@@ -138,17 +138,16 @@ class Classification(Constrained):
         """
         out = ops.empty_like(theta) if out is None else out
         blocks, grads = self.layout.views(theta), self.layout.views(out)
-        scores, U, context = self._scores(blocks, X)
+        U, context = self._biased(blocks, X)
+        H, potentials = self._codes_and_potentials(U)
+        scores = self._scores(blocks, X, potentials)
         value = self.loss(scores, target, ops.row_weights(X.shape[0], sample_weight))
         G = scores  # the loss has written its gradient over them
-        dU = self._codes(U)
-        ops.multiply(dU, G[:, :, None], out=dU)
-        grad_b = ops.column_sums(dU)  # before `_set_weight_gradients`, which may overwrite dU
+        dU = ops.multiply(H, G[:, :, None], out=H)
+        grad_b = ops.column_sums(dU, out=grads.get("b"))  # before `_set_weight_gradients`, which may overwrite dU
         self._set_weight_gradients(blocks, grads, X, context, dU)
         grads["c"][...] = self.visible.class_gradient(X, blocks["c"], G)
-        if "b" in grads:
-            grads["b"][...] = grad_b
-        elif self._derives_bias:
+        if self._derives_bias:
             for j, own in enumerate(grad_b):
                 W, c = self.visible.derived_bias_gradient(blocks["W"][j], blocks["c"][j], own)
                 grads["W"][j] += W
@@ -170,13 +169,14 @@ class Classification(Constrained):
         mean_code: None = None,
     ) -> float:
         """Return the loss over the rows of X."""
-        blocks = self.layout.views(theta)
-        scores = self._scores(blocks, X)[0]
-        return self.loss(scores, target, ops.row_weights(X.shape[0], sample_weight)) + self._decay(blocks)
+        scores = self.scores(theta, X)
+        decay = self._decay(self.layout.views(theta))
+        return self.loss(scores, target, ops.row_weights(X.shape[0], sample_weight)) + decay
 
     def scores(self, theta: FloatArray, X: FloatArray) -> FloatArray:
         """Return s_j(x) without the terms that are the same for all classes, shape (n, K)."""
-        return self._scores(self.layout.views(theta), X)[0]
+        blocks = self.layout.views(theta)
+        return self._scores(blocks, X, self._potentials(self._biased(blocks, X)[0]))
 
     def code(self, theta: FloatArray, X: FloatArray) -> FloatArray:
         """Return the codes of the rows of X by all classes' autoencoders, shape (n, K, k)."""
@@ -197,12 +197,11 @@ class Classification(Constrained):
         b = self.hidden_bias(blocks)
         return U if b is None else ops.add(U, b, out=U), context
 
-    def _scores(self, blocks, X):
-        """Return scores (n, K), pre-activations (n, K, k), and the context that `_set_weight_gradients` needs."""
-        U, context = self._biased(blocks, X)
+    def _scores(self, blocks, X, potentials):
+        """Return the scores, given sum_k Phi(u_jk), both (n, K)."""
         scores = self.visible.class_potential(X, blocks["c"])
         ops.add(scores, blocks["C"], out=scores)
-        return ops.add(scores, self._potentials(U), out=scores), U, context
+        return ops.add(scores, potentials, out=scores)
 
     def _pre_activations(self, blocks, X):
         """Return u_j without bias, shape (n, K, k), and the context that `_set_weight_gradients` needs: None here."""
@@ -237,3 +236,12 @@ class Classification(Constrained):
         for j, activation in enumerate(self.activations):
             out[:, j] = activation.value(U[:, j])
         return out
+
+    def _codes_and_potentials(self, U):
+        """Return `_codes` and `_potentials` of U."""
+        if self._alike:
+            return self.activation.value_and_potential(U)
+        H, potentials = ops.empty_like(U), ops.empty(U.shape[:2], dtype=U.dtype)
+        for j, activation in enumerate(self.activations):
+            H[:, j], potentials[:, j] = activation.value_and_potential(U[:, j])
+        return H, potentials

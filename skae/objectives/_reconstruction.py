@@ -31,7 +31,7 @@ class _Workspace:
 
     def __call__(self, name, shape, dtype):
         array = self._arrays.get(name)
-        if array is None or array.shape[0] < shape[0] or array.shape[1:] != shape[1:] or array.dtype != dtype:
+        if array is None or len(array) < shape[0] or array.shape[1:] != shape[1:] or array.dtype != dtype:
             array = self._arrays[name] = ops.empty(shape, dtype=dtype)
         return array[: shape[0]]
 
@@ -160,10 +160,11 @@ class Reconstruction(Constrained):
         # the gradient in W is [dU; H]^T [X; E].
         codes = self._scratch("codes", (2 * n, k), theta.dtype)
         inputs = self._scratch("inputs", (2 * n, d), theta.dtype)
-        value, batch = self._forward(theta, X, target, sample_weight, mean_code, H=codes[n:], E=inputs[n:])
-        inputs[:n] = X
+        dU, H, copy_of_X, E = codes[:n], codes[n:], inputs[:n], inputs[n:]
+        value, batch = self._forward(theta, X, target, sample_weight, mean_code, H=H, E=E)
+        copy_of_X[...] = X
 
-        dU = ops.matmul(inputs[n:], batch.V.T, out=codes[:n])
+        ops.matmul(E, batch.V.T, out=dU)
         if self._needs_derivative:
             ops.multiply(dU, batch.D, out=dU)
         else:
@@ -173,10 +174,10 @@ class Reconstruction(Constrained):
         if self.tied:
             ops.matmul(codes.T, inputs, out=grads["W"])
         else:
-            ops.matmul(codes[:n].T, inputs[:n], out=grads["W"])
-            ops.matmul(codes[n:].T, inputs[n:], out=grads["V"])
+            ops.matmul(dU.T, copy_of_X, out=grads["W"])
+            ops.matmul(H.T, E, out=grads["V"])
         grad.add_to(grads["W"], grads.get("V", grads["W"]))
-        ops.column_sums(inputs[n:], out=grads["c"])
+        ops.column_sums(E, out=grads["c"])
         self._set_bias_gradient(theta, grads, dU)
         return value + penalties, out
 
@@ -227,9 +228,9 @@ class Reconstruction(Constrained):
             ops.column_sums(dU, out=grads["b"])
         elif self._derives_bias:
             blocks = self.layout.views(theta)
-            W, c = self.visible.derived_bias_gradient(blocks["W"], blocks["c"], ops.column_sums(dU))
-            grads["W"] += W
-            grads["c"] += c
+            added = self.visible.derived_bias_gradient(blocks["W"], blocks["c"], ops.column_sums(dU))
+            for name, array in zip("Wc", added, strict=True):
+                ops.add(grads[name], array, out=grads[name])
 
     def _pre_activations(self, blocks, X):
         """Return U = X W^T + b, shape (n, k), in a scratch array."""

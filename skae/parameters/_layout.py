@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from numpy.typing import ArrayLike, DTypeLike
 
@@ -40,6 +42,10 @@ class Layout:
             self._slices[name] = slice(start, stop)
             start = stop
         self.size = start
+        self._recent: tuple[tuple[FloatArray, Mapping[str, FloatArray]], ...] = ()
+
+    def __getstate__(self):
+        return {**vars(self), "_recent": ()}  # a copy has no arrays
 
     def __contains__(self, name: object) -> bool:
         return name in self.shapes
@@ -62,9 +68,16 @@ class Layout:
         layout.columns_first = True
         return layout
 
-    def views(self, theta: FloatArray) -> dict[str, FloatArray]:
+    def views(self, theta: FloatArray) -> Mapping[str, FloatArray]:
         """Return the blocks of `theta` by name, as views; writing to a view writes to `theta`."""
-        return {name: self._view(theta[self._slices[name]], shape) for name, shape in self.shapes.items()}
+        # Solvers step with the same two vectors, parameters and gradient. Their views are made once.
+        for array, views in self._recent:
+            if array is theta:
+                return views
+        shapes = self.shapes.items()
+        blocks = MappingProxyType({name: self._view(theta[self._slices[name]], shape) for name, shape in shapes})
+        self._recent = ((theta, blocks), *self._recent[:1])
+        return blocks
 
     def _view(self, part, shape):
         """Return the part of a vector that holds one block, in the shape of the block."""

@@ -98,23 +98,23 @@ class SGD(UpdateRule):
     learning_rate: ClassVar[float | None] = None
 
     def init(self, theta: FloatArray) -> dict[str, Array]:
-        """Return a velocity of zero."""
-        return {"velocity": ops.zeros_like(theta)}
+        """Return a momentum of zero: m v, the part of the velocity that the next update keeps."""
+        return {"momentum": ops.zeros_like(theta)}
 
     def update(self, theta: FloatArray, grad: FloatArray, state: dict[str, Array], learning_rate: float) -> None:
-        """Change `theta` and the velocity in place; `grad` is overwritten."""
+        """Change `theta` and the momentum in place; `grad` is overwritten."""
         momentum = float(self.momentum)
         for chunk in _chunks(theta.size):
-            g, v, t = grad[chunk], state["velocity"][chunk], theta[chunk]
+            g, v, t = grad[chunk], state["momentum"][chunk], theta[chunk]
             ops.multiply(g, -learning_rate, out=g)
-            ops.multiply(v, momentum, out=v)
-            ops.add(v, g, out=v)
+            ops.add(v, g, out=v)  # the velocity
             if self.nesterov:
                 ops.add(t, g, out=t)
-                ops.multiply(v, momentum, out=g)
-                ops.add(t, g, out=t)
+                ops.multiply(v, momentum, out=v)
+                ops.add(t, v, out=t)
             else:
                 ops.add(t, v, out=t)
+                ops.multiply(v, momentum, out=v)
 
 
 @dataclasses.dataclass(frozen=True)

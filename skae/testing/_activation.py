@@ -42,6 +42,7 @@ def check_activation(activation: Activation, *, n_points: int = 7, random_state:
 
     - `derivative`, `second_derivative`, `third_derivative`, `complement_derivative`, `backward` and `divergence`
       equal difference quotients, and `value` equals the difference quotients of `potential`;
+    - `value_and_potential` returns what the two methods return, up to rounding;
     - each result has the right shape and dtype, for any number of axes before the last one;
     - methods do not write to their inputs, a second call returns the same, and `out` is filled and returned;
     - results are finite for pre-activations up to 10,000 in magnitude;
@@ -108,6 +109,7 @@ def check_activation(activation: Activation, *, n_points: int = 7, random_state:
         point, vector = stored(u, dtype, order), stored(grad_h, dtype, order)
         _check_results(activation, point, vector, expected)
         _check_calls(activation, point, vector)
+        _check_pair(activation, point)
         _check_leading_axes(activation, stored(stacked, dtype, order))
         _check_extremes(activation, rng, dtype, order)
         if hasattr(activation, "divergence"):
@@ -221,6 +223,21 @@ def _check_calls(activation, u, grad_h):
             _compare(activation, what, result, first, u, says=says, rtol=0.0, atol=0.0)
 
 
+def _check_pair(activation, u):
+    """Check that `value_and_potential` returns what the two methods return, up to rounding."""
+    if not hasattr(activation, "potential"):
+        return
+    where, tolerance = f"{type(activation).__name__}.value_and_potential", 16.0 * np.finfo(u.dtype).eps
+    results = named_call(where, activation.value_and_potential, u)
+    for method, got in zip(("value", "potential"), results, strict=True):
+        expected = _evaluate(activation, method, (u,))
+        wanted = f"{expected.dtype} of shape {expected.shape}"
+        given = f"{getattr(got, 'dtype', type(got).__name__)} of shape {np.shape(got)}"
+        require(given == wanted, f"{where} must return {method}, {wanted}, got {given}")
+        says = f"the result of {method}"
+        _compare(activation, "value_and_potential", got, expected, u, says=says, rtol=tolerance, atol=tolerance)
+
+
 def _check_leading_axes(activation, u):
     """Check that a row's result does not depend on the rows around it."""
     whole = {method: _evaluate(activation, method, call) for method, call in _calls(activation, u, u).items()}
@@ -250,6 +267,7 @@ def _check_extremes(activation, rng, dtype, order):
             wrong = ~np.isfinite(_evaluate(activation, method, arguments)).reshape(len(u), -1).all(axis=1)
             row = u[np.argmax(wrong)]
             require(not wrong.any(), f"{type(activation).__name__}.{method} ({dtype}) is not finite at u = {row}")
+        _check_pair(activation, u)
 
     with np.errstate(over="raise", invalid="raise", divide="raise"):
         try:

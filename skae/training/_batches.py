@@ -200,7 +200,7 @@ class Batches:
         else:
             if self._buffer is None or len(self._buffer) < len(chosen):
                 self._buffer = np.empty((len(chosen), self.X.shape[1]), dtype=self.X.dtype)
-            X = np.take(self.X, chosen, axis=0, out=self._buffer[: len(chosen)], mode="clip")
+            X = self.X.take(chosen, axis=0, out=self._buffer[: len(chosen)], mode="clip")
         if self.factor != 1.0:
             in_place = isinstance(X, np.ndarray) and not isinstance(chosen, slice)
             X = np.multiply(X, self.factor, out=X) if in_place else X * X.dtype.type(self.factor)
