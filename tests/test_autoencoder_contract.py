@@ -5,6 +5,7 @@ import copy
 import io
 import itertools
 import pickle
+import tracemalloc
 import warnings
 
 import joblib
@@ -523,6 +524,37 @@ def test_input_is_not_written_to(case, solver, method, container, rng, tmp_path)
             assert not any(
                 np.shares_memory(each, data) for each in vars(autoencoder).values() if isinstance(each, np.ndarray)
             )
+
+
+# How rows may lie in memory. Tables of pandas give Fortran order.
+LAYOUTS = {
+    "memmap": lambda X: X,
+    "fortran": np.asfortranarray,
+    "table": lambda X: pd.DataFrame(np.asfortranarray(X), copy=False),
+    "every second column": lambda X: np.repeat(X, 2, axis=1)[:, ::2],
+    "every second row": lambda X: np.repeat(X, 2, axis=0)[::2],
+}
+
+
+@pytest.fixture(scope="module")
+def large_file(tmp_path_factory):
+    """Rows in [0, 1) on disk, 40 MB."""
+    X = np.memmap(tmp_path_factory.mktemp("rows") / "X", dtype=np.float32, mode="w+", shape=(100_000, 100))
+    X[:] = np.random.default_rng(0).random(X.shape, dtype=np.float32)
+    return X
+
+
+@pytest.mark.parametrize(("case", "solver", "layout"), in_turn(DEFAULT_FITS, LAYOUTS), ids=str)
+def test_a_fit_does_not_copy_the_data(case, solver, layout, large_file):
+    """Its memory does not grow with the rows, in whatever order these lie, also where some of them do not count."""
+    X, weight = LAYOUTS[layout](large_file), np.ones(len(large_file))
+    weight[3] = 0.0
+    autoencoder = case.make(solver=solver, max_iter=1, batch_size=1000)
+    tracemalloc.start()
+    autoencoder.fit(X, sample_weight=weight)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20e6
 
 
 @pytest.mark.parametrize(

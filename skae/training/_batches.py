@@ -197,6 +197,8 @@ class Batches:
         weight = None if self.sample_weight is None else self.sample_weight[chosen]
         if isinstance(chosen, slice) or not isinstance(self.X, np.ndarray):
             X = stored(self.X[chosen])
+        elif not self.X.flags.c_contiguous:
+            X = self.X[chosen]  # np.take would copy all of X first
         else:
             if self._buffer is None or len(self._buffer) < len(chosen):
                 self._buffer = np.empty((len(chosen), self.X.shape[1]), dtype=self.X.dtype)
