@@ -991,7 +991,7 @@ def test_dead_units_are_counted(case, solver, method, rng):
     """Where a class counts them, they are the units whose code is one number on all rows that count."""
     X, weight = case.data(rng), np.ones(60)
     X[0], weight[0] = X[0] if "visible" in case.parameters else 100.0 * X[0], 0.0
-    small = {"threshold": 2.5, "n_components": 40, "encoding": "natural"}
+    small = {"threshold": 2.5, "n_components": 40, "encoding": "natural", "batch_size": 20}
     autoencoder = getattr(case.make(solver=solver, **small), method)(X, sample_weight=weight)
     assert type(autoencoder.dead_unit_fraction_) is float
     assert autoencoder.dead_unit_fraction_ == np.mean(np.ptp(autoencoder.transform(X[1:]), axis=0) < 1e-6)

@@ -46,7 +46,7 @@ from skae.training import (
     dead_units,
     dense_route,
     feature_errors,
-    final_loss,
+    final_losses,
     merge_moments,
     moments,
     on_plateau,
@@ -209,7 +209,7 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
             continued=self.warm_start or len(results) > 1,
             errors=functools.partial(feature_errors, self, batches, scale),
             plateau=functools.partial(on_plateau, objective, trained.theta, batches, self.tol),
-            data_loss=functools.partial(self._data_loss, objective, trained.theta, start.final_batches, rng),
+            data_loss=scale**2 * trained.data_loss,
             scale=scale,
         )
         return problems if text is None else [*problems, (text, ConvergenceWarning)]
@@ -218,7 +218,7 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         """Set the fitted attributes as a fit without training; return what `_fit` returns."""
         start = self._start(X, sample_weight)
         objective, theta = start.objectives[-1], start.theta
-        loss = final_loss(objective, theta, start.final_batches, start.rng)
+        loss, _ = final_losses(objective, theta, start.final_batches, start.rng)
         return self._end(objective, theta, loss, np.empty(0), start.batches, start.rng)
 
     def _start(self, X, sample_weight):
@@ -393,10 +393,6 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         layout, constraint = Layout(**shapes, c=(n_features,)), self._constraint(tied, penalty)
         options = {"penalties": penalties, "constraint": constraint}
         return self._prefix_errors(self._objective_class(), layout, activation, **options)
-
-    def _data_loss(self, objective, theta, batches, rng):
-        """Return the loss at `theta` without the penalties."""
-        return self._scale**2 * final_loss(objective.without_penalties(), theta, batches, rng)
 
     def _automatic_rate(self, schedule):
         """Return Adam's rate, which is larger if the features are few or small; None leaves it to the update rule."""

@@ -6,7 +6,7 @@ from skae.training._chunks import chunk_rows, dense, row_chunks, sparse_chunk_ro
 from skae.training._conformal import conformal_p_values
 from skae.training._convergence import convergence_problem, feature_errors, on_plateau
 from skae.training._dead_units import constant_units, dead_units
-from skae.training._evaluation import final_loss, mean_value
+from skae.training._evaluation import final_losses, mean_value
 from skae.training._frames import like_frame
 from skae.training._moments import checked_weight, effective_rows, merge_moments, moments, relative_weight
 from skae.training._nonzeros import is_csr
@@ -49,7 +49,7 @@ __all__ = [
     "drop_optimizer_state",
     "effective_rows",
     "feature_errors",
-    "final_loss",
+    "final_losses",
     "fit_task",
     "is_csr",
     "like_frame",
