@@ -47,6 +47,7 @@ from skae.training import (
     dense_route,
     feature_errors,
     final_losses,
+    largest_value,
     merge_moments,
     moments,
     on_plateau,
@@ -224,9 +225,10 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
     def _start(self, X, sample_weight):
         """Check the rows and set the attributes that are known before training; return the start of the fit."""
         X, sample_weight, rows = self._validate_training(X, sample_weight, reset=True, ensure_min_samples=2)
+        fresh = self._checked_moments(X, sample_weight, rows)
         objectives = [self._objective(X.shape[1], penalty) for penalty in self._penalties()]
         route, objectives = self._route(X, objectives)
-        self.n_samples_seen_, self.mean_, self.var_ = moments(X, sample_weight, rows)
+        self.n_samples_seen_, self.mean_, self.var_ = fresh
         self._scale = self._data_scale()
         self._range = corruption_range(self._corruption(), X, rows)
         rng = np.random.default_rng(seed_of(self.random_state))
@@ -294,8 +296,8 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         first = not hasattr(self, "components_")
         scale_unknown = first or not self.var_.any()
         X, sample_weight, rows = self._validate_training(given, given_weight, reset=first)
+        fresh = self._checked_moments(X, sample_weight, rows)
         route, (objective,) = self._route(X, [self._objective(X.shape[1], self._penalty())])
-        fresh = moments(X, sample_weight, rows)
         seen = fresh if first else merge_moments((self.n_samples_seen_, self.mean_, self.var_), fresh)
         self.n_samples_seen_, self.mean_, self.var_ = seen
         self._scale = self._data_scale() if scale_unknown else self._scale
@@ -336,8 +338,14 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         sample_weight, rows = checked_weight(X, sample_weight)
         if rows is not None and len(rows) < ensure_min_samples:
             raise ValueError(f"sample_weight leaves 1 sample, while fit needs at least {ensure_min_samples}")
-        check_values(self.visible, X, rows)
         return X, sample_weight, rows
+
+    def _checked_moments(self, X, sample_weight, rows):
+        """Return the moments of the training rows; raise ValueError if their values do not fit the model."""
+        fresh = moments(X, sample_weight, rows)
+        smallest = 1.0 if sample_weight is None else sample_weight[sample_weight > 0.0].min()
+        check_values(self.visible, X, rows, bound=largest_value(fresh, smallest))
+        return fresh
 
     def _batch_options(self):
         """Return the options of `Batches` that depend on the model."""

@@ -9,7 +9,7 @@ from skae._unconverted_rows import UnconvertedRows
 _THIN = 0.4
 
 # A block of this many stored values stays in cache.
-_BLOCK_VALUES = 2**19
+_BLOCK_VALUES = 2**17
 
 
 def is_csr(X):
