@@ -236,6 +236,25 @@ def test_copies_have_no_scratch(rng):
         assert_array_equal(last, kept)
 
 
+@pytest.mark.parametrize("noise_seed", [None, 5])
+@pytest.mark.parametrize("batch_size", [7, 100])
+def test_fixed_noise_of_a_single_batch_is_drawn_once(batch_size, noise_seed, rng):
+    """Other noise is drawn for every epoch, and other rows in a copy get noise of their own."""
+    X, sizes = rng.standard_normal((20, 3)), []
+
+    def corruption(X, rng, out):
+        sizes.append(len(X))
+        return np.add(X, rng.standard_normal(X.shape), out=out)
+
+    batches = Batches(X, None, None, batch_size, False, corruption=corruption, noise_seed=noise_seed)
+    first, second = (np.concatenate([noisy for noisy, _ in epoch_of(batches, seed)]) for seed in (0, 1))
+    assert np.array_equal(first, second) == (noise_seed is not None)
+    assert sum(sizes) == (20 if batch_size == 100 and noise_seed is not None else 40)
+    ((noisy, clean, _),) = batches.fixed(5, np.random.default_rng(0))(np.random.default_rng(0))
+    assert noisy.shape == clean.shape == (5, 3)
+    assert not (noisy == clean).any()
+
+
 def test_shuffled_batches_leave_the_data_alone():
     """Writing into a shuffled batch does not change X."""
     X = numbered_rows(12)
@@ -400,6 +419,17 @@ def test_statistics_of_sparse_rows_need_no_dense_copy():
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < 4e6  # as dense rows they are 320 MB, and a chunk of them 10 MB
+
+
+# Validated rows
+
+
+def test_too_few_rows_are_refused_after_a_fit_too(rng):
+    """Rows that need no conversion are not looked at closely, but counted."""
+    whitener, X = PCAWhitener().fit(rng.standard_normal((9, 2))), rng.standard_normal((2, 2))
+    assert validate_data(whitener, X, reset=False, dtype=DTYPES, ensure_min_samples=2) is X
+    with pytest.raises(ValueError, match="minimum of 3 is required"):
+        validate_data(whitener, X, reset=False, dtype=DTYPES, ensure_min_samples=3)
 
 
 # Validated sparse rows
