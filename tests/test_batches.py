@@ -119,6 +119,8 @@ def test_moments_of_columns_far_from_zero(weighted, dtype, rng):
     assert_allclose(variance[:6], spread[:6].astype(float), rtol=1e-12)
     assert_array_equal(variance[6:], 0.0)
     assert_array_equal(mean[6:], X[0, 6:])
+    for found, same in zip(moments(np.asfortranarray(X), weight)[1:], (mean, variance), strict=True):
+        assert_array_equal(found, same)
 
 
 def test_the_bound_on_the_values_holds(rng):

@@ -68,14 +68,14 @@ def moments(X, sample_weight=None, chosen=None):
 def _of_dense(chunk, weight, mass):
     """Return the mean and the variance of dense rows."""
     weight = np.ones(len(chunk)) if weight is None else weight
-    rows = chunk.astype(np.float64)
+    rows = chunk.astype(np.float64, order="C")  # so that the order in memory does not change the rounding
     mean = weight @ rows / mass
     rows *= rows
     square = weight @ rows / mass
     variance = square - mean**2
     far = np.flatnonzero(~(variance >= _FAR * square))  # after an overflow too
     if len(far):
-        columns = chunk[:, far].astype(np.float64)
+        columns = chunk[:, far].astype(np.float64, order="C")
         start = columns[weight.argmax()].copy()  # without a row that counts, constant columns are exactly 0
         columns -= start
         shift = weight @ columns / mass
