@@ -5,7 +5,7 @@ Annotations are not evaluated at run time (``from __future__ import annotations`
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import numpy as np
@@ -36,6 +36,9 @@ Init: TypeAlias = Literal["auto", "glorot", "data", "pca"]
 WeightConstraint: TypeAlias = Literal["auto", "unit", "max"]
 Solver: TypeAlias = Literal["adam", "sgd", "lbfgs"]
 Schedule: TypeAlias = Literal["linear", "constant"]
+
+#: A function of rows that returns a loss with and without what is added to it, such as penalties.
+Losses: TypeAlias = Callable[..., tuple[float, float]]
 
 #: X, target and sample_weight of one batch.
 BatchOfRows: TypeAlias = tuple[FloatArray, Any, FloatArray | None]

@@ -17,8 +17,8 @@ from skae._unconverted_rows import UnconvertedRows
 #: The dtypes that estimators compute in. Other data become float64.
 DTYPES = [np.float64, np.float32]
 
-# Arguments of `validate_data` that change nothing of a valid ndarray.
-_NO_CONVERSION = {"reset", "accept_sparse"}
+# Arguments of `validate_data` that change nothing of a valid ndarray of enough rows.
+_NO_CONVERSION = {"reset", "accept_sparse", "ensure_min_samples"}
 
 # Sparse formats whose numbers are in one array of one dimension.
 _ONE_ARRAY = ("csr", "csc", "coo")
@@ -55,7 +55,7 @@ def validate_data(estimator: BaseEstimator, /, X: Any, *args: Any, dtype: Any, *
         not args
         and kwargs.keys() <= _NO_CONVERSION
         and not kwargs.get("reset", True)
-        and _is_valid(estimator, X, dtype)
+        and _is_valid(estimator, X, dtype, kwargs.get("ensure_min_samples", 1))
     ):
         return X
     X = _canonical(X, dtype)
@@ -70,13 +70,15 @@ def validate_data(estimator: BaseEstimator, /, X: Any, *args: Any, dtype: Any, *
     return UnconvertedRows(result, rows.dtype)
 
 
-def _is_valid(estimator, X, dtype):
+def _is_valid(estimator, X, dtype, n_samples):
     """Return whether scikit-learn would return X itself: an ndarray of finite numbers, as wide as in `fit`.
+
+    It has `n_samples` rows at least.
 
     For one row, scikit-learn takes longer to look at the container than a small model takes to score it.
     """
     dtypes = dtype if isinstance(dtype, list) else [dtype]
-    if type(X) is not np.ndarray or X.ndim != 2 or 0 in X.shape or X.dtype not in dtypes:
+    if type(X) is not np.ndarray or X.ndim != 2 or 0 in X.shape or X.dtype not in dtypes or len(X) < n_samples:
         return False
     if getattr(estimator, "n_features_in_", None) != X.shape[1] or hasattr(estimator, "feature_names_in_"):
         return False

@@ -166,6 +166,10 @@ def check_gradient(
     value, gradient = objective.value_and_grad(theta, X, target, weight)
     assert isinstance(value, float)
     assert_allclose(objective.value(theta, X, target, weight), value, rtol=1e-13)
+    plain = Reconstruction(layout, activation, visible=visible)
+    plain = for_sparse_rows(plain) if sparse_rows else plain
+    with_and_without = objective.losses_at(theta)(X, target, weight)
+    assert_allclose(with_and_without, (value, plain.value(theta, X, target, weight)), rtol=1e-13)
     expected = numerical_gradient(lambda theta: objective.value(theta, X, target, weight), theta)
     assert_allclose(gradient, expected, rtol=1e-6, atol=1e-6)
 

@@ -5,6 +5,7 @@ import copy
 import io
 import itertools
 import pickle
+import tracemalloc
 import warnings
 
 import joblib
@@ -525,6 +526,37 @@ def test_input_is_not_written_to(case, solver, method, container, rng, tmp_path)
             )
 
 
+# How rows may lie in memory. Tables of pandas give Fortran order.
+LAYOUTS = {
+    "memmap": lambda X: X,
+    "fortran": np.asfortranarray,
+    "table": lambda X: pd.DataFrame(np.asfortranarray(X), copy=False),
+    "every second column": lambda X: np.repeat(X, 2, axis=1)[:, ::2],
+    "every second row": lambda X: np.repeat(X, 2, axis=0)[::2],
+}
+
+
+@pytest.fixture(scope="module")
+def large_file(tmp_path_factory):
+    """Rows in [0, 1) on disk, 40 MB."""
+    X = np.memmap(tmp_path_factory.mktemp("rows") / "X", dtype=np.float32, mode="w+", shape=(100_000, 100))
+    X[:] = np.random.default_rng(0).random(X.shape, dtype=np.float32)
+    return X
+
+
+@pytest.mark.parametrize(("case", "solver", "layout"), in_turn(DEFAULT_FITS, LAYOUTS), ids=str)
+def test_a_fit_does_not_copy_the_data(case, solver, layout, large_file):
+    """Its memory does not grow with the rows, in whatever order these lie, also where some of them do not count."""
+    X, weight = LAYOUTS[layout](large_file), np.ones(len(large_file))
+    weight[3] = 0.0
+    autoencoder = case.make(solver=solver, max_iter=1, batch_size=1000)
+    tracemalloc.start()
+    autoencoder.fit(X, sample_weight=weight)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20e6
+
+
 @pytest.mark.parametrize(
     ("case", "solver", "dtype", "early_stopping"),
     in_turn(in_turn(FITS, DTYPES), [False, False, True, True]),
@@ -959,7 +991,7 @@ def test_dead_units_are_counted(case, solver, method, rng):
     """Where a class counts them, they are the units whose code is one number on all rows that count."""
     X, weight = case.data(rng), np.ones(60)
     X[0], weight[0] = X[0] if "visible" in case.parameters else 100.0 * X[0], 0.0
-    small = {"threshold": 2.5, "n_components": 40, "encoding": "natural"}
+    small = {"threshold": 2.5, "n_components": 40, "encoding": "natural", "batch_size": 20}
     autoencoder = getattr(case.make(solver=solver, **small), method)(X, sample_weight=weight)
     assert type(autoencoder.dead_unit_fraction_) is float
     assert autoencoder.dead_unit_fraction_ == np.mean(np.ptp(autoencoder.transform(X[1:]), axis=0) < 1e-6)

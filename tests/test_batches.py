@@ -17,7 +17,7 @@ from skae._unconverted_rows import UnconvertedRows
 from skae._validation import DTYPES, check_array, validate_data
 from skae.corruption import Masking
 from skae.training import Batches, _nonzeros, corrupting, dense, row_chunks, row_keys, value_range
-from skae.training._moments import checked_weight, merge_moments, moments
+from skae.training._moments import checked_weight, largest_value, merge_moments, moments
 from skae.training._ranges import feature_range
 
 quickly = settings(deadline=None, max_examples=30)
@@ -98,6 +98,38 @@ def test_integer_weights_equal_repeated_rows(rng):
     assert isinstance(mass, int)
     assert_allclose(mean, repeated[1], rtol=1e-13)
     assert_allclose(variance, repeated[2], rtol=1e-13)
+
+
+@every_dtype
+@pytest.mark.parametrize("weighted", [False, True])
+def test_moments_of_columns_far_from_zero(weighted, dtype, rng):
+    """A mean of any number of standard deviations costs no digits, and constant columns have variance 0, exactly."""
+    offset = np.array([0.0, 3.0, 30.0, 1e3, 1e6, -1e6, 0.0, 0.1, 1e6])
+    X = offset + rng.standard_normal((5000, 9))
+    X[:, 6:] = offset[6:]
+    X[0] += 100.0 * (offset != 0.0)  # the first row is no good shift
+    X[:, 7:] = X[1, 7:]
+    X = X.astype(dtype)
+    weight = rng.uniform(0.1, 3.0, 5000) if weighted else None
+    _, mean, variance = moments(X, weight)
+    exact = X.astype(np.longdouble)
+    expected = np.average(exact, axis=0, weights=weight)
+    assert_allclose(mean, expected.astype(float), rtol=1e-14, atol=1e-15)
+    spread = np.average((exact - expected) ** 2, axis=0, weights=weight)
+    assert_allclose(variance[:6], spread[:6].astype(float), rtol=1e-12)
+    assert_array_equal(variance[6:], 0.0)
+    assert_array_equal(mean[6:], X[0, 6:])
+    for found, same in zip(moments(np.asfortranarray(X), weight)[1:], (mean, variance), strict=True):
+        assert_array_equal(found, same)
+
+
+def test_the_bound_on_the_values_holds(rng):
+    """No value exceeds the bound that the moments give, with weights of any sizes too; it is close for a lone value."""
+    X, weight = rng.standard_normal((50, 3)), rng.uniform(1e-3, 1e3, 50)
+    X[7, 1] = -1e6
+    assert 1e6 <= largest_value(moments(X)) < 1.001e6
+    assert largest_value(moments(X, weight), weight.min()) >= 1e6
+    assert not largest_value(moments(1e300 * X)) < np.inf
 
 
 def test_moments_do_not_change_the_data(rng):
@@ -204,6 +236,25 @@ def test_copies_have_no_scratch(rng):
         assert_array_equal([batch for batch, _, _ in twin(np.random.default_rng(0))][-1], kept)
         list(twin(np.random.default_rng(1)))
         assert_array_equal(last, kept)
+
+
+@pytest.mark.parametrize("noise_seed", [None, 5])
+@pytest.mark.parametrize("batch_size", [7, 100])
+def test_fixed_noise_of_a_single_batch_is_drawn_once(batch_size, noise_seed, rng):
+    """Other noise is drawn for every epoch, and other rows in a copy get noise of their own."""
+    X, sizes = rng.standard_normal((20, 3)), []
+
+    def corruption(X, rng, out):
+        sizes.append(len(X))
+        return np.add(X, rng.standard_normal(X.shape), out=out)
+
+    batches = Batches(X, None, None, batch_size, False, corruption=corruption, noise_seed=noise_seed)
+    first, second = (np.concatenate([noisy for noisy, _ in epoch_of(batches, seed)]) for seed in (0, 1))
+    assert np.array_equal(first, second) == (noise_seed is not None)
+    assert sum(sizes) == (20 if batch_size == 100 and noise_seed is not None else 40)
+    ((noisy, clean, _),) = batches.fixed(5, np.random.default_rng(0))(np.random.default_rng(0))
+    assert noisy.shape == clean.shape == (5, 3)
+    assert not (noisy == clean).any()
 
 
 def test_shuffled_batches_leave_the_data_alone():
@@ -370,6 +421,17 @@ def test_statistics_of_sparse_rows_need_no_dense_copy():
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < 4e6  # as dense rows they are 320 MB, and a chunk of them 10 MB
+
+
+# Validated rows
+
+
+def test_too_few_rows_are_refused_after_a_fit_too(rng):
+    """Rows that need no conversion are not looked at closely, but counted."""
+    whitener, X = PCAWhitener().fit(rng.standard_normal((9, 2))), rng.standard_normal((2, 2))
+    assert validate_data(whitener, X, reset=False, dtype=DTYPES, ensure_min_samples=2) is X
+    with pytest.raises(ValueError, match="minimum of 3 is required"):
+        validate_data(whitener, X, reset=False, dtype=DTYPES, ensure_min_samples=3)
 
 
 # Validated sparse rows

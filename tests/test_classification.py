@@ -52,6 +52,15 @@ def make_problem(objective, weighted=False, seed=0, zeros=0.0):
             return theta, X, np.arange(N) % CLASSES, rng.uniform(0.5, 2.0, N) if weighted else None
 
 
+def assert_losses(objective, theta, X, target, weight):
+    """Assert that the losses at `theta` are the value, and the value of the objective without weight decay."""
+    plain = copy.copy(objective)
+    plain.l2 = 0.0
+    expected = [each.value(theta, X, target, weight) for each in (objective, plain)]
+    assert expected[0] > expected[1]
+    assert_allclose(objective.losses_at(theta)(X, target, weight), expected, rtol=1e-13)
+
+
 @weighting
 @factoring
 @every_loss
@@ -65,6 +74,7 @@ def test_gradient(activation, visible, loss, factored, weighted):
         value, gradient = objective.value_and_grad(theta, X, target, weight)
         assert isinstance(value, float)
         assert objective.value(theta, X, target, weight) == pytest.approx(value, rel=1e-13)
+        assert_losses(objective, theta, X, target, weight)
         expected = numerical_gradient(lambda theta: objective.value(theta, X, target, weight), theta)  # noqa: B023
         assert_allclose(gradient, expected, rtol=1e-6, atol=1e-6)
 
@@ -261,6 +271,7 @@ def test_gradient_of_factored_reconstruction(activation, visible, weighted):
         weight = np.linspace(0.5, 2.0, N) if weighted else None
         value, gradient = objective.value_and_grad(theta, X, target, weight)
         assert objective.value(theta, X, target, weight) == pytest.approx(value, rel=1e-13)
+        assert_losses(objective, theta, X, target, weight)
         expected = numerical_gradient(lambda theta: objective.value(theta, X, target, weight), theta)  # noqa: B023
         assert_allclose(gradient, expected, rtol=1e-6, atol=1e-6 * max(np.abs(gradient).max(), 1.0))
 

@@ -1857,13 +1857,13 @@ def test_partial_fit_goes_on_after_add_class(name):
 def test_parts_are_evaluated_in_blocks(monkeypatch):
     """A large part needs no more memory than a fit, because loss_ is computed in chunks of rows."""
     X, y = digits(100)
-    alone, value, sizes = make().partial_fit(X, y, classes=range(4)), Classification.value, []
+    alone, losses_at, sizes = make().partial_fit(X, y, classes=range(4)), Classification.losses_at, []
 
-    def recorded(self, theta, X, *args, **kwargs):
-        sizes.append(X.shape[0])
-        return value(self, theta, X, *args, **kwargs)
+    def recorded(self, theta):
+        losses = losses_at(self, theta)
+        return lambda X, *args, **kwargs: sizes.append(X.shape[0]) or losses(X, *args, **kwargs)
 
-    monkeypatch.setattr(Classification, "value", recorded)
+    monkeypatch.setattr(Classification, "losses_at", recorded)
     monkeypatch.setattr(_sparse_route, "chunk_rows", lambda columns: 30)
     assert_allclose(make().partial_fit(X, y, classes=range(4)).loss_, alone.loss_, rtol=1e-9)
     assert sizes == [25] * 4

@@ -457,19 +457,6 @@ def test_warm_start_with_early_stopping_keeps_what_was_better(rng):
     assert autoencoder.loss_ < 2.0 * best
 
 
-def test_weights_of_zero_do_not_copy_the_data(tmp_path):
-    """The memory of a fit does not grow with a memmap's rows, also where some do not count."""
-    X = np.memmap(tmp_path / "X", dtype=np.float32, mode="w+", shape=(40_000, 100))
-    X[:] = np.random.default_rng(0).standard_normal(X.shape)
-    weight = np.ones(len(X))
-    weight[3] = 0.0
-    tracemalloc.start()
-    make(max_iter=1).fit(X, sample_weight=weight)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 8e6  # the data hold 16 MB
-
-
 def test_wide_sparse_rows_are_not_densified_together():
     """The start and each block see a bounded number of elements."""
     X = sparse.random(1500, 20_000, density=1e-3, format="csr", dtype=np.float32, random_state=np.random.default_rng(0))

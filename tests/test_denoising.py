@@ -94,7 +94,9 @@ def test_gradient_of_the_expansions(activation, name, penalties, tied, weighted)
         theta, noisy, clean, weight = make_noisy_problem(layout, activation, weighted)
         value, gradient = objective.value_and_grad(theta, noisy, clean, weight)
         assert isinstance(value, float)
+        plain = make_expansion(name, layout, activation).value(theta, noisy, clean, weight)
         assert objective.value(theta, noisy, clean, weight) == pytest.approx(value, rel=1e-13)
+        assert objective.losses_at(theta)(noisy, clean, weight) == pytest.approx((value, plain), rel=1e-13)
         expected = numerical_gradient(lambda theta: objective.value(theta, noisy, clean, weight), theta)  # noqa: B023
         assert_allclose(gradient, expected, rtol=1e-6, atol=1e-6)
 

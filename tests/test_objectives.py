@@ -20,6 +20,7 @@ from helpers import (
     numerical_gradient,
 )
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 from scipy.special import expit
 
 from skae.activations import Activation, ReLU, Sigmoid, Softmax, Tanh, TRec, as_activation
@@ -30,12 +31,13 @@ from skae.objectives import (
     FirstOrder,
     Reconstruction,
     SecondOrder,
+    for_sparse_rows,
 )
 from skae.parameters import Layout, MaxNorm, UnitNorm
 from skae.penalties import L2, Contractive, Laplacian, Penalty
 from skae.solvers._lbfgs import _whole
 from skae.training import Batches
-from skae.training._evaluation import mean_value
+from skae.training._evaluation import final_losses, mean_value
 
 PENALTY_SETS = [(), *((penalty,) for penalty in ALL_PENALTIES), (Contractive(0.3), L2(0.2))]
 COMBINATIONS = list(itertools.product(ALL_ACTIVATIONS, PENALTY_SETS, VISIBLE, (True, False)))
@@ -406,13 +408,43 @@ def test_a_penalty_on_the_mean_code_is_exact_in_blocks(rng):
     assert_allclose(_whole(objective, theta, batches, rng)[1], grad, rtol=1e-10, atol=1e-12)
 
 
+class GivenBatches:
+    """Batches that are given, and a count of the passes over them."""
+
+    rows_per_batch = 5.0
+
+    def __init__(self, batches):
+        self.batches, self.n_passes = batches, 0
+
+    def __call__(self, rng):
+        self.n_passes += 1
+        return iter(self.batches)
+
+
 def test_mean_value_keeps_targets(rng):
     """A corrupted input is compared with its clean target, not with itself."""
     layout = Layout(W=(3, 4), b=(3,), c=(4,))
     objective = Reconstruction(layout, as_activation("tanh"))
     X, target, theta = rng.standard_normal((9, 4)), rng.standard_normal((9, 4)), rng.standard_normal(layout.size)
-    batches = lambda rng: iter([(X[:4], target[:4], None), (X[4:], target[4:], None)])  # noqa: E731
+    batches = GivenBatches([(X[:4], target[:4], None), (X[4:], target[4:], None)])
     assert_allclose(mean_value(objective, theta, batches, rng), objective.value(theta, X, target), rtol=1e-12)
+
+
+@pytest.mark.parametrize("sparse_rows", [False, True])
+def test_final_losses_come_from_one_pass(sparse_rows, rng):
+    """The loss with and without penalties over weighted batches; the rows are read once."""
+    layout = Layout(W=(3, 4), b=(3,), c=(4,))
+    objective, plain = (
+        Reconstruction(layout, as_activation("tanh"), penalties=penalties) for penalties in ([Contractive(0.7)], [])
+    )
+    if sparse_rows:
+        objective, plain = for_sparse_rows(objective), for_sparse_rows(plain)
+    X, weight, theta = rng.standard_normal((9, 4)), rng.uniform(0.5, 2.0, 9), rng.standard_normal(layout.size)
+    rows = sparse.csr_array(X) if sparse_rows else X
+    batches = GivenBatches([(rows[:4], None, weight[:4]), (rows[4:], None, weight[4:])])
+    expected = [each.value(theta, rows, None, weight) for each in (objective, plain)]
+    assert_allclose(final_losses(objective, theta, batches, rng), expected, rtol=1e-12)
+    assert batches.n_passes == 1
 
 
 class CarelessSine(Activation):

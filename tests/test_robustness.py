@@ -36,6 +36,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skae import ContractiveAutoencoder
 from skae.activations import Activation
 from skae.objectives import Reconstruction
+from skae.training import on_plateau
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
@@ -605,6 +606,35 @@ def test_small_fits_give_the_same_bits_at_any_thread_count(rng, monkeypatch):
     one, two = (fit_on_threads(threads, X) for threads in (1, 2))
     for name in (*FITTED, "loss_curve_"):
         assert_array_equal(getattr(one, name), getattr(two, name), err_msg=name)
+
+
+@dataclasses.dataclass(frozen=True)
+class ThreadCounting(Fragile):
+    """tanh that notes the largest number of BLAS threads at each call."""
+
+    blas: threadpoolctl.ThreadpoolController = dataclasses.field(
+        default_factory=lambda: threadpoolctl.ThreadpoolController().select(user_api="blas"), compare=False
+    )
+
+    def value(self, u, out=None):
+        self.calls.append(max(each.num_threads for each in self.blas.lib_controllers))
+        return np.tanh(u, out=out)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_small_fits_run_on_one_thread_from_start_to_end(solver, rng, monkeypatch):
+    """The start, the last loss and the test for a plateau too: there, a second thread made fits ten times slower."""
+    monkeypatch.setattr("skae.training._threads._alone", lambda: True)
+    numbers, looks = [], []
+    activation = ThreadCounting(calls=numbers)
+    monkeypatch.setattr(
+        "skae.autoencoders._base.on_plateau", lambda *arguments: looks.append(on_plateau(*arguments)) or looks[-1]
+    )
+    with threadpoolctl.threadpool_limits(2):
+        make(activation=activation, solver=solver, max_iter=2000, alpha=0.0).fit(make_X(rng))
+        assert max(blas_thread_counts()) == 2
+    assert looks
+    assert set(numbers) == {1}
 
 
 def blas_thread_counts():

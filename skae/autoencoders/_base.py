@@ -46,7 +46,8 @@ from skae.training import (
     dead_units,
     dense_route,
     feature_errors,
-    final_loss,
+    final_losses,
+    largest_value,
     merge_moments,
     moments,
     on_plateau,
@@ -56,7 +57,6 @@ from skae.training import (
     warn,
 )
 from skae.visible import VISIBLE
-
 
 # Fits to many rows have fewer epochs, and an automatic rate that is larger by as much, but at most by this factor.
 _LARGEST_GROWTH = 5.0
@@ -217,7 +217,7 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
             continued=self.warm_start or len(results) > 1,
             errors=functools.partial(feature_errors, self, batches, scale),
             plateau=functools.partial(on_plateau, objective, trained.theta, batches, self.tol),
-            data_loss=functools.partial(self._data_loss, objective, trained.theta, start.final_batches, rng),
+            data_loss=scale**2 * trained.data_loss,
             scale=scale,
         )
         return problems if text is None else [*problems, (text, ConvergenceWarning)]
@@ -226,15 +226,16 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         """Set the fitted attributes as a fit without training; return what `_fit` returns."""
         start = self._start(X, sample_weight)
         objective, theta = start.objectives[-1], start.theta
-        loss = final_loss(objective, theta, start.final_batches, start.rng)
+        loss, _ = final_losses(objective, theta, start.final_batches, start.rng)
         return self._end(objective, theta, loss, np.empty(0), start.batches, start.rng)
 
     def _start(self, X, sample_weight):
         """Check the rows and set the attributes that are known before training; return the start of the fit."""
         X, sample_weight, rows = self._validate_training(X, sample_weight, reset=True, ensure_min_samples=2)
+        fresh = self._checked_moments(X, sample_weight, rows)
         objectives = [self._objective(X.shape[1], penalty) for penalty in self._penalties()]
         route, objectives = self._route(X, objectives)
-        self.n_samples_seen_, self.mean_, self.var_ = moments(X, sample_weight, rows)
+        self.n_samples_seen_, self.mean_, self.var_ = fresh
         self._scale = self._data_scale()
         self._range = corruption_range(self._corruption(), X, rows)
         rng = np.random.default_rng(seed_of(self.random_state))
@@ -303,8 +304,8 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         first = not hasattr(self, "components_")
         scale_unknown = first or not self.var_.any()
         X, sample_weight, rows = self._validate_training(given, given_weight, reset=first)
+        fresh = self._checked_moments(X, sample_weight, rows)
         route, (objective,) = self._route(X, [self._objective(X.shape[1], self._penalty())])
-        fresh = moments(X, sample_weight, rows)
         seen = fresh if first else merge_moments((self.n_samples_seen_, self.mean_, self.var_), fresh)
         self.n_samples_seen_, self.mean_, self.var_ = seen
         self._scale = self._data_scale() if scale_unknown else self._scale
@@ -345,8 +346,14 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         sample_weight, rows = checked_weight(X, sample_weight)
         if rows is not None and len(rows) < ensure_min_samples:
             raise ValueError(f"sample_weight leaves 1 sample, while fit needs at least {ensure_min_samples}")
-        check_values(self.visible, X, rows)
         return X, sample_weight, rows
+
+    def _checked_moments(self, X, sample_weight, rows):
+        """Return the moments of the training rows; raise ValueError if their values do not fit the model."""
+        fresh = moments(X, sample_weight, rows)
+        smallest = 1.0 if sample_weight is None else sample_weight[sample_weight > 0.0].min()
+        check_values(self.visible, X, rows, bound=largest_value(fresh, smallest))
+        return fresh
 
     def _batch_options(self):
         """Return the options of `Batches` that depend on the model."""
@@ -402,10 +409,6 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         layout, constraint = Layout(**shapes, c=(n_features,)), self._constraint(tied, penalty)
         options = {"penalties": penalties, "constraint": constraint}
         return self._prefix_errors(self._objective_class(), layout, activation, **options)
-
-    def _data_loss(self, objective, theta, batches, rng):
-        """Return the loss at `theta` without the penalties."""
-        return self._scale**2 * final_loss(objective.without_penalties(), theta, batches, rng)
 
     def _automatic_rate(self, schedule, max_iter):
         """Return Adam's rate, or None, which leaves it to the update rule.

@@ -9,7 +9,7 @@ import numpy as np
 from skae._typing import FloatArray, MatrixLike
 from skae.objectives import Reconstruction
 from skae.parameters import Sample, initial_parameters
-from skae.training import Batches
+from skae.training import Batches, blas_threads
 
 # Initialization looks at this many rows, or at fewer if they hold more than this many elements.
 _SAMPLE_ROWS, _SAMPLE_ELEMENTS = 2000, 2**22
@@ -56,9 +56,10 @@ def fresh_parameters(objective, init, visible, batches, mean, dtype, rng):
     if init == "auto":
         init = "data" if objective.activation.derived_bias else "glorot"
     sample = Sample(*batches.sample(n_rows if init == "glorot" else max(n_rows, n_components), rng), mean)
-    return initial_parameters(
-        objective.layout, init, sample, objective.activation, visible, rng, dtype, objective.constraint
-    )
+    with blas_threads(len(sample.X) * n_components * n_features):
+        return initial_parameters(
+            objective.layout, init, sample, objective.activation, visible, rng, dtype, objective.constraint
+        )
 
 
 def packed_parameters(objective, parts, dtype):

@@ -425,7 +425,8 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         rows.check_supervised(self.class_weight, train_rows, held_out)
         template = self._template(X, weight, rng, len(labels) / len(self.classes_))
         calibrates = self.method != "energies" and has_probabilities(self)
-        trials, temperature, test, after = calibrates and self.temperature == "auto" and held_out is None, 1.0, None, None
+        trials = calibrates and self.temperature == "auto" and held_out is None
+        temperature, test, after = 1.0, None, None
         if trials and (split := small_split(rows)):
             trials, (train_rows, test) = False, split
         task = begin_fit_task(self, *given, inner=self.estimator, max_subtasks=int(trials) + n_phases(self))

@@ -16,7 +16,7 @@ from skae.training import (
     Batches,
     convergence_problem,
     feature_errors,
-    final_loss,
+    final_losses,
     on_plateau,
     train,
 )
@@ -92,7 +92,7 @@ def _train(template, factors, rows, names, pretrain, rng, frozen=(), task=NO_CAL
         theta, loss, (result,) = trained.theta, trained.loss, trained.results
         curve = result.loss_curve
     else:
-        loss = final_loss(objective, theta, batches, rng)
+        loss, _ = final_losses(objective, theta, batches, rng)
     blocks = {name: view.copy() for name, view in layout.views(theta).items()}
     blocks["W"] = products(blocks)
     estimators = [with_parameters(each, blocks, j) for j, each in enumerate(estimators)]

@@ -168,7 +168,8 @@ def _finetune(classifier, learnt, constraint, rows, train_rows, held_out, rng, t
             validation_loss_curve_=None if validation_losses is None else np.array(validation_losses),
         ).attributes()
 
-    stage = Stage(objective, classifier._solver(n_epochs), monitor, classifier._on_epoch(monitor, "", active), attributes)
+    on_epoch = classifier._on_epoch(monitor, "", active)
+    stage = Stage(objective, classifier._solver(n_epochs), monitor, on_epoch, attributes)
     trained = tuning.minimize(stage, train_rows, rng, task=task)
     (result,), loss = trained.results, trained.loss
     task.end()

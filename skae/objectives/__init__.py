@@ -1,8 +1,8 @@
 """Objectives of training: value and gradient over the rows of a batch, for one flat parameter vector.
 
-An objective has the methods ``value_and_grad``, ``value``, ``project`` and ``project_gradient``. Unconstrained solvers
-also use ``constrain``, ``vjp`` and ``unconstrain``. If ``uses_mean_code`` is true, it has ``mean_code`` too. See
-`Reconstruction`.
+An objective has the methods ``value_and_grad``, ``value``, ``losses_at``, ``project`` and ``project_gradient``.
+Unconstrained solvers also use ``constrain``, ``vjp`` and ``unconstrain``. If ``uses_mean_code`` is true, it has
+``mean_code`` too. See `Reconstruction`.
 """
 
 from skae.objectives._classification import LOSSES, Classification

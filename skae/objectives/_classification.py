@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from skae import _ops as ops
-from skae._typing import FloatArray, IntArray, VisibleName
+from skae._typing import FloatArray, IntArray, Losses, VisibleName
 from skae.activations import Activation
 from skae.objectives._constrained import Constrained
 from skae.objectives._hidden_bias import derives_bias
@@ -169,9 +169,18 @@ class Classification(Constrained):
         mean_code: None = None,
     ) -> float:
         """Return the loss over the rows of X."""
-        scores = self.scores(theta, X)
-        decay = self._decay(self.layout.views(theta))
-        return self.loss(scores, target, ops.row_weights(X.shape[0], sample_weight)) + decay
+        return self.losses_at(theta)(X, target, sample_weight)[0]
+
+    def losses_at(self, theta: FloatArray) -> Losses:
+        """Return a function of rows, with the arguments of `value`. It returns the loss with and without the decay."""
+        blocks = self.layout.views(theta)
+        decay = self._decay(blocks)
+
+        def losses(X, target, sample_weight=None, *, mean_code=None):
+            loss = self.loss(self.scores(theta, X), target, ops.row_weights(X.shape[0], sample_weight))
+            return loss + decay, loss
+
+        return losses
 
     def scores(self, theta: FloatArray, X: FloatArray) -> FloatArray:
         """Return s_j(x) without the terms that are the same for all classes, shape (n, K)."""

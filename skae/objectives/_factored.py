@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from skae import _ops as ops
-from skae._typing import FloatArray, IntArray, VisibleName
+from skae._typing import FloatArray, IntArray, Losses, VisibleName
 from skae.activations import Activation
 from skae.objectives._classification import Classification
 from skae.objectives._constrained import Constrained
@@ -134,7 +134,7 @@ class FactoredReconstruction(Constrained):
         out = ops.empty_like(theta) if out is None else out
         blocks, grads = self.layout.views(theta), self.layout.views(out)
         P, Q = blocks["P"], blocks["Q"]
-        value, (gate, Z, gated, U, H, D, output, E) = self._forward(blocks, X, target, sample_weight)
+        loss, (gate, Z, gated, U, H, D, output, E) = self._forward(blocks, X, target, sample_weight)
         members = ops.empty((len(X), len(blocks["f"])), dtype=theta.dtype)
         ops.one_hot(target[1], members)
         ops.matmul(output.T, E, out=grads["P"])
@@ -152,7 +152,7 @@ class FactoredReconstruction(Constrained):
         if self.l2 > 0.0:
             for name in self.weights:
                 ops.add_scaled_rows(grads[name], self.l2, blocks[name])
-        return value, out
+        return loss + self._decay(blocks), out
 
     def value(
         self,
@@ -164,7 +164,18 @@ class FactoredReconstruction(Constrained):
         mean_code: None = None,
     ) -> float:
         """Return the loss over the rows of X."""
-        return self._forward(self.layout.views(theta), X, target, sample_weight)[0]
+        return self.losses_at(theta)(X, target, sample_weight)[0]
+
+    def losses_at(self, theta: FloatArray) -> Losses:
+        """Return a function of rows, with the arguments of `value`. It returns the loss with and without the decay."""
+        blocks = self.layout.views(theta)
+        decay = self._decay(blocks)
+
+        def losses(X, target, sample_weight=None, *, mean_code=None):
+            loss = self._forward(blocks, X, target, sample_weight)[0]
+            return loss + decay, loss
+
+        return losses
 
     def project_gradient(self, theta: FloatArray, grad: FloatArray) -> None:
         """Set the gradient in the frozen blocks to zero, in place."""
@@ -197,5 +208,8 @@ class FactoredReconstruction(Constrained):
         A = ops.matmul(output, blocks["P"])
         ops.add(A, blocks["c"][labels], out=A)
         loss = self.visible.loss_and_residual(A, clean, ops.row_weights(len(X), sample_weight))
-        decay = 0.5 * self.l2 * sum(ops.sum_squares(blocks[name]) for name in self.weights) if self.l2 else 0.0
-        return loss + decay, (gate, Z, gated, U, H, D, output, A)
+        return loss, (gate, Z, gated, U, H, D, output, A)
+
+    def _decay(self, blocks):
+        """Return the weight decay."""
+        return 0.5 * self.l2 * sum(ops.sum_squares(blocks[name]) for name in self.weights) if self.l2 else 0.0

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Literal, Self
+from typing import Literal
 
 from skae import _ops as ops
-from skae._typing import FloatArray, VisibleName
+from skae._typing import FloatArray, Losses, VisibleName
 from skae.activations import Activation
 from skae.objectives._constrained import Constrained
 from skae.objectives._hidden_bias import derives_bias
@@ -191,20 +190,19 @@ class Reconstruction(Constrained):
         mean_code: FloatArray | None = None,
     ) -> float:
         """Return the objective over the rows of X; the arguments are those of `value_and_grad`."""
-        n, shape = X.shape[0], self.layout.shapes["W"]
-        H = self._scratch("codes", (2 * n, shape[0]), theta.dtype)
-        E = self._scratch("inputs", (2 * n, shape[1]), theta.dtype)
-        value, batch = self._forward(theta, X, target, sample_weight, mean_code, H=H[n:], E=E[n:])
-        if self.penalties:
-            H[:n] = 0.0
-            value += self._penalize(batch, H[:n])[0]
-        return value
+        return self.losses_at(theta)(X, target, sample_weight, mean_code=mean_code)[0]
 
-    def without_penalties(self) -> Self:
-        """Return the objective without its penalties."""
-        objective = copy.copy(self)
-        objective.penalties, objective.uses_mean_code, objective._scratch = (), False, _Workspace()
-        return objective
+    def losses_at(self, theta: FloatArray) -> Losses:
+        """Return a function of rows, with the arguments of `value`. It returns the value with and without penalties."""
+
+        def losses(X, target=None, sample_weight=None, *, mean_code=None):
+            n, shape = X.shape[0], self.layout.shapes["W"]
+            H = self._scratch("codes", (2 * n, shape[0]), theta.dtype)
+            E = self._scratch("inputs", (2 * n, shape[1]), theta.dtype)
+            loss, batch = self._forward(theta, X, target, sample_weight, mean_code, H=H[n:], E=E[n:])
+            return loss + self._penalties(batch, H[:n]), loss
+
+        return losses
 
     def code(self, theta: FloatArray, X: FloatArray) -> FloatArray:
         """Return the code of the rows of X, shape (n, k); the next call overwrites this array."""
@@ -249,6 +247,13 @@ class Reconstruction(Constrained):
         ops.add(E, blocks["c"], out=E)
         loss = self.visible.loss_and_residual(E, X if target is None else target, weight)
         return loss, Batch(X, U, H, W, V, weight, self.activation, mean_code, self._scratch)
+
+    def _penalties(self, batch, scratch):
+        """Return the sum of the penalties without their gradients; overwrite `scratch`, an array like `batch.U`."""
+        if not self.penalties:
+            return 0.0
+        scratch.fill(0.0)
+        return self._penalize(batch, scratch)[0]
 
     def _penalize(self, batch, dU):
         """Return the sum of the penalties, and their gradient in the weights; add their gradient in U to dU."""

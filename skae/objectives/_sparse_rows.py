@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from skae import _ops as ops
-from skae._typing import FloatArray
+from skae._typing import FloatArray, Losses
 from skae.activations import Activation
 from skae.objectives._reconstruction import Reconstruction
 from skae.parameters import Layout, MaxNorm, UnitNorm
@@ -129,25 +129,18 @@ class SparseReconstruction(Reconstruction):
         self._set_bias_gradient(theta, grads, dU)
         return loss + penalties, out
 
-    def value(
-        self,
-        theta: FloatArray,
-        X: FloatArray,
-        target: FloatArray | None = None,
-        sample_weight: FloatArray | None = None,
-        *,
-        mean_code: FloatArray | None = None,
-    ) -> float:
-        """Return the objective over the rows of X; the arguments are those of `value_and_grad`."""
+    def losses_at(self, theta: FloatArray) -> Losses:
+        """Return a function of rows; see `Reconstruction.losses_at`. The products of weights are computed only once."""
         blocks = self.layout.views(theta)
-        batch, sums = self._forward_sums(blocks, X, target, sample_weight, mean_code)
-        G, Vc = ops.gram_and_dots(batch.V.T, blocks["c"])
-        value = sums.loss(blocks["c"], ops.dot(G, sums.S), ops.dot(sums.s, Vc))
-        if self.penalties:
-            dU = self._scratch("dH", batch.U.shape, theta.dtype)
-            dU.fill(0.0)
-            value += self._penalize(batch, dU)[0]
-        return value
+        c = blocks["c"]
+        G, Vc = ops.gram_and_dots(blocks.get("V", blocks["W"]).T, c)
+
+        def losses(X, target=None, sample_weight=None, *, mean_code=None):
+            batch, sums = self._forward_sums(blocks, X, target, sample_weight, mean_code)
+            loss = sums.loss(c, ops.dot(G, sums.S), ops.dot(sums.s, Vc))
+            return loss + self._penalties(batch, self._scratch("dH", batch.U.shape, theta.dtype)), loss
+
+        return losses
 
     def _forward_sums(self, blocks, X, target, sample_weight, mean_code):
         """Return the batch, and the sums over its rows that the loss and its gradient need."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from skae import _ops as ops
-from skae._typing import FloatArray
+from skae._typing import FloatArray, Losses
 from skae.activations import Activation
 from skae.objectives._reconstruction import Reconstruction
 from skae.parameters import Layout, MaxNorm, UnitNorm
@@ -44,11 +44,25 @@ class _Taylor(Reconstruction):
         out: FloatArray | None = None,
     ) -> tuple[float, FloatArray]:
         """Return the objective over the rows and its gradient; see `Reconstruction.value_and_grad`."""
+        loss, penalties, out = self._evaluate(theta, X, target, sample_weight, mean_code, out)
+        return loss + penalties, out
+
+    def losses_at(self, theta: FloatArray) -> Losses:
+        """Return a function of rows; see `Reconstruction.losses_at`."""
+
+        def losses(X, target=None, sample_weight=None, *, mean_code=None):
+            loss, penalties, _ = self._evaluate(theta, X, target, sample_weight, mean_code)
+            return loss + penalties, loss
+
+        return losses
+
+    def _evaluate(self, theta, X, target, sample_weight, mean_code, out=None):
+        """Return the expanded loss, the sum of the penalties, and the gradient of both together."""
         out = ops.empty_like(theta) if out is None else out
         grads, k = self.layout.views(out), self.layout.shapes["W"][0]
         clean = X if target is None else target
         H, E = ops.empty((len(clean), k), dtype=theta.dtype), ops.empty_like(clean)
-        value, batch = self._forward(theta, clean, None, sample_weight, mean_code, H=H, E=E)
+        loss, batch = self._forward(theta, clean, None, sample_weight, mean_code, H=H, E=E)
         V, gW, gV = batch.V, grads["W"], grads.get("V", grads["W"])
         gW.fill(0.0)
         gV.fill(0.0)
@@ -56,31 +70,19 @@ class _Taylor(Reconstruction):
         noise = X - clean
         S, S_derivative, add_gradient = self._shift(batch, second, noise)
         P = ops.matmul(E, V.T)  # gradient in S
-        value += ops.dot(P, S)
+        loss += ops.dot(P, S)
         add_gradient(P, gW)
         gV += ops.matmul(S.T, E)
         R = E + ops.multiply(ops.matmul(S, V), batch.weight)
         dU = ops.multiply(ops.matmul(R, V.T), batch.D)
         dU += P * S_derivative
-        value += self._curvature(batch, second, dU, gW, gV)
-        value += sum(penalty.add(batch, Gradient(dU, gW, gV)) for penalty in self.penalties)
+        loss += self._curvature(batch, second, dU, gW, gV)
+        penalties = sum(penalty.add(batch, Gradient(dU, gW, gV)) for penalty in self.penalties)
         gW += ops.matmul(dU.T, clean)
         gV += ops.matmul(H.T, R)
         ops.column_sums(R, out=grads["c"])
         self._set_bias_gradient(theta, grads, dU)
-        return value, out
-
-    def value(
-        self,
-        theta: FloatArray,
-        X: FloatArray,
-        target: FloatArray | None = None,
-        sample_weight: FloatArray | None = None,
-        *,
-        mean_code: FloatArray | None = None,
-    ) -> float:
-        """Return the objective over the rows of X."""
-        return self.value_and_grad(theta, X, target, sample_weight, mean_code=mean_code)[0]
+        return loss, penalties, out
 
     def _shift(self, batch, second, noise):
         """Return S, its elementwise derivative in U, and a function that adds its gradient in W.

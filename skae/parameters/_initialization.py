@@ -16,7 +16,6 @@ from skae.parameters._constraints import MaxNorm, UnitNorm
 from skae.parameters._layout import Layout
 from skae.visible import VISIBLE
 
-
 # Factors on the rows of "data" and "pca", to choose from by the loss of at most this number of rows.
 _LENGTHS, _LENGTH_ROWS = tuple(2.0 ** (i / 2.0) for i in range(-10, 3)), 500
 
@@ -193,8 +192,8 @@ def initial_parameters(
     around zero, they start at an edge of the flat region instead. Then every unit is active on about half of the
     samples, whatever their scale. Without hidden bias, the direction of the mean is removed from the rows of W instead,
     the more completely, the farther the mean is from zero. The visible biases start at values that make the mean
-    residual over the sample zero. So the start does not depend on the location of the data. The rows of "data" and "pca"
-    get the length, the same for all, at which they reconstruct the sample best.
+    residual over the sample zero. So the start does not depend on the location of the data. With "data"
+    and "pca", all rows of W get the length at which they reconstruct the sample best.
 
     Units that derive their bias stand for the reconstructions output(w_k + c). The visible biases start at values with
     output(c) equal to the mean. With "data", k-means++ chooses samples, and each output(w_k + c) starts at one of them

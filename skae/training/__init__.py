@@ -6,9 +6,16 @@ from skae.training._chunks import chunk_rows, dense, row_chunks, sparse_chunk_ro
 from skae.training._conformal import conformal_p_values
 from skae.training._convergence import convergence_problem, feature_errors, on_plateau
 from skae.training._dead_units import constant_units, dead_units
-from skae.training._evaluation import final_loss, mean_value
+from skae.training._evaluation import final_losses, mean_value
 from skae.training._frames import like_frame
-from skae.training._moments import checked_weight, effective_rows, merge_moments, moments, relative_weight
+from skae.training._moments import (
+    checked_weight,
+    effective_rows,
+    largest_value,
+    merge_moments,
+    moments,
+    relative_weight,
+)
 from skae.training._nonzeros import is_csr
 from skae.training._principal_axes import principal_axes
 from skae.training._ranges import check_overflow, check_values, check_visible_range, corruption_range, value_range
@@ -50,9 +57,10 @@ __all__ = [
     "drop_optimizer_state",
     "effective_rows",
     "feature_errors",
-    "final_loss",
+    "final_losses",
     "fit_task",
     "is_csr",
+    "largest_value",
     "like_frame",
     "mean_value",
     "merge_moments",

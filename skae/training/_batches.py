@@ -132,13 +132,14 @@ class Batches:
             self.sample_weight = np.maximum(sample_weight / unit_weight, np.finfo(X.dtype).tiny).astype(X.dtype)
         self.n_samples = X.shape[0] if rows is None else len(rows)
         self._length = max(1, math.ceil(self.n_samples / batch_size))
-        self._buffer = self._noisy = None
+        self._buffer = self._noisy = self._alike = self._lasting = None
         self.rows_per_batch = self.n_samples / len(self)
         #: Mean weight of a batch. A row of mean weight counts as 1.
         self.mean_weight = self.rows_per_batch
 
     def __getstate__(self):
-        return {**vars(self), "_buffer": None, "_noisy": None}  # a copy has arrays of its own
+        # A copy has arrays of its own, and may have other rows.
+        return {**vars(self), "_buffer": None, "_noisy": None, "_alike": None, "_lasting": None}
 
     def __len__(self):
         return self._length
@@ -197,6 +198,8 @@ class Batches:
         weight = None if self.sample_weight is None else self.sample_weight[chosen]
         if isinstance(chosen, slice) or not isinstance(self.X, np.ndarray):
             X = stored(self.X[chosen])
+        elif not self.X.flags.c_contiguous:
+            X = self.X[chosen]  # np.take would copy all of X first
         else:
             if self._buffer is None or len(self._buffer) < len(chosen):
                 self._buffer = np.empty((len(chosen), self.X.shape[1]), dtype=self.X.dtype)
@@ -214,9 +217,16 @@ class Batches:
         """Return corrupted rows. In a single batch, equal rows get equal noise, so that weights act as repetitions."""
         if len(self) > 1:
             return self._corrupt(X, rng, keep=True)
-        _, first, inverse = np.unique(row_keys(X), return_index=True, return_inverse=True)
+        if self._lasting is not None:
+            return self._lasting
+        if self._alike is None:  # a single batch has the same rows in every epoch
+            _, *self._alike = np.unique(row_keys(X), return_index=True, return_inverse=True)
+        first, inverse = self._alike
         distinct = self._corrupt(X[first], rng)
-        return distinct[inverse] if sparse.issparse(X) else np.take(distinct, inverse, axis=0)
+        noisy = distinct[inverse] if sparse.issparse(X) else np.take(distinct, inverse, axis=0)
+        if self.noise_seed is not None:  # then the noise is the same too
+            self._lasting = noisy
+        return noisy
 
     def _corrupt(self, X, rng, keep=False):
         """Return corrupted rows of X; `keep` says to keep the array for the next batch."""

@@ -6,6 +6,7 @@ from skae import _ops as ops
 from skae.model import Model
 from skae.solvers import LBFGS, DivergenceError
 from skae.training._evaluation import mean_value
+from skae.training._threads import blas_threads
 from skae.visible import VISIBLE
 
 # A fit is judged on at most this many rows, and on at most this many elements (but on one row at least).
@@ -48,7 +49,8 @@ def on_plateau(objective, theta, batches, tol):
     (rng, rows), (judge, others) = ((each, batches.fixed(n_rows, each)) for each in map(np.random.default_rng, (0, 1)))
     start = mean_value(objective, theta, rows, rng)
     try:
-        result = LBFGS(max_iter=_TRIAL_ITERATIONS, tol=0.0).minimize(objective, theta, rows, rng)
+        with blas_threads(rows.rows_per_batch * theta.size):
+            result = LBFGS(max_iter=_TRIAL_ITERATIONS, tol=0.0).minimize(objective, theta, rows, rng)
     except DivergenceError:
         return False
     falls = -np.diff([start, *result.loss_curve[_TRIAL_STRIDE - 1 :: _TRIAL_STRIDE]])
@@ -73,8 +75,8 @@ def convergence_problem(estimator, result, continued, errors, plateau, data_loss
         Returns the mean squared reconstruction error of each feature, shape (d,).
     plateau : callable
         Returns whether the fit has ended on a plateau.
-    data_loss : callable, default=None
-        Returns the loss without penalties. None takes `loss_`.
+    data_loss : float, default=None
+        The loss without penalties. None takes `loss_`.
     scale : float, default=1.0
         Training has divided the data by it.
 
@@ -132,7 +134,7 @@ def _no_better_than_mean(estimator, data_loss):
     badly_scaled = not 0.05 <= largest <= 20.0 or offset > 20.0
     limit, loss = (0.9 if badly_scaled else 0.999) * baseline + _negligible(estimator), estimator.loss_
     if loss > limit and data_loss is not None:  # a large penalty alone is no problem
-        limit, loss = min(limit, 0.99 * baseline), data_loss()
+        limit, loss = min(limit, 0.99 * baseline), data_loss
     if loss <= limit:
         return None
     rate = "" if _is_lbfgs(estimator) else "learning_rate_init or "

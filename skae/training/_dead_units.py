@@ -2,19 +2,28 @@
 
 import numpy as np
 
+from skae.training._threads import blas_threads
+
 
 def dead_units(objective, theta, batches, rng):
     """Return which units have code zero on all rows, as bools of shape (k,)."""
-    alive = False
-    for X, _, _ in batches(rng):
-        alive = alive | objective.code(theta, X).any(axis=0)
+    alive = np.zeros(1, dtype=bool)
+    with blas_threads(batches.rows_per_batch * theta.size):
+        for X, _, _ in batches(rng):
+            alive = alive | objective.code(theta, X).any(axis=0)
+            if alive.all():
+                break
     return ~alive
 
 
 def constant_units(objective, theta, batches, rng):
     """Return which units have the same code on all rows (to a millionth), as bools of shape (k,)."""
     low, high = np.inf, -np.inf
-    for X, _, _ in batches(rng):
-        H = objective.code(theta, X)
-        low, high = np.minimum(low, H.min(axis=0)), np.maximum(high, H.max(axis=0))
-    return high - low <= 1e-6 * np.maximum(np.abs(low), 1.0)
+    with blas_threads(batches.rows_per_batch * theta.size):
+        for X, _, _ in batches(rng):
+            H = objective.code(theta, X)
+            low, high = np.minimum(low, H.min(axis=0)), np.maximum(high, H.max(axis=0))
+            constant = high - low <= 1e-6 * np.maximum(np.abs(low), 1.0)
+            if not constant.any():  # more rows cannot make a unit constant
+                break
+    return constant

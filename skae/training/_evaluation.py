@@ -3,26 +3,40 @@
 import numpy as np
 
 from skae.solvers import check_finite, total_weight
+from skae.training._threads import blas_threads
 
 
 def mean_value(objective, theta, batches, rng):
     """Return the value of the objective over the rows of all batches."""
-    mean_code = None
-    if getattr(objective, "uses_mean_code", False):
-        mean_code = _weighted_mean(batches, rng, lambda X, target, weight: objective.mean_code(theta, X, weight))
-
-    def value(X, target, sample_weight):
-        return objective.value(theta, X, target, sample_weight, mean_code=mean_code)
-
-    with np.errstate(over="ignore", invalid="ignore"):
-        return float(_weighted_mean(batches, rng, value))
+    return _mean_losses(objective, theta, batches, rng)[0]
 
 
-def final_loss(objective, theta, batches, rng):
-    """Return the value of the objective at the end of a fit; raise DivergenceError if it is not finite."""
-    loss = mean_value(objective, theta, batches, rng)
+def final_losses(objective, theta, batches, rng):
+    """Return the value of the objective at the end of a fit, with and without penalties.
+
+    Raises
+    ------
+    DivergenceError
+        If the value is not finite.
+    """
+    loss, data_loss = _mean_losses(objective, theta, batches, rng)
     check_finite(loss, "at the end", theta, "; use a lower learning_rate_init, or bring the features to a common scale")
-    return loss
+    return loss, data_loss
+
+
+def _mean_losses(objective, theta, batches, rng):
+    """Return the value of the objective over the rows of all batches, with and without penalties."""
+
+    def mean_code_of(X, target, sample_weight):
+        return objective.mean_code(theta, X, sample_weight)
+
+    def losses_of(X, target, sample_weight):
+        return np.array(losses(X, target, sample_weight, mean_code=mean_code), dtype=np.float64)
+
+    with np.errstate(over="ignore", invalid="ignore"), blas_threads(batches.rows_per_batch * theta.size):
+        mean_code = _weighted_mean(batches, rng, mean_code_of) if getattr(objective, "uses_mean_code", False) else None
+        losses = objective.losses_at(theta)
+        return _weighted_mean(batches, rng, losses_of).tolist()
 
 
 def _weighted_mean(batches, rng, function):

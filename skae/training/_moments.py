@@ -5,9 +5,12 @@ import math
 import numpy as np
 
 from skae._validation import check_sample_weight
-from skae.training._chunks import row_chunks
+from skae.training._chunks import chunk_rows, row_chunks
 from skae.training._nonzeros import is_thin, sparse_blocks, with_values
 from skae.training._threads import blas_threads
+
+# Where the variance is a smaller share of the mean square, a difference of squares would lose more than two digits.
+_FAR = 1e-2
 
 
 def checked_weight(X, sample_weight):
@@ -46,56 +49,69 @@ def effective_rows(n_rows, sample_weight=None):
 
 def moments(X, sample_weight=None, chosen=None):
     """Return the total weight, the mean (d,) and the variance (d,) of the chosen rows of X, in float64."""
-    if is_thin(X):
-        return _sparse_moments(X, sample_weight, chosen)
     total = (0.0, np.zeros(X.shape[1]), np.zeros(X.shape[1]))
-    with blas_threads(0.0):  # two threads make a product with a vector five times slower
-        for rows, chunk in row_chunks(X, chosen=chosen):
-            chunk = chunk.astype(np.float64)
-            weight = np.ones(len(chunk)) if sample_weight is None else sample_weight[rows].astype(np.float64)
-            mass = weight.sum()
+    if is_thin(X):
+        chunks, of_chunk = sparse_blocks(X, chosen), _of_sparse
+    else:
+        # A quarter of the usual rows stays in cache in float64.
+        chunks, of_chunk = row_chunks(X, chosen=chosen, rows=chunk_rows(4 * X.shape[1])), _of_dense
+    # Two threads make a product with a vector five times slower. Callers tell of squares that overflow.
+    with blas_threads(0.0), np.errstate(over="ignore", invalid="ignore"):
+        for rows, chunk in chunks:
+            weight = None if sample_weight is None else sample_weight[rows].astype(np.float64)
+            mass = chunk.shape[0] if weight is None else weight.sum()
             if mass > 0.0:
-                mean = weight @ chunk / mass
-                chunk -= mean
-                # Correct the rounding of the mean (Chan et al. 1983), so that constant columns have variance 0.
-                correction = weight @ chunk / mass
-                mean += correction
-                chunk -= correction
-                chunk *= chunk
-                total = merge_moments(total, (mass, mean, weight @ chunk / mass))
+                total = merge_moments(total, (mass, *of_chunk(chunk, weight, mass)))
     return total
 
 
-def _sparse_moments(X, sample_weight, chosen):
-    """Return what `moments` returns, for CSR rows, from their stored values."""
-    n_features = X.shape[1]
-    total = (0.0, np.zeros(n_features), np.zeros(n_features))
-    for rows, block in sparse_blocks(X, chosen):
-        weight = np.ones(block.shape[0]) if sample_weight is None else sample_weight[rows].astype(np.float64)
-        mass = weight.sum()
-        if mass > 0.0:
-            total = merge_moments(total, (mass, *_block_moments(block, weight, mass)))
-    return total
+def _of_dense(chunk, weight, mass):
+    """Return the mean and the variance of dense rows."""
+    weight = np.ones(len(chunk)) if weight is None else weight
+    rows = chunk.astype(np.float64, order="C")  # so that the order in memory does not change the rounding
+    mean = weight @ rows / mass
+    rows *= rows
+    square = weight @ rows / mass
+    variance = square - mean**2
+    far = np.flatnonzero(~(variance >= _FAR * square))  # after an overflow too
+    if len(far):
+        columns = chunk[:, far].astype(np.float64, order="C")
+        start = columns[weight.argmax()].copy()  # without a row that counts, constant columns are exactly 0
+        columns -= start
+        shift = weight @ columns / mass
+        columns -= shift
+        columns *= columns
+        mean[far], variance[far] = start + shift, weight @ columns / mass
+    return mean, variance
 
 
-def _block_moments(block, weight, mass):
+def _of_sparse(block, weight, mass):
     """Return the mean and the variance of CSR rows.
 
     Where most values are stored, they are shifted by their mean: else squares would cancel. Absent values are zeros.
     """
+    weighted, weight = weight is not None, np.ones(block.shape[0]) if weight is None else weight
     places = with_values(block, np.ones(block.nnz)).T
-    full = places @ (weight > 0.0) == np.count_nonzero(weight)
-    absent = np.where(full, 0.0, mass - places @ weight)
+    absent = mass - places @ weight
+    if weighted:  # sums of weights are rounded
+        absent[places @ (weight > 0.0) == np.count_nonzero(weight)] = 0.0
     total = block.T @ weight
     shift = np.where(absent < 0.5 * mass, total / mass, 0.0)
     if shift.any():
-        block = with_values(block, block.data - shift[block.indices])
+        block = with_values(block, block.data - shift.take(block.indices))
         total = block.T @ weight - absent * shift
     square = (with_values(block, block.data**2).T @ weight + absent * shift**2) / mass
     variance = square - (total / mass) ** 2  # Chan et al. 1983: the shift is rounded
     # A constant column has variance 0: what is left is the rounding of the sums.
     variance[variance < len(weight) * np.finfo(np.float64).eps * square] = 0.0
     return shift + total / mass, variance
+
+
+def largest_value(seen, smallest_weight=1.0):
+    """Return a number that no value exceeds in size, given moments and the smallest weight of a row."""
+    mass, mean, variance = seen
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(np.sqrt(mass / smallest_weight * np.max(mean**2 + variance)))  # x_i^2 <= sum_i x_i^2
 
 
 def merge_moments(a, b):

@@ -9,7 +9,7 @@ from skae._unconverted_rows import UnconvertedRows
 _THIN = 0.4
 
 # A block of this many stored values stays in cache.
-_BLOCK_VALUES = 2**19
+_BLOCK_VALUES = 2**17
 
 
 def is_csr(X):
@@ -32,7 +32,7 @@ def sparse_blocks(X, chosen=None):
     source = X.source if isinstance(X, UnconvertedRows) else X
     lengths = np.diff(source.indptr)
     ends = np.cumsum(lengths if chosen is None else lengths[chosen], dtype=np.int64)
-    largest, start = max(_BLOCK_VALUES, 2 * X.shape[1]), 0
+    largest, start = max(_BLOCK_VALUES, 8 * X.shape[1]), 0
     while start < len(ends):
         before = ends[start - 1] if start else 0
         stop = max(start + 1, int(np.searchsorted(ends, before + largest, side="right")))

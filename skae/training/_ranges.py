@@ -70,12 +70,18 @@ def check_visible_range(visible, low, high):
         )
 
 
-def check_values(visible, X, rows=None):
-    """Raise ValueError if training data do not fit the visible units, or if their squares overflow X's dtype."""
+def check_values(visible, X, rows=None, bound=np.inf):
+    """Raise ValueError if training data do not fit the visible units, or if their squares overflow X's dtype.
+
+    `bound` is a number that no value exceeds in size. If it is small enough, gaussian units need no look at the rows.
+    """
+    limit = math.sqrt(np.finfo(X.dtype).max / (4.0 * X.shape[1]))
+    if visible == "gaussian" and bound <= limit:
+        return
     low, high = value_range(X, rows)
     check_visible_range(visible, low, high)
     largest = max(high, -low)
-    if largest > math.sqrt(np.finfo(X.dtype).max / (4.0 * X.shape[1])):
+    if largest > limit:
         raise ValueError(
             f"X holds values up to {largest:.3g}, whose squares {X.dtype} cannot hold; "
             "bring the features to a common scale near 1, or pass float64"

@@ -33,9 +33,18 @@ def _controller():
     return ThreadpoolController()
 
 
+@functools.cache
+def _blas(of_scipy=False):
+    """Return the controller of every BLAS, or of scipy's own only."""
+    blas = _controller().select(user_api="blas")
+    if not of_scipy:
+        return blas
+    return blas.select(filepath=[each.filepath for each in blas.lib_controllers if "scipy.libs" in each.filepath])
+
+
 def blas_thread_count():
     """Return the number of threads of the BLAS that multiplies matrices."""
-    return max((each.num_threads for each in _controller().select(user_api="blas").lib_controllers), default=1)
+    return max((each.num_threads for each in _blas().lib_controllers), default=1)
 
 
 def one_openmp_thread():
@@ -77,11 +86,9 @@ def blas_threads(multiplications):
     multiplications : float
         Number of multiplications in a typical product.
     """
-    if not _alone():
+    blas = _blas(of_scipy=multiplications >= _WORTH_THREADS)
+    if all(each.num_threads == 1 for each in blas.lib_controllers) or not _alone():
         yield
         return
-    blas = _controller().select(user_api="blas")
-    if multiplications >= _WORTH_THREADS:
-        blas = blas.select(filepath=[each.filepath for each in blas.lib_controllers if "scipy.libs" in each.filepath])
     with blas.limit(limits=1):
         yield

@@ -10,7 +10,7 @@ from skae._typing import FloatArray
 from skae.solvers import Result
 from skae.training._callbacks import NO_CALLBACKS, Epochs
 from skae.training._early_stopping import ValidationMonitor
-from skae.training._evaluation import final_loss
+from skae.training._evaluation import final_losses
 from skae.training._threads import blas_threads
 
 
@@ -51,8 +51,8 @@ class Training:
     ----------
     theta : ndarray
         The trained parameters.
-    loss : float
-        The objective at `theta`, over all rows.
+    loss, data_loss : float
+        The objective at `theta`, over all rows, with and without penalties.
     results : list of skae.solvers.Result
         The result of each stage.
     validation_losses : list of float
@@ -61,6 +61,7 @@ class Training:
 
     theta: FloatArray
     loss: float
+    data_loss: float
     results: list[Result]
     validation_losses: list[float]
 
@@ -125,8 +126,8 @@ def train(
             epochs.end()
             if named and level.end():
                 break
-    loss = final_loss(objective, theta, batches if final_batches is None else final_batches, rng)
-    return Training(theta, loss, results, validated)
+    loss, data_loss = final_losses(objective, theta, batches if final_batches is None else final_batches, rng)
+    return Training(theta, loss, data_loss, results, validated)
 
 
 def _on_epoch(stage, epochs, losses, validated):
