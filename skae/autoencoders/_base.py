@@ -58,8 +58,8 @@ from skae.training import (
 )
 from skae.visible import VISIBLE
 
-# Fits to many rows have fewer epochs, and an automatic rate that is larger by as much, but at most by this factor.
-_LARGEST_GROWTH = 5.0
+# Fits with more than this number of batches in an epoch have fewer epochs, and a larger automatic rate, in proportion.
+_MANY_BATCHES, _LARGEST_GROWTH = 15, 5.0
 
 
 def _can_continue(estimator):
@@ -267,7 +267,7 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
             on_epoch = self._on_epoch(monitor, f" stage {number} of {n_stages}," if n_stages > 1 else "", active)
             attributes = functools.partial(self._attributes_after, objective)
             task_name = "stage" if n_stages > 1 else None
-            yield Stage(objective, self._solver(max_iter), monitor, on_epoch, attributes, task_name)
+            yield Stage(objective, self._solver(len(batches), max_iter), monitor, on_epoch, attributes, task_name)
 
     @available_if(_can_continue)
     @_fit_context(prefer_skip_nested_validation=True)
@@ -321,7 +321,7 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         on_epoch = self._on_epoch(None, "", active, n_before=0 if first else self.n_iter_)
         trained = train(
             objective,
-            [Stage(objective, self._solver(max_iter=1, schedule="constant"), on_epoch=on_epoch)],
+            [Stage(objective, self._solver(len(batches), max_iter=1, schedule="constant"), on_epoch=on_epoch)],
             theta,
             batches,
             rng,
@@ -410,17 +410,17 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         options = {"penalties": penalties, "constraint": constraint}
         return self._prefix_errors(self._objective_class(), layout, activation, **options)
 
-    def _automatic_rate(self, schedule, max_iter):
+    def _automatic_rate(self, schedule, n_batches):
         """Return Adam's rate, or None, which leaves it to the update rule.
 
-        It is larger if the features are few or small, and if there are many rows, and so few epochs.
+        It is larger if the features are few or small, and if the rows are many, so that there are few epochs.
         """
-        rate = super()._automatic_rate(schedule, max_iter)
+        rate = super()._automatic_rate(schedule, n_batches)
         if rate is None:
             return None
         rate *= rate_factor(self.mean_, self.var_, self._scale)
         if self.max_iter == "auto" and self._takes_larger_steps:
-            rate *= min(self._most_epochs / max_iter, _LARGEST_GROWTH)
+            rate *= min(max(n_batches / _MANY_BATCHES, 1.0), _LARGEST_GROWTH)
         # Keep three digits, because the last digits of the moments depend on the order of summation.
         return float(f"{rate:.3g}")
 

@@ -42,5 +42,4 @@ def batches_for(autoencoder, X, sample_weight, rows, n_columns, rng, **options):
 
 def stage_for(autoencoder, objective, batches):
     """Return a stage of training, as the autoencoder's parameters say, without early stopping."""
-    solver = autoencoder._solver(autoencoder._n_epochs(len(batches)))
-    return Stage(objective, solver, on_epoch=autoencoder._on_epoch(None, ""))
+    return Stage(objective, autoencoder._solver(len(batches)), on_epoch=autoencoder._on_epoch(None, ""))

@@ -91,9 +91,10 @@ class MarginalizedDenoisingAutoencoder(BaseAutoencoder):
     learning_rate_init : float or "auto", default="auto"
         Largest learning rate. For adam, "auto" is 0.01, but 0.005 with a constant rate or a saturation penalty. Larger
         rates lower the loss faster, but make codes and energies worse. Few or small features need larger weights: if
-        the standard deviations of all features sum to s < 14, 0.01 is multiplied by 14 / s, at most by ten. For sgd,
-        start from 1 / (largest curvature of the objective). Try up to 100 updates at twice this rate. While the loss
-        ends higher than without any update, halve the rate and try again.
+        the standard deviations of all features sum to s < 14, 0.01 is multiplied by 14 / s, at most by ten. Where
+        ``max_iter="auto"`` gives many rows fewer epochs, it is multiplied by (batches in an epoch) / 15, at most by
+        five. For sgd, start from 1 / (largest curvature of the objective). Try up to 100 updates at twice this rate.
+        While the loss ends higher than without any update, halve the rate and try again.
 
     momentum : float, default=0.9
         Momentum of sgd, in [0, 1).
@@ -103,7 +104,7 @@ class MarginalizedDenoisingAutoencoder(BaseAutoencoder):
 
     max_iter : int or "auto", default="auto"
         Largest number of epochs (iterations for lbfgs). "auto" is 200. For adam it is the number of epochs that make
-        3000 updates, if that is lower, but 10 epochs at least.
+        3000 updates, but from 10 to 100.
 
     tol : float, default=1e-3
         Training ends when the loss has fallen by less than `tol`, relative to itself, over `n_iter_no_change` epochs.

@@ -111,9 +111,10 @@ class SaturatingAutoencoder(BaseAutoencoder):
     learning_rate_init : float or "auto", default="auto"
         Largest learning rate. For adam, "auto" is 0.01, but 0.005 with a constant rate or a saturation penalty. Larger
         rates lower the loss faster, but make codes and energies worse. Few or small features need larger weights: if
-        the standard deviations of all features sum to s < 14, 0.01 is multiplied by 14 / s, at most by ten. For sgd,
-        start from 1 / (largest curvature of the objective). Try up to 100 updates at twice this rate. While the loss
-        ends higher than without any update, halve the rate and try again.
+        the standard deviations of all features sum to s < 14, 0.01 is multiplied by 14 / s, at most by ten. Where
+        ``max_iter="auto"`` gives many rows fewer epochs, it is multiplied by (batches in an epoch) / 15, at most by
+        five. For sgd, start from 1 / (largest curvature of the objective). Try up to 100 updates at twice this rate.
+        While the loss ends higher than without any update, halve the rate and try again.
 
     momentum : float, default=0.9
         Momentum of sgd, in [0, 1).
@@ -123,7 +124,7 @@ class SaturatingAutoencoder(BaseAutoencoder):
 
     max_iter : int or "auto", default="auto"
         Largest number of epochs (iterations for lbfgs). "auto" is 200. For adam it is the number of epochs that make
-        6000 updates, if that is lower, but 20 epochs at least.
+        6000 updates, but from 20 to 100.
 
     tol : float, default=1e-3
         Training ends when the loss has fallen by less than `tol`, relative to itself, over `n_iter_no_change` epochs.
@@ -301,9 +302,9 @@ class SaturatingAutoencoder(BaseAutoencoder):
     def _tied(self):
         return bool(self._activation().at_most_one if self.tied_weights == "auto" else self.tied_weights)
 
-    def _automatic_rate(self, schedule, max_iter):
+    def _automatic_rate(self, schedule, n_batches):
         """Return None under a penalty, for Adam's own rate. At larger rates, units that the penalty makes flat die."""
-        return None if self.alpha > 0.0 else super()._automatic_rate(schedule, max_iter)
+        return None if self.alpha > 0.0 else super()._automatic_rate(schedule, n_batches)
 
     def _penalty(self):
         """Return the penalty at its full strength, or None if alpha is zero."""
@@ -315,7 +316,9 @@ class SaturatingAutoencoder(BaseAutoencoder):
 
     def _penalties(self):
         """Return penalties of rising strength, from 0, one for each stage."""
-        penalty, n_steps = self._penalty(), min(self.alpha_steps, self._n_epochs(1) // 2)
+        automatic = self.max_iter == "auto" and self.solver == "adam"
+        least = self._fewest_epochs if automatic else self._n_epochs(1)
+        penalty, n_steps = self._penalty(), min(self.alpha_steps, least // 2)
         if penalty is None or n_steps == 0 or (self.warm_start and hasattr(self, "components_")):
             return [penalty]
         alphas = np.linspace(0.0, penalty.alpha, n_steps + 1)

@@ -99,8 +99,8 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
         Whether sgd uses Nesterov's momentum.
 
     max_iter : int or "auto", default="auto"
-        Largest number of epochs (iterations for lbfgs). "auto" is 200. For adam it is 30 epochs, more if they make
-        fewer than 300 updates, and fewer if they make more than 3000, but 10 epochs at least.
+        Largest number of epochs (iterations for lbfgs). "auto" is 200. For adam it is 30 epochs: more, up to 100, if
+        they make fewer than 300 updates, and fewer, down to 10, if they make more than 3000.
 
     tol : float, default=1e-3
         Training ends when the loss has fallen by less than `tol`, relative to itself, over `n_iter_no_change` epochs.

@@ -287,7 +287,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
     True
     """
 
-    _enough_updates, _fewest_epochs, _most_epochs = 1000, 5, 30
+    _enough_updates, _fewest_epochs, _most_epochs, _other_epochs = 1000, 5, 30, 30
 
     _parameter_constraints: dict = {
         "estimator": [HasMethods(["fit", "score_samples"]), None],
@@ -687,7 +687,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         tuning = FineTuning(self, energies.subset(seen), calibration.constants[seen], constraint, rows)
         active = tuning.active_share(None) if self.verbose else None
         on_epoch = self._on_epoch(None, "", active, n_before=len(curve))
-        stage = Stage(tuning.objective, self._solver(max_iter=1, schedule="constant"), on_epoch=on_epoch)
+        stage = Stage(tuning.objective, self._solver(1, max_iter=1, schedule="constant"), on_epoch=on_epoch)
         task = task.subtask("fine-tuning").begin()
         trained = tuning.minimize(stage, None, rng, state=self._continued_state(tuning.objective.layout))
         task.end()
@@ -699,7 +699,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         self.n_iter_ = len(self.loss_curve_)
         return energies.replaced(seen, part), dataclasses.replace(calibration, constants=constants)
 
-    def _automatic_rate(self, schedule, max_iter):
+    def _automatic_rate(self, schedule, n_batches):
         """Return the automatic rate. It is lower than in pretraining, because the autoencoders are trained already."""
         if self.solver == "sgd":
             return 1e-2

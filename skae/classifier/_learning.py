@@ -169,7 +169,7 @@ def _finetune(classifier, learnt, constraint, rows, train_rows, held_out, rng, t
         ).attributes()
 
     on_epoch = classifier._on_epoch(monitor, "", active)
-    stage = Stage(objective, classifier._solver(n_epochs), monitor, on_epoch, attributes)
+    stage = Stage(objective, classifier._solver(n_batches), monitor, on_epoch, attributes)
     trained = tuning.minimize(stage, train_rows, rng, task=task)
     (result,), loss = trained.results, trained.loss
     task.end()

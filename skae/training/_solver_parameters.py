@@ -50,8 +50,9 @@ class SolverParameters:
     _optimizer_state: dict[str, Array] | None
     _random_stream: tuple[int, int] | None
     _columns_first: bool = False  # how the vectors in _optimizer_state are laid out
-    #: For ``max_iter="auto"``: how many updates by adam are enough, and the smallest and largest number of epochs.
-    _enough_updates, _fewest_epochs, _most_epochs = 3000, 10, 200
+    #: For ``max_iter="auto"``: how many updates by adam are enough, the smallest and the largest number of epochs, and
+    #: the number of epochs by sgd and iterations of L-BFGS.
+    _enough_updates, _fewest_epochs, _most_epochs, _other_epochs = 3000, 10, 100, 200
 
     _parameter_constraints: dict = {
         "solver": [StrOptions({*UPDATE_RULES, "lbfgs"})],
@@ -111,13 +112,13 @@ class SolverParameters:
         if self.max_iter != "auto":
             return self.max_iter
         if self.solver != "adam":
-            return self._most_epochs
+            return self._other_epochs
         return min(max(math.ceil(self._enough_updates / n_batches), self._fewest_epochs), self._most_epochs)
 
-    def _solver(self, max_iter, schedule=None):
-        """Return the solver that the parameters describe, for `max_iter` epochs."""
+    def _solver(self, n_batches, max_iter=None, schedule=None):
+        """Return the solver that the parameters describe, for epochs of `n_batches` batches."""
         options = {
-            "max_iter": max_iter,
+            "max_iter": self._n_epochs(n_batches) if max_iter is None else max_iter,
             "tol": 0.0 if self.early_stopping else float(self.tol),
             "n_iter_no_change": None if self.n_iter_no_change == "auto" else self.n_iter_no_change,
         }
@@ -130,10 +131,10 @@ class SolverParameters:
         )
         schedule = schedule or self.learning_rate
         automatic = self.learning_rate_init == "auto"
-        rate = self._automatic_rate(schedule, max_iter) if automatic else float(self.learning_rate_init)
+        rate = self._automatic_rate(schedule, n_batches) if automatic else float(self.learning_rate_init)
         return Stochastic(rule, schedule=schedule, learning_rate=rate, **options)
 
-    def _automatic_rate(self, schedule, max_iter):
+    def _automatic_rate(self, schedule, n_batches):
         """Return the rate for ``learning_rate_init="auto"``; None leaves it to the update rule."""
         return 1e-2 if (self.solver, schedule) == ("adam", "linear") else None
 
@@ -144,7 +145,9 @@ class SolverParameters:
         """
         if validation is None:
             return None
-        return ValidationMonitor(objective, validation, rng, float(self.tol), self._solver(1).patience(n_batches))
+        return ValidationMonitor(
+            objective, validation, rng, float(self.tol), self._solver(n_batches).patience(n_batches)
+        )
 
     def _on_epoch(self, monitor, stage, active=None, n_before=0):
         """Return the function that is called after each epoch. It returns whether to stop.
