@@ -58,8 +58,9 @@ from skae.training import (
 )
 from skae.visible import VISIBLE
 
-# Fits with more than this number of batches in an epoch have fewer epochs, and a larger automatic rate, in proportion.
-_MANY_BATCHES, _LARGEST_GROWTH = 15, 5.0
+# The automatic rate suits fits of this many epochs. With fewer it is larger, in proportion, but at most by this factor,
+# and at most by the number of batches in an epoch over the last number: few rows would be fitted too closely.
+_EPOCHS, _LARGEST_GROWTH, _FEW_BATCHES = 200, 5.0, 6
 
 
 def _can_continue(estimator):
@@ -420,7 +421,7 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
             return None
         rate *= rate_factor(self.mean_, self.var_, self._scale)
         if self.max_iter == "auto" and self._takes_larger_steps:
-            rate *= min(max(n_batches / _MANY_BATCHES, 1.0), _LARGEST_GROWTH)
+            rate *= min(_EPOCHS / self._n_epochs(n_batches), _LARGEST_GROWTH, max(n_batches / _FEW_BATCHES, 1.0))
         # Keep three digits, because the last digits of the moments depend on the order of summation.
         return float(f"{rate:.3g}")
 
