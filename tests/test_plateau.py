@@ -129,7 +129,7 @@ def test_adams_rate_grows_where_features_are_few_or_small(rng):
 
     def rate(X, **parameters):
         autoencoder = ContractiveAutoencoder(8, max_iter=1, tol=0, random_state=0, **parameters).fit(X)
-        return autoencoder._solver().learning_rate
+        return autoencoder._solver(1).learning_rate
 
     np.testing.assert_allclose(
         [rate(X), rate(X[:, :14]), rate(X[:, :7]), rate(0.25 * X), rate(X[:, :1]), rate(1e-100 * X)],

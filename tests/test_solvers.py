@@ -319,7 +319,7 @@ def test_two_epochs_equal_one_and_one(rule, quadratic, rows):
 
 def test_state_of_another_rule_is_not_used(quadratic, rows):
     """A state of another rule is ignored: the fit starts afresh."""
-    foreign = SGD().init(np.zeros(4)) | {"velocity": np.full(4, 1e6)}
+    foreign = SGD().init(np.zeros(4)) | {"momentum": np.full(4, 1e6)}
     results = [
         Stochastic(Adam(), max_iter=1).minimize(
             quadratic, np.zeros(4), Blocks(rows), np.random.default_rng(0), state=state
