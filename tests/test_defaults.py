@@ -36,18 +36,18 @@ def epochs_of(make, n_batches, rng, **parameters):
 
 
 @pytest.mark.parametrize("make", OF_3000_UPDATES)
-@pytest.mark.parametrize("n_batches, expected", [(20, 100), (60, 50), (400, 10)])
+@pytest.mark.parametrize(("n_batches", "expected"), [(20, 100), (60, 50), (400, 10)])
 def test_adam_makes_3000_updates_in_10_to_100_epochs(make, n_batches, expected, rng):
     assert epochs_of(make, n_batches, rng) == expected
 
 
-@pytest.mark.parametrize("n_batches, expected", [(2, 100), (5, 60), (20, 30), (150, 20), (400, 10)])
+@pytest.mark.parametrize(("n_batches", "expected"), [(2, 100), (5, 60), (20, 30), (150, 20), (400, 10)])
 def test_zero_bias_makes_fewer_updates(n_batches, expected, rng):
     assert epochs_of(ZeroBiasAutoencoder, n_batches, rng) == expected
 
 
 @pytest.mark.parametrize("alpha_steps", [0, 10, 1000])
-@pytest.mark.parametrize("n_batches, expected", [(20, 100), (100, 60), (400, 20)])
+@pytest.mark.parametrize(("n_batches", "expected"), [(20, 100), (100, 60), (400, 20)])
 def test_saturating_makes_6000_updates_in_all_its_stages(alpha_steps, n_batches, expected, rng):
     assert epochs_of(SaturatingAutoencoder, n_batches, rng, alpha_steps=alpha_steps) == expected
 
@@ -61,7 +61,7 @@ def test_a_number_of_epochs_is_obeyed(rng):
     assert epochs_of(ContractiveAutoencoder, 20, rng, max_iter=3) == 3
 
 
-@pytest.mark.parametrize("n_samples, expected", [(250, 30), (4000, 25), (30_000, 5)])
+@pytest.mark.parametrize(("n_samples", "expected"), [(250, 30), (4000, 25), (30_000, 5)])
 def test_fine_tuning_makes_1000_updates_in_5_to_30_epochs(n_samples, expected, rng):
     X, y = rng.standard_normal((n_samples, 2)), np.arange(n_samples) % 2
     classifier = ClassSpecificAEClassifier(
@@ -73,7 +73,7 @@ def test_fine_tuning_makes_1000_updates_in_5_to_30_epochs(n_samples, expected, r
 
 
 @pytest.mark.parametrize(
-    "method, n_samples, expected", [("finetune", 300, 80), ("finetune", 3000, 14), ("normalize", 300, 100)]
+    ("method", "n_samples", "expected"), [("finetune", 300, 80), ("finetune", 3000, 14), ("normalize", 300, 100)]
 )
 def test_the_default_autoencoder_is_trained_briefly_before_fine_tuning(method, n_samples, expected, rng):
     X, y = rng.standard_normal((n_samples, 3)), np.arange(n_samples) % 2
@@ -108,7 +108,7 @@ def rate(make, n_batches, rng, **parameters):
     return fitted._solver(n_batches).learning_rate
 
 
-@pytest.mark.parametrize("n_batches, factor", [(2, 1.0), (9, 1.5), (24, 2.0), (60, 4.0), (150, 5.0)])
+@pytest.mark.parametrize(("n_batches", "factor"), [(2, 1.0), (9, 1.5), (24, 2.0), (60, 4.0), (150, 5.0)])
 def test_fewer_epochs_have_larger_rates(n_batches, factor, rng):
     """It is 200 / epochs, at most a sixth of the batches in an epoch, and at most five."""
     assert_allclose(rate(ContractiveAutoencoder, n_batches, rng), 0.01 * factor, rtol=1e-2)
