@@ -256,9 +256,9 @@ def stages_of(autoencoder, X, monkeypatch, **fit_parameters):
     """Fit, and return for each stage its alpha (0 without penalty) and the largest number of epochs."""
     seen, solver = [], autoencoder._solver
 
-    def watched(self, max_iter=None, schedule=None):
+    def watched(self, n_batches, max_iter=None, schedule=None):
         seen.append(max_iter)
-        return solver(max_iter, schedule)
+        return solver(n_batches, max_iter, schedule)
 
     strengths, objective = [], type(autoencoder)._objective
 

@@ -268,7 +268,9 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
             on_epoch = self._on_epoch(monitor, f" stage {number} of {n_stages}," if n_stages > 1 else "", active)
             attributes = functools.partial(self._attributes_after, objective)
             task_name = "stage" if n_stages > 1 else None
-            yield Stage(objective, self._solver(len(batches), max_iter), monitor, on_epoch, attributes, task_name)
+            yield Stage(
+                objective, self._solver(len(batches), max_iter=max_iter), monitor, on_epoch, attributes, task_name
+            )
 
     @available_if(_can_continue)
     @_fit_context(prefer_skip_nested_validation=True)
@@ -410,6 +412,10 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         layout, constraint = Layout(**shapes, c=(n_features,)), self._constraint(tied, penalty)
         options = {"penalties": penalties, "constraint": constraint}
         return self._prefix_errors(self._objective_class(), layout, activation, **options)
+
+    def _least_updates(self):
+        """Return a number of updates, as in the base class. Few or small features need larger weights, and so more."""
+        return super()._least_updates() * rate_factor(self.mean_, self.var_, self._scale)
 
     def _automatic_rate(self, schedule, n_batches):
         """Return Adam's rate, or None, which leaves it to the update rule.

@@ -107,7 +107,8 @@ class ContractiveAutoencoder(BaseAutoencoder):
 
     max_iter : int or "auto", default="auto"
         Largest number of epochs (iterations for lbfgs). "auto" is 200. For adam it is the number of epochs that make
-        3000 updates, but from 10 to 100.
+        3000 updates, but from 10 to 100: up to 200 if 100 make fewer than 900, or if few or
+        small features need larger weights (see `learning_rate_init`).
 
     tol : float, default=1e-3
         Training ends when the loss has fallen by less than `tol`, relative to itself, over `n_iter_no_change` epochs.

@@ -17,6 +17,9 @@ from skae.training import FEW_ROWS, dead_units
 # For max_iter="auto": this many epochs are enough, if they have this many updates.
 _ENOUGH_EPOCHS, _LEAST_UPDATES = 30, 300
 
+# Adam's automatic rate is this share of the other autoencoders'. The first weights are short, and steps must be too.
+_RATE_SHARE = 0.4
+
 
 class ZeroBiasAutoencoder(BaseAutoencoder):
     """Autoencoder without hidden bias: units above a threshold are active, and represent linearly (ZAE).
@@ -86,9 +89,9 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
         `partial_fit` uses a constant rate.
 
     learning_rate_init : float or "auto", default="auto"
-        Largest learning rate. For adam, "auto" is 0.01, but 0.005 with a constant rate or a saturation penalty. Larger
-        rates lower the loss faster, but make codes and energies worse. Few or small features need larger weights: if
-        the standard deviations of all features sum to s < 14, 0.01 is multiplied by 14 / s, at most by ten. For sgd,
+        Largest learning rate. For adam, "auto" is 0.004, but 0.005 with a constant rate. At larger rates units die. Few
+        or small features need larger weights: if the standard deviations of all features, in units of their root mean
+        square, sum to s < 14, 0.004 is multiplied by 14 / s, at most by ten. For sgd,
         start from 1 / (largest curvature of the objective). Try up to 100 updates at twice this rate. While the loss
         ends higher than without any update, halve the rate and try again.
 
@@ -99,7 +102,7 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
         Whether sgd uses Nesterov's momentum.
 
     max_iter : int or "auto", default="auto"
-        Largest number of epochs (iterations for lbfgs). "auto" is 200. For adam it is 30 epochs: more, up to 100, if
+        Largest number of epochs (iterations for lbfgs). "auto" is 200. For adam it is 30 epochs: more, up to 200, if
         they make fewer than 300 updates, and fewer, down to 10, if they make more than 3000.
 
     tol : float, default=1e-3
@@ -199,7 +202,7 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
     dead_unit_fraction_: float
 
     hidden_bias = False
-    _takes_larger_steps = False  # they would spoil codes and energies
+    _takes_larger_steps = False
 
     _parameter_constraints: dict = {
         **BaseAutoencoder._parameter_constraints,
@@ -262,6 +265,11 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
         self.warm_start = warm_start
         self.verbose = verbose
         self.random_state = random_state
+
+    def _automatic_rate(self, schedule, n_batches):
+        """Return Adam's rate, or None, which leaves it to the update rule. At larger rates, units die."""
+        rate = super()._automatic_rate(schedule, n_batches)
+        return None if rate is None else _RATE_SHARE * rate
 
     def _n_epochs(self, n_batches):
         """Return `max_iter` as a number. Longer fits to few rows lower the loss, but denoise other rows worse."""

@@ -193,7 +193,7 @@ def initial_parameters(
     samples, whatever their scale. Without hidden bias, the direction of the mean is removed from the rows of W instead,
     the more completely, the farther the mean is from zero. The visible biases start at values that make the mean
     residual over the sample zero. So the start does not depend on the location of the data. With "data"
-    and "pca", all rows of W get the length at which they reconstruct the sample best.
+    and "pca", and no constraint, all rows of W get the length at which they reconstruct the sample best.
 
     Units that derive their bias stand for the reconstructions output(w_k + c). The visible biases start at values with
     output(c) equal to the mean. With "data", k-means++ chooses samples, and each output(w_k + c) starts at one of them
@@ -229,7 +229,7 @@ def initial_parameters(
         if constraint is not None:
             constraint.project(blocks[constraint.block])
         return layout.pack(dtype, **{name: blocks[name] for name in layout.shapes})
-    if init != "glorot":
+    if init != "glorot" and constraint is None:
         blocks["W"] *= _fitting_length(blocks["W"], sample, activation, visible, "b" in layout)
     if "V" in layout:
         blocks["V"] = blocks["W"].copy()

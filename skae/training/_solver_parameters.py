@@ -107,13 +107,18 @@ class SolverParameters:
         if layout is not None and layout.columns_first:
             self._columns_first = True
 
+    def _least_updates(self):
+        """Return a number of updates. With fewer, adam makes more epochs than are enough for many rows."""
+        return 900
+
     def _n_epochs(self, n_batches):
         """Return `max_iter` as a number, for epochs of `n_batches` batches."""
         if self.max_iter != "auto":
             return self.max_iter
         if self.solver != "adam":
             return self._other_epochs
-        return min(max(math.ceil(self._enough_updates / n_batches), self._fewest_epochs), self._most_epochs)
+        most = min(max(math.ceil(self._least_updates() / n_batches), self._most_epochs), self._other_epochs)
+        return min(max(math.ceil(self._enough_updates / n_batches), self._fewest_epochs), most)
 
     def _solver(self, n_batches, max_iter=None, schedule=None):
         """Return the solver that the parameters describe, for epochs of `n_batches` batches."""
