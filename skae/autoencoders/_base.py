@@ -25,7 +25,7 @@ from skae._typing import Init, MatrixLike, WeightConstraint
 from skae._validation import DTYPES, validate_data
 from skae._version import VersionedEstimator
 from skae.activations import Activation
-from skae.autoencoders._learning_rate import rate_factor
+from skae.autoencoders._learning_rate import LARGEST_FACTOR, rate_factor
 from skae.autoencoders._prediction import AutoencoderPrediction
 from skae.autoencoders._start import Start, fresh_parameters, packed_parameters
 from skae.objectives import Reconstruction, for_sparse_rows
@@ -425,9 +425,10 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         rate = super()._automatic_rate(schedule, n_batches)
         if rate is None:
             return None
-        rate *= rate_factor(self.mean_, self.var_, self._scale)
+        factor = rate_factor(self.mean_, self.var_, self._scale)
         if self.max_iter == "auto" and self._takes_larger_steps:
-            rate *= min(_EPOCHS / self._n_epochs(n_batches), _LARGEST_GROWTH, max(n_batches / _FEW_BATCHES, 1.0))
+            factor *= min(_EPOCHS / self._n_epochs(n_batches), _LARGEST_GROWTH, max(n_batches / _FEW_BATCHES, 1.0))
+        rate *= min(factor, LARGEST_FACTOR)
         # Keep three digits, because the last digits of the moments depend on the order of summation.
         return float(f"{rate:.3g}")
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 # Adam's automatic rate grows if the features' standard deviations sum to less than this. It grows tenfold at most.
-_REACH, _LARGEST_FACTOR = 14.0, 10.0
+_REACH, LARGEST_FACTOR = 14.0, 10.0
 
 
 def rate_factor(mean, var, scale):
@@ -21,4 +21,4 @@ def rate_factor(mean, var, scale):
         return 1.0
     # A mean far from 0 counts too, because a step of W then moves all rows.
     reach = max(float(np.sqrt(var[varies]).sum()), 0.1 * float(np.abs(mean[varies]).sum())) / scale
-    return min(max(_REACH / reach, 1.0), _LARGEST_FACTOR)
+    return min(max(_REACH / reach, 1.0), LARGEST_FACTOR)

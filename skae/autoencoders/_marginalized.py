@@ -91,11 +91,11 @@ class MarginalizedDenoisingAutoencoder(BaseAutoencoder):
     learning_rate_init : float or "auto", default="auto"
         Largest learning rate. For adam, "auto" is 0.01, but 0.005 with a constant rate or a saturation penalty. Larger
         rates lower the loss faster, but make codes and energies worse. Few or small features need larger weights: if
-        the standard deviations of all features sum to s < 14, 0.01 is multiplied by 14 / s, at most by ten. Where
-        ``max_iter="auto"`` is fewer than 200 epochs, it is multiplied by 200 / epochs, at most by five and by a sixth
-        of the number of batches in an epoch. For sgd, start from 1 / (largest curvature of the objective). Try up to
-        100 updates at twice this rate. While the loss ends higher than without any update, halve the rate and try
-        again.
+        the standard deviations of all features sum to s < 14, 0.01 is multiplied by 14 / s. Where ``max_iter="auto"``
+        is fewer than 200 epochs, it is multiplied by 200 / epochs, at most by five and by a sixth of the number of
+        batches in an epoch. Together they multiply it at most by ten. For sgd, start from 1 / (largest curvature of
+        the objective). Try up to 100 updates at twice this rate. While the loss ends higher than without any update,
+        halve the rate and try again.
 
     momentum : float, default=0.9
         Momentum of sgd, in [0, 1).

@@ -91,9 +91,9 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
     learning_rate_init : float or "auto", default="auto"
         Largest learning rate. For adam, "auto" is 0.004, but 0.005 with a constant rate. At larger rates units die. Few
         or small features need larger weights: if the standard deviations of all features, in units of their root mean
-        square, sum to s < 14, 0.004 is multiplied by 14 / s, at most by ten. For sgd,
-        start from 1 / (largest curvature of the objective). Try up to 100 updates at twice this rate. While the loss
-        ends higher than without any update, halve the rate and try again.
+        square, sum to s < 14, 0.004 is multiplied by 14 / s, at most by ten. For sgd, start from 1 /
+        (largest curvature of the objective). Try up to 100 updates at twice this rate. While the loss ends higher than
+        without any update, halve the rate and try again.
 
     momentum : float, default=0.9
         Momentum of sgd, in [0, 1).

@@ -142,7 +142,7 @@ def _no_better_than_mean(estimator, data_loss):
         f"the loss, {loss:.4g}, is hardly below that of predicting the mean, {baseline:.4g}, or above it "
         f"(the features have standard deviations up to {largest:.3g}); bring them to a common scale near 1 "
         f"(StandardScaler, PCAWhitener), use a lower {rate}alpha, or train longer "
-        f"(solver={estimator.solver!r}, max_iter={estimator.max_iter})"
+        f"(solver={estimator.solver!r}, max_iter={estimator.max_iter!r})"
     )
 
 
