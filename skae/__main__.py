@@ -129,7 +129,7 @@ def models(alpha, seed):
         f"SaturatingAutoencoder, {N_UNITS} units": SaturatingAutoencoder(N_UNITS, max_iter=110, random_state=seed),
         f"SparseAutoencoder, {N_UNITS} units": SparseAutoencoder(N_UNITS, max_iter=100, random_state=seed),
         f"PCAWhitener + ZeroBiasAutoencoder, {N_UNITS} units": make_pipeline(
-            PCAWhitener(0.99, whiten=None), ZeroBiasAutoencoder(N_UNITS, max_iter=50, tol=0, random_state=seed)
+            PCAWhitener(0.99, whiten=None), ZeroBiasAutoencoder(N_UNITS, random_state=seed)
         ),
     }
 

@@ -1,6 +1,7 @@
 """Properties of every autoencoder over shapes, dtypes, memory orders, scales and ranks."""
 
 import copy
+import math
 import operator
 
 import numpy as np
@@ -185,8 +186,9 @@ def test_sparse_rows_are_dense_rows(X, autoencoder, kind):
     assert_allclose(autoencoder.reconstruct(kind(X)), R, rtol=rtol, atol=rtol * np.abs(X).max())
     score = dense.score(X)
     # 1 - |r - x|^2 / variance: reconstructions round as their largest terms do, which may be far above the data.
-    size = largest_terms(dense, X)["reconstruct"] / max(float(np.sqrt(np.mean(X.var(axis=0)))), np.finfo(X.dtype).tiny)
-    rounding = 20.0 * np.finfo(X.dtype).eps * size * 2.0 * np.sqrt(max(1.0 - score, 0.0))
+    deviation = float(np.sqrt(np.mean(X.var(axis=0, dtype=np.float64)))) or 1.0
+    size = largest_terms(dense, X)["reconstruct"] / deviation
+    rounding = 20.0 * float(np.finfo(X.dtype).eps) * size * 2.0 * math.sqrt(max(1.0 - score, 0.0))
     assert_allclose(autoencoder.score(kind(X)), score, rtol=rtol, atol=rtol + rounding)
 
 

@@ -141,7 +141,8 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         `partial_fit` uses a constant rate.
 
     learning_rate_init : float or "auto", default="auto"
-        Largest learning rate. "auto" is 0.001 for adam (0.0005 with a constant rate) and 0.01 for sgd.
+        Largest learning rate. "auto" is 0.01 for sgd, and 0.0005 for adam, but 0.001 with ``estimator=None`` and the
+        linear schedule.
 
     momentum : float, default=0.9
         Momentum of sgd, in [0, 1).
@@ -700,10 +701,12 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         return energies.replaced(seen, part), dataclasses.replace(calibration, constants=constants)
 
     def _automatic_rate(self, schedule, n_batches):
-        """Return the automatic rate. It is lower than in pretraining, because the autoencoders are trained already."""
-        if self.solver == "sgd":
-            return 1e-2
-        return {"linear": 1e-3, "constant": 5e-4}[schedule] if self.solver == "adam" else None
+        """Return the automatic rate. It is lower than in pretraining, because the autoencoders are trained already.
+
+        It is larger where that training was brief.
+        """
+        brief = self.estimator is None and schedule == "linear"
+        return {"adam": 1e-3 if brief else 5e-4, "sgd": 1e-2}.get(self.solver)
 
     def _set(self, energies, calibration, **others):
         """Set the fitted attributes. Remove those of an earlier fit that `others` does not have."""
