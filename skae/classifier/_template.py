@@ -25,12 +25,13 @@ from skae.parameters import MaxNorm, UnitNorm
 from skae.penalties import L2
 from skae.training import AUTO_BATCH_SIZE
 
-# Number of hidden units of the default autoencoder, and its contractive strength.
-_N_UNITS, _ALPHA = 100, 1.0
+# Number of hidden units of the default autoencoder.
+_N_UNITS = 100
 
-# If fine-tuning follows, the default autoencoder is trained for this many updates, but for a number of epochs within
-# these limits, at this rate. Longer training made the classifier no better (ENERGY 4.5; ``benchmarks/fits.py``).
-_UPDATES, _EPOCHS, _RATE = 200, (8, 80), 0.02
+# If fine-tuning follows, the default autoencoder has this contractive strength. In `fit`, it is trained for this many
+# updates, but for a number of epochs within these limits, at this rate. Longer training made the classifier no better
+# (ENERGY 4.5; ``benchmarks/fits.py``).
+_ALPHA, _UPDATES, _EPOCHS, _RATE = 1.0, 200, (8, 80), 0.02
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +65,8 @@ def template_of(
     sample_weight: FloatArray | None,
     reseed: bool,
     rng: np.random.Generator,
-    tuned_rows: float | None = None,
+    tunes: bool = False,
+    rows_per_class: float | None = None,
 ) -> Template:
     """Return the template, with one seed for all classes, so that their order does not matter.
 
@@ -82,11 +84,13 @@ def template_of(
         Whether to set the seed of the user's autoencoder.
     rng : numpy.random.Generator
         It draws the seed.
-    tuned_rows : float, default=None
-        Mean number of rows of a class, if fine-tuning follows: the default autoencoder is then trained only briefly.
+    tunes : bool, default=False
+        Whether fine-tuning follows, for the default autoencoder.
+    rows_per_class : float, default=None
+        Mean number of rows of a class. With it, the default autoencoder is trained only briefly before fine-tuning.
     """
     if estimator is None:
-        autoencoder = default_autoencoder(n_factors, tuned_rows)
+        autoencoder = _default_autoencoder(n_factors, tunes, rows_per_class)
     elif isinstance(estimator, BaseAutoencoder):
         autoencoder = clone(estimator)
     elif is_frozen(estimator):
@@ -117,14 +121,17 @@ def template_of(
     return Template(autoencoder, objective.constraint)
 
 
-def default_autoencoder(n_factors: int | None, tuned_rows: float | None) -> BaseAutoencoder:
+def _default_autoencoder(n_factors, tunes, rows_per_class):
     """Return the autoencoder for ``estimator=None``; for the parameters, see `template_of`."""
     if n_factors is not None:
         return DenoisingAutoencoder(_N_UNITS)
-    if tuned_rows is None:
-        return ContractiveAutoencoder(_N_UNITS, alpha=_ALPHA)
-    n_epochs = int(np.clip(math.ceil(_UPDATES * AUTO_BATCH_SIZE / tuned_rows), *_EPOCHS))
-    return ContractiveAutoencoder(_N_UNITS, alpha=_ALPHA, max_iter=n_epochs, tol=0.0, learning_rate_init=_RATE)
+    if not tunes:
+        return ContractiveAutoencoder(_N_UNITS)
+    autoencoder = ContractiveAutoencoder(_N_UNITS, alpha=_ALPHA)
+    if rows_per_class is None:
+        return autoencoder
+    n_epochs = int(np.clip(math.ceil(_UPDATES * AUTO_BATCH_SIZE / rows_per_class), *_EPOCHS))
+    return autoencoder.set_params(max_iter=n_epochs, tol=0.0, learning_rate_init=_RATE)
 
 
 def _check_sharing(autoencoder, objective, n_factors):
