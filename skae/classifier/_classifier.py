@@ -259,8 +259,8 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
     With tens of thousands of images (MNIST), `noise` in fine-tuning makes the difference. With hundreds of rows a class
     or fewer, fine-tuning can do worse than "normalize" or "energies", and noise makes it worse. Compare the methods by
     a grid search over `method`. With 2 to 20 rows a class of four small data sets, "finetune" was the most accurate on
-    average, then "normalize", then "energies", each with exceptions. Logistic regression on the features was better
-    still (``benchmarks/few_rows.py``).
+    average, then "normalize", then "energies", each with exceptions. Logistic regression on the features was as
+    good (``benchmarks/few_rows.py``).
 
     To say "none of these", set a threshold on `score_samples`, such as a low quantile over held-out rows. An empty set
     of `prediction_sets` says so too, with a guarantee.
