@@ -60,7 +60,7 @@ from skae.visible import VISIBLE
 
 # The automatic rate suits fits of this many epochs. With fewer it is larger, in proportion, but at most by this factor,
 # and at most by the number of batches in an epoch over the last number: few rows would be fitted too closely.
-_EPOCHS, _LARGEST_GROWTH, _FEW_BATCHES = 200, 5.0, 6
+_EPOCHS, _LARGEST_GROWTH, _FEW_BATCHES = 200, 3.0, 6
 
 
 def _can_continue(estimator):

@@ -112,7 +112,7 @@ class SaturatingAutoencoder(BaseAutoencoder):
         Largest learning rate. For adam, "auto" is 0.01, but 0.005 with a constant rate or a saturation penalty. Larger
         rates lower the loss faster, but make codes and energies worse. Few or small features need larger weights: if
         the standard deviations of all features sum to s < 14, 0.01 is multiplied by 14 / s. Where ``max_iter="auto"``
-        is fewer than 200 epochs, it is multiplied by 200 / epochs, at most by five and by a sixth of the number of
+        is fewer than 200 epochs, it is multiplied by 200 / epochs, at most by three and by a sixth of the number of
         batches in an epoch. Together they multiply it at most by ten. For sgd, start from 1 / (largest curvature of
         the objective). Try up to 100 updates at twice this rate. While the loss ends higher than without any update,
         halve the rate and try again.
@@ -227,7 +227,6 @@ class SaturatingAutoencoder(BaseAutoencoder):
 
     dead_unit_fraction_: float
 
-    _enough_updates = 6000
     _fewest_epochs = 20  # one for each of ten steps of alpha, and as many at the last one
 
     _parameter_constraints: dict = {

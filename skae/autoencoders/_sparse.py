@@ -90,7 +90,7 @@ class SparseAutoencoder(BaseAutoencoder):
         Largest learning rate. For adam, "auto" is 0.01, but 0.005 with a constant rate or a saturation penalty. Larger
         rates lower the loss faster, but make codes and energies worse. Few or small features need larger weights: if
         the standard deviations of all features sum to s < 14, 0.01 is multiplied by 14 / s. Where ``max_iter="auto"``
-        is fewer than 200 epochs, it is multiplied by 200 / epochs, at most by five and by a sixth of the number of
+        is fewer than 200 epochs, it is multiplied by 200 / epochs, at most by three and by a sixth of the number of
         batches in an epoch. Together they multiply it at most by ten. For sgd, start from 1 / (largest curvature of
         the objective). Try up to 100 updates at twice this rate. While the loss ends higher than without any update,
         halve the rate and try again.
@@ -103,7 +103,7 @@ class SparseAutoencoder(BaseAutoencoder):
 
     max_iter : int or "auto", default="auto"
         Largest number of epochs (iterations for lbfgs). "auto" is 200. For adam it is the number of epochs that make
-        3000 updates, but from 10 to 100: up to 200 if 100 make fewer than 900, or if few or
+        6000 updates, but from 10 to 100: up to 200 if 100 make fewer than 900, or if few or
         small features need larger weights (see `learning_rate_init`).
 
     tol : float, default=1e-3

@@ -103,7 +103,7 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
 
     max_iter : int or "auto", default="auto"
         Largest number of epochs (iterations for lbfgs). "auto" is 200. For adam it is 30 epochs: more, up to 200, if
-        they make fewer than 300 updates, and fewer, down to 10, if they make more than 3000.
+        they make fewer than 300 updates, and fewer, down to 10, if they make more than 6000.
 
     tol : float, default=1e-3
         Training ends when the loss has fallen by less than `tol`, relative to itself, over `n_iter_no_change` epochs.

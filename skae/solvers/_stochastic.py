@@ -130,7 +130,7 @@ class Stochastic:
                     weights.append(total_weight(batch[0], batch[2]))
                     check_finite(values[-1], f"of epoch {len(curve) + 1}", advice=advice)
                     n_steps += 1
-                curve.append(float(np.average(values, weights=weights)))
+                curve.append(float(np.dot(values, weights) / sum(weights)))  # np.average takes ten times as long
                 check_finite(curve[-1], f"of epoch {len(curve)}", theta, advice)
                 if on_epoch is not None and on_epoch(Epoch(len(curve), curve[-1], theta)):
                     reason = "stopped"

@@ -52,7 +52,7 @@ class SolverParameters:
     _columns_first: bool = False  # how the vectors in _optimizer_state are laid out
     #: For ``max_iter="auto"``: how many updates by adam are enough, the smallest and the largest number of epochs, and
     #: the number of epochs by sgd and iterations of L-BFGS.
-    _enough_updates, _fewest_epochs, _most_epochs, _other_epochs = 3000, 10, 100, 200
+    _enough_updates, _fewest_epochs, _most_epochs, _other_epochs = 6000, 10, 100, 200
 
     _parameter_constraints: dict = {
         "solver": [StrOptions({*UPDATE_RULES, "lbfgs"})],
