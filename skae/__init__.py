@@ -17,6 +17,7 @@ from skae.autoencoders import (
     regularization_path,
 )
 from skae.classifier import ClassSpecificAEClassifier
+from skae.network import FineTunedClassifier
 from skae.outlier import EnergyOutlierDetector
 from skae.preprocessing import ContrastNormalizer, PCAWhitener
 
@@ -28,6 +29,7 @@ __all__ = [
     "ContrastNormalizer",
     "DenoisingAutoencoder",
     "EnergyOutlierDetector",
+    "FineTunedClassifier",
     "MarginalizedDenoisingAutoencoder",
     "PCAWhitener",
     "SaturatingAutoencoder",
