@@ -44,7 +44,8 @@ def linear_start(encoder, rows, n_outputs, loss, rng):
     codes -= mean
     codes /= deviation
     layout = network_layout(codes.shape[1], (), (), n_outputs)
-    objective = Network(layout, (), loss=loss, l2=1.0 / len(chosen))
+    n_rows = len(chosen) if own is None else own.sum()
+    objective = Network(layout, (), loss=loss, l2=1.0 / n_rows)
     batches = Batches(codes, own, None, chunk_rows(codes.shape[1]), shuffle=False, labels=target[chosen])
     with blas_threads(codes.size * n_outputs):
         result = LBFGS(max_iter=_MAX_ITER, tol=1e-3, n_iter_no_change=10).minimize(
