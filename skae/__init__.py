@@ -17,7 +17,7 @@ from skae.autoencoders import (
     regularization_path,
 )
 from skae.classifier import ClassSpecificAEClassifier
-from skae.network import FineTunedClassifier
+from skae.network import FineTunedClassifier, FineTunedRegressor
 from skae.outlier import EnergyOutlierDetector
 from skae.preprocessing import ContrastNormalizer, PCAWhitener
 
@@ -30,6 +30,7 @@ __all__ = [
     "DenoisingAutoencoder",
     "EnergyOutlierDetector",
     "FineTunedClassifier",
+    "FineTunedRegressor",
     "MarginalizedDenoisingAutoencoder",
     "PCAWhitener",
     "SaturatingAutoencoder",

@@ -21,18 +21,13 @@ from skae._sklearn_compat import (
 )
 from skae._typing import Array, FloatArray, MatrixLike, RandomState, Schedule, Solver
 from skae.corruption import Corruption
-from skae.network._base import FineTunedNetwork
+from skae.network._base import FineTunedNetwork, can_continue
 from skae.training import encode_labels, hold_out, plain_labels, supervised_weight, unchanged_on_error, warn
 
 
 def _has_probabilities(classifier):
     """Return whether the scores give probabilities."""
     return classifier.loss == "log_loss"
-
-
-def _can_continue(classifier):
-    """Return whether the solver has steps that `partial_fit` can continue."""
-    return classifier.solver != "lbfgs"
 
 
 @documented
@@ -48,8 +43,8 @@ class FineTunedClassifier(ClassifierMixin, FineTunedNetwork):
     encoder : autoencoder or Pipeline, default=None
         An autoencoder, or a Pipeline whose last steps are autoencoders: each is a layer, which hands on the code that
         its `encoding` names. The steps before them are fitted, and stay fixed. None takes
-        ``ContractiveAutoencoder(256)``. For a grid search over its parameters, such as ``encoder__alpha``, pass an
-        autoencoder.
+        ``DenoisingAutoencoder(256, activation="relu")``. For a grid search over its parameters, such as
+        ``encoder__noise_level``, pass an autoencoder.
 
     prefit : bool, default=False
         Whether `encoder` is fitted, and taken as it is: `fit` then starts from a copy of it.
@@ -86,7 +81,8 @@ class FineTunedClassifier(ClassifierMixin, FineTunedNetwork):
         `partial_fit` uses a constant rate.
 
     learning_rate_init : float or "auto", default="auto"
-        Largest learning rate. "auto" is 0.001 for adam, and 0.01 for sgd.
+        Largest learning rate. "auto" is 0.001 for adam. For sgd, the fit searches for a rate: it starts from the
+        inverse of the largest curvature at the start, and halves it until a trial of 100 updates lowers the loss.
 
     momentum : float, default=0.9
         Momentum of sgd, in [0, 1).
@@ -287,11 +283,11 @@ class FineTunedClassifier(ClassifierMixin, FineTunedNetwork):
         return self
 
     @with_callbacks
-    def _fit(self, *given):
+    def _fit(self, X, y, sample_weight):
         """Set all fitted attributes; return the problems, each as the arguments of `warn`."""
-        return self._learn(*given, partial=False)
+        return self._learn(X, y, sample_weight, partial=False)
 
-    @available_if(_can_continue)
+    @available_if(can_continue)
     @_fit_context(prefer_skip_nested_validation=False)
     def partial_fit(
         self, X: MatrixLike, y: ArrayLike, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
@@ -318,8 +314,7 @@ class FineTunedClassifier(ClassifierMixin, FineTunedNetwork):
             The classifier.
         """
         self._validate_params()  # scikit-learn skips this if the classifier is fitted
-        if self.early_stopping:
-            raise ValueError("partial_fit sees no validation set: early_stopping must be False, got True")
+        self._refuse_early_stopping()
         with unchanged_on_error(self):
             for problem in self._partial_fit(X, y, sample_weight, classes):
                 warn(*problem)

@@ -48,7 +48,7 @@ def linear_start(encoder, rows, n_outputs, loss, rng):
     objective = Network(layout, (), loss=loss, l2=1.0 / n_rows)
     batches = Batches(codes, own, None, chunk_rows(codes.shape[1]), shuffle=False, labels=target[chosen])
     with blas_threads(codes.size * n_outputs):
-        result = LBFGS(max_iter=_MAX_ITER, tol=1e-3, n_iter_no_change=10).minimize(
+        result = LBFGS(max_iter=_MAX_ITER, tol=1e-6, n_iter_no_change=10).minimize(
             objective, np.zeros(layout.size), batches, rng
         )
     blocks = layout.views(result.theta)

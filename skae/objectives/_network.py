@@ -146,7 +146,7 @@ class Network(Constrained):
         target: Any,
         sample_weight: FloatArray | None = None,
         *,
-        mean_code: None = None,
+        mean_code: FloatArray | None = None,
         out: FloatArray | None = None,
     ) -> tuple[float, FloatArray]:
         """Return the objective over the rows of X and its gradient.
@@ -161,7 +161,7 @@ class Network(Constrained):
             What the loss compares the scores with, or a pair of that and a seed; see the class.
         sample_weight : ndarray of shape (n,), optional
             Non-negative weights, not all zero.
-        mean_code : None
+        mean_code : ndarray, optional
             Not used.
         out : ndarray of shape (layout.size,), optional
             Array to write the gradient to.
@@ -206,7 +206,7 @@ class Network(Constrained):
         target: Any,
         sample_weight: FloatArray | None = None,
         *,
-        mean_code: None = None,
+        mean_code: FloatArray | None = None,
     ) -> float:
         """Return the objective over the rows of X; the arguments are those of `value_and_grad`."""
         return self.losses_at(theta)(X, target, sample_weight)[0]

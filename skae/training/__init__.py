@@ -25,7 +25,7 @@ from skae.training._rollback import unchanged_on_error
 from skae.training._seeds import seed_of
 from skae.training._solver_parameters import SolverParameters, drop_optimizer_state
 from skae.training._sparse_route import AUTO_BATCH_SIZE, cheapest_route, dense_route, prediction_stays_sparse
-from skae.training._supervised import hold_out, input_noise, labelled_route
+from skae.training._supervised import hold_out, input_noise, labelled_route, split_rows
 from skae.training._threads import blas_threads, one_openmp_thread
 from skae.training._train import Stage, Training, train
 from skae.training._verbose import active_above, active_share
@@ -84,6 +84,7 @@ __all__ = [
     "seed_of",
     "share_callbacks",
     "sparse_chunk_rows",
+    "split_rows",
     "supervised_weight",
     "too_many_units",
     "train",

@@ -39,3 +39,12 @@ def hold_out(labels, fraction, rng):
             "early_stopping=False"
         )
     return np.setdiff1d(np.arange(len(labels)), held_out), held_out
+
+
+def split_rows(rows, fraction, rng):
+    """Return the rows to train on, and those to hold out; `rows` are their positions, or their number."""
+    order = rng.permutation(rows)
+    n_held_out = math.ceil(fraction * len(order))
+    if n_held_out >= len(order):
+        raise ValueError(f"validation_fraction={fraction} of {len(order)} rows leaves none to fit")
+    return np.sort(order[n_held_out:]), np.sort(order[:n_held_out])
