@@ -16,7 +16,7 @@ from skae._sklearn_compat import InvalidParameterError
 from skae._typing import FloatArray, MatrixLike
 from skae._unconverted_rows import UnconvertedRows
 from skae._validation import DTYPES, check_array
-from skae.autoencoders import BaseAutoencoder, fit_quietly, in_a_row
+from skae.autoencoders import BaseAutoencoder, activation_of, fit_quietly, in_a_row
 from skae.objectives import Layer
 from skae.parameters import Layout
 from skae.training import drop_optimizer_state
@@ -64,7 +64,7 @@ class Encoder:
                     "autoencoders at the end of the Pipeline, or freeze that one: FrozenEstimator(...)"
                 )
         for before, layer in zip([None, *self.layers], self.layers, strict=False):
-            activation = layer._activation()
+            activation = activation_of(layer)
             if activation.derived_bias and layer.encoding == "natural":
                 raise InvalidParameterError(
                     f"{type(layer).__name__} with the activation {activation.name!r} cannot be fine-tuned: its code "
@@ -154,7 +154,7 @@ class Encoder:
     def network_layers(self, dropout: Sequence[float]) -> list[Layer]:
         """Return the layers as the objective has them."""
         return [
-            Layer(layer._activation(), layer.encoding, share) for layer, share in zip(self.layers, dropout, strict=True)
+            Layer(activation_of(layer), layer.encoding, share) for layer, share in zip(self.layers, dropout, strict=True)
         ]
 
     def blocks(self) -> dict[str, FloatArray]:
@@ -178,7 +178,7 @@ class Encoder:
 
 def _in_unit_interval(layer):
     """Return whether all codes of a layer are in [0, 1], whatever its parameters are."""
-    activation = layer._activation()
+    activation = activation_of(layer)
     return layer.encoding == "natural" and activation.non_negative and activation.at_most_one
 
 
