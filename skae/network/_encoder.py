@@ -153,9 +153,8 @@ class Encoder:
 
     def network_layers(self, dropout: Sequence[float]) -> list[Layer]:
         """Return the layers as the objective has them."""
-        return [
-            Layer(activation_of(layer), layer.encoding, share) for layer, share in zip(self.layers, dropout, strict=True)
-        ]
+        pairs = zip(self.layers, dropout, strict=True)
+        return [Layer(activation_of(layer), layer.encoding, share) for layer, share in pairs]
 
     def blocks(self) -> dict[str, FloatArray]:
         """Return the parameters of all layers, by the names of `skae.objectives.Network`."""
