@@ -113,7 +113,7 @@ class Encoder:
             X = step.fit(X, y, **({} if sample_weight is None else weight)).transform(X)
         for number, layer in enumerate(self.layers):
             X = self._checked(X) if self.fixed else X
-            with phase.subtask("layer", data={}, task_id=number).attached_to(layer, X, sample_weight):
+            with phase.subtask("layer", data={}).attached_to(layer, X, sample_weight):
                 problems += fit_quietly(layer, X, sample_weight)
             if number < len(self.layers) - 1:
                 X = layer.transform(X)
