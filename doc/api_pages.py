@@ -28,7 +28,9 @@ TITLES = {
 }
 
 #: Packages whose public names `skae` itself has, and what they share.
-FAMILIES = {f"skae.{name}" for name in ("autoencoders", "classifier", "outlier", "preprocessing", "training")}
+FAMILIES = {
+    f"skae.{name}" for name in ("autoencoders", "classifier", "network", "outlier", "preprocessing", "training")
+}
 
 INDEX = """
 API

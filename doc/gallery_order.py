@@ -20,6 +20,7 @@ ORDER = (
     "none_of_these",
     "class_energies",
     "finetuned_filters",
+    "finetuned_network",
     # more control
     "out_of_core",
     "callbacks",

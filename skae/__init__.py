@@ -17,6 +17,7 @@ from skae.autoencoders import (
     regularization_path,
 )
 from skae.classifier import ClassSpecificAEClassifier
+from skae.network import FineTunedClassifier, FineTunedRegressor
 from skae.outlier import EnergyOutlierDetector
 from skae.preprocessing import ContrastNormalizer, PCAWhitener
 
@@ -28,6 +29,8 @@ __all__ = [
     "ContrastNormalizer",
     "DenoisingAutoencoder",
     "EnergyOutlierDetector",
+    "FineTunedClassifier",
+    "FineTunedRegressor",
     "MarginalizedDenoisingAutoencoder",
     "PCAWhitener",
     "SaturatingAutoencoder",

@@ -63,6 +63,7 @@ __all__ = [
     "exp",
     "full_like",
     "full_weights",
+    "generator",
     "gram",
     "gram_and_dots",
     "greater",
@@ -312,6 +313,11 @@ def _slices(length, size):
 def full_weights(n, weight):
     """Return the weights of n rows in float64, shape (n,); `weight` is (n, 1) or one number for all rows."""
     return np.full(n, weight) if is_number(weight) else in_float64(weight[:, 0])
+
+
+def generator(seed):
+    """Return a generator of random numbers."""
+    return np.random.default_rng(seed)
 
 
 def in_float64(A):

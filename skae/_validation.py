@@ -32,15 +32,17 @@ _ADVICE = "turn them into numbers before the model"
 _MOST_NAMES = 5
 
 
-def refuse_parameters_of_none(estimator: BaseEstimator, params: dict[str, Any], part: str, example: str) -> None:
-    """Raise ValueError if `set_params` would set a parameter of ``estimator=None``: None has no such method.
+def refuse_parameters_of_none(
+    estimator: BaseEstimator, params: dict[str, Any], part: str, example: str, name: str = "estimator"
+) -> None:
+    """Raise ValueError if `set_params` would set a parameter of an inner estimator that is None.
 
-    `part` is what the parameter `estimator` takes, `example` is an estimator that has one.
+    `part` is what the parameter `name` takes, `example` is an estimator that has one.
     """
-    nested = [name for name in params if name.startswith("estimator__")]
-    if nested and params.get("estimator", estimator.estimator) is None:
+    nested = [each for each in params if each.startswith(f"{name}__")]
+    if nested and params.get(name, getattr(estimator, name)) is None:
         raise ValueError(
-            f"{nested[0]} is a parameter of the {part}, and estimator is None, the default one; give one: {example}"
+            f"{nested[0]} is a parameter of the {part}, and {name} is None, the default one; give one: {example}"
         )
 
 

@@ -16,6 +16,8 @@ from skae import (
     ContractiveAutoencoder,
     ContrastNormalizer,
     EnergyOutlierDetector,
+    FineTunedClassifier,
+    FineTunedRegressor,
     PCAWhitener,
 )
 from skae.outlier import MixtureAutoencoder, MixtureEnsemble
@@ -35,6 +37,8 @@ ESTIMATORS = [
     EnergyOutlierDetector(),
     EnergyOutlierDetector(ContractiveAutoencoder(**SMALL)),
     ClassSpecificAEClassifier(ContractiveAutoencoder(**SMALL), max_iter=2),
+    FineTunedClassifier(ContractiveAutoencoder(**SMALL), max_iter=2),
+    FineTunedRegressor(ContractiveAutoencoder(**SMALL), max_iter=2),
 ]
 METHODS = ("transform", "inverse_transform", "score_samples", "score", "predict", "reconstruct", "partial_fit")
 SENTENCE = r"skae takes numpy arrays, got {} with array_api_dispatch=True: convert it to a numpy array"

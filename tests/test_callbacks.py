@@ -28,6 +28,8 @@ from skae import (
     ContrastNormalizer,
     DenoisingAutoencoder,
     EnergyOutlierDetector,
+    FineTunedClassifier,
+    FineTunedRegressor,
     PCAWhitener,
     SaturatingAutoencoder,
 )
@@ -729,6 +731,8 @@ ESTIMATORS = [
     make_classifier(),
     make_classifier(method="normalize"),
     make_classifier(n_factors=4, estimator=DenoisingAutoencoder(8, max_iter=3, random_state=0)),
+    FineTunedClassifier(make_pipeline(PCAWhitener(whiten=None), make(), make()), max_iter=3, random_state=0),
+    FineTunedRegressor(make(), max_iter=3, random_state=0),
 ]
 
 
@@ -909,3 +913,20 @@ def test_early_stopping_of_what_has_no_loss_warns(estimator):
     X = load_digits().data[:300, 2:10]
     with pytest.warns(UserWarning, match="has no loss of its own"):
         clone(estimator).set_callbacks(EarlyStopping()).fit(X)
+
+
+# Fine-tuned networks
+
+
+def test_tasks_of_a_network():
+    """The layers are tasks, whose epochs their own monitors see; the epochs of fine-tuning carry the fitted network."""
+    inside = callback.ScoringMonitor(scoring={"r2": reconstruction_r2})
+    outside = callback.ScoringMonitor(scoring="accuracy")
+    encoder = make_pipeline(PCAWhitener(whiten=None), make(max_iter=2).set_callbacks(inside), make(max_iter=3))
+    network = FineTunedClassifier(encoder, max_iter=4, random_state=0).set_callbacks(outside)
+    network.fit(THREE, THREE_LABELS)
+    (log,) = outside.get_logs(select="all")
+    scores = [row["accuracy"] for row in log.data if row["accuracy"] is not None]
+    assert scores[-1] == network.score(THREE, THREE_LABELS)
+    (log,) = inside.get_logs(select="all")
+    assert len(log.data) >= 2

@@ -18,6 +18,7 @@ from skae import (
     ContractiveAutoencoder,
     ContrastNormalizer,
     EnergyOutlierDetector,
+    FineTunedClassifier,
     PCAWhitener,
 )
 from skae.activations import as_activation
@@ -35,7 +36,7 @@ AUTOENCODERS = [case.make() for case in DEFAULTS]
 CLASSIFIERS = [
     ClassSpecificAEClassifier(ContractiveAutoencoder(**SMALL), method=method, max_iter=3, temperature=1.0)
     for method in ("finetune", "normalize", "energies")
-]
+] + [FineTunedClassifier(ContractiveAutoencoder(**SMALL), max_iter=3)]
 OTHERS = [
     PCAWhitener(),
     ContrastNormalizer(),

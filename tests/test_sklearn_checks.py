@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from autoencoders import DEFAULT_FITS, RATE_WITHOUT_STRUCTURE, SOLVERS
 from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import estimator_checks_generator
 from sklearn.utils.metaestimators import available_if
@@ -21,8 +22,11 @@ from skae import (
     ContrastNormalizer,
     DenoisingAutoencoder,
     EnergyOutlierDetector,
+    FineTunedClassifier,
+    FineTunedRegressor,
     PCAWhitener,
 )
+from skae.autoencoders import in_a_row
 from skae.outlier import MixtureAutoencoder, MixtureEnsemble
 
 pytestmark = [
@@ -32,7 +36,8 @@ pytestmark = [
 ]
 
 # The checks fit many small data sets, and ask for contracts, not for convergence.
-SMALL = {"n_components": 3, "max_iter": 5, "random_state": 0}
+BRIEF = {"max_iter": 5, "random_state": 0}
+SMALL = {"n_components": 3, **BRIEF}
 
 AUTOENCODERS = [
     case.make(solver=solver, max_iter=5, **(case.own(RATE_WITHOUT_STRUCTURE) if solver == "sgd" else {}))
@@ -64,6 +69,15 @@ OTHERS = [
     ClassSpecificAEClassifier(ContractiveAutoencoder(**SMALL), method="energies", random_state=0),
     ClassSpecificAEClassifier(ContractiveAutoencoder(**SMALL), loss="hinge", solver="sgd", max_iter=20, random_state=0),
     ClassSpecificAEClassifier(DenoisingAutoencoder(**SMALL), n_factors=3, max_iter=20, temperature=1.0, random_state=0),
+    FineTunedClassifier(ContractiveAutoencoder(**SMALL), max_iter=20, random_state=0),
+    FineTunedClassifier(
+        make_pipeline(PCAWhitener(whiten=None), ContractiveAutoencoder(5, **BRIEF), ContractiveAutoencoder(4, **BRIEF)),
+        loss="squared_hinge",
+        solver="sgd",
+        max_iter=20,
+        random_state=0,
+    ),
+    FineTunedRegressor(ContractiveAutoencoder(10, **BRIEF), max_iter=20, random_state=0),
 ]
 
 ESTIMATORS = [*AUTOENCODERS, *OTHERS]
@@ -96,6 +110,7 @@ NOT_IN_FLOAT32 = {
     "check_sample_weight_equivalence_on_sparse_data": "asks for rtol=1e-7, under the rounding of float32",
     "check_outliers_train": "asks for scores in float64, where those of float32 data are float32",
     "check_methods_subset_invariance": "asks for atol=1e-7 of score_samples, a difference of terms near 1",
+    "check_regressor_multioutput": "asks for predictions in float64",
     "check_methods_sample_order_invariance": "asks for rtol=1e-7 too: BLAS kernels round a row by its position",
 }
 
@@ -221,6 +236,12 @@ def absolute_terms(estimator, X):
     if classifier or isinstance(estimator, MixtureEnsemble):
         offset = np.abs(estimator.class_log_constants_).sum() if classifier else 0.0
         return offset + sum(absolute_terms(model, X) for model in estimator.estimators_)
+    if isinstance(estimator, FineTunedClassifier | FineTunedRegressor):
+        *fixed, last = in_a_row(estimator.encoder_)
+        for step in fixed:  # of the codes, the largest of one row bounds the terms of the next layer
+            X = np.repeat(absolute_terms(step, X)[:, None], step.transform(X[:1]).shape[1], axis=1)
+        codes = 1.0 + X @ np.abs(last.components_).T + np.abs(getattr(last, "intercept_hidden_", 0.0))
+        return (codes @ np.abs(estimator.coef_).T + np.abs(estimator.intercept_)).sum(axis=1) + codes.sum(axis=1)
     if isinstance(estimator, ContrastNormalizer):
         return 1.0 + np.abs(estimator.transform(X)).max(axis=1) * (1.0 + X.max(axis=1))
     components = np.abs(estimator.components_)

@@ -11,6 +11,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
 
 from skae import (
     ClassSpecificAEClassifier,
@@ -18,6 +19,8 @@ from skae import (
     ContrastNormalizer,
     DenoisingAutoencoder,
     EnergyOutlierDetector,
+    FineTunedClassifier,
+    FineTunedRegressor,
     PCAWhitener,
     ZeroBiasAutoencoder,
 )
@@ -35,6 +38,8 @@ def autoencoder(**parameters):
     return ContractiveAutoencoder(3, **SMALL, **parameters)
 
 
+CLASSIFIERS = ClassSpecificAEClassifier, FineTunedClassifier
+
 #: The estimators that are no autoencoders, and kinds of autoencoders that read their rows in another way.
 OTHERS = {
     "early stopping": autoencoder(early_stopping=True),
@@ -50,6 +55,8 @@ OTHERS = {
     ),
     "classifier, two workers": ClassSpecificAEClassifier(autoencoder(), method="normalize", n_jobs=2, **SMALL),
     "classifier, factors": ClassSpecificAEClassifier(DenoisingAutoencoder(3, **SMALL), n_factors=2, **SMALL),
+    "network": FineTunedClassifier(autoencoder(), noise="masking", dropout=0.2, **SMALL),
+    "network of a Pipeline": FineTunedRegressor(make_pipeline(PCAWhitener(3), autoencoder(), autoencoder()), **SMALL),
     "detector": EnergyOutlierDetector(),
     "detector, novelty": EnergyOutlierDetector(novelty=True),
     "detector, autoencoder": EnergyOutlierDetector(autoencoder()),
@@ -179,7 +186,7 @@ def test_an_estimator_of_other_dtypes_is_that_of_float64(name, dtype, container,
     with silent():
         assert_same_everywhere(clone(estimator).fit(X, y), clone(estimator).fit(Y, y), X, Y, y)
         if hasattr(estimator, "partial_fit") and not getattr(estimator, "early_stopping", False):
-            options = {"classes": [0, 1, 2]} if isinstance(estimator, ClassSpecificAEClassifier) else {}
+            options = {"classes": [0, 1, 2]} if isinstance(estimator, CLASSIFIERS) else {}
             a, b = (clone(estimator).partial_fit(rows, y, **options).partial_fit(rows, y) for rows in (X, Y))
             assert_same_everywhere(a, b, X, Y, y)
 
@@ -399,7 +406,7 @@ def test_bytes_add_no_more_than_their_own_size(name, bytes_on_disk, monkeypatch)
                 more = (y,) if method == "score" else ()
                 added[method] = added_memory(getattr(estimator, method), X, *more)
         if hasattr(estimator, "partial_fit") and not getattr(estimator, "early_stopping", False):
-            options = {"classes": [0, 1, 2]} if isinstance(estimator, ClassSpecificAEClassifier) else {}
+            options = {"classes": [0, 1, 2]} if isinstance(estimator, CLASSIFIERS) else {}
             added["partial_fit"] = added_memory(clone(estimator).partial_fit, X, y, **options)
     assert {method: size for method, size in added.items() if size > limit} == {}
 

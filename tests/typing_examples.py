@@ -22,6 +22,8 @@ from skae import (
     ContrastNormalizer,
     DenoisingAutoencoder,
     EnergyOutlierDetector,
+    FineTunedClassifier,
+    FineTunedRegressor,
     MarginalizedDenoisingAutoencoder,
     PCAWhitener,
     SaturatingAutoencoder,
@@ -81,6 +83,10 @@ def every_estimator(X: Floats, y: NDArray[np.str_]) -> Iterator[object]:
     assert_type(classifier.p_values(X), Floats)
     assert_type(classifier.prediction_sets(X, coverage=0.95), NDArray[np.bool_])
     assert_type(classifier.set_params(method="energies"), ClassSpecificAEClassifier)
+    network = FineTunedClassifier(make_pipeline(PCAWhitener(0.99), ContractiveAutoencoder()), dropout=[0.5], max_norm=2)
+    assert_type(network.fit(X, y), FineTunedClassifier)
+    assert_type(network.partial_fit(X, y, classes=["a", "b"]).predict_proba(X), Floats)
+    assert_type(FineTunedRegressor(prefit=False).fit(X, y).predict(X), Floats)
     detector = EnergyOutlierDetector(make_pipeline(PCAWhitener(0.99), ContractiveAutoencoder())).fit(X)
     assert_type(detector, EnergyOutlierDetector)
     assert_type(detector.predict(X), NDArray[np.integer])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from numbers import Integral, Real
 from typing import Any, Literal, Self
 
@@ -52,6 +51,7 @@ from skae.training import (
     moments,
     on_plateau,
     seed_of,
+    split_rows,
     train,
     unchanged_on_error,
     warn,
@@ -384,11 +384,7 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         train_seed, validation_seed = (None, None) if options["corruption"] is None else rng.integers(2**63, size=2)
         if not self.early_stopping:
             return self._training_batches(X, sample_weight, rows, route, train_seed, **options), None
-        order = rng.permutation(X.shape[0] if rows is None else rows)
-        n_validation = math.ceil(self.validation_fraction * len(order))
-        if n_validation >= len(order):
-            raise ValueError(f"validation_fraction={self.validation_fraction} of {len(order)} rows leaves none to fit")
-        held_out, kept = np.sort(order[:n_validation]), np.sort(order[n_validation:])
+        kept, held_out = split_rows(X.shape[0] if rows is None else rows, self.validation_fraction, rng)
         training = self._training_batches(X, sample_weight, kept, route, train_seed, **options)
         options |= {"noise_seed": validation_seed, "stay_sparse": route.stay_sparse}
         return training, Batches(X, sample_weight, held_out, route.chunk_size, shuffle=False, **options)

@@ -24,17 +24,17 @@ def steps_before(estimator):
 
     The steps of a frozen Pipeline are frozen, each by itself.
     """
-    return [step for step in _in_a_row(estimator)[:-1] if not _passes(step)]
+    return [step for step in in_a_row(estimator)[:-1] if not _passes(step)]
 
 
 def is_frozen(estimator):
     """Return whether an estimator is frozen, or all steps of a Pipeline: whether `fit` would train nothing."""
-    return all(isinstance(part, FrozenEstimator) or _passes(part) for part in _in_a_row(estimator))
+    return all(isinstance(part, FrozenEstimator) or _passes(part) for part in in_a_row(estimator))
 
 
 def has_frozen_model(estimator):
     """Return whether the last step of a Pipeline is frozen, or an estimator that is no Pipeline."""
-    return isinstance(_in_a_row(estimator)[-1], FrozenEstimator)
+    return isinstance(in_a_row(estimator)[-1], FrozenEstimator)
 
 
 def _passes(step):
@@ -42,12 +42,12 @@ def _passes(step):
     return step is None or isinstance(step, str)
 
 
-def _in_a_row(estimator):
+def in_a_row(estimator):
     """Return the steps of a Pipeline, with nested Pipelines flattened. Any other estimator is the only step."""
     inner = unfrozen(estimator)
     if not hasattr(inner, "steps"):
         return [estimator]
-    parts = [part for _, step in inner.steps for part in _in_a_row(step)]
+    parts = [part for _, step in inner.steps for part in in_a_row(step)]
     if inner is estimator:
         return parts
     return [part if _passes(part) or isinstance(part, FrozenEstimator) else FrozenEstimator(part) for part in parts]

@@ -30,16 +30,14 @@ from skae._version import VersionedEstimator
 from skae.autoencoders import BaseAutoencoder
 from skae.classifier._autoencoders import continue_each, fit_each, start_alike, warn_jointly
 from skae.classifier._calibration import Calibration
-from skae.classifier._class_weight import supervised_weight
 from skae.classifier._conformal import merge, own_energies, split
 from skae.classifier._energies import ClassEnergies
 from skae.classifier._energy_regression import fit_energy_classifier
 from skae.classifier._factored import add_factored
-from skae.classifier._finetuning import FineTuning, noise_of
-from skae.classifier._labels import encode_labels, merge_classes, plain_labels
+from skae.classifier._finetuning import FineTuning
 from skae.classifier._learning import class_names, learn, n_phases, pretraining_task, trial_temperatures
 from skae.classifier._prediction import ClassPrediction, has_probabilities
-from skae.classifier._rows import LabelledRows, hold_out, small_split
+from skae.classifier._rows import LabelledRows, small_split
 from skae.classifier._stand_ins import stand_ins
 from skae.classifier._template import template_of
 from skae.corruption import Corruption
@@ -49,7 +47,13 @@ from skae.training import (
     Stage,
     begin_fit_task,
     checked_weight,
+    encode_labels,
+    hold_out,
+    input_noise,
+    merge_classes,
+    plain_labels,
     seed_of,
+    supervised_weight,
     unchanged_on_error,
 )
 
@@ -646,7 +650,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
 
         `rows_per_class` is their mean number in a fit, after which fine-tuning may follow.
         """
-        noise_of(self)  # raises an error for invalid noise
+        input_noise(self)  # raises an error for invalid noise
         options = {"tunes": self.method == "finetune", "rows_per_class": rows_per_class}
         return template_of(self.estimator, self.n_factors, X, weight, self.random_state is not None, rng, **options)
 

@@ -6,8 +6,7 @@ import numpy as np
 from sklearn.utils.extmath import row_norms
 
 from skae.classifier._autoencoders import warn_jointly
-from skae.classifier._rows import hold_out
-from skae.training import conformal_p_values, is_csr, row_chunks
+from skae.training import conformal_p_values, hold_out, is_csr, row_chunks
 
 # Second part of the seed of the draw. The draw takes nothing from the streams of training: so training is the same as
 # in a fit to the other rows alone.

@@ -9,9 +9,8 @@ import numpy as np
 from skae._typing import FloatArray, IntArray
 from skae.classifier._energies import ClassEnergies
 from skae.classifier._rows import LabelledRows
-from skae.corruption import Corruption, as_corruption
 from skae.parameters import MaxNorm, UnitNorm
-from skae.training import Batches, Stage, Training, active_share, cheapest_route, dense_route, train
+from skae.training import Batches, Stage, Training, active_share, input_noise, labelled_route, train
 
 
 class FineTuning:
@@ -40,7 +39,7 @@ class FineTuning:
         rows: LabelledRows,
     ) -> None:
         self.classifier, self.energies, self.rows = classifier, energies, rows
-        self.route = _route(classifier, rows.data, energies.layout(train=True).size // rows.data.shape[1])
+        self.route = labelled_route(classifier, rows.data, energies.layout(train=True).size // rows.data.shape[1])
         options = {"loss": classifier.loss, "l2": classifier.l2, "by_columns": self.route.stay_sparse}
         self.objective, self.theta = energies.objective(rows.data.dtype, constants, constraint, train=True, **options)
         self._labels, self._weight = rows.spread(rows.labels), rows.spread(rows.supervised)
@@ -61,7 +60,7 @@ class FineTuning:
 
     def minimize(self, stage: Stage, chosen: IntArray | None, rng: np.random.Generator, **options: Any) -> Training:
         """Train on rows with noise. The final loss is over the rows without noise. For `options`, see `train`."""
-        rows, noise = self.rows, noise_of(self.classifier)
+        rows, noise = self.rows, input_noise(self.classifier)
         batches = self.classifier._corrupted_batches(
             rows.data,
             self._weight,
@@ -82,17 +81,3 @@ class FineTuning:
             final_batches=self.clean_batches(chosen),
             **options,
         )
-
-
-def _route(classifier, X, n_products):
-    """Return how fine-tuning takes the rows X, given the number of vectors that it multiplies each row with."""
-    noise = noise_of(classifier)
-    if not (noise is None or noise.keeps_zeros):
-        return dense_route(classifier.batch_size, max(X.shape[1], n_products))
-    whole = classifier.solver == "lbfgs"
-    return cheapest_route(X, n_products, classifier.batch_size, whole=whole, reconstructs=False)
-
-
-def noise_of(classifier: Any) -> Corruption | None:
-    """Return the corruption of the input in fine-tuning, or None."""
-    return None if classifier.noise is None else as_corruption(classifier.noise, classifier.noise_level)

@@ -1,7 +1,6 @@
 """Labelled rows: rows with their classes and weights, and splits that hold some of them out."""
 
 import dataclasses
-import math
 from typing import Any
 
 import numpy as np
@@ -94,21 +93,6 @@ class LabelledRows:
     def relabelled(self, classes):
         """Return the rows with labels that are positions in `classes`. All rows must belong to these classes."""
         return dataclasses.replace(self, labels=np.searchsorted(classes, self.labels))
-
-
-def hold_out(labels, fraction, rng):
-    """Return the indices of rows to train on, and of rows to hold out. Each class keeps a row to train on."""
-    order, held_out = rng.permutation(len(labels)), []
-    for j in range(labels.max() + 1):
-        rows = order[labels[order] == j]
-        held_out.append(rows[: min(math.ceil(fraction * len(rows)), len(rows) - 1)])
-    held_out = np.sort(np.concatenate(held_out))
-    if not len(held_out):
-        raise ValueError(
-            "early_stopping=True holds out rows of each class that has two or more, got no such class: fit with "
-            "early_stopping=False"
-        )
-    return np.setdiff1d(np.arange(len(labels)), held_out), held_out
 
 
 def trial_splits(rows):

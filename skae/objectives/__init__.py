@@ -7,6 +7,7 @@ Unconstrained solvers also use ``constrain``, ``vjp`` and ``unconstrain``. If ``
 
 from skae.objectives._classification import LOSSES, Classification
 from skae.objectives._factored import FactoredClassification, FactoredReconstruction
+from skae.objectives._network import OUTPUT_LOSSES, Layer, Network, network_layout
 from skae.objectives._reconstruction import Reconstruction
 from skae.objectives._sparse_rows import SparseReconstruction, for_sparse_rows
 from skae.objectives._taylor import FirstOrder, SecondOrder
@@ -14,14 +15,18 @@ from skae.penalties import Batch, Gradient
 
 __all__ = [
     "LOSSES",
+    "OUTPUT_LOSSES",
     "Batch",
     "Classification",
     "FactoredClassification",
     "FactoredReconstruction",
     "FirstOrder",
     "Gradient",
+    "Layer",
+    "Network",
     "Reconstruction",
     "SecondOrder",
     "SparseReconstruction",
     "for_sparse_rows",
+    "network_layout",
 ]

@@ -11,28 +11,10 @@ from skae._typing import FloatArray, Losses, VisibleName
 from skae.activations import Activation
 from skae.objectives._constrained import Constrained
 from skae.objectives._hidden_bias import derives_bias
+from skae.objectives._scratch import Workspace
 from skae.parameters import Layout, MaxNorm, UnitNorm
 from skae.penalties import Batch, Gradient, Penalty, check_compatible
 from skae.visible import VISIBLE
-
-
-class _Workspace:
-    """Scratch arrays by name, kept between batches. Each grows to the size of the largest batch.
-
-    A copy or a pickle has no arrays.
-    """
-
-    def __init__(self):
-        self._arrays = {}
-
-    def __reduce__(self):
-        return type(self), ()
-
-    def __call__(self, name, shape, dtype):
-        array = self._arrays.get(name)
-        if array is None or len(array) < shape[0] or array.shape[1:] != shape[1:] or array.dtype != dtype:
-            array = self._arrays[name] = ops.empty(shape, dtype=dtype)
-        return array[: shape[0]]
 
 
 class _Deferred(Gradient):
@@ -116,7 +98,7 @@ class Reconstruction(Constrained):
         self._needs_derivative = any(elementwise.intersection(penalty.requires) for penalty in self.penalties)
         #: Whether a chunk of rows needs the `mean_code` of all rows.
         self.uses_mean_code = any(penalty.uses_mean_code for penalty in self.penalties)
-        self._scratch = _Workspace()
+        self._scratch = Workspace()
 
     def value_and_grad(
         self,

@@ -3,11 +3,13 @@
 from skae.training._batches import Batches, corrupting, row_keys
 from skae.training._callbacks import NO_CALLBACKS, begin_fit_task, fit_task, share_callbacks
 from skae.training._chunks import chunk_rows, dense, row_chunks, sparse_chunk_rows
+from skae.training._class_weight import supervised_weight
 from skae.training._conformal import conformal_p_values
 from skae.training._convergence import convergence_problem, feature_errors, on_plateau
 from skae.training._dead_units import constant_units, dead_units
 from skae.training._evaluation import final_losses, mean_value
 from skae.training._frames import like_frame
+from skae.training._labels import encode_labels, merge_classes, plain_labels
 from skae.training._moments import (
     checked_weight,
     effective_rows,
@@ -23,6 +25,7 @@ from skae.training._rollback import unchanged_on_error
 from skae.training._seeds import seed_of
 from skae.training._solver_parameters import SolverParameters, drop_optimizer_state
 from skae.training._sparse_route import AUTO_BATCH_SIZE, cheapest_route, dense_route, prediction_stays_sparse
+from skae.training._supervised import hold_out, input_noise, labelled_route, split_rows
 from skae.training._threads import blas_threads, one_openmp_thread
 from skae.training._train import Stage, Training, train
 from skae.training._verbose import active_above, active_share
@@ -56,17 +59,23 @@ __all__ = [
     "dense_route",
     "drop_optimizer_state",
     "effective_rows",
+    "encode_labels",
     "feature_errors",
     "final_losses",
     "fit_task",
+    "hold_out",
+    "input_noise",
     "is_csr",
+    "labelled_route",
     "largest_value",
     "like_frame",
     "mean_value",
+    "merge_classes",
     "merge_moments",
     "moments",
     "on_plateau",
     "one_openmp_thread",
+    "plain_labels",
     "prediction_stays_sparse",
     "principal_axes",
     "relative_weight",
@@ -75,6 +84,8 @@ __all__ = [
     "seed_of",
     "share_callbacks",
     "sparse_chunk_rows",
+    "split_rows",
+    "supervised_weight",
     "too_many_units",
     "train",
     "unchanged_on_error",

@@ -101,6 +101,9 @@ class Batches:
         Classes of the rows. They are the target; with `paired`, the target is (clean rows, labels).
     paired : bool, default=False
         See `labels`.
+    seeded : bool, default=False
+        Whether the target is a pair of the target itself and a seed, for noise inside the model. With `noise_seed`, the
+        seeds are the same in every epoch.
     stay_sparse : bool, default=False
         Whether batches of sparse rows are CSC, for `skae.objectives.SparseReconstruction`. Otherwise they are dense.
     """
@@ -118,11 +121,12 @@ class Batches:
         noise_seed=None,
         labels=None,
         paired=False,
+        seeded=False,
         stay_sparse=False,
     ):
         self.stay_sparse = stay_sparse
         self.corruption, self.noise_seed = corruption, noise_seed
-        self.labels, self.paired = labels, paired
+        self.labels, self.paired, self.seeded = labels, paired, seeded
         self.X = np.asarray(X) if isinstance(X, np.ndarray) else X
         self.rows, self.shuffle, self.sample_weight, self.factor = rows, shuffle, None, 1.0 / scale
         if sample_weight is not None:
@@ -158,6 +162,8 @@ class Batches:
             if self.labels is not None:
                 labels = self.labels[chosen if self.rows is None else self.rows[chosen]]
                 target = (X if target is None else target, labels) if self.paired else labels
+            if self.seeded:
+                target = target, int(noise.integers(2**63))
             yield X, target, weight
 
     def sample(self, n_rows, rng):
