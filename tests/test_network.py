@@ -272,7 +272,7 @@ def test_prefit_needs_a_fitted_encoder(digits):
         FineTunedClassifier(autoencoder(), prefit=True).fit(X, y)
     with pytest.raises(ValueError, match="prefit=True takes a fitted encoder, and encoder is None"):
         FineTunedClassifier(prefit=True).fit(X, y)
-    with pytest.raises(ValueError, match="X has 64 features, but ContractiveAutoencoder is expecting 5"):
+    with pytest.raises(ValueError, match="X has 64 features, but the encoder was fitted to 5"):
         FineTunedClassifier(autoencoder().fit(X[:, :5]), prefit=True).fit(X, y)
 
 
@@ -341,6 +341,16 @@ def test_warm_start_continues(make, digits):
     cold = small(make).fit(X, y)
     assert cold.loss_ == first
     assert warm.encoder_.n_iter_ == 5  # of the training without labels, which is not repeated
+
+
+def test_warm_start_with_other_classes(digits):
+    """The hidden layers continue, and the output layer starts anew."""
+    X, y = digits
+    warm = small(warm_start=True, max_iter=1, learning_rate_init=1e-12).fit(X, y)
+    score = warm.score(X, y)
+    assert warm.fit(X, y + 1).score(X, y + 1) == pytest.approx(score, abs=0.02)
+    with pytest.raises(ValueError, match="X has 5 features, but the encoder was fitted to 64"):
+        warm.fit(X[:, :5], y)
 
 
 @pytest.mark.parametrize("make", BOTH)

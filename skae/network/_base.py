@@ -46,14 +46,13 @@ from skae.training import (
     train,
 )
 
-
-def default_encoder():
-    """Return the encoder for ``encoder=None``: of ten with 256 units, the most accurate on the digits."""
-    return DenoisingAutoencoder(256, activation="relu")
-
-
 # Rows on which the losses before and after fine-tuning are compared.
 _COMPARED_ROWS = 2000
+
+
+def default_encoder() -> DenoisingAutoencoder:
+    """Return the encoder for ``encoder=None``: of ten with 256 units, the most accurate on the digits."""
+    return DenoisingAutoencoder(256, activation="relu")
 
 
 def can_continue(estimator: Any) -> bool:
@@ -73,7 +72,7 @@ class Start:
 class FineTunedNetwork(CallbackSupportMixin, SolverParameters, TransformerMixin, VersionedEstimator):
     """Base class of the networks that start from autoencoders.
 
-    A subclass has an ``__init__`` with its parameters. It defines `_checked_target`, `_n_outputs`, `_hold_out` and
+    A subclass has an ``__init__`` with its parameters. It defines `_checked_target`, `_outputs`, `_hold_out` and
     `_supervised`.
     """
 
@@ -128,8 +127,8 @@ class FineTunedNetwork(CallbackSupportMixin, SolverParameters, TransformerMixin,
         """Return the target of training, an entry for each row; with `reset`, set the attributes that follow from y."""
         raise NotImplementedError
 
-    def _n_outputs(self):
-        """Return the number of scores."""
+    def _outputs(self):
+        """Return a list of what the scores stand for, [] before a fit."""
         raise NotImplementedError
 
     def _hold_out(self, target, rng):
@@ -149,7 +148,7 @@ class FineTunedNetwork(CallbackSupportMixin, SolverParameters, TransformerMixin,
         """
         fitted = hasattr(self, "encoder_")
         continued = fitted and (partial or self.warm_start)
-        given = X, y, sample_weight
+        given, outputs = (X, y, sample_weight), self._outputs()
         X, y, target, weight = self._validate_rows(*given, reset=not (partial and fitted), partial=partial)
         rng, stream = self._generator(partial)
         options = {"task_name": "partial-fit"} if partial else {}
@@ -161,7 +160,7 @@ class FineTunedNetwork(CallbackSupportMixin, SolverParameters, TransformerMixin,
         encoder, problems = self._fitted_encoder(X, y, weight, continued, rng, task)
         inputs, weight = encoder.inputs(X), self._supervised(target, weight)
         rows = Rows(inputs, target, weight, train_rows)
-        start = self._linear_start(encoder, rows, continued, rng)
+        start = self._linear_start(encoder, rows, continued and outputs == self._outputs(), rng)
         network = self._network(encoder, inputs, *start)
         clean = functools.partial(rows.batches, network.route)
         batches = self._corrupted_batches(
@@ -260,17 +259,14 @@ class FineTunedNetwork(CallbackSupportMixin, SolverParameters, TransformerMixin,
 
     def _linear_start(self, encoder, rows, continued, rng):
         """Return the weights and the biases of the output layer to start from."""
-        if continued and self.coef_.shape == (self._n_outputs(), encoder.sizes[-1]):
+        if continued:
             return self.coef_, self.intercept_
-        return linear_start(encoder, rows, self._n_outputs(), self.loss, rng)
+        return linear_start(encoder, rows, len(self._outputs()), self.loss, rng)
 
     def _network(self, encoder, inputs, coef, intercept):
         """Return the network to train."""
-        layers, blocks, sizes = (
-            encoder.network_layers(self._dropout(len(encoder.layers))),
-            encoder.blocks(),
-            encoder.sizes,
-        )
+        blocks, sizes = encoder.blocks(), encoder.sizes
+        layers = encoder.network_layers(self._dropout(len(sizes)))
         biased = [layer.uses_bias and f"b{number}" in blocks for number, layer in enumerate(layers, 1)]
         layout = network_layout(encoder.n_inputs, sizes, biased, len(coef))
         route = labelled_route(self, inputs, sizes[0], max(sizes))

@@ -340,8 +340,8 @@ class FineTunedClassifier(ClassifierMixin, FineTunedNetwork):
             )
         return encode_labels(np.asarray(y), self.classes_)
 
-    def _n_outputs(self):
-        return len(self.classes_)
+    def _outputs(self):
+        return list(getattr(self, "classes_", []))
 
     def _hold_out(self, target, rng):
         return hold_out(target, self.validation_fraction, rng)

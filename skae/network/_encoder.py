@@ -121,9 +121,11 @@ class Encoder:
 
     # -- rows
 
-    def inputs(self, X: MatrixLike) -> MatrixLike:
+    def inputs(self, X: Any) -> Any:
         """Return the rows as the first layer takes them: X itself if there are no fixed steps."""
         if not self.fixed:
+            if X.shape[1] != self.n_inputs:
+                raise ValueError(f"X has {X.shape[1]} features, but the encoder was fitted to {self.n_inputs}")
             return X
         for step in self.fixed:
             X = step.transform(plain(X))

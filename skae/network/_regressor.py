@@ -298,8 +298,8 @@ class FineTunedRegressor(RegressorMixin, FineTunedNetwork):
             raise ValueError(f"y has {y.shape[1]} targets, and the regressor was fitted to {self.n_outputs_}")
         return y
 
-    def _n_outputs(self):
-        return self.n_outputs_
+    def _outputs(self):
+        return list(range(getattr(self, "n_outputs_", 0)))
 
     def _hold_out(self, target, rng):
         return split_rows(len(target), self.validation_fraction, rng)
