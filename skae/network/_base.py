@@ -24,7 +24,7 @@ from skae._sklearn_compat import (
 from skae._typing import Array, FloatArray, MatrixLike
 from skae._validation import DTYPES, refuse_parameters_of_none, validate_data
 from skae._version import VersionedEstimator
-from skae.autoencoders import DenoisingAutoencoder
+from skae.autoencoders import ZeroBiasAutoencoder
 from skae.corruption import Corruption
 from skae.network._encoder import Encoder, plain, stays_sparse
 from skae.network._output import linear_start
@@ -50,9 +50,9 @@ from skae.training import (
 _COMPARED_ROWS = 2000
 
 
-def default_encoder() -> DenoisingAutoencoder:
-    """Return the encoder for ``encoder=None``: of ten with 256 units, the most accurate on the digits."""
-    return DenoisingAutoencoder(256, activation="relu")
+def default_encoder() -> ZeroBiasAutoencoder:
+    """Return the encoder for ``encoder=None``: of ten, among the best on the digits and on 10,000 images of MNIST."""
+    return ZeroBiasAutoencoder(256)
 
 
 def can_continue(estimator: Any) -> bool:
@@ -313,7 +313,7 @@ class FineTunedNetwork(CallbackSupportMixin, SolverParameters, TransformerMixin,
 
     def _automatic_rate(self, schedule, n_batches):
         """Return Adam's rate, lower than that of autoencoders, because these are trained already. None: a search."""
-        return 1e-3 if self.solver == "adam" else None
+        return 2e-3 if self.solver == "adam" else None
 
     # -- prediction
 

@@ -43,8 +43,8 @@ class FineTunedClassifier(ClassifierMixin, FineTunedNetwork):
     encoder : autoencoder or Pipeline, default=None
         An autoencoder, or a Pipeline whose last steps are autoencoders: each is a layer, which hands on the code that
         its `encoding` names. The steps before them are fitted, and stay fixed. None takes
-        ``DenoisingAutoencoder(256, activation="relu")``. For a grid search over its parameters, such as
-        ``encoder__noise_level``, pass an autoencoder.
+        ``ZeroBiasAutoencoder(256)``. For a grid search over its parameters, such as ``encoder__threshold``, pass an
+        autoencoder.
 
     prefit : bool, default=False
         Whether `encoder` is fitted, and taken as it is: `fit` then starts from a copy of it.
@@ -81,7 +81,7 @@ class FineTunedClassifier(ClassifierMixin, FineTunedNetwork):
         `partial_fit` uses a constant rate.
 
     learning_rate_init : float or "auto", default="auto"
-        Largest learning rate. "auto" is 0.001 for adam. For sgd, the fit searches for a rate: it starts from the
+        Largest learning rate. "auto" is 0.002 for adam. For sgd, the fit searches for a rate: it starts from the
         inverse of the largest curvature at the start, and halves it until a trial of 100 updates lowers the loss.
 
     momentum : float, default=0.9

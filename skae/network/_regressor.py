@@ -29,7 +29,7 @@ class FineTunedRegressor(RegressorMixin, FineTunedNetwork):
     encoder : autoencoder or Pipeline, default=None
         An autoencoder, or a Pipeline whose last steps are autoencoders: each is a layer, which hands on the code that
         its `encoding` names. The steps before them are fitted, and stay fixed. None takes the encoder that
-        `FineTunedClassifier` takes. For a grid search over its parameters, such as ``encoder__noise_level``, pass one.
+        `FineTunedClassifier` takes. For a grid search over its parameters, such as ``encoder__threshold``, pass one.
 
     prefit : bool, default=False
         Whether `encoder` is fitted, and taken as it is: `fit` then starts from a copy of it.
@@ -61,7 +61,7 @@ class FineTunedRegressor(RegressorMixin, FineTunedNetwork):
         `partial_fit` uses a constant rate.
 
     learning_rate_init : float or "auto", default="auto"
-        Largest learning rate. "auto" is 0.001 for adam. For sgd, the fit searches for a rate: it starts from the
+        Largest learning rate. "auto" is 0.002 for adam. For sgd, the fit searches for a rate: it starts from the
         inverse of the largest curvature at the start, and halves it until a trial of 100 updates lowers the loss.
 
     momentum : float, default=0.9
