@@ -1,6 +1,7 @@
 """Fine-tuned networks: their objective, their encoder, and the two estimators."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -12,9 +13,9 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.feature_selection import SelectKBest
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skae import (
     ClassSpecificAEClassifier,
@@ -251,7 +252,7 @@ def test_steps_see_no_labels_but_fixed_ones(digits):
             make_pipeline(autoencoder(), StandardScaler(), autoencoder()),
             "pass through StandardScaler to the Contractive",
         ),
-        (FrozenEstimator(autoencoder()), "pass it without FrozenEstimator, and prefit=True"),
+        (FrozenEstimator(autoencoder()), "a frozen encoder needs prefit=True"),
         (autoencoder(activation="max"), "its code says which unit wins, and has no gradient"),
         (
             make_pipeline(autoencoder(activation="relu"), autoencoder(visible="bernoulli")),
@@ -274,6 +275,38 @@ def test_prefit_needs_a_fitted_encoder(digits):
         FineTunedClassifier(prefit=True).fit(X, y)
     with pytest.raises(ValueError, match="X has 64 features, but the encoder was fitted to 5"):
         FineTunedClassifier(autoencoder().fit(X[:, :5]), prefit=True).fit(X, y)
+
+
+@pytest.mark.parametrize("frozen", [FrozenEstimator, lambda encoder: encoder])
+def test_a_prefit_encoder_is_copied(frozen, digits):
+    """What happens to it later does not change the network; a frozen one survives `clone`."""
+    X, y = digits
+    encoder = make_pipeline(StandardScaler(), autoencoder()).fit(X)
+    network = small(encoder=frozen(encoder), prefit=True)
+    before = network.fit(X, y).decision_function(X)
+    if frozen is FrozenEstimator:
+        assert cross_val_score(network, X, y, cv=2).min() > 0.5
+    encoder.fit(3.0 * X + 5.0)
+    assert_array_equal(network.decision_function(X), before)
+
+
+def test_names_of_a_prefit_encoder(digits):
+    pd = pytest.importorskip("pandas")
+    X, y = digits
+    frame = pd.DataFrame(X, columns=[f"p{i}" for i in range(64)])
+    network = small(encoder=autoencoder().fit(frame), prefit=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        network.fit(frame, y).predict(frame)
+    with pytest.raises(ValueError, match="feature names should match those that the encoder was fitted with"):
+        network.fit(frame[frame.columns[::-1]], y)
+
+
+def test_steps_must_keep_the_rows(digits):
+    encoder = make_pipeline(FunctionTransformer(lambda X: X[::2]), autoencoder())
+    with pytest.raises(ValueError, match="FunctionTransformer made 200 rows of 400: a step must keep the rows"):
+        small(encoder=encoder).fit(*digits)
 
 
 def test_parameters_of_no_encoder(digits):
@@ -480,6 +513,48 @@ def test_fine_tuning_that_raises_the_loss_warns(digits):
     X, y = digits
     with pytest.warns(ConvergenceWarning, match="fine-tuning has raised the loss, from .* use a lower learning_rate"):
         small(max_iter=1, learning_rate_init=5.0, learning_rate="constant").fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"noise": "foo"}, {"dropout": [0.1, 0.2]}, {"dropout": ["x"]}, {"class_weight": {7: 1}}]
+)
+def test_wrong_parameters_are_refused_before_training(wrong, digits, monkeypatch):
+    monkeypatch.setattr(Encoder, "fit", None)
+    X, y = digits
+    with pytest.raises(ValueError, match=r"corruption|dropout|class_weight"):
+        small(**wrong).fit(X[y < 5], y[y < 5])
+
+
+def test_early_stopping_needs_rows_that_count(digits):
+    X, y = digits[0][:100], np.r_[np.zeros(98, dtype=int), 1, 2]
+    with pytest.raises(ValueError, match="class_weight must be positive for some class with rows to hold out"):
+        small(class_weight={0: 0.0}, early_stopping=True).fit(X, y)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e15])
+def test_the_start_of_a_regression_does_not_depend_on_the_scale_of_the_targets(scale, digits):
+    X, y = digits
+    still = small(FineTunedRegressor, max_iter=1, learning_rate_init=1e-30, l2=0.0)
+    assert still.fit(X, scale * y + scale).score(X, scale * y + scale) > 0.35
+
+
+@pytest.mark.parametrize("constant", [0.0, 3.0, -1e5, 1e-9])
+def test_a_constant_target(constant, digits):
+    X, y = digits[0], np.full(400, constant)
+    assert_allclose(small(FineTunedRegressor, l2=0.0).fit(X, y).predict(X), y, rtol=1e-2, atol=1e-2)
+
+
+def test_small_weights_start_alike(digits):
+    """Weights that sum to 1 are as good as those of 1, as boosting gives them."""
+    X, y = digits
+    scores = [small(max_iter=2).fit(X, y, weight).score(X, y) for weight in (None, np.full(400, 1.0 / 400))]
+    assert scores[0] == pytest.approx(scores[1], abs=0.01)
+
+
+def test_targets_beyond_the_dtype(digits):
+    X, y = digits
+    with pytest.raises(ValueError, match="y has numbers that float32, the dtype of X, cannot hold"):
+        small(FineTunedRegressor).fit(X.astype(np.float32), y * 1e39)
 
 
 def test_regression():

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -694,3 +695,12 @@ def test_solvers_and_rules_are_immutable(instance):
     for field in dataclasses.fields(instance):
         with pytest.raises(dataclasses.FrozenInstanceError):
             setattr(instance, field.name, None)
+
+
+def test_lbfgs_ends_where_nothing_is_left_to_lower():
+    """At a loss of zero, one more step would divide zero by zero."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fitted = ContractiveAutoencoder(4, solver="lbfgs", activation="identity", random_state=0).fit(np.ones((20, 3)))
+    assert np.isfinite(fitted.components_).all()
+    assert fitted.loss_ < 1e-12

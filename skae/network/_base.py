@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from skae._sklearn_compat import (
@@ -150,6 +151,8 @@ class FineTunedNetwork(CallbackSupportMixin, SolverParameters, TransformerMixin,
         continued = fitted and (partial or self.warm_start)
         given, outputs = (X, y, sample_weight), self._outputs()
         X, y, target, weight = self._validate_rows(*given, reset=not (partial and fitted), partial=partial)
+        input_noise(self)  # raises an error for invalid noise
+        supervised = self._supervised(target, weight)
         rng, stream = self._generator(partial)
         options = {"task_name": "partial-fit"} if partial else {}
         n_phases = 1 if self.prefit or continued else 2
@@ -157,15 +160,18 @@ class FineTunedNetwork(CallbackSupportMixin, SolverParameters, TransformerMixin,
         train_rows = held_out = None
         if self.early_stopping and not partial:
             train_rows, held_out = self._hold_out(target, rng)
+            for rows, purpose in ((train_rows, "train on"), (held_out, "hold out")):
+                if supervised is not None and not supervised[rows].any():
+                    raise ValueError(f"class_weight must be positive for some class with rows to {purpose}")
         encoder, problems = self._fitted_encoder(X, y, weight, continued, rng, task)
-        inputs, weight = encoder.inputs(X), self._supervised(target, weight)
-        rows = Rows(inputs, target, weight, train_rows)
+        inputs = encoder.inputs(X)
+        rows = Rows(inputs, target, supervised, train_rows)
         start = self._linear_start(encoder, rows, continued and outputs == self._outputs(), rng)
         network = self._network(encoder, inputs, *start)
         clean = functools.partial(rows.batches, network.route)
         batches = self._corrupted_batches(
             inputs,
-            weight,
+            supervised,
             train_rows,
             network.route,
             rng,
@@ -194,7 +200,7 @@ class FineTunedNetwork(CallbackSupportMixin, SolverParameters, TransformerMixin,
         )
         phase.end()
         after = mean_value(network.objective, trained.theta, clean(rows.some(_COMPARED_ROWS)), rng)
-        if after > before and not partial:
+        if after > before + 1e-3 * abs(before) and not partial:
             problems.append(self._raised(before, after))
         (result,) = trained.results
         for name, value in self._attributes(encoder, network.objective, trained.theta).items():
@@ -244,14 +250,20 @@ class FineTunedNetwork(CallbackSupportMixin, SolverParameters, TransformerMixin,
     def _fitted_encoder(self, X, y, weight, continued, rng, task):
         """Return the encoder to start from, which may be changed, and the problems of its training."""
         if continued:
-            return Encoder.prefit(self.encoder_), []
+            encoder = Encoder(self.encoder_).copy()
+            self._dropout(len(encoder.layers))
+            return encoder, []
         if self.prefit:
             if self.encoder is None:
                 raise InvalidParameterError("prefit=True takes a fitted encoder, and encoder is None; give one")
-            return Encoder.prefit(self.encoder), []
+            encoder = Encoder.prefit(self.encoder)
+            encoder.check_names(self)
+            self._dropout(len(encoder.layers))
+            return encoder, []
         encoder = Encoder.cloned(default_encoder() if self.encoder is None else self.encoder)
         if self.random_state is not None or self.encoder is None:
             set_random_states(encoder.estimator, int(rng.integers(2**31)))
+        self._dropout(len(encoder.layers))  # raises an error before the long part
         phase = task.subtask("autoencoders", max_subtasks=len(encoder.layers)).begin()
         problems = encoder.fit(X, y, weight, phase)
         phase.end()
@@ -287,7 +299,10 @@ class FineTunedNetwork(CallbackSupportMixin, SolverParameters, TransformerMixin,
 
     def _dropout(self, n_layers):
         """Return the dropout of each layer; raise InvalidParameterError if it is none."""
-        shares = np.asarray(self.dropout, dtype=float)
+        try:
+            shares = np.asarray(self.dropout, dtype=float)
+        except (TypeError, ValueError):
+            shares = np.array([np.nan])
         shares = np.full(n_layers, shares) if shares.ndim == 0 else shares
         if shares.shape != (n_layers,) or not ((shares >= 0.0) & (shares < 1.0)).all():
             raise InvalidParameterError(
@@ -376,6 +391,7 @@ class FineTunedNetwork(CallbackSupportMixin, SolverParameters, TransformerMixin,
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        known = hasattr(self.encoder, "__sklearn_tags__") and not isinstance(self.encoder, type)
+        tags.input_tags.sparse = not known or get_tags(self.encoder).input_tags.sparse
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags

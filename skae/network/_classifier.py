@@ -42,12 +42,14 @@ class FineTunedClassifier(ClassifierMixin, FineTunedNetwork):
     ----------
     encoder : autoencoder or Pipeline, default=None
         An autoencoder, or a Pipeline whose last steps are autoencoders: each is a layer, which hands on the code that
-        its `encoding` names. The steps before them are fitted, and stay fixed. None takes
-        ``ZeroBiasAutoencoder(256)``. For a grid search over its parameters, such as ``encoder__threshold``, pass an
-        autoencoder.
+        its `encoding` names. The steps before them are fitted, and stay fixed. They get arrays, so choose columns by
+        position. None takes ``ZeroBiasAutoencoder(256)``, which suits images. For tables of few columns, pass another
+        one, such as ``DenoisingAutoencoder(256, activation="relu")``. For a grid search over parameters of the encoder,
+        such as ``encoder__threshold``, pass one.
 
     prefit : bool, default=False
-        Whether `encoder` is fitted, and taken as it is: `fit` then starts from a copy of it.
+        Whether `encoder` is fitted, and taken as it is: `fit` then starts from a copy of it. For `clone` and
+        cross-validation, which would undo its training, freeze it: ``FrozenEstimator(encoder)``.
 
     loss : {"log_loss", "squared_hinge"}, default="log_loss"
         The loss: minus the logarithm of the probability of the class, or the sum over the classes of
@@ -338,7 +340,8 @@ class FineTunedClassifier(ClassifierMixin, FineTunedNetwork):
             raise ValueError(
                 f"the classifier needs rows of at least 2 classes, got 1 class: {self.classes_.tolist()[0]!r}"
             )
-        return encode_labels(np.asarray(y), self.classes_)
+        hint = "name all of them in `classes` at the first partial_fit"
+        return encode_labels(np.asarray(y), self.classes_, hint)
 
     def _outputs(self):
         return list(getattr(self, "classes_", []))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -16,7 +17,7 @@ from skae._sklearn_compat import InvalidParameterError
 from skae._typing import FloatArray, MatrixLike
 from skae._unconverted_rows import UnconvertedRows
 from skae._validation import DTYPES, check_array
-from skae.autoencoders import BaseAutoencoder, activation_of, fit_quietly, in_a_row
+from skae.autoencoders import BaseAutoencoder, activation_of, fit_quietly, in_a_row, unfrozen
 from skae.objectives import Layer
 from skae.parameters import Layout
 from skae.training import drop_optimizer_state
@@ -51,7 +52,7 @@ class Encoder:
         if not self.layers:
             last = [*self.fixed, self.estimator][-1] if len(self.fixed) < 2 else self.fixed[-1]
             frozen = isinstance(last, FrozenEstimator)
-            hint = "; pass it without FrozenEstimator, and prefit=True" if frozen else ""
+            hint = "; a frozen encoder needs prefit=True" if frozen else ""
             raise InvalidParameterError(
                 "the encoder must be an autoencoder of skae, or a Pipeline whose last steps are autoencoders, got "
                 f"{type(last).__name__}{' as its last step' if last is not self.estimator else ''}{hint}"
@@ -86,11 +87,11 @@ class Encoder:
 
     @classmethod
     def prefit(cls, estimator: Any) -> Self:
-        """Return an encoder of a copy of fitted steps, which shares the fixed ones."""
-        encoder = cls(estimator)
+        """Return an encoder of a copy of a user's fitted steps, which may be frozen as a whole."""
+        encoder = cls(copy.deepcopy(unfrozen(estimator)))
         for step in encoder.layers:
             check_is_fitted(step)
-        return encoder.copy()
+        return encoder
 
     def copy(self) -> Self:
         """Return a copy whose layers can change. It shares the fixed steps, and the arrays, which nothing changes."""
@@ -110,7 +111,8 @@ class Encoder:
         for step in self.fixed:
             weight = {"sample_weight": sample_weight} if has_fit_parameter(step, "sample_weight") else {}
             X = plain(X)
-            X = step.fit(X, y, **({} if sample_weight is None else weight)).transform(X)
+            step.fit(X, y, **({} if sample_weight is None else weight))
+            X = _transformed(step, X)
         for number, layer in enumerate(self.layers):
             X = self._checked(X) if self.fixed else X
             with phase.subtask("layer", data={}).attached_to(layer, X, sample_weight):
@@ -128,7 +130,7 @@ class Encoder:
                 raise ValueError(f"X has {X.shape[1]} features, but the encoder was fitted to {self.n_inputs}")
             return X
         for step in self.fixed:
-            X = step.transform(plain(X))
+            X = _transformed(step, plain(X))
         return self._checked(X)
 
     def _checked(self, X):
@@ -138,8 +140,18 @@ class Encoder:
     def codes(self, X: MatrixLike) -> FloatArray:
         """Return the codes of rows that the first layer takes."""
         for layer in self.layers:
-            X = layer.transform(X)
+            X = _transformed(layer, X)
         return np.asarray(X)
+
+    def check_names(self, estimator: Any) -> None:
+        """Raise ValueError if a fitted encoder has seen other names of features than the network."""
+        first = [*self.fixed, *self.layers][0]
+        own, given = (getattr(each, "feature_names_in_", None) for each in (first, estimator))
+        if own is not None and given is not None and list(own) != list(given):
+            raise ValueError(
+                "The feature names should match those that the encoder was fitted with, in the same order: "
+                f"{list(own)[:5]}, got {list(given)[:5]}"
+            )
 
     # -- parameters
 
@@ -181,6 +193,17 @@ def _in_unit_interval(layer):
     """Return whether all codes of a layer are in [0, 1], whatever its parameters are."""
     activation = activation_of(layer)
     return layer.encoding == "natural" and activation.non_negative and activation.at_most_one
+
+
+def _transformed(step, X):
+    """Return the rows transformed by a fitted step, which may know their names; raise ValueError if rows are lost."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
+        result = step.transform(X)
+    n_rows = result.shape[0] if hasattr(result, "shape") else len(result)
+    if n_rows != X.shape[0]:
+        raise ValueError(f"{type(step).__name__} made {n_rows} rows of {X.shape[0]}: a step must keep the rows")
+    return result
 
 
 def plain(X: MatrixLike) -> MatrixLike:

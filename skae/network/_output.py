@@ -44,13 +44,21 @@ def linear_start(encoder, rows, n_outputs, loss, rng):
     codes -= mean
     codes /= deviation
     layout = network_layout(codes.shape[1], (), (), n_outputs)
-    n_rows = len(chosen) if own is None else own.sum()
+    n_rows = len(chosen) if own is None else max(own.sum(), len(chosen))
+    goal, centre, spread = target[chosen], np.zeros(n_outputs), np.ones(n_outputs)
+    if loss == "squared_error":  # then the scale of the targets does not matter
+        goal = goal.astype(np.float64)
+        centre = np.average(goal, axis=0, weights=own)
+        spread = np.sqrt(np.average((goal - centre) ** 2, axis=0, weights=own))
+        spread[spread <= 1e-12 * np.abs(centre)] = 1.0
+        spread[spread == 0.0] = 1.0
+        goal = (goal - centre) / spread
     objective = Network(layout, (), loss=loss, l2=1.0 / n_rows)
-    batches = Batches(codes, own, None, chunk_rows(codes.shape[1]), shuffle=False, labels=target[chosen])
+    batches = Batches(codes, own, None, chunk_rows(codes.shape[1]), shuffle=False, labels=goal)
     with blas_threads(codes.size * n_outputs):
         result = LBFGS(max_iter=_MAX_ITER, tol=1e-6, n_iter_no_change=10).minimize(
             objective, np.zeros(layout.size), batches, rng
         )
     blocks = layout.views(result.theta)
-    coef = blocks["O"] / deviation
-    return coef, blocks["o"] - coef @ mean
+    coef = spread[:, None] * blocks["O"] / deviation
+    return coef, centre + spread * blocks["o"] - coef @ mean

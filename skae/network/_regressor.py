@@ -32,7 +32,8 @@ class FineTunedRegressor(RegressorMixin, FineTunedNetwork):
         `FineTunedClassifier` takes. For a grid search over its parameters, such as ``encoder__threshold``, pass one.
 
     prefit : bool, default=False
-        Whether `encoder` is fitted, and taken as it is: `fit` then starts from a copy of it.
+        Whether `encoder` is fitted, and taken as it is: `fit` then starts from a copy of it. For `clone` and
+        cross-validation, which would undo its training, freeze it: ``FrozenEstimator(encoder)``.
 
     dropout : float or array-like of shape (n_layers,), default=0.0
         Share of the code of each layer that training sets to zero, in [0, 1).
@@ -289,7 +290,10 @@ class FineTunedRegressor(RegressorMixin, FineTunedNetwork):
         return validate_data(self, X, y, reset=reset, accept_sparse="csr", dtype=dtype, **options)
 
     def _checked_target(self, y, dtype, reset, partial):
-        y = np.asarray(y, dtype=dtype)
+        with np.errstate(over="ignore"):
+            y = np.asarray(y, dtype=dtype)
+        if not np.isfinite(y).all():
+            raise ValueError(f"y has numbers that {np.dtype(dtype)}, the dtype of X, cannot hold; scale y")
         self._flat = y.ndim == 1 if reset else self._flat
         y = y.reshape(len(y), -1)
         if reset:

@@ -18,6 +18,10 @@ _PATIENCE = 50
 _ADVICE = "; bring the features to a common scale near 1 (StandardScaler, PCAWhitener)"
 
 
+# A loss that is this share of its start, and not negative, is rounding. A lower one would end in a division by zero.
+_NOTHING = 1e-30
+
+
 @dataclasses.dataclass(frozen=True)
 class LBFGS:
     """scipy's L-BFGS-B on the exact objective: the iterate is float64, the objective gets theta's dtype.
@@ -117,7 +121,7 @@ class LBFGS:
                 parameters = objective.constrain(intermediate_result.x).astype(dtype)
                 if on_epoch is not None and on_epoch(Epoch(len(curve), curve[-1], parameters)):
                     reason = "stopped"
-                elif plateau.reached(curve[-1]):
+                elif plateau.reached(curve[-1]) or 0.0 <= intermediate_result.fun <= _NOTHING:
                     reason = "converged"
                 if reason is not None:
                     raise StopIteration

@@ -49,14 +49,14 @@ def merge_classes(known, y):
     return classes, ~np.isin(classes, known)
 
 
-def encode_labels(y, classes):
-    """Return the position in `classes` of each label in y; raise ValueError for unknown labels."""
+def encode_labels(y, classes, hint="add_class takes new ones"):
+    """Return the position in `classes` of each label in y; raise ValueError, with a hint, for unknown labels."""
     own, fits = _in_dtype(y, classes.dtype)
     known = fits & np.isin(own, classes)
     if not known.all():
         raise ValueError(
             f"y has the labels {np.unique(y[~known]).tolist()}, which are not among the classes {classes.tolist()}; "
-            "add_class takes new ones"
+            f"{hint}"
         )
     return np.searchsorted(classes, own)
 
