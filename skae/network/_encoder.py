@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 from scipy import sparse
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
@@ -118,7 +119,7 @@ class Encoder:
             with phase.subtask("layer", data={}).attached_to(layer, X, sample_weight):
                 problems += fit_quietly(layer, X, sample_weight)
             if number < len(self.layers) - 1:
-                X = layer.transform(X)
+                X = _transformed(layer, X)
         return problems
 
     # -- rows
@@ -197,7 +198,7 @@ def _in_unit_interval(layer):
 
 def _transformed(step, X):
     """Return the rows transformed by a fitted step, which may know their names; raise ValueError if rows are lost."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), config_context(transform_output="default"):
         warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
         result = step.transform(X)
     n_rows = result.shape[0] if hasattr(result, "shape") else len(result)
