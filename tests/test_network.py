@@ -499,6 +499,8 @@ def test_wrong_input(digits):
         small().fit(X, y).predict(X[:, :3])
     with pytest.raises(ValueError, match="y has 2 targets, and the regressor was fitted to 1"):
         small(FineTunedRegressor).partial_fit(X, y).partial_fit(X, np.c_[y, y])
+    with pytest.raises(ValueError, match=r"y must be an array of numbers, got a sparse matrix; pass y.toarray\(\)"):
+        small(FineTunedRegressor).fit(X, sparse.csr_array(y[:, None]))
     with pytest.raises(ValueError, match="The 'loss' parameter"):
         small(loss="hinge").fit(X, y)
 

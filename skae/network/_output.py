@@ -38,10 +38,10 @@ def linear_start(encoder, rows, n_outputs, loss, rng):
         chosen = np.sort(rng.permutation(chosen)[:_ROWS])
     codes = encoder.codes(X[chosen]).astype(np.float64)
     own = None if weight is None else weight[chosen]
-    mean, deviation = np.average(codes, axis=0, weights=own), np.sqrt(np.average(codes**2, axis=0, weights=own))
-    deviation = np.sqrt(np.maximum(deviation**2 - mean**2, 0.0))
-    deviation[deviation <= 1e-6 * (np.abs(mean) + deviation.max(initial=0.0))] = np.inf  # a constant code says nothing
+    mean = np.average(codes, axis=0, weights=own)
     codes -= mean
+    deviation = np.sqrt(np.average(codes**2, axis=0, weights=own))
+    deviation[deviation <= 1e-6 * (np.abs(mean) + deviation.max(initial=0.0))] = np.inf  # a constant code says nothing
     codes /= deviation
     layout = network_layout(codes.shape[1], (), (), n_outputs)
     n_rows = len(chosen) if own is None else max(own.sum(), len(chosen))
@@ -50,8 +50,7 @@ def linear_start(encoder, rows, n_outputs, loss, rng):
         goal = goal.astype(np.float64)
         centre = np.average(goal, axis=0, weights=own)
         spread = np.sqrt(np.average((goal - centre) ** 2, axis=0, weights=own))
-        spread[spread <= 1e-12 * np.abs(centre)] = 1.0
-        spread[spread == 0.0] = 1.0
+        spread[spread <= 1e-12 * np.abs(centre)] = 1.0  # of a constant target
         goal = (goal - centre) / spread
     objective = Network(layout, (), loss=loss, l2=1.0 / n_rows)
     batches = Batches(codes, own, None, chunk_rows(codes.shape[1]), shuffle=False, labels=goal)

@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import sparse
 from sklearn.base import RegressorMixin
 
 from skae._documentation import documented
@@ -286,6 +287,8 @@ class FineTunedRegressor(RegressorMixin, FineTunedNetwork):
         return self._learn(X, y, sample_weight, partial=True)
 
     def _validated(self, X, y, reset, dtype):
+        if sparse.issparse(y):
+            raise ValueError("y must be an array of numbers, got a sparse matrix; pass y.toarray()")
         options = {"multi_output": True, "y_numeric": True}
         return validate_data(self, X, y, reset=reset, accept_sparse="csr", dtype=dtype, **options)
 
