@@ -6,11 +6,12 @@
     SKAE_DATA=folder python benchmarks/networks.py mnist [--only TEXT] [--seeds 1]
     SKAE_DATA=folder python benchmarks/networks.py cifar10 [--only TEXT] [--seeds 1] [--units 1000]
 
-`speed` compares a step with its own five products. `labels` trains on few labels of each class, and gives the encoder
-all rows: the same network from an autoencoder that these rows have trained, from the same autoencoder's first weights,
-and scikit-learn's `MLPClassifier`. `mnist` and `cifar10` train on all labels and test on the test images, with the
-hyper-parameters that stand below. CIFAR-10 is recompressed as JPEG, permutation invariant and without more data: its
-images are contrast-normalised, and PCA keeps 99 % of the variance without whitening.
+`speed` compares a step with its own five products, and with other libraries' steps (with torch's where it is
+installed). `labels` trains on few labels of each class, and gives the encoder all rows: the same network from an
+autoencoder that these rows have trained, from the same autoencoder's first weights, and scikit-learn's `MLPClassifier`.
+`mnist` and `cifar10` train on all labels and test on the test images, with the hyper-parameters that stand below.
+CIFAR-10 is recompressed as JPEG, permutation invariant and without more data: its images are contrast-normalised, and
+PCA keeps 99 % of the variance without whitening.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import time
 import warnings
 
 import numpy as np
+import peers
 import sklearn
 from datasets import load
 from sklearn.exceptions import ConvergenceWarning
@@ -27,6 +29,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from speed import cell, paired_times, ratios, stepping
+from threadpoolctl import threadpool_limits
 
 from skae import (
     ContractiveAutoencoder,
@@ -64,9 +67,12 @@ def floor_of_step(d, k, n, n_classes, dtype, rng):
 
 
 def report_speed(options):
-    """Print what a step costs over its own products."""
-    print("\n| d, units, batch | units | dropout | solver | floor ms | step / floor |\n|---|---|---|---|---|---|")
+    """Print what a step costs over its own products, and what other libraries' steps cost over it."""
+    print(
+        "\n| d, units, batch | dropout | solver | floor ms | step / floor | peers / step |\n|---|---|---|---|---|---|"
+    )
     n_classes, dtype = 10, np.float32
+    peers.set_torch_threads(1)
     for (d, k, n), dropout, rule in (
         ((784, 1000, 256), 0.0, SGD()),
         ((784, 1000, 256), 0.0, Adam()),
@@ -79,11 +85,18 @@ def report_speed(options):
         theta = (0.05 * rng.standard_normal(objective.layout.size)).astype(dtype)
         X, y = rng.random((8 * n, d)).astype(dtype), rng.integers(n_classes, size=8 * n)
         batches = Batches(X, None, None, n, True, labels=y, seeded=dropout > 0.0)
-        step = stepping(objective, theta, rule, batches, rng, n * d * k)
-        times = paired_times([floor_of_step(d, k, n, n_classes, dtype, rng), step], 15.0)
+        functions = {"floor": floor_of_step(d, k, n, n_classes, dtype, rng)}
+        functions["step"] = stepping(objective, theta, rule, batches, rng, n * d * k)
+        if dropout == 0.0:
+            functions["MLPClassifier"] = peers.mlp_classifier_step(d, k, n, n_classes, dtype, rule.name, rng)
+        if peers.HAS_TORCH:
+            functions["torch"] = peers.torch_network_step(d, k, n, n_classes, "float32", rule.name, dropout)
+        with threadpool_limits(1):
+            times = paired_times(list(functions.values()), 20.0)
+        others = [f"{name} {cell(ratios(times, 1)[:, i])}" for i, name in enumerate(functions) if i > 1]
         print(
-            f"| {d}, {k}, {n} | trec | {dropout:g} | {rule.name} | {1e3 * np.median(times[:, 0]):.2f} "
-            f"| {cell(ratios(times)[:, 1])} |",
+            f"| {d}, {k}, {n} | {dropout:g} | {rule.name} | {1e3 * np.median(times[:, 0]):.2f} "
+            f"| {cell(ratios(times)[:, 1])} | {', '.join(others)} |",
             flush=True,
         )
 

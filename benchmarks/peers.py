@@ -2,11 +2,12 @@
 
 import functools
 import importlib.util
+import itertools
 import math
 import time
 
 import numpy as np
-from sklearn.neural_network import BernoulliRBM, MLPRegressor
+from sklearn.neural_network import BernoulliRBM, MLPClassifier, MLPRegressor
 
 HAS_TORCH = importlib.util.find_spec("torch") is not None
 
@@ -20,11 +21,7 @@ def torch_step(d, k, n, dtype, rule, contractive, compiled):
     X = torch.rand(n, d, dtype=kind)
     W = (0.05 * torch.randn(k, d, dtype=kind)).requires_grad_()
     b, c = torch.zeros(k, dtype=kind, requires_grad=True), torch.zeros(d, dtype=kind, requires_grad=True)
-    optimizer = (
-        torch.optim.SGD([W, b, c], lr=1e-6, momentum=0.9, nesterov=True, fused=True)
-        if rule == "sgd"
-        else torch.optim.Adam([W, b, c], lr=1e-6, fused=True)
-    )
+    optimizer = _torch_rule(rule, [W, b, c])
 
     def loss(X, W, b, c):
         H = torch.sigmoid(torch.addmm(b, X, W.T))
@@ -73,6 +70,50 @@ def torch_adam(X, k, alpha, rate, max_iter, batch_size=100, seed=0):
             schedule.step()
     seconds = time.perf_counter() - start
     return {name: array.detach().numpy() for name, array in (("W", W), ("b", b), ("c", c))}, seconds
+
+
+def torch_network_step(d, k, n, n_classes, dtype, rule, dropout):
+    """Return a function that takes the next batch and does one step of a classifier with one layer of trec units."""
+    import torch
+
+    torch.manual_seed(0)
+    kind = getattr(torch, dtype)
+    X, y = torch.rand(8 * n, d, dtype=kind), torch.randint(n_classes, (8 * n,))
+    W = (0.05 * torch.randn(k, d, dtype=kind)).requires_grad_()
+    out = (0.05 * torch.randn(n_classes, k, dtype=kind)).requires_grad_()
+    bias = torch.zeros(n_classes, dtype=kind, requires_grad=True)
+    optimizer = _torch_rule(rule, [W, out, bias])
+    batches = itertools.chain.from_iterable(torch.randperm(8 * n).split(n) for _ in itertools.count())
+
+    def step():
+        rows = next(batches)
+        optimizer.zero_grad()
+        U = X[rows] @ W.T
+        H = U * (U > 1.0)
+        if dropout > 0.0:
+            H = torch.nn.functional.dropout(H, dropout)
+        torch.nn.functional.cross_entropy(torch.addmm(bias, H, out.T), y[rows]).backward()
+        optimizer.step()
+
+    return step
+
+
+def _torch_rule(rule, parameters):
+    """Return torch's optimiser, in its fused form."""
+    import torch
+
+    if rule == "sgd":
+        return torch.optim.SGD(parameters, lr=1e-6, momentum=0.9, nesterov=True, fused=True)
+    return torch.optim.Adam(parameters, lr=1e-6, fused=True)
+
+
+def mlp_classifier_step(d, k, n, n_classes, dtype, rule, rng):
+    """Return a function that does ten steps of scikit-learn's classifier with one layer of relu units."""
+    X, y = rng.random((10 * n, d)).astype(dtype), rng.integers(n_classes, size=10 * n)
+    options = {"hidden_layer_sizes": (k,), "solver": rule, "batch_size": n, "alpha": 0.0, "learning_rate_init": 1e-6}
+    steps = functools.partial(MLPClassifier(**options, random_state=0).partial_fit, X, y, classes=np.arange(n_classes))
+    steps.number = 10
+    return steps
 
 
 def mlp_step(d, k, n, dtype, rule, rng):

@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.feature_selection import SelectKBest
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -538,6 +539,36 @@ def test_the_start_of_a_regression_does_not_depend_on_the_scale_of_the_targets(s
     X, y = digits
     still = small(FineTunedRegressor, max_iter=1, learning_rate_init=1e-30, l2=0.0)
     assert still.fit(X, scale * y + scale).score(X, scale * y + scale) > 0.35
+
+
+def linear(**parameters):
+    """Return a network that keeps its start: nothing is trained but the linear model of random codes."""
+    still = {"max_iter": 1, "learning_rate_init": 1e-30, "random_state": 0}
+    return FineTunedClassifier(autoencoder(n_components=200, **still), **still, **parameters)
+
+
+def test_the_start_does_not_learn_chance():
+    """On 200 codes of 300 rows, no linear model predicts random classes; the start is nearly constant then."""
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((2000, 20)), rng.integers(10, size=2000)
+    network = linear().fit(X[:300], y[:300])
+    assert log_loss(y[300:], network.predict_proba(X[300:])) < 1.1 * np.log(10)
+
+
+@pytest.mark.parametrize("disturbance", [{"dropout": 0.5}, {"noise": "gaussian", "noise_level": 1.0}])
+def test_the_start_sees_the_noise_of_training(disturbance, digits):
+    """Its first epoch has a smaller loss than that of a start without noise."""
+    X, y = digits
+    start, without = linear(**disturbance).fit(X, y), linear().fit(X, y)
+    continued = without.set_params(warm_start=True, **disturbance).fit(X, y)
+    assert start.loss_curve_[0] < 0.9 * continued.loss_curve_[0]
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 7])
+def test_the_start_of_few_rows(n_rows, digits):
+    X, y = digits[0][:n_rows], np.arange(n_rows, dtype=float)
+    network = small(FineTunedRegressor, autoencoder().fit(digits[0]), prefit=True).fit(X, y)
+    assert np.isfinite(network.predict(X)).all()
 
 
 @pytest.mark.parametrize("constant", [0.0, 3.0, -1e5, 1e-9])

@@ -43,12 +43,15 @@ from skae.training import (
     input_noise,
     labelled_route,
     mean_value,
+    row_keys,
     seed_of,
     train,
 )
 
 # Rows on which the losses before and after fine-tuning are compared.
 _COMPARED_ROWS = 2000
+# Rows that the start of the output layer is fitted to, at most.
+_START_ROWS = 10_000
 
 
 def default_encoder() -> ZeroBiasAutoencoder:
@@ -68,6 +71,12 @@ class Start:
     objective: Network
     theta: FloatArray
     route: Any
+
+    def set_output(self, coef: FloatArray, intercept: FloatArray) -> None:
+        """Set the output layer."""
+        blocks = self.objective.layout.views(self.theta)
+        blocks["O"][...], blocks["o"][...] = coef, intercept
+        self.objective.project(self.theta)
 
 
 class FineTunedNetwork(CallbackSupportMixin, SolverParameters, TransformerMixin, VersionedEstimator):
@@ -166,20 +175,24 @@ class FineTunedNetwork(CallbackSupportMixin, SolverParameters, TransformerMixin,
         encoder, problems = self._fitted_encoder(X, y, weight, continued, rng, task)
         inputs = encoder.inputs(X)
         rows = Rows(inputs, target, supervised, train_rows)
-        start = self._linear_start(encoder, rows, continued and outputs == self._outputs(), rng)
-        network = self._network(encoder, inputs, *start)
+        network = self._network(encoder, inputs)
         clean = functools.partial(rows.batches, network.route)
-        batches = self._corrupted_batches(
-            inputs,
-            supervised,
-            train_rows,
-            network.route,
-            rng,
-            input_noise(self),
-            range_rows=train_rows,
-            labels=target,
-            seeded=any(layer.dropout for layer in network.objective.layers),
-        )
+
+        def noisy(positions):
+            options = {"range_rows": train_rows, "labels": target}
+            options["seeded"] = any(layer.dropout for layer in network.objective.layers)
+            return self._corrupted_batches(
+                inputs, supervised, positions, network.route, rng, input_noise(self), **options
+            )
+
+        if continued and outputs == self._outputs():
+            network.set_output(self.coef_, self.intercept_)
+        else:
+            some = rows.draw(_START_ROWS, rng)
+            seen = noisy(some).in_batches_of(network.route.chunk_size)
+            keys = row_keys(inputs, some)
+            network.set_output(*linear_start(network.objective, network.theta, self.loss, seen, keys, rng))
+        batches = noisy(train_rows)
         monitor = None
         if held_out is not None:
             monitor = self._monitor(network.objective, clean(held_out), rng, len(batches))
@@ -269,25 +282,19 @@ class FineTunedNetwork(CallbackSupportMixin, SolverParameters, TransformerMixin,
         phase.end()
         return encoder, problems
 
-    def _linear_start(self, encoder, rows, continued, rng):
-        """Return the weights and the biases of the output layer to start from."""
-        if continued:
-            return self.coef_, self.intercept_
-        return linear_start(encoder, rows, len(self._outputs()), self.loss, rng)
-
-    def _network(self, encoder, inputs, coef, intercept):
-        """Return the network to train."""
+    def _network(self, encoder, inputs):
+        """Return the network to train. Its output layer is zero."""
         blocks, sizes = encoder.blocks(), encoder.sizes
         layers = encoder.network_layers(self._dropout(len(sizes)))
         biased = [layer.uses_bias and f"b{number}" in blocks for number, layer in enumerate(layers, 1)]
-        layout = network_layout(encoder.n_inputs, sizes, biased, len(coef))
+        layout = network_layout(encoder.n_inputs, sizes, biased, len(self._outputs()))
         route = labelled_route(self, inputs, sizes[0], max(sizes))
         if route.stay_sparse:
             layout = layout.by_columns()
         names = [name for name in layout.shapes if name[0] in "WO"]
         limits = [] if self.max_norm is None else [MaxNorm(name, float(self.max_norm)) for name in names]
         objective = Network(layout, layers, loss=self.loss, l2=self.l2, constraints=limits)
-        blocks |= {"O": coef, "o": intercept}
+        blocks |= {name: np.zeros(layout.shapes[name]) for name in "Oo"}
         theta = layout.pack(inputs.dtype, **{name: blocks[name] for name in layout.shapes})
         objective.project(theta)
         return Start(objective, theta, route)

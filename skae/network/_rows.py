@@ -40,6 +40,13 @@ class Rows:
         rows = self.chosen()
         return rows[:: math.ceil(len(rows) / n_rows)]
 
+    def draw(self, n_rows, rng):
+        """Return the positions of at most so many of the rows to train on, which have a positive weight."""
+        rows = self.chosen()
+        if self.weight is not None:
+            rows = rows[self.weight[rows] > 0.0]
+        return rows if len(rows) <= n_rows else np.sort(rng.permutation(rows)[:n_rows])
+
     def batches(self, route, positions):
         """Return large batches of the rows at these positions (None for all), without noise, to evaluate on."""
         options = {"labels": self.target, "stay_sparse": route.stay_sparse}

@@ -225,9 +225,12 @@ class Network(Constrained):
 
         return losses
 
-    def code(self, theta: FloatArray, X: FloatArray) -> FloatArray:
-        """Return the codes of the rows of X by the last layer, shape (n, k); the next call overwrites this array."""
-        passed = self._forward(self.layout.views(theta), X, None)
+    def code(self, theta: FloatArray, X: FloatArray, seed: int | None = None) -> FloatArray:
+        """Return the codes of the rows of X by the last layer, shape (n, k); the next call overwrites this array.
+
+        With a seed, they are what dropout leaves of them.
+        """
+        passed = self._forward(self.layout.views(theta), X, seed)
         return passed[-1][-1] if passed else X
 
     def scores(self, theta: FloatArray, X: FloatArray) -> FloatArray:
