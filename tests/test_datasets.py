@@ -483,6 +483,14 @@ def test_default_photographs():
     assert np.min(np.sum(found, axis=0)) > 0
 
 
+@pytest.mark.parametrize("variation", ["rot", "rand"])
+def test_angles_and_noise_are_those_of_fewer_rows(variation):
+    """More digits do not change what happens to the first ones, across the chunks in which noise is drawn."""
+    X = np.tile(digits(5)[0], (1000, 1)).astype(np.float32)
+    vary = partial(make_digit_variations, variation=variation, random_state=0)
+    assert_array_equal(vary(X[:4500]), vary(X)[:4500])
+
+
 @pytest.mark.parametrize("variation", VARIATIONS)
 def test_bytes_and_floats_are_the_same_digits(variation):
     """Integers from 0 to 255 stand for as many parts of 255, in any dtype; X is left alone."""

@@ -55,8 +55,8 @@ def make_convex(
     at least. In a union these are 0.07 and 10, and the number of sets is uniform from 2 to 4.
 
     The paper says that its parameters give both classes the same mean number of white pixels. This holds if the
-    geometric distribution begins at 0, so it does here: 451 pixels in both classes of 10,000 images (if it began at 1,
-    the means would be near 280 and 470). Hence a third of the convex sets have no half-plane and fill the image.
+    geometric distribution begins at 0, so it does here: both means are near 450 (if it began at 1, they would be near
+    280 and 470). Hence a third of the convex sets have no half-plane and fill the image.
     ``X.all(axis=1)`` finds them.
 
     References

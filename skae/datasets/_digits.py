@@ -80,8 +80,8 @@ def make_digit_variations(
         differ in size. None: scikit-learn's two photographs (`sklearn.datasets.load_sample_images`), each the mean of
         its three colours. They need Pillow. Without a photographic background, they are not read.
     random_state : int, RandomState instance or None, default=None
-        Seed; pass an int for reproducible images. "rot" and "rot-back-img" turn by the same angles if they have the
-        same seed and number of rows. With more rows, all images are others, except for "rand".
+        Seed; pass an int for reproducible images. Angles and noise of the first rows do not depend on the number
+        of rows, photographic backgrounds do. "rot" and "rot-back-img" with the same seed turn by the same angles.
 
     Returns
     -------
