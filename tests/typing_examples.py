@@ -35,7 +35,7 @@ from skae.activations import ACTIVATIONS, Activation, as_activation, register_ac
 from skae.callbacks import EarlyStopping, TimeLimit
 from skae.complements import complement
 from skae.corruption import Corruption, as_corruption
-from skae.datasets import make_circle, natural_patches
+from skae.datasets import make_circle, make_convex, make_digit_variations, natural_patches
 from skae.dynamics import relax
 from skae.metrics import activation_fraction, bias_statistics, lifetime_sparsity, reconstruction_r2
 from skae.model import Model
@@ -230,6 +230,11 @@ def data() -> Floats:
     X, angle = make_circle(100, random_state=0)
     assert_type(angle, NDArray[np.float64])
     assert_type(natural_patches(100, color=True), NDArray[np.float64])
+    images, label = make_convex(100, random_state=0)
+    assert_type(images, NDArray[np.float32])
+    assert_type(label, NDArray[np.int64])
+    assert_type(make_digit_variations(images, variation="rand"), NDArray[np.float32])
+    assert_type(make_digit_variations(images, label), tuple[NDArray[np.float32], NDArray[np.int64]])
     return X
 
 
@@ -246,5 +251,6 @@ def refused(X: Floats) -> None:
     ClassSpecificAEClassifier().fit(X)  # type: ignore[call-arg]
     regularization_path(ContractiveAutoencoder(), X, alphas=0.1)  # type: ignore[arg-type]
     make_circle(shape="sine")  # type: ignore[call-arg]
+    make_digit_variations(X, "rot", "rand")  # type: ignore[call-overload]
     EarlyStopping("val_loss")  # type: ignore[arg-type]
     TimeLimit()  # type: ignore[call-arg]
