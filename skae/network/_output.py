@@ -18,6 +18,8 @@ STRENGTHS = (1.0, 0.1, 0.01, 1e-3, 1e-4)
 #: It compares them on this many rows, or on all, each of them outside the rows that a model is fitted to.
 _HELD_OUT = 400
 _FOLDS, _MAX_ITER = 5, 100
+# Smaller deviations of codes, as a share of their root mean square, do not count.
+_LEAST_SHARE = 0.1
 
 
 def linear_start(objective, theta, loss, batches, keys, rng):
@@ -45,8 +47,11 @@ def linear_start(objective, theta, loss, batches, keys, rng):
     codes, target, weight = _codes_of(objective, theta, batches, rng)
     mean = np.average(codes, axis=0, weights=weight)
     codes -= mean
-    deviation = np.sqrt(np.average(codes**2, axis=0, weights=weight))
-    deviation[deviation <= 1e-6 * (np.abs(mean) + deviation.max(initial=0.0))] = np.inf  # a constant code says nothing
+    variance = np.average(codes**2, axis=0, weights=weight)
+    variance[variance <= (1e-6 * mean) ** 2] = 0.0  # a constant code
+    # Codes that are rarely active would have large weights otherwise.
+    deviation = np.sqrt(variance + _LEAST_SHARE**2 * variance.mean())
+    deviation[variance == 0.0] = np.inf  # it says nothing
     codes /= deviation
     n_outputs = objective.layout.shapes["o"][0]
     centre, spread = np.zeros(n_outputs), np.ones(n_outputs)

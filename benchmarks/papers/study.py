@@ -1,0 +1,237 @@
+"""What the studies of the papers share: cells that are measured once, the file that keeps them, and the claims.
+
+A study is a module of this folder that makes one `Study`. Its *cells* are what is to be measured, each a dict of plain
+values. What a cell gave is kept in ``results/NAME.json``, so that a study can be stopped and continued. A *claim* is
+what a paper draws from a figure or a table; it is judged by the cells.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import pathlib
+import platform
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import sklearn
+
+import skae
+
+HERE = pathlib.Path(__file__).parent
+sys.path.append(str(HERE.parent))  # for the data
+
+HOLDS, IN_PART, DOES_NOT_HOLD, NOT_MEASURED = "holds", "holds in part", "does not hold here", "not measured yet"
+
+
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """A sentence of a paper.
+
+    Parameters
+    ----------
+    where : str
+        Paper and place, such as "ZAE figure 4".
+    text : str
+        What it says.
+    theirs : str
+        The paper's figures, or "" where it prints none.
+    judge : callable
+        ``judge(results)`` returns a verdict and our figures as text. It raises LookupError where cells are missing.
+    """
+
+    where: str
+    text: str
+    theirs: str
+    judge: Callable[["Results"], tuple[str, str]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A table for the page: a title, the names of the columns, and rows of text."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+
+
+class Results:
+    """What the cells of a study gave, kept in a file."""
+
+    def __init__(self, path: pathlib.Path) -> None:
+        self.path, self._lines = path, {}
+        if path.exists():
+            for line in json.loads(path.read_text())["cells"]:
+                self._lines[_key(line["cell"])] = line
+
+    def __contains__(self, cell: dict) -> bool:
+        return _key(cell) in self._lines
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def add(self, cell: dict, values: dict, seconds: float) -> None:
+        """Keep what a cell gave. The file is replaced in one step, so that it is whole whenever a study is stopped."""
+        self._lines[_key(cell)] = {
+            "cell": cell,
+            "values": {name: _rounded(value) for name, value in values.items()},
+            "seconds": round(seconds, 1),
+            "versions": _versions(),
+        }
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        lines = ",\n".join(json.dumps(line) for line in self._lines.values())
+        partial = self.path.with_suffix(".partial")
+        partial.write_text(f'{{"cells": [\n{lines}\n]}}\n')
+        os.replace(partial, self.path)
+
+    def lines(self, **where: Any) -> list[dict]:
+        """Return cell and values, as one dict, of the cells that have these values."""
+        found = [{**line["cell"], **line["values"]} for line in self._lines.values()]
+        return [line for line in found if all(line.get(name) == value for name, value in where.items())]
+
+    def values(self, name: str, **where: Any) -> np.ndarray:
+        """Return one value of the cells that have these values, in the order of their seeds, at least one."""
+        found = [line for line in self.lines(**where) if name in line]
+        if not found:
+            raise LookupError(f"no cell of {where} has {name}")
+        return np.array([line[name] for line in sorted(found, key=lambda line: line.get("seed", 0))], dtype=float)
+
+    def mean(self, name: str, **where: Any) -> float:
+        """Return the mean of `values`."""
+        return float(self.values(name, **where).mean())
+
+    def seconds(self) -> float:
+        """Return how long all cells took."""
+        return sum(line["seconds"] for line in self._lines.values())
+
+    def versions(self) -> list[str]:
+        """Return the versions with which cells were measured."""
+        return sorted({line["versions"] for line in self._lines.values()})
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """A study.
+
+    Parameters
+    ----------
+    name : str
+        Name of the module and of the file of results.
+    title : str
+        Heading on the page.
+    cells : callable
+        ``cells(quick)`` returns the cells. Those of a quick run differ from the others in what they say.
+    measure : callable
+        ``measure(**cell)`` returns a dict of numbers and lists of numbers.
+    claims : sequence of Claim
+        What is judged.
+    tables : callable
+        ``tables(results)`` returns tables for the page.
+    draw : callable or None
+        ``draw(results, folder)`` saves pictures NAME*.png, and returns a dict of their file names and captions.
+    """
+
+    name: str
+    title: str
+    cells: Callable[[bool], Iterable[dict]]
+    measure: Callable[..., dict]
+    claims: tuple[Claim, ...] = ()
+    tables: Callable[[Results], list[Table]] = lambda results: []
+    draw: Callable[[Results, pathlib.Path], dict[str, str]] | None = None
+
+    def results(self, folder: pathlib.Path = HERE / "results") -> Results:
+        """Return what the file in a folder has."""
+        return Results(folder / f"{self.name}.json")
+
+    def run(self, quick: bool, folder: pathlib.Path, only: str = "", minutes: float = float("inf")) -> Results:
+        """Measure the cells that the file does not have, and return all results; stop after so many minutes."""
+        results, end = self.results(folder), time.monotonic() + 60.0 * minutes
+        todo = [cell for cell in self.cells(quick) if cell not in results and only in _text(cell)]
+        for number, cell in enumerate(todo, 1):
+            if time.monotonic() > end:
+                print(f"{len(todo) - number + 1} cells are left", flush=True)
+                break
+            start = time.process_time()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of fits that have not converged: the study says how long they are
+                values = self.measure(**cell)
+            results.add(cell, values, time.process_time() - start)
+            numbers = {name: value for name, value in values.items() if not isinstance(value, list)}
+            print(f"{number}/{len(todo)}: {_text(cell)}: {_text(numbers)}", flush=True)
+        return results
+
+    def main(self, description: str) -> None:
+        """Run from the command line."""
+        parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+        parser.add_argument("--quick", action="store_true", help="small models, to see that it runs, in minutes")
+        parser.add_argument("--output", type=pathlib.Path, help="folder of the results (results/, beside the studies)")
+        parser.add_argument("--only", default="", help="cells whose text contains this")
+        parser.add_argument("--minutes", type=float, default=float("inf"), help="start no cell after so many minutes")
+        options = parser.parse_args()
+        folder = options.output or HERE / ("quick" if options.quick else "results")
+        print(_versions(), flush=True)
+        results = self.run(options.quick, folder, options.only, options.minutes)
+        for table in self.tables(results):
+            print(f"\n{table.title}\n\n{markdown(table)}")
+        for claim, verdict, ours in self.judged(results):
+            print(f"\n{claim.where}: {claim.text}\n  {verdict}: {ours}")
+        if self.draw is not None:
+            self.draw(results, folder)
+
+    def judged(self, results: Results) -> list[tuple[Claim, str, str]]:
+        """Return each claim with a verdict and our figures."""
+        found = []
+        for claim in self.claims:
+            try:
+                found.append((claim, *claim.judge(results)))
+            except LookupError:
+                found.append((claim, NOT_MEASURED, ""))
+        return found
+
+
+def markdown(table: Table) -> str:
+    """Return a table in Markdown."""
+    lines = [table.columns, ("---",) * len(table.columns), *table.rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def spread(values: np.ndarray, digits: int = 1, scale: float = 100.0, unit: str = " %") -> str:
+    """Return the mean of values of seeds, and their range if there are several."""
+    values = scale * np.asarray(values)
+    text = f"{values.mean():.{digits}f}"
+    if len(values) > 1:
+        text += f" ({values.min():.{digits}f} to {values.max():.{digits}f})"
+    return text + unit
+
+
+def verdict(*conditions: bool) -> str:
+    """Return the verdict where all, some or none of the conditions hold."""
+    return HOLDS if all(conditions) else IN_PART if any(conditions) else DOES_NOT_HOLD
+
+
+def _key(cell):
+    return json.dumps(cell, sort_keys=True)
+
+
+def _text(values):
+    return ", ".join(f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}" for name, value in values.items())
+
+
+def _rounded(value):
+    """Return a number, or a list of numbers, to five digits."""
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_rounded(each) for each in value]
+    if isinstance(value, bool | str | int | np.integer) or value is None:
+        return int(value) if isinstance(value, np.integer) else value
+    return float(f"{value:.5g}")
+
+
+def _versions():
+    return (
+        f"skae {skae.__version__}, numpy {np.__version__}, scikit-learn {sklearn.__version__}, "
+        f"Python {platform.python_version()}, {platform.machine()}"
+    )
