@@ -23,6 +23,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from scipy.special import expit
 
+from skae import DenoisingAutoencoder
 from skae.activations import Activation, ReLU, Sigmoid, Softmax, Tanh, TRec, as_activation
 from skae.objectives import (
     Classification,
@@ -496,3 +497,83 @@ def test_a_penalty_that_hides_its_need_of_a_derivative_is_told():
     objective = Reconstruction(layout, as_activation("softmax"), penalties=[Hidden(0.1)])
     with pytest.raises(ValueError, match="'softmax' has no derivative: add 'derivative'"):
         objective.value_and_grad(np.zeros(layout.size), np.zeros((2, 4)))
+
+
+# Objectives that draw
+
+
+class Seeds(Reconstruction):
+    """An objective that notes the seed of each call, and how many rows it has."""
+
+    uses_seed = True
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.trained, self.judged = [], []
+
+    def value_and_grad(self, theta, X, target=None, sample_weight=None, **options):
+        rows, seed = target
+        self.trained.append((len(X), seed))
+        return super().value_and_grad(theta, X, rows, sample_weight, **options)
+
+    def losses_at(self, theta):
+        losses = super().losses_at(theta)
+
+        def noted(X, target=None, sample_weight=None, **options):
+            rows, seed = target
+            self.judged.append((len(X), seed))
+            return losses(X, rows, sample_weight, **options)
+
+        return noted
+
+
+class SeededAutoencoder(DenoisingAutoencoder):
+    """An autoencoder whose objective asks for seeds."""
+
+    def _objective_class(self):
+        def make(*arguments, **options):
+            self.made = Seeds(*arguments, visible=self.visible, **options)
+            return self.made
+
+        return make
+
+
+@pytest.fixture
+def seeds_of(rng):
+    """Return a function that fits a seeded autoencoder for three epochs and returns its objective."""
+    X = rng.standard_normal((40, 4))
+
+    def fitted(**parameters):
+        made = SeededAutoencoder(3, max_iter=3, tol=0.0, batch_size=20, random_state=0, **parameters)
+        return made.fit(X).made
+
+    return fitted
+
+
+@pytest.mark.parametrize("noise_level", [0.0, 0.3])
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_an_objective_that_draws_gets_new_seeds_with_each_batch(solver, noise_level, seeds_of):
+    objective = seeds_of(solver=solver, learning_rate_init=0.01, noise_level=noise_level)
+    seeds = [seed for _, seed in objective.trained]
+    assert len(seeds) == len(set(seeds)) == 6
+    assert [n for n, _ in objective.judged] == [20, 20]  # the final loss
+    again = seeds_of(solver=solver, learning_rate_init=0.01, noise_level=noise_level)
+    assert again.trained == objective.trained
+
+
+@pytest.mark.parametrize("noise_level", [0.0, 0.3])
+def test_an_objective_that_draws_stays_the_same_with_lbfgs(noise_level, seeds_of):
+    """And so does the loss on held-out rows, which epochs are compared by."""
+    assert len(set(seeds_of(solver="lbfgs", noise_level=noise_level).trained)) == 1
+    objective = seeds_of(early_stopping=True, noise_level=noise_level)
+    assert len({seed for _, seed in objective.trained}) == 6
+    held_out = [each for each in objective.judged if each[0] == 4]
+    assert len(held_out) > 2
+    assert len(set(held_out)) == 1
+
+
+def test_partial_fit_of_an_objective_that_draws(rng):
+    X = rng.standard_normal((40, 4))
+    made = SeededAutoencoder(3, batch_size=20, noise_level=0.0, random_state=0)
+    first, second = (made.partial_fit(X).made.trained for _ in range(2))
+    assert len({seed for _, seed in [*first, *second]}) == 4

@@ -240,7 +240,7 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         self._scale = self._data_scale()
         self._range = corruption_range(self._corruption(), X, rows)
         rng = np.random.default_rng(seed_of(self.random_state))
-        batches, validation = self._split(X, sample_weight, rows, route, rng)
+        batches, validation = self._split(X, sample_weight, rows, route, rng, objectives[-1].uses_seed)
         theta = self._initial(objectives[-1], batches, X.dtype, rng, continued=self.warm_start)
         self._keep_state()
         self._random_stream = None
@@ -317,6 +317,7 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         seed, n_updates = getattr(self, "_random_stream", None) or (seed_of(self.random_state), 0)
         rng = np.random.default_rng([seed, n_updates])
         options = {"unit_weight": self.n_samples_seen_ / self._n_rows_seen, **self._batch_options()}
+        options["seeded"] = objective.uses_seed
         batches = self._training_batches(X, sample_weight, rows, route, **options)
         theta = self._initial(objective, batches, X.dtype, rng, continued=not first)
         task = begin_fit_task(self, given, y, given_weight, task_name="partial-fit")
@@ -377,11 +378,12 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         )
         return route, sparse_forms if route.stay_sparse else objectives
 
-    def _split(self, X, sample_weight, rows, route, rng):
+    def _split(self, X, sample_weight, rows, route, rng, seeded):
         """Return the batches to train on, and those to validate on with early stopping, else None."""
-        options = self._batch_options()
+        options = {**self._batch_options(), "seeded": seeded}
         # The noise of validation is fixed too, because its losses are compared.
-        train_seed, validation_seed = (None, None) if options["corruption"] is None else rng.integers(2**63, size=2)
+        noisy = seeded or options["corruption"] is not None
+        train_seed, validation_seed = rng.integers(2**63, size=2) if noisy else (None, None)
         if not self.early_stopping:
             return self._training_batches(X, sample_weight, rows, route, train_seed, **options), None
         kept, held_out = split_rows(X.shape[0] if rows is None else rows, self.validation_fraction, rng)

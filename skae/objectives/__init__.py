@@ -2,10 +2,11 @@
 
 An objective has the methods ``value_and_grad``, ``value``, ``losses_at``, ``project`` and ``project_gradient``.
 Unconstrained solvers also use ``constrain``, ``vjp`` and ``unconstrain``. If ``uses_mean_code`` is true, it has
-``mean_code`` too. See `Reconstruction`.
+``mean_code`` too. See `Reconstruction`. `Constrained` has the methods that apply constraints, also if there are none.
 """
 
 from skae.objectives._classification import LOSSES, Classification
+from skae.objectives._constrained import Constrained
 from skae.objectives._factored import FactoredClassification, FactoredReconstruction
 from skae.objectives._network import OUTPUT_LOSSES, Layer, Network, network_layout
 from skae.objectives._reconstruction import Reconstruction
@@ -18,6 +19,7 @@ __all__ = [
     "OUTPUT_LOSSES",
     "Batch",
     "Classification",
+    "Constrained",
     "FactoredClassification",
     "FactoredReconstruction",
     "FirstOrder",

@@ -9,7 +9,10 @@ from skae.parameters import Layout, MaxNorm, UnitNorm
 
 
 class Constrained:
-    """Constraints on the row lengths of blocks, in the forms that the solvers use.
+    """Base class of the objectives: constraints on the row lengths of blocks, in the forms that the solvers use.
+
+    A subclass sets `layout`, and has the method ``value_and_grad`` (see `Reconstruction`). Then every solver of
+    `skae.solvers` minimises it.
 
     Attributes
     ----------
@@ -17,6 +20,33 @@ class Constrained:
         Layout of the parameters.
     constraint : skae.parameters.UnitNorm, skae.parameters.MaxNorm or None
         The constraint, or None.
+
+    Examples
+    --------
+    The distance of rows from a point of length 1:
+
+    >>> import numpy as np
+    >>> from skae.objectives import Constrained
+    >>> from skae.parameters import Layout, UnitNorm
+    >>> from skae.solvers import LBFGS
+    >>> class Distance(Constrained):
+    ...     layout = Layout(w=(1, 2))
+    ...     constraint = UnitNorm("w")
+    ...
+    ...     def value_and_grad(self, theta, X, target=None, sample_weight=None, *, mean_code=None, out=None):
+    ...         difference = theta - X.mean(axis=0)
+    ...         return 0.5 * float(difference @ difference), difference
+    ...
+    >>> class AllRows:
+    ...     def __len__(self):
+    ...         return 1
+    ...
+    ...     def __call__(self, rng):
+    ...         yield np.array([[3.0, 4.0], [3.0, 4.0]]), None, None
+    ...
+    >>> result = LBFGS(max_iter=50).minimize(Distance(), np.array([1.0, 0.0]), AllRows(), np.random.default_rng(0))
+    >>> result.theta.round(3)
+    array([0.6, 0.8])
     """
 
     layout: Layout

@@ -78,6 +78,10 @@ class Reconstruction(Constrained):
         their bias but the weights are untied.
     """
 
+    #: Whether the target of a batch is a pair of the rows to reconstruct, or None, and a seed. A subclass that draws
+    #: random numbers sets this to true. Training with L-BFGS, and validation, have the same seeds in every epoch.
+    uses_seed = False
+
     def __init__(
         self,
         layout: Layout,

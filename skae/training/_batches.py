@@ -154,6 +154,8 @@ class Batches:
         edges = [self.n_samples * i // len(self) for i in range(len(self) + 1)]
         for start, stop in itertools.pairwise(edges):
             chosen = slice(start, stop) if order is None else order[start:stop]
+            # Before the corruption, which a single batch with `noise_seed` draws in its first epoch only.
+            seed = int(noise.integers(2**63)) if self.seeded else None
             clean, weight = self._take(chosen)
             X, target = self._as_batch(clean), None
             if self.corruption is not None:
@@ -163,7 +165,7 @@ class Batches:
                 labels = self.labels[chosen if self.rows is None else self.rows[chosen]]
                 target = (X if target is None else target, labels) if self.paired else labels
             if self.seeded:
-                target = target, int(noise.integers(2**63))
+                target = target, seed
             yield X, target, weight
 
     def sample(self, n_rows, rng):
