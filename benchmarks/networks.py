@@ -3,7 +3,7 @@
     python benchmarks/networks.py speed
     python benchmarks/networks.py labels
     SKAE_DATA=folder python benchmarks/networks.py labels --data mnist
-    SKAE_DATA=folder python benchmarks/networks.py mnist [--only TEXT] [--seeds 1]
+    SKAE_DATA=folder python benchmarks/networks.py mnist [--only TEXT] [--seeds 1] [--units 1000] [--validate]
     SKAE_DATA=folder python benchmarks/networks.py cifar10 [--only TEXT] [--seeds 1] [--units 1000] [--validate]
 
 `speed` compares a step with its own five products, and with other libraries' steps (with torch's where it is
@@ -147,23 +147,21 @@ def fitted(make, seed, data, state, training, X):
     return _FITTED[key]
 
 
-MNIST = {
-    "zero-bias, 1000": lambda seed: FineTunedClassifier(
-        ZeroBiasAutoencoder(1000), dropout=0.5, noise="masking", noise_level=0.2, max_iter=40, random_state=seed
-    ),
-    "zero-bias, 1000, no noise": lambda seed: FineTunedClassifier(
-        ZeroBiasAutoencoder(1000), max_iter=40, random_state=seed
-    ),
-    "random weights, 1000": lambda seed: FineTunedClassifier(
-        ZeroBiasAutoencoder(1000, init="glorot", **UNTRAINED),
-        dropout=0.5,
-        noise="masking",
-        noise_level=0.2,
-        max_iter=40,
-        random_state=seed,
-    ),
-    "MLPClassifier(1000)": lambda seed: MLPClassifier(1000, random_state=seed),
-}
+def mnist_models(units):
+    """Return functions of a seed that make models for MNIST, by name."""
+    rate = {"batch_size": 128, "learning_rate_init": 1e-3, "l2": 1e-5, "max_norm": 2.0}
+    tuned = functools.partial(FineTunedClassifier, dropout=0.5, noise="masking", noise_level=0.25, max_iter=100, **rate)
+    zero_bias = ZeroBiasAutoencoder(units)
+    random = ZeroBiasAutoencoder(units, init="glorot", **UNTRAINED)
+    return {
+        "zero-bias": lambda seed: tuned(zero_bias, random_state=seed),
+        "random weights": lambda seed: tuned(random, random_state=seed),
+        "zero-bias, no dropout and noise": lambda seed: FineTunedClassifier(
+            zero_bias, max_iter=40, random_state=seed, **rate
+        ),
+        "zero-bias, squared hinge loss": lambda seed: tuned(zero_bias, loss="squared_hinge", random_state=seed),
+        "MLPClassifier": lambda seed: MLPClassifier(units, random_state=seed),
+    }
 
 
 def cifar_models(units):
@@ -194,7 +192,7 @@ def report_images(options):
     """Print the test errors of networks on all images."""
     X, y, X_test, y_test = load(options.what)
     X, X_test = (each.reshape(len(each), -1).astype(np.float32) for each in (X, X_test))
-    models = MNIST
+    models = mnist_models(options.units)
     if options.validate:
         X, y, X_test, y_test = X[:-10_000], y[:-10_000], X[-10_000:], y[-10_000:]
     if options.what == "cifar10":
@@ -221,7 +219,7 @@ def main():
     parser.add_argument("--only", default="", help="networks whose name contains this")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--validate", action="store_true", help="test on the last 10,000 training images")
-    parser.add_argument("--units", type=int, default=1000, help="for cifar10")
+    parser.add_argument("--units", type=int, default=1000, help="of a layer, for mnist and cifar10")
     options = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
     warnings.simplefilter("ignore", UserWarning)

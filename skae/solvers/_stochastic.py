@@ -24,6 +24,9 @@ _MAX_TRIALS = 40
 # are mostly noise, updates on some batches raise the loss on others a little.
 _NOISE = 0.01
 
+# A fit whose rate may fall starts anew, at this share of the rate, when the loss of an epoch is so many times the lowest.
+_DIVERGED, _LOWER = 3.0, 1.0 / 3.0
+
 # Epochs, and updates, without a fall of the loss that end a fit. After fewer, the loss may still fall again.
 _PATIENT_EPOCHS, _PATIENT_UPDATES = 10, 1000
 
@@ -50,6 +53,9 @@ class Stochastic:
         The initial rate. By default, the update rule's own. If the rule has none, the fit searches for a rate, from
         1 / (largest curvature of the objective at the start). It tries up to 100 updates at twice this rate. While the
         trial ends with a higher loss than without any update, it halves the rate and tries again.
+    may_restart : bool, default=False
+        Whether a fit that diverges starts anew at a third of the rate. It diverges if the loss of an epoch is three
+        times the lowest. The epochs before count, and stay in the curve of losses.
 
     Examples
     --------
@@ -82,6 +88,7 @@ class Stochastic:
     n_iter_no_change: int | None = None
     schedule: str = "linear"
     learning_rate: float | None = None
+    may_restart: bool = False
 
     def patience(self, n_batches: int) -> int:
         """Return the number of epochs (of `n_batches` each) without a fall of the loss after which a fit ends."""
@@ -111,35 +118,39 @@ class Stochastic:
         """
         theta, grad = theta if overwrite_theta else theta.copy(), np.empty_like(theta)
         state = self._continued(theta, state)
+        start = theta.copy() if self.may_restart and self.max_iter > 1 else None
         patience = self.patience(len(batches))
         plateau, factor, n_steps = Plateau(self.tol, patience), SCHEDULES[self.schedule], 0
         total, last, converged, reason = self.max_iter * len(batches), self.max_iter, False, None
         curve: list[float] = []
+        lowest = math.inf
         # On the way to divergence numbers overflow; check_finite reports it in words.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             rate = self._rate(objective, theta, batches, rng, state)
-            advice = (
-                f" at a learning rate of {rate:.3g}; use a lower learning_rate_init, "
-                "or bring the features to a common scale near 1 (StandardScaler, PCAWhitener)"
-            )
+            searched = "learning_rate" in state
             while reason is None:
                 values, weights = [], []
                 for batch in batches(rng):
                     step_rate = float(rate * factor(n_steps, total))
                     values.append(self._step(objective, theta, grad, state, batches, batch, step_rate))
                     weights.append(total_weight(batch[0], batch[2]))
-                    check_finite(values[-1], f"of epoch {len(curve) + 1}", advice=advice)
+                    check_finite(values[-1], f"of epoch {len(curve) + 1}", advice=_advice(rate))
                     n_steps += 1
                 curve.append(float(np.dot(values, weights) / sum(weights)))  # np.average takes ten times as long
-                check_finite(curve[-1], f"of epoch {len(curve)}", theta, advice)
+                check_finite(curve[-1], f"of epoch {len(curve)}", theta, _advice(rate))
                 if on_epoch is not None and on_epoch(Epoch(len(curve), curve[-1], theta)):
                     reason = "stopped"
                 elif len(curve) == last:
                     reason = "converged" if converged else "max_iter"
+                elif start is not None and curve[-1] > lowest + (_DIVERGED - 1.0) * abs(lowest):
+                    theta[:], lowest, plateau = start, math.inf, Plateau(self.tol, patience)
+                    rate *= _LOWER
+                    state = self.update_rule.init(theta) | ({"learning_rate": np.array(rate)} if searched else {})
                 elif not converged and plateau.reached(curve[-1]):
                     converged, last = True, self._last_epoch(len(curve), patience)
                     factor = falling(factor(n_steps, total), n_steps, last * len(batches))
                     reason = "converged" if last == len(curve) else None
+                lowest = min(lowest, curve[-1])
         return Result(theta, len(curve), np.array(curve), reason, state)
 
     def _last_epoch(self, n_epochs, patience):
@@ -221,6 +232,14 @@ class Stochastic:
             if not math.isfinite(values[-1]):
                 return [math.inf]
         return values
+
+
+def _advice(rate):
+    """Return what a user can do about divergence."""
+    return (
+        f" at a learning rate of {rate:.3g}; use a lower learning_rate_init, "
+        "or bring the features to a common scale near 1 (StandardScaler, PCAWhitener)"
+    )
 
 
 def largest_curvature(

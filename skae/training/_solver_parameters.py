@@ -137,7 +137,7 @@ class SolverParameters:
         schedule = schedule or self.learning_rate
         automatic = self.learning_rate_init == "auto"
         rate = self._automatic_rate(schedule, n_batches) if automatic else float(self.learning_rate_init)
-        return Stochastic(rule, schedule=schedule, learning_rate=rate, **options)
+        return Stochastic(rule, schedule=schedule, learning_rate=rate, may_restart=automatic, **options)
 
     def _automatic_rate(self, schedule, n_batches):
         """Return the rate for ``learning_rate_init="auto"``; None leaves it to the update rule."""
