@@ -286,8 +286,9 @@ def draw_biases(results, path):
 
 
 def draw_filters(path, quick):
-    """Draw filters, those of median extent and their neighbours."""
+    """Draw 16 filters of each model."""
     import matplotlib.pyplot as plt
+    from PIL import Image
 
     from skae.plotting import FiltersDisplay
 
@@ -299,6 +300,7 @@ def draw_filters(path, quick):
         axes[i, j].set_title(f"{model}{', whitened' if whiten else ''}", fontsize="small")
     figure.savefig(path, dpi=70)
     plt.close(figure)
+    Image.open(path).convert("RGB").quantize(64).save(path)  # a third of the size
 
 
 STUDY = Study("zae_biases", "Negative biases and filters", cells, measure, CLAIMS, tables, draw)
