@@ -19,6 +19,7 @@ it again. `--quick` takes few images and short fits.
 
 import functools
 import itertools
+import warnings
 
 import numpy as np
 from energy_eight import images
@@ -407,9 +408,11 @@ def draw(results, folder):
         "energy_fields_rectangles.png": "ENERGY figure 9: filters of small fits, one model for each class.",
     }
     functions = (draw_circle, draw_digits, draw_filters, draw_rectangles)
-    for (name, _), function in zip(captions.items(), functions, strict=True):
-        if function is draw_digits or not (folder / name).exists():
-            function(results, folder / name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # as in the study's own fits
+        for name, function in zip(captions, functions, strict=True):
+            if function is draw_digits or not (folder / name).exists():
+                function(results, folder / name)
     return captions
 
 

@@ -6,8 +6,8 @@
   first, which leaves 36 components; 100 or 300 units and 20 epochs. The paper takes 400,000 patches, and does not give
   the number of units. "none" is the same model without regularisation. All biases start at zero.
 - "filters": whole images, contrast-normalised and reduced by PCA to 99 % of the variance, with and without whitening;
-  10,000 of them, 100 units and 20 epochs. The filters are mapped back to pixels. A contractive strength of the paper is
-  twice `alpha`.
+  10,000 of them, 100 or 500 units and 20 epochs. The filters are mapped back to pixels. A contractive strength of the
+  paper is twice `alpha`.
 
 The extent of a filter is the share of the image over which it is spread: with e_p its energy in pixel p (of all
 colours, over their sum), it is 1 / (P sum_p e_p^2). It is 1 for a filter of equal energy everywhere, 1 / P for a single
@@ -20,6 +20,7 @@ patches or images, and 3 epochs.
 
 import functools
 import itertools
+import warnings
 
 import numpy as np
 from sklearn.pipeline import make_pipeline
@@ -42,7 +43,7 @@ FILTERS = {
     },
 }
 LOCAL, GLOBAL = 0.15, 0.3
-WIDTHS = (100, 300)
+WIDTHS, FILTER_WIDTHS = (100, 300), (100, 500)
 
 
 def cells(quick):
@@ -53,10 +54,12 @@ def cells(quick):
         {"part": "biases", "model": model, "units": units, "seed": seed}
         for seed, units, model in itertools.product(seeds, WIDTHS, BIASED)
     ]
+    filters = [(units, whiten, seed) for units in FILTER_WIDTHS for seed in seeds for whiten in (True, False)]
     found += [
-        {"part": "filters", "model": model, "whiten": whiten, "seed": seed}
-        for seed in seeds
-        for whiten, model in itertools.product((True, False), FILTERS)
+        {"part": "filters", "model": model, "units": units, "whiten": whiten, "seed": seed}
+        for units, whiten, seed in filters
+        if units == FILTER_WIDTHS[0] or not (quick or seed)
+        for model in FILTERS
     ]
     return [{**cell, **common} for cell in found]
 
@@ -114,10 +117,10 @@ def steps(whiten, quick):
     return whitener.fit(X), whitener.transform(X)
 
 
-def pixel_filters(model, whiten, seed, quick=False):
+def pixel_filters(model, units, whiten, seed, quick=False):
     """Return the fitted model's filters in pixels: what each unit adds to an image, shape (k, 3, 32, 32)."""
     whitener, Z = steps(whiten, quick)
-    options = {"n_components": 100, "max_iter": 3 if quick else 20, "tol": 0, "random_state": seed}
+    options = {"n_components": units, "max_iter": 3 if quick else 20, "tol": 0, "random_state": seed}
     fitted = FILTERS[model](**options).fit(Z)
     mean = whitener.inverse_transform(np.zeros((1, Z.shape[1]), dtype=Z.dtype))
     pixels = whitener.inverse_transform(fitted.decoder_components_) - mean
@@ -139,9 +142,9 @@ def roughness(filters):
     return np.mean(differences, axis=0) / (2.0 * variance)
 
 
-def extents(model, whiten, seed, quick=False):
+def extents(model, units, whiten, seed, quick=False):
     """Return how far the filters of a model of figure 3 reach over the image."""
-    filters = pixel_filters(model, whiten, seed, quick)
+    filters = pixel_filters(model, units, whiten, seed, quick)
     values = extent(filters)
     return {
         "extent": float(np.median(values)),
@@ -177,26 +180,34 @@ def more_negative(results):
     return verdict(*outcomes), "; ".join(parts)
 
 
+def medians(results):
+    """Return texts of what is measured of figure 3, with the median extents of the models."""
+    found = {}
+    for units, whiten in itertools.product(FILTER_WIDTHS, (True, False)):
+        where = {"part": "filters", "units": units, "whiten": whiten}
+        if units == FILTER_WIDTHS[0] or len(results.lines(**where)) >= len(FILTERS):
+            text = f"{units} units, {'whitened' if whiten else 'not whitened'}"
+            found[text] = {name: results.mean("extent", model=name, **where) for name in FILTERS}
+    return found
+
+
 def localised(results):
     """Section 2.1: negative biases localise features; whitening shows it."""
     parts, outcomes = [], []
-    for whiten, text in ((True, "whitened"), (False, "not whitened")):
-        medians = {name: results.mean("extent", part="filters", model=name, whiten=whiten) for name in FILTERS}
-        zero = min(medians["TRec"], medians["TLin"])
-        outcomes.append(all(value < zero for name, value in medians.items() if name.startswith("CAE")))
-        parts.append(f"{text}: " + ", ".join(f"{name} {100 * value:.0f} %" for name, value in medians.items()))
-    return verdict(*outcomes), "median extent, 100 units. " + "; ".join(parts)
+    for text, found in medians(results).items():
+        zero = min(found["TRec"], found["TLin"])
+        outcomes.append(all(value < zero for name, value in found.items() if name.startswith("CAE")))
+        parts.append(f"{text}: " + ", ".join(f"{name} {100 * value:.0f} %" for name, value in found.items()))
+    return verdict(*outcomes), "median extent. " + "; ".join(parts)
 
 
 def stronger(results):
     """Figure 3: the regularisation strength changes how local the filters are."""
     parts, outcomes = [], []
-    for whiten, text in ((True, "whitened"), (False, "not whitened")):
-        medians = [
-            results.mean("extent", part="filters", model=name, whiten=whiten) for name in FILTERS if "CAE" in name
-        ]
-        outcomes.append(all(b < a for a, b in itertools.pairwise(medians)))
-        parts.append(f"{text}: " + ", ".join(f"{100 * value:.0f} %" for value in medians))
+    for text, found in medians(results).items():
+        values = [value for name, value in found.items() if name.startswith("CAE")]
+        outcomes.append(all(b < a for a, b in itertools.pairwise(values)))
+        parts.append(f"{text}: " + ", ".join(f"{100 * value:.0f} %" for value in values))
     return verdict(*outcomes), "median extent at strengths 1, 3 and 20. " + "; ".join(parts)
 
 
@@ -234,12 +245,16 @@ def tables(results):
     ]
     reach = [
         (
+            str(units),
             model,
             "yes" if whiten else "no",
-            *(cell(name, part="filters", model=model, whiten=whiten) for name in ("extent", "local", "global")),
-            cell("roughness", 2, 1.0, part="filters", model=model, whiten=whiten),
+            *(
+                cell(name, part="filters", model=model, units=units, whiten=whiten)
+                for name in ("extent", "local", "global")
+            ),
+            cell("roughness", 2, 1.0, part="filters", model=model, units=units, whiten=whiten),
         )
-        for whiten, model in itertools.product((True, False), FILTERS)
+        for units, whiten, model in itertools.product(FILTER_WIDTHS, (True, False), FILTERS)
     ]
     return [
         Table(
@@ -249,7 +264,7 @@ def tables(results):
         ),
         Table(
             "Extent of the filters (figure 3)",
-            ("model", "whitened", "median extent, %", "local, %", "global, %", "median roughness"),
+            ("units", "model", "whitened", "median extent, %", "local, %", "global, %", "median roughness"),
             reach,
         ),
     ]
@@ -263,7 +278,9 @@ def draw(results, folder):
     }
     draw_biases(results, folder / "zae_biases.png")
     if not (folder / "zae_biases_filters.png").exists():
-        draw_filters(folder / "zae_biases_filters.png", any("quick" in line for line in results.lines()))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # as in the study's own fits
+            draw_filters(folder / "zae_biases_filters.png", any("quick" in line for line in results.lines()))
     return captions
 
 
@@ -294,7 +311,7 @@ def draw_filters(path, quick):
 
     figure, axes = plt.subplots(2, len(FILTERS), figsize=(9, 3.8), layout="constrained")
     for (i, whiten), (j, model) in itertools.product(enumerate((True, False)), enumerate(FILTERS)):
-        filters = pixel_filters(model, whiten, 0, quick)
+        filters = pixel_filters(model, FILTER_WIDTHS[0], whiten, 0, quick)
         chosen = filters[np.linspace(0, len(filters) - 1, 16).astype(int)].reshape(16, -1)
         FiltersDisplay(chosen, image_shape=(3, 32, 32)).plot(axes[i, j])
         axes[i, j].set_title(f"{model}{', whitened' if whiten else ''}", fontsize="small")
