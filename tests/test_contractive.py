@@ -22,6 +22,8 @@ from skae import ContractiveAutoencoder
 from skae._sklearn_compat import InvalidParameterError
 from skae.activations import Activation, as_activation
 from skae.metrics import activation_fraction
+from skae.objectives import Reconstruction
+from skae.parameters import Layout
 from skae.penalties import PENALTIES
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -465,3 +467,61 @@ def test_wide_sparse_rows_are_not_densified_together():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 100e6  # 120 MB if all rows were dense
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
+def test_negative_alpha_makes_the_code_steeper(activation, solver, rng):
+    """A negative alpha rewards a steep code, and unit rows bound the loss from below."""
+    X, alpha = make_X(rng), -1.5
+    bound = alpha * 8 * (1.0 / 16.0 if activation == "sigmoid" else 1.0)
+    unit = {"n_components": 8, "activation": activation, "weight_constraint": "unit", "solver": solver, "max_iter": 100}
+
+    def slope(fitted):
+        h = fitted.transform(X)
+        return np.mean(h * (1.0 - h) if activation == "sigmoid" else 1.0 - h**2)
+
+    rewarded, plain = (make(alpha=each, **unit).fit(X) for each in (alpha, 0.0))
+    assert slope(rewarded) > slope(plain)
+    assert bound <= rewarded.loss_ < plain.loss_
+    assert_allclose(np.linalg.norm(rewarded.components_, axis=1), 1.0)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"weight_constraint": "auto"},
+        {"weight_constraint": None},
+        {"tied_weights": False},
+        {"activation": "relu"},
+        {"activation": Softsign()},
+        {"penalty": "laplacian"},
+    ],
+    ids=str,
+)
+def test_negative_alpha_is_refused_where_nothing_bounds_the_objective(wrong, rng):
+    """The error says what was got, and what a negative alpha needs."""
+    autoencoder = make(**{"alpha": -0.5, "weight_constraint": "max", **wrong})
+    with pytest.raises(InvalidParameterError, match=r"alpha .*must be >= 0, got -0\.5") as caught:
+        autoencoder.fit(make_X(rng))
+    if "penalty" not in wrong:
+        ((name, value),) = wrong.items()
+        assert f"{name}={value!r}" in str(caught.value)
+
+
+@pytest.mark.parametrize(("constant", "alpha"), [(False, -0.7), (True, -0.01)])
+def test_a_negative_alpha_has_no_lower_bound_with_free_weights(constant, alpha, rng):
+    """The argument of the docstring: one unit at a corner of the data, or along a constant direction."""
+    X = make_X(rng)
+    X[:, 0] = 1.0 if constant else X[:, 0]
+    at, p = np.argmax(X[:, 0]), 0.01
+    layout = Layout(W=(1, 5), b=(1,), c=(5,))
+    objective = Reconstruction(layout, as_activation("sigmoid"), penalties=[PENALTIES["contractive"](alpha)])
+    values = []
+    for s in (1e3, 1e4, 1e5):
+        W = np.zeros((1, 5))
+        W[0, 0] = s
+        c = X.mean(axis=0) - constant * p * W[0]
+        values.append(objective.value(layout.pack(np.float64, W=W, b=logit(p) - W @ X[at], c=c), X))
+    assert values[0] > values[1] > values[2]
+    assert values[2] < -1e2

@@ -5,9 +5,9 @@ from __future__ import annotations
 from numbers import Real
 from typing import Literal
 
-from skae._sklearn_compat import Interval
+from skae._sklearn_compat import Interval, InvalidParameterError
 from skae._typing import Encoding, Init, RandomState, Schedule, Solver, VisibleName, WeightConstraint
-from skae.activations import Activation
+from skae.activations import Activation, Sigmoid, Tanh
 from skae.autoencoders._base import BaseAutoencoder
 from skae.penalties import Penalty, as_penalty
 
@@ -48,9 +48,11 @@ class ContractiveAutoencoder(BaseAutoencoder):
         `skae.penalties.Penalty`: alpha replaces its own strength.
 
     alpha : float, default=0.1
-        Strength of the penalty, >= 0. It is relative to the squared error, so a good value grows with the square of
+        Strength of the penalty. It is relative to the squared error, so a good value grows with the square of
         X's scale. The default suits features of variance near 1. Pixels in [0, 1] want about 0.03. Patches of images
-        behind ``PCAWhitener(0.9)`` want about 1, with ``learning_rate_init=0.1``.
+        behind ``PCAWhitener(0.9)`` want about 1, with ``learning_rate_init=0.1``. A negative alpha rewards a steep code
+        ("uncontraction", ZAE figure 4). It needs ``penalty="contractive"``, the activation "sigmoid" or "tanh", tied
+        weights, and ``weight_constraint="unit"`` or "max". See the notes.
 
     l2 : float, default=0.0
         Strength of l2/2 times the sum of the squared weights.
@@ -183,6 +185,16 @@ class ContractiveAutoencoder(BaseAutoencoder):
     sklearn.neural_network.BernoulliRBM : A stochastic relative, for binary data.
     sklearn.decomposition.PCA : ``activation="identity", alpha=0`` finds the same subspace.
 
+    Notes
+    -----
+    With alpha < 0 and free weights, the objective can fall without limit. Take one sigmoid unit and a row x_0 at a
+    corner of the data. Let w = s a, with a.x < a.x_0 for all other rows, and choose the bias so that h(u) = p at x_0.
+    As s grows, h tends to 0 at the other rows. At x_0, the squared error rises by s^2 p^2 / 2, and the reward by
+    -alpha s^2 p^2 (1 - p)^2. For small p, the reward wins if alpha < -1/2. If the data are constant in direction a, the
+    visible bias takes the error away, so the reward wins for every alpha < 0. Rows of length m at most bound the
+    reward: h' <= 1/4 for "sigmoid" and h' <= 1 for "tanh". So the objective is at least alpha m^2 n_components / 16, or
+    alpha m^2 n_components. With untied weights the constraint is on the decoder rows, and the encoder rows could grow.
+
     References
     ----------
     .. [1] Rifai S., Vincent P., Muller X., Glorot X., Bengio Y., "Contractive auto-encoders: explicit invariance
@@ -206,7 +218,7 @@ class ContractiveAutoencoder(BaseAutoencoder):
     _parameter_constraints: dict = {
         **BaseAutoencoder._parameter_constraints,
         "penalty": [str, Penalty],
-        "alpha": [Interval(Real, 0, None, closed="left")],
+        "alpha": [Interval(Real, None, None, closed="neither")],
     }
 
     def __init__(
@@ -273,4 +285,17 @@ class ContractiveAutoencoder(BaseAutoencoder):
     def _penalty(self):
         """Return the penalty, or None if alpha is zero."""
         penalty = self._prefix_errors(as_penalty, self.penalty, self.alpha)
-        return penalty if self.alpha > 0 else None
+        if self.alpha < 0 and not self._is_bounded():
+            raise InvalidParameterError(
+                f"{type(self).__name__}: alpha must be >= 0, got {self.alpha}; a negative one needs "
+                "penalty='contractive', activation='sigmoid' or 'tanh', tied_weights=True and weight_constraint='unit' "
+                f"or 'max', or the objective has no lower bound; got penalty={self.penalty!r}, "
+                f"activation={self.activation!r}, tied_weights={self.tied_weights!r}, "
+                f"weight_constraint={self.weight_constraint!r}"
+            )
+        return penalty if self.alpha != 0 else None
+
+    def _is_bounded(self):
+        """Return whether the objective has a lower bound with a negative alpha: h' and the rows of W are bounded."""
+        bounded_slope = isinstance(self._training_activation(), Sigmoid | Tanh)
+        return bounded_slope and self._tied() and self.weight_constraint in ("unit", "max")

@@ -59,7 +59,7 @@ class Penalty(Immutable, ABC):
     Parameters
     ----------
     alpha : float, default=0.1
-        Strength, >= 0.
+        Strength, >= 0 unless the penalty is `signed`.
 
     Attributes
     ----------
@@ -72,6 +72,8 @@ class Penalty(Immutable, ABC):
         shrinking W and growing V. Such a model keeps its decoder rows at unit length.
     uses_mean_code : bool
         Whether the penalty reads ``batch.mean_code``. Then a chunk of rows needs the mean code of all rows.
+    signed : bool
+        Whether alpha may be negative: the penalty becomes a reward.
 
     Examples
     --------
@@ -94,6 +96,7 @@ class Penalty(Immutable, ABC):
     requires: ClassVar[tuple[str, ...]] = ()
     scale_free_encoder: ClassVar[bool] = False
     uses_mean_code: ClassVar[bool] = False
+    signed: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -105,7 +108,7 @@ class Penalty(Immutable, ABC):
             )
 
     def __post_init__(self) -> None:
-        if not self.alpha >= 0.0:
+        if not (self.alpha >= 0.0 or (self.signed and self.alpha < 0.0)):
             raise ValueError(f"alpha of the penalty {self.name!r} must be >= 0, got {self.alpha!r}")
         # A numpy scalar would promote float32 arrays.
         object.__setattr__(self, "alpha", float(self.alpha))

@@ -17,7 +17,8 @@ class Contractive(Penalty):
     Parameters
     ----------
     alpha : float, default=0.1
-        Strength, >= 0.
+        Strength. A negative one rewards a steep code. The objective then has a lower bound only if h' and the lengths
+        of the rows of W are bounded.
 
     Examples
     --------
@@ -37,6 +38,7 @@ class Contractive(Penalty):
     name = "contractive"
     requires = ("derivative", "second_derivative")
     scale_free_encoder = True
+    signed = True
 
     def add(self, batch: Batch, grad: Gradient) -> float:
         """Return the value and add the gradient."""

@@ -96,7 +96,7 @@ def check_penalty(
     name = type(penalty).__name__
     known = isinstance(penalty.requires, tuple) and set(penalty.requires) <= set(REQUIREMENTS)
     require(known, f"{name}.requires must be a tuple of keys of skae.penalties.REQUIREMENTS, got {penalty.requires!r}")
-    check_are_bool(penalty, ("scale_free_encoder", "uses_mean_code"))
+    check_are_bool(penalty, ("scale_free_encoder", "uses_mean_code", "signed"))
     penalty = dataclasses.replace(penalty, alpha=0.3)
     for hidden, visible, tied in _partners(penalty, activation):
         case = _make_case(hidden, visible, tied, int(n_features), rng)
