@@ -704,3 +704,29 @@ def test_lbfgs_ends_where_nothing_is_left_to_lower():
         fitted = ContractiveAutoencoder(4, solver="lbfgs", activation="identity", random_state=0).fit(np.ones((20, 3)))
     assert np.isfinite(fitted.components_).all()
     assert fitted.loss_ < 1e-12
+
+
+def test_a_fit_that_diverges_starts_anew_at_a_lower_rate(quadratic, rows, rng):
+    """Above 2 / (largest eigenvalue) the loss grows; at a third of this rate, it falls."""
+    sgd = Stochastic(SGD(momentum=0.0), max_iter=60, tol=0.0, schedule="constant", learning_rate=0.6)
+    theta, batches = np.full(len(EIGENVALUES), 3.0), Blocks(rows)
+    result = dataclasses.replace(sgd, may_restart=True).minimize(quadratic, theta, batches, rng)
+    lost = sgd.minimize(quadratic, theta, batches, rng)
+    assert lost.loss_curve[-1] > 100.0 * lost.loss_curve[0]
+    assert_allclose(result.theta, rows.mean(axis=0), atol=1e-3)
+    assert result.n_iter == len(result.loss_curve) == 60
+    again = np.flatnonzero(result.loss_curve == result.loss_curve[0])
+    assert len(again) == 2  # it has started twice, from the same parameters
+
+
+def test_a_restart_keeps_the_rate_that_it_found(rows, rng):
+    """`partial_fit` continues with it."""
+    sgd = Stochastic(SGD(momentum=0.0), max_iter=40, tol=0.0, schedule="constant", may_restart=True)
+    objective, batches = Quadratic(EIGENVALUES), Blocks(rows)
+    rate = sgd.minimize(objective, np.zeros(4), batches, rng).state["learning_rate"]
+    objective.A *= 10.0
+    state = {"learning_rate": np.array(rate)}
+    start = np.full(4, 3.0)
+    result = sgd.minimize(objective, start, batches, rng, state=sgd.update_rule.init(start) | state)
+    assert result.state["learning_rate"] < rate
+    assert_allclose(result.theta, rows.mean(axis=0), atol=1e-2)

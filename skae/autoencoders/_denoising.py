@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import math
 from numbers import Real
 from typing import Literal
 
+import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skae._sklearn_compat import Interval, InvalidParameterError, StrOptions
@@ -14,6 +16,9 @@ from skae.activations import Activation
 from skae.autoencoders._base import BaseAutoencoder
 from skae.corruption import Corruption, Gaussian, as_corruption
 from skae.objectives import FirstOrder, SecondOrder
+
+# Units that exceed the root of this number there have no bound. Their automatic rate is this share of that of others.
+_FAR, _RATE_SHARE = 1e6, 0.5
 
 
 class DenoisingAutoencoder(BaseAutoencoder):
@@ -111,9 +116,10 @@ class DenoisingAutoencoder(BaseAutoencoder):
         rates lower the loss faster, but make codes and energies worse. Few or small features need larger weights: if
         the standard deviations of all features sum to s < 14, 0.01 is multiplied by 14 / s. Where ``max_iter="auto"``
         is fewer than 200 epochs, it is multiplied by 200 / epochs, at most by three and by a sixth of the number of
-        batches in an epoch. Together they multiply it at most by ten. For sgd, start from 1 / (largest curvature of
-        the objective). Try up to 100 updates at twice this rate. While the loss ends higher than without any update,
-        halve the rate and try again.
+        batches in an epoch. Together they multiply it at most by ten. For units without a bound, such as "relu", it is
+        half of 0.01, and is not multiplied for few epochs: many units would die. For sgd, start from 1 / (largest
+        curvature of the objective). Try up to 100 updates at twice this rate. While the loss ends higher than without
+        any update, halve the rate and try again.
 
     momentum : float, default=0.9
         Momentum of sgd, in [0, 1).
@@ -290,6 +296,19 @@ class DenoisingAutoencoder(BaseAutoencoder):
         """Return the corruption of the input, or None."""
         corruption = self._prefix_errors(as_corruption, self.noise, self.noise_level)
         return None if corruption.level == 0.0 or self.approximation == "second_order" else corruption
+
+    def _unbounded(self):
+        """Return whether the hidden units have no bound."""
+        return np.abs(self._training_activation().value(np.array([[-_FAR, _FAR]]))).max() > math.sqrt(_FAR)
+
+    @property
+    def _takes_larger_steps(self):
+        return not self._unbounded()
+
+    def _automatic_rate(self, schedule, n_batches):
+        """Return Adam's rate, or None, which leaves it to the update rule. At larger rates, unbounded units die."""
+        rate = super()._automatic_rate(schedule, n_batches)
+        return rate if rate is None or not self._unbounded() else _RATE_SHARE * rate
 
     def _objective_class(self):
         """Return the objective: the loss with corrupted input, or one of its expansions."""

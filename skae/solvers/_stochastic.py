@@ -24,7 +24,7 @@ _MAX_TRIALS = 40
 # are mostly noise, updates on some batches raise the loss on others a little.
 _NOISE = 0.01
 
-# A fit whose rate may fall starts anew, at this share of the rate, when the loss of an epoch is so many times the lowest.
+# A fit that may restart does so, at this share of the rate, when the loss of an epoch is so many times the lowest.
 _DIVERGED, _LOWER = 3.0, 1.0 / 3.0
 
 # Epochs, and updates, without a fall of the loss that end a fit. After fewer, the loss may still fall again.
