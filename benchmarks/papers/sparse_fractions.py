@@ -204,9 +204,8 @@ def changes(results, activation, length, models, conditions):
         for model in models:
             values = curve(results, data, activation, length, model)
             outcomes.append(bool(conditions(values)))
-            text.append(
-                f"{data}, {model}: {values[0]:.2f} to {values[-1]:.2f}, between {values.min():.2f} and {values.max():.2f}"
-            )
+            first, last, least, most = values[0], values[-1], values.min(), values.max()
+            text.append(f"{data}, {model}: {first:.2f} to {last:.2f}, between {least:.2f} and {most:.2f}")
     return outcomes, "; ".join(text)
 
 
@@ -358,7 +357,7 @@ CLAIMS = (
         "",
         judged("relu", "unit", ("eDAE",), falling),
     ),
-    Claim("SPARSE 3.1.1", "Explicit noise (DAE) can make sparser than marginalized noise (mDAE), with relu.", "", explicit),
+    Claim("SPARSE 3.1.1", "With relu, explicit noise (DAE) makes codes sparser than mDAE does.", "", explicit),
     Claim(
         "SPARSE figure 4",
         "With sigmoid and unit length, sparsity rises steadily with sigma^2.",
