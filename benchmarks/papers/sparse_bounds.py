@@ -156,7 +156,7 @@ def lemma(results):
 def theorem(results):
     """Theorem 1, the mean."""
     falls, met = results.values("falls"), results.values("met")
-    text = f"it falls for {100 * falls.min():.0f} % or more of the units that meet the condition "
+    text = f"it falls for {100 * falls.min():.0f} % of the units that meet the condition "
     text += (
         f"({100 * met.min():.0f} to {100 * met.max():.0f} % of all). Half of those with a positive slope meet it at "
     )
