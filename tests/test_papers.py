@@ -1,0 +1,167 @@
+"""The studies of the papers (`benchmarks/papers`): their cells, their claims, and the file that keeps results."""
+
+import contextlib
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "benchmarks" / "papers"
+if not FOLDER.is_dir():
+    pytest.skip("the benchmarks are not here", allow_module_level=True)
+
+STUDIES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "study" and "STUDY = " in path.read_text())
+every_study = pytest.mark.parametrize("name", STUDIES)
+
+
+@contextlib.contextmanager
+def import_paths():
+    """Let the scripts import one another from their own folder, and leave neither a path nor a module behind."""
+    before, modules = list(sys.path), set(sys.modules)
+    sys.path[:0] = [str(FOLDER), str(FOLDER.parent)]
+    try:
+        yield
+    finally:
+        sys.path[:] = before
+        for name in set(sys.modules) - modules:
+            file = getattr(sys.modules[name], "__file__", None)
+            if file and FOLDER.parent in Path(file).parents:
+                del sys.modules[name]
+
+
+@pytest.fixture(scope="module")
+def load():
+    """A function that imports a module of the folder."""
+    with import_paths():
+        yield importlib.import_module
+
+
+@pytest.fixture
+def results(load, tmp_path):
+    """No results yet."""
+    return load("study").Results(tmp_path / "some.json")
+
+
+# Every study
+
+
+@every_study
+def test_cells_are_unique_and_plain(name, load):
+    """A cell is the key of its results: it survives JSON, and no quick cell is taken for another."""
+    study = load(name).STUDY
+    assert study.name == name
+    keys = {}
+    for quick in (True, False):
+        cells = list(study.cells(quick))
+        texts = [json.dumps(cell, sort_keys=True, allow_nan=False) for cell in cells]
+        assert [json.loads(text) for text in texts] == cells
+        assert len(set(texts)) == len(texts) > 0
+        keys[quick] = set(texts)
+    assert not keys[True] & keys[False]
+
+
+@every_study
+def test_claims_judge_without_results(name, load, tmp_path):
+    """A study that has not run yet says so, and its tables can be made."""
+    study = load(name).STUDY
+    results = study.results(tmp_path)
+    assert [verdict for _, verdict, _ in study.judged(results)] == ["not measured yet"] * len(study.claims)
+    assert all(claim.text and claim.where for claim in study.claims)
+    for table in study.tables(results):
+        assert all(len(row) == len(table.columns) for row in table.rows)
+
+
+@every_study
+def test_claims_and_tables_of_what_is_kept(name, load):
+    """Judges and tables work on the results of the repository; each has cells that the study would measure."""
+    study = load(name).STUDY
+    results = study.results()
+    if not len(results):
+        pytest.skip("no results yet")
+    for _, verdict, ours in study.judged(results):
+        assert verdict in {"holds", "holds in part", "does not hold here", "not measured yet"}
+        assert bool(ours) == (verdict != "not measured yet")
+    for table in study.tables(results):
+        assert all(len(row) == len(table.columns) for row in table.rows)
+        assert all(isinstance(text, str) for row in table.rows for text in row)
+
+
+def test_theory_of_sparse(load, tmp_path):
+    """The study of bounds and signs as a whole: all that is proved holds, and what is only conjectured does not."""
+    study = load("sparse_bounds").STUDY
+    judged = study.judged(study.run(False, tmp_path))
+    failed = [claim.text for claim, verdict, _ in judged if verdict != "holds"]
+    assert failed == ["Relu has a positive slope in the biases due to the first-order term."]
+
+
+# Results
+
+
+def test_results_are_kept_in_a_file(results, load):
+    cell = {"model": "a", "seed": 0}
+    results.add(cell, {"error": 0.123456789, "curve": [1.0, 2.0], "n": 3}, 1.23)
+    again = load("study").Results(results.path)
+    assert cell in again
+    assert {"model": "a", "seed": 1} not in again
+    assert again.lines(model="a") == [{**cell, "error": 0.12346, "curve": [1.0, 2.0], "n": 3}]
+    assert again.seconds() == 1.2
+    assert len(again.versions()) == 1
+
+
+def test_values_are_in_the_order_of_seeds(results):
+    for seed in (2, 0, 1):
+        results.add({"model": "a", "seed": seed}, {"error": float(seed)}, 0.0)
+    assert results.values("error", model="a").tolist() == [0.0, 1.0, 2.0]
+    assert results.mean("error") == 1.0
+    with pytest.raises(LookupError, match="no cell of"):
+        results.values("error", model="b")
+
+
+@pytest.mark.parametrize("place", ["write_text", "replace"])
+def test_a_stop_while_a_file_is_written_loses_nothing(place, results, load, monkeypatch):
+    """The file is whole whenever a study is stopped, and a rest of a partial one is not read."""
+    study = load("study")
+    results.add({"seed": 0}, {"error": 0.5}, 0.0)
+
+    def stopped(*args):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(study.os if place == "replace" else study.pathlib.Path, place, stopped)
+        with pytest.raises(KeyboardInterrupt):
+            results.add({"seed": 1}, {"error": 0.6}, 0.0)
+    results.path.with_suffix(".partial").write_text('{"cells": [')
+    again = study.Results(results.path)
+    assert len(again) == 1
+    again.add({"seed": 1}, {"error": 0.6}, 0.0)
+    assert len(study.Results(results.path)) == 2
+
+
+def test_a_study_is_stopped_and_continued(load, tmp_path):
+    """What is measured is not measured again; cells that the study no longer has are kept."""
+    study, measured = load("study"), []
+
+    def measure(number):
+        measured.append(number)
+        if len(measured) == 3:
+            raise KeyboardInterrupt
+        return {"square": number**2}
+
+    one = study.Study("one", "", lambda quick: [{"number": i} for i in range(5)], measure)
+    one.results(tmp_path).add({"number": 9}, {"square": 81}, 0.0)
+    with pytest.raises(KeyboardInterrupt):
+        one.run(False, tmp_path)
+    results = one.run(False, tmp_path)
+    assert measured == [0, 1, 2, 2, 3, 4]
+    assert results.values("square").tolist() == [81, 0, 1, 4, 9, 16]
+
+
+def test_a_study_measures_a_part(load, tmp_path):
+    """`only` takes the cells whose text has it; no cell starts after its time."""
+    study = load("study")
+    one = study.Study("one", "", lambda quick: [{"name": name} for name in "abc"], lambda name: {"value": 1})
+    assert len(one.run(False, tmp_path, only="name=b")) == 1
+    assert len(one.run(False, tmp_path, minutes=-1.0)) == 1
+    assert len(one.run(False, tmp_path)) == 3
