@@ -1,13 +1,15 @@
 """Fine-tuned networks: what a step costs, how well they classify, and what autoencoders add where labels are few.
 
     python benchmarks/networks.py speed
+    python benchmarks/networks.py encoders
     python benchmarks/networks.py labels
     SKAE_DATA=folder python benchmarks/networks.py labels --data mnist
     SKAE_DATA=folder python benchmarks/networks.py mnist [--only TEXT] [--seeds 1] [--units 1000] [--validate]
     SKAE_DATA=folder python benchmarks/networks.py cifar10 [--only TEXT] [--seeds 1] [--units 1000] [--validate]
 
 `speed` compares a step with its own five products, and with other libraries' steps (with torch's where it is
-installed). `labels` trains on few labels of each class, and gives the encoder all rows: the same network from an
+installed). `encoders` compares encoders on small sets, and on 10,000 images of MNIST where `SKAE_DATA`
+has them. `labels` trains on few labels of each class, and gives the encoder all rows: the same network from an
 autoencoder that these rows have trained, from the same autoencoder's first weights, and scikit-learn's `MLPClassifier`.
 `mnist` and `cifar10` train on all labels and test on the test images. The hyper-parameters, which stand below, are
 those that did best on the last 10,000 training images (`--validate`).
@@ -17,6 +19,7 @@ PCA keeps 95 % of the variance without whitening.
 
 import argparse
 import functools
+import os
 import platform
 import time
 import warnings
@@ -25,10 +28,13 @@ import numpy as np
 import peers
 import sklearn
 from datasets import load
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine, make_moons
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.neural_network import MLPClassifier
+from sklearn.model_selection import train_test_split
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from speed import cell, paired_times, ratios, stepping
 from threadpoolctl import threadpool_limits
 
@@ -37,6 +43,7 @@ from skae import (
     ContrastNormalizer,
     DenoisingAutoencoder,
     FineTunedClassifier,
+    FineTunedRegressor,
     PCAWhitener,
     ZeroBiasAutoencoder,
 )
@@ -136,6 +143,50 @@ def report_labels(options):
         print(f"| {name} | {' | '.join(f'{np.mean(values[number]):.3f}' for number in numbers)} |", flush=True)
 
 
+#: Encoders to compare; the default of the networks is one of them.
+ENCODERS = {
+    "zero-bias": ZeroBiasAutoencoder(256),
+    "denoising, relu": DenoisingAutoencoder(256, activation="relu"),
+    "denoising, relu, masking": DenoisingAutoencoder(256, activation="relu", noise="masking"),
+    "contractive": ContractiveAutoencoder(256),
+}
+
+
+def small_sets():
+    """Yield names, training and test data, and whether the targets are numbers."""
+    for name, loader in (("wine", load_wine), ("breast cancer", load_breast_cancer), ("diabetes", load_diabetes)):
+        yield name, *loader(return_X_y=True), name == "diabetes"
+    yield "moons", *make_moons(1000, noise=0.2, random_state=0), False
+    X, y, X_test, y_test = load("digits")
+    yield "digits", np.concatenate([X, X_test]), np.concatenate([y, y_test]), False
+
+
+def report_encoders(options):
+    """Print the test score of networks at their defaults, by encoder."""
+    sets = []
+    for name, X, y, numbers in small_sets():
+        X, X_test, y, y_test = train_test_split(X, y, random_state=0, stratify=None if numbers else y)
+        scaler = StandardScaler().fit(X)
+        if numbers:
+            y, y_test = ((each - y.mean()) / y.std() for each in (y, y_test))
+        scale = (lambda X: X) if name == "digits" else scaler.transform
+        sets.append((name, scale(X), y, scale(X_test), y_test, numbers, options.seeds))
+    if os.environ.get("SKAE_DATA"):
+        X, y, X_test, y_test = load("mnist")
+        X, X_test = X[:10_000].reshape(10_000, -1), X_test.reshape(len(X_test), -1)
+        sets.append(("10,000 of MNIST", X, y[:10_000], X_test, y_test, False, 1))
+    print(f"\n| set | {' | '.join(ENCODERS)} | MLP |\n|---{'|---' * len(ENCODERS)}|---|")
+    for name, X, y, X_test, y_test, numbers, seeds in sets:
+        network, mlp = (FineTunedRegressor, MLPRegressor) if numbers else (FineTunedClassifier, MLPClassifier)
+        models = [functools.partial(network, encoder) for encoder in ENCODERS.values()]
+        models.append(functools.partial(mlp, hidden_layer_sizes=256, max_iter=500))
+        scores = [
+            np.mean([make(random_state=seed).fit(X, y).score(X_test, y_test) for seed in range(seeds)])
+            for make in models
+        ]
+        print(f"| {name} | {' | '.join(f'{score:.3f}' for score in scores)} |", flush=True)
+
+
 _FITTED = {}
 
 
@@ -214,7 +265,7 @@ def report_images(options):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("speed", "labels", "mnist", "cifar10"))
+    parser.add_argument("what", choices=("speed", "encoders", "labels", "mnist", "cifar10"))
     parser.add_argument("--data", choices=("digits", "mnist"), default="digits", help="for labels")
     parser.add_argument("--only", default="", help="networks whose name contains this")
     parser.add_argument("--seeds", type=int, default=1)
@@ -225,7 +276,7 @@ def main():
     warnings.simplefilter("ignore", UserWarning)
     print(f"numpy {np.__version__}, scikit-learn {sklearn.__version__}, Python {platform.python_version()}, ", end="")
     print(f"{platform.machine()}, {time.strftime('%Y-%m-%d')}")
-    reports = {"speed": report_speed, "labels": report_labels}
+    reports = {"speed": report_speed, "encoders": report_encoders, "labels": report_labels}
     reports.get(options.what, report_images)(options)
 
 

@@ -287,6 +287,7 @@ OWN_WORDS = {
         *("activation", "threshold", "encoding", "init", "l2", "visible", "max_iter", "learning_rate_init"),
     },
     "MarginalizedDenoisingAutoencoder": {"visible"},
+    "DenoisingAutoencoder": {"learning_rate_init"},
 }
 
 

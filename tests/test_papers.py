@@ -165,3 +165,17 @@ def test_a_study_measures_a_part(load, tmp_path):
     assert len(one.run(False, tmp_path, only="name=b")) == 1
     assert len(one.run(False, tmp_path, minutes=-1.0)) == 1
     assert len(one.run(False, tmp_path)) == 3
+
+
+def test_the_page_says_what_the_results_say(load):
+    """Nothing on it is typed by hand; `python benchmarks/papers/page.py` writes it."""
+    module = load("page")
+    assert module.PAGE.read_text() == module.page()
+    assert set(module.STUDIES) == set(STUDIES)
+
+
+def test_a_quick_study_runs_as_a_whole(load, tmp_path):
+    study = load("zae_dots").STUDY
+    results = study.run(True, tmp_path)
+    assert len(results) == len(list(study.cells(True)))
+    assert all(table.rows for table in study.tables(results))

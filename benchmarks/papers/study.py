@@ -64,9 +64,12 @@ class Results:
 
     def __init__(self, path: pathlib.Path) -> None:
         self.path, self._lines = path, {}
+        #: Captions of pictures, by the names of their files.
+        self.pictures: dict[str, str] = {}
         if path.exists():
-            for line in json.loads(path.read_text())["cells"]:
-                self._lines[_key(line["cell"])] = line
+            kept = json.loads(path.read_text())
+            self._lines = {_key(line["cell"]): line for line in kept["cells"]}
+            self.pictures = kept.get("pictures", {})
 
     def __contains__(self, cell: dict) -> bool:
         return _key(cell) in self._lines
@@ -75,17 +78,26 @@ class Results:
         return len(self._lines)
 
     def add(self, cell: dict, values: dict, seconds: float) -> None:
-        """Keep what a cell gave. The file is replaced in one step, so that it is whole whenever a study is stopped."""
+        """Keep what a cell gave."""
         self._lines[_key(cell)] = {
             "cell": cell,
             "values": {name: _rounded(value) for name, value in values.items()},
             "seconds": round(seconds, 1),
             "versions": _versions(),
         }
+        self._write()
+
+    def keep_pictures(self, captions: dict[str, str]) -> None:
+        """Keep which pictures there are, with their captions."""
+        self.pictures = captions
+        self._write()
+
+    def _write(self):
+        """Replace the file in one step, so that it is whole whenever a study is stopped."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         lines = ",\n".join(json.dumps(line) for line in self._lines.values())
         partial = self.path.with_suffix(".partial")
-        partial.write_text(f'{{"cells": [\n{lines}\n]}}\n')
+        partial.write_text(f'{{"pictures": {json.dumps(self.pictures)},\n"cells": [\n{lines}\n]}}\n')
         os.replace(partial, self.path)
 
     def lines(self, **where: Any) -> list[dict]:
@@ -180,7 +192,7 @@ class Study:
         for claim, verdict, ours in self.judged(results):
             print(f"\n{claim.where}: {claim.text}\n  {verdict}: {ours}")
         if self.draw is not None:
-            self.draw(results, folder)
+            results.keep_pictures(self.draw(results, folder))
 
     def judged(self, results: Results) -> list[tuple[Claim, str, str]]:
         """Return each claim with a verdict and our figures."""

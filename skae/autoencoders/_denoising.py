@@ -17,7 +17,8 @@ from skae.autoencoders._base import BaseAutoencoder
 from skae.corruption import Corruption, Gaussian, as_corruption
 from skae.objectives import FirstOrder, SecondOrder
 
-# Units that exceed the root of this number there have no bound. Their automatic rate is this share of that of others.
+# Where units without a bound exceed the root of this number. The automatic rate of those that may die is this share of
+# that of others.
 _FAR, _RATE_SHARE = 1e6, 0.5
 
 
@@ -116,8 +117,8 @@ class DenoisingAutoencoder(BaseAutoencoder):
         rates lower the loss faster, but make codes and energies worse. Few or small features need larger weights: if
         the standard deviations of all features sum to s < 14, 0.01 is multiplied by 14 / s. Where ``max_iter="auto"``
         is fewer than 200 epochs, it is multiplied by 200 / epochs, at most by three and by a sixth of the number of
-        batches in an epoch. Together they multiply it at most by ten. For units without a bound, such as "relu", it is
-        half of 0.01, and is not multiplied for few epochs: many units would die. For sgd, start from 1 / (largest
+        batches in an epoch. Together they multiply it at most by ten. For "relu" and other units without a bound that
+        are still on one side, it is half of 0.01 there instead: many would die. For sgd, start from 1 / (largest
         curvature of the objective). Try up to 100 updates at twice this rate. While the loss ends higher than without
         any update, halve the rate and try again.
 
@@ -297,18 +298,20 @@ class DenoisingAutoencoder(BaseAutoencoder):
         corruption = self._prefix_errors(as_corruption, self.noise, self.noise_level)
         return None if corruption.level == 0.0 or self.approximation == "second_order" else corruption
 
-    def _unbounded(self):
-        """Return whether the hidden units have no bound."""
-        return np.abs(self._training_activation().value(np.array([[-_FAR, _FAR]]))).max() > math.sqrt(_FAR)
+    def _may_die(self):
+        """Return whether the units have no bound, but are still on one side, from where larger steps lead to none."""
+        below, above = np.abs(self._training_activation().value(np.array([[-_FAR], [_FAR]])))
+        return bool(below < 1.0 and above > math.sqrt(_FAR))
 
     @property
     def _takes_larger_steps(self):
-        return not self._unbounded()
+        return not self._may_die()
 
     def _automatic_rate(self, schedule, n_batches):
-        """Return Adam's rate, or None, which leaves it to the update rule. At larger rates, unbounded units die."""
+        """Return Adam's rate, or None, which leaves it to the update rule."""
         rate = super()._automatic_rate(schedule, n_batches)
-        return rate if rate is None or not self._unbounded() else _RATE_SHARE * rate
+        smaller = rate is not None and self.max_iter == "auto" and self._may_die()
+        return _RATE_SHARE * rate if smaller else rate
 
     def _objective_class(self):
         """Return the objective: the loss with corrupted input, or one of its expansions."""

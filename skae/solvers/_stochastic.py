@@ -24,7 +24,7 @@ _MAX_TRIALS = 40
 # are mostly noise, updates on some batches raise the loss on others a little.
 _NOISE = 0.01
 
-# A fit that may restart does so, at this share of the rate, when the loss of an epoch is so many times the lowest.
+# A fit that may restart does so, at this share of the rate, when the loss of an epoch is so many times the first one.
 _DIVERGED, _LOWER = 3.0, 1.0 / 3.0
 
 # Epochs, and updates, without a fall of the loss that end a fit. After fewer, the loss may still fall again.
@@ -55,7 +55,7 @@ class Stochastic:
         trial ends with a higher loss than without any update, it halves the rate and tries again.
     may_restart : bool, default=False
         Whether a fit that diverges starts anew at a third of the rate. It diverges if the loss of an epoch is three
-        times the lowest. The epochs before count, and stay in the curve of losses.
+        times that of the first. The epochs before count, and stay in the curve of losses.
 
     Examples
     --------
@@ -123,7 +123,7 @@ class Stochastic:
         plateau, factor, n_steps = Plateau(self.tol, patience), SCHEDULES[self.schedule], 0
         total, last, converged, reason = self.max_iter * len(batches), self.max_iter, False, None
         curve: list[float] = []
-        lowest = math.inf
+        first = 0  # epoch since the last start
         # On the way to divergence numbers overflow; check_finite reports it in words.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             rate = self._rate(objective, theta, batches, rng, state)
@@ -142,15 +142,14 @@ class Stochastic:
                     reason = "stopped"
                 elif len(curve) == last:
                     reason = "converged" if converged else "max_iter"
-                elif start is not None and curve[-1] > lowest + (_DIVERGED - 1.0) * abs(lowest):
-                    theta[:], lowest, plateau = start, math.inf, Plateau(self.tol, patience)
+                elif start is not None and curve[-1] > curve[first] + (_DIVERGED - 1.0) * abs(curve[first]):
+                    theta[:], first, plateau = start, len(curve), Plateau(self.tol, patience)
                     rate *= _LOWER
                     state = self.update_rule.init(theta) | ({"learning_rate": np.array(rate)} if searched else {})
                 elif not converged and plateau.reached(curve[-1]):
                     converged, last = True, self._last_epoch(len(curve), patience)
                     factor = falling(factor(n_steps, total), n_steps, last * len(batches))
                     reason = "converged" if last == len(curve) else None
-                lowest = min(lowest, curve[-1])
         return Result(theta, len(curve), np.array(curve), reason, state)
 
     def _last_epoch(self, n_epochs, patience):

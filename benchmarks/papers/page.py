@@ -1,0 +1,92 @@
+"""Write the page "The papers, reproduced" of the documentation from the results of the studies.
+
+    python benchmarks/papers/page.py
+
+Every figure on the page comes from ``results/``. A test compares the page with what this prints.
+"""
+
+import collections
+import importlib
+
+from study import DOES_NOT_HOLD, HERE, HOLDS, IN_PART, NOT_MEASURED, markdown
+
+PAGE = HERE.parent.parent / "doc" / "papers_reproduced.md"
+STUDIES = (
+    "zae_codes",
+    "zae_biases",
+    "zae_dots",
+    "sparse_fractions",
+    "sparse_bounds",
+    "sat_figures",
+    "energy_fields",
+    "energy_eight",
+)
+PAPERS = ("ZAE", "SPARSE", "SAT", "ENERGY")
+HEAD = """# The papers, reproduced
+
+What [the four papers](papers.md) draw from their figures and tables, and what comes out here. The page is made by
+`python benchmarks/papers/page.py` from the files in `benchmarks/papers/results/`; no figure on it is typed by hand.
+Where seeds differ, a figure is a mean with its range. "Not measured yet" is a study, or a part of one, that has not
+run.
+
+A study continues where it was stopped. `--quick` is a run of small models in minutes, `--only` takes the cells whose
+text contains something, and `--minutes` ends it. MNIST and CIFAR-10 come from `$SKAE_DATA`, or from OpenML. CIFAR-10
+here is recompressed as JPEG. The sets of Larochelle et al. (2007) are made again by `skae.datasets`: compare models on
+them with each other, not with the papers' figures.
+"""
+
+
+def main():
+    PAGE.write_text(page())
+
+
+def page():
+    """Return the page."""
+    studies = [importlib.import_module(name).STUDY for name in STUDIES]
+    results = [study.results() for study in studies]
+    judged = [study.judged(own) for study, own in zip(studies, results, strict=True)]
+    parts = [HEAD, summary([each for found in judged for each in found])]
+    for study, own, found in zip(studies, results, judged, strict=True):
+        parts.append(section(study, own, found))
+    return "\n".join(parts)
+
+
+def summary(judged):
+    """Return how many claims hold, paper by paper."""
+    verdicts = (HOLDS, IN_PART, DOES_NOT_HOLD, NOT_MEASURED)
+    lines = [f"| paper | {' | '.join(verdicts)} |", "|---" * (1 + len(verdicts)) + "|"]
+    for paper in PAPERS:
+        counts = collections.Counter(verdict for claim, verdict, _ in judged if claim.where.startswith(paper))
+        lines.append(f"| {paper} | {' | '.join(str(counts[verdict]) for verdict in verdicts)} |")
+    ours = sum(not claim.where.startswith(PAPERS) for claim, _, _ in judged)
+    return "\n".join([*lines, "", f"{ours} further claims below are our own.", ""] if ours else [*lines, ""])
+
+
+def section(study, results, judged):
+    """Return what the page says of a study."""
+    lines = [f"## {study.title}", "", f"`python benchmarks/papers/{study.name}.py`. {measured(study, results)}", ""]
+    lines += ["| claim | where | verdict | here | there |", "|---|---|---|---|---|"]
+    for claim, verdict, ours in judged:
+        cells = (claim.text, claim.where, verdict, ours, claim.theirs)
+        lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+    lines.append("")
+    if len(results):
+        for table in study.tables(results):
+            if any(cell for row in table.rows for cell in row[1:]):
+                lines += [f"**{table.title}**", "", markdown(table), ""]
+    for name, caption in results.pictures.items():
+        lines += [f"![{caption}](../benchmarks/papers/results/{name})", "", f"*{caption}*", ""]
+    return "\n".join(lines)
+
+
+def measured(study, results):
+    """Return how much of a study has been measured, in words."""
+    cells = list(study.cells(False))
+    done = sum(cell in results for cell in cells)
+    hours = results.seconds() / 3600.0
+    time = f"{60.0 * hours:.0f} minutes" if hours < 2.0 else f"{hours:.1f} hours"
+    return f"{done} of {len(cells)} cells, {time} of CPU time." if done else f"None of {len(cells)} cells."
+
+
+if __name__ == "__main__":
+    main()
