@@ -231,7 +231,15 @@ def cifar_models(units):
         "two zero-bias layers, a linear one between": lambda seed: two_layers(
             make_pipeline(zero_bias(units), linear(units // 4), zero_bias(units)), random_state=seed
         ),
-        "the same, random weights": lambda seed: two_layers(
+        "three zero-bias layers, linear ones between": lambda seed: FineTunedClassifier(
+            make_pipeline(
+                *(zero_bias(units), linear(units // 4), zero_bias(units), linear(units // 4), zero_bias(units))
+            ),
+            dropout=[0.3, 0.0, 0.3, 0.0, 0.3],
+            random_state=seed,
+            **tuning,
+        ),
+        "two layers, random weights": lambda seed: two_layers(
             make_pipeline(random, linear(units // 4).set_params(**UNTRAINED), random), random_state=seed
         ),
         "MLPClassifier": lambda seed: MLPClassifier(units, random_state=seed),
