@@ -564,6 +564,19 @@ def test_the_start_sees_the_noise_of_training(disturbance, digits):
     assert start.loss_curve_[0] < 0.9 * continued.loss_curve_[0]
 
 
+def test_the_start_gives_no_large_weight_to_a_code_that_is_rarely_active():
+    """One of ten codes is zero but for two rows, and hardly more there; their class would give it a weight of 1e3."""
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((500, 10)), rng.integers(3, size=500)
+    X[:, 0] = np.where(np.arange(500) < 2, 1e-3, 0.0)
+    y[:2] = 1
+    encoder = ContractiveAutoencoder(10, alpha=0, activation="identity", hidden_bias=False, random_state=0)
+    encoder.fit(X).components_[:] = np.eye(10)
+    network = FineTunedClassifier(encoder, prefit=True, max_iter=1, learning_rate_init=1e-30, l2=0.0, random_state=0)
+    weights = np.abs(network.fit(X, y).coef_)
+    assert weights[:, 0].max() < 3.0 * weights[:, 1:].max()
+
+
 @pytest.mark.parametrize("n_rows", [1, 2, 7])
 def test_the_start_of_few_rows(n_rows, digits):
     X, y = digits[0][:n_rows], np.arange(n_rows, dtype=float)
