@@ -50,8 +50,8 @@ from skae.training import (
 
 # Rows on which the losses before and after fine-tuning are compared.
 _COMPARED_ROWS = 2000
-# Rows that the start of the output layer is fitted to, at most.
-_START_ROWS = 10_000
+# Rows that the start of the output layer is fitted to, at most, and their codes, unless that were too few rows.
+_START_ROWS, _START_CODES, _FEWEST_ROWS = 10_000, 20_000_000, 1000
 
 
 def default_encoder() -> DenoisingAutoencoder:
@@ -188,7 +188,8 @@ class FineTunedNetwork(CallbackSupportMixin, SolverParameters, TransformerMixin,
         if continued and outputs == self._outputs():
             network.set_output(self.coef_, self.intercept_)
         else:
-            some = rows.draw(_START_ROWS, rng)
+            n_rows = min(max(_START_CODES // encoder.sizes[-1], _FEWEST_ROWS), _START_ROWS)
+            some = rows.draw(n_rows, rng)
             seen = noisy(some).in_batches_of(network.route.chunk_size)
             keys = row_keys(inputs, some)
             network.set_output(*linear_start(network.objective, network.theta, self.loss, seen, keys, rng))
