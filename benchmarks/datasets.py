@@ -31,7 +31,10 @@ def load(name):
             parts = [file[key] for key in ("X_train", "y_train", "X_test", "y_test")]
     else:
         openml_name, n_train = OPENML[name]
-        X, y = fetch_openml(openml_name, version=1, as_frame=False, return_X_y=True)
+        try:
+            X, y = fetch_openml(openml_name, version=1, as_frame=False, return_X_y=True)
+        except OSError as error:
+            raise OSError(f"OpenML cannot be reached for {name}; set SKAE_DATA to a folder with {name}.npz") from error
         parts = [X[:n_train], y[:n_train], X[n_train:], y[n_train:]]
     X_train, y_train, X_test, y_test = parts
     return (

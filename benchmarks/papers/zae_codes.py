@@ -5,8 +5,8 @@
 CIFAR-10 (recompressed as JPEG), contrast-normalised and reduced by PCA to 99 % of the variance, with and without
 whitening. Every model is trained without labels, for 20 epochs where the paper has 1000; L2 logistic regression, its
 strength chosen on the last 10,000 training images, tells how much its code says. The same for the middle of each image,
-from 10 x 10 to 32 x 32 pixels. A contractive strength of the paper is twice `alpha`. `--quick` takes 2,000 images, 50
-units and 3 epochs.
+from 10 x 10 to 32 x 32 pixels. A contractive strength of the paper is twice `alpha`; the negative one has rows of
+length 1. `--quick` takes 2,000 images, 50 units and 3 epochs.
 """
 
 import functools
@@ -34,6 +34,10 @@ MODELS = {
         )
         for strength in (1.0, 2.0, 3.0, 20.0)
     },
+    # Bounded only where the rows have a length (see `ContractiveAutoencoder`).
+    "CAE -3": lambda units, epochs, seed: ContractiveAutoencoder(
+        units, alpha=-1.5, weight_constraint="unit", max_iter=epochs, tol=0, random_state=seed
+    ),
     "standout": lambda units, epochs, seed: StandoutAutoencoder(units, max_iter=epochs, tol=0, random_state=seed),
     "K-means": lambda units, epochs, seed: TriangleKMeans(units, random_state=seed),
     "random filters": lambda units, epochs, seed: RandomFilters(units, random_state=seed),
