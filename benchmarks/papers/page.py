@@ -19,6 +19,7 @@ STUDIES = (
     "sparse_bounds",
     "sat_figures",
     "energy_fields",
+    "energy_mnist",
     "energy_eight",
 )
 PAPERS = ("ZAE", "SPARSE", "SAT", "ENERGY")
@@ -85,7 +86,7 @@ def measured(study, results):
     done = sum(cell in results for cell in cells)
     hours = results.seconds() / 3600.0
     time = f"{60.0 * hours:.0f} minutes" if hours < 2.0 else f"{hours:.1f} hours"
-    return f"{done} of {len(cells)} cells, {time} of CPU time." if done else f"None of {len(cells)} cells."
+    return f"{done} of {len(cells)} cells, {time} of computing." if done else f"None of {len(cells)} cells."
 
 
 if __name__ == "__main__":
