@@ -195,9 +195,8 @@ def small_patches(results):
 
 def suffers(results):
     """ZAE figure 4: all but TLin lose on the largest patches, TRec least of them."""
-    losses = {model: np.ptp(over_patches(results, model, 500)[[3, 4]]) for model in PATCHED}
-    falls = {model: over_patches(results, model, 500) for model in PATCHED}
-    losses = {model: float(curve.max() - curve[-1]) for model, curve in falls.items()}
+    curves = {model: over_patches(results, model, 500) for model in PATCHED}
+    losses = {model: float(curve.max() - curve[-1]) for model, curve in curves.items()}
     text = ", ".join(f"{model} {100 * loss:.1f} points below its best" for model, loss in losses.items())
     others = [losses[model] for model in ("CAE 20", "K-means")]
     return verdict(all(loss > 0.0 for loss in others), losses["TRec"] <= min(others)), text

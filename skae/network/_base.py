@@ -55,7 +55,7 @@ _START_ROWS, _START_CODES, _FEWEST_ROWS = 10_000, 20_000_000, 1000
 
 
 def default_encoder() -> DenoisingAutoencoder:
-    """Return the encoder for ``encoder=None``: of three, the best on most sets (`benchmarks/networks.py encoders`)."""
+    """Return the encoder for ``encoder=None``: of four, nearly the best on most sets of `benchmarks/networks.py`."""
     return DenoisingAutoencoder(256, activation="relu")
 
 
