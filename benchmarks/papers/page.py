@@ -7,6 +7,7 @@ Every figure on the page comes from ``results/``. A test compares the page with 
 
 import collections
 import importlib
+import inspect
 
 from study import DOES_NOT_HOLD, HERE, HOLDS, IN_PART, NOT_MEASURED, markdown
 
@@ -43,12 +44,13 @@ def main():
 
 def page():
     """Return the page."""
-    studies = [importlib.import_module(name).STUDY for name in STUDIES]
+    modules = [importlib.import_module(name) for name in STUDIES]
+    studies = [module.STUDY for module in modules]
     results = [study.results() for study in studies]
     judged = [study.judged(own) for study, own in zip(studies, results, strict=True)]
     parts = [HEAD, summary([each for found in judged for each in found])]
-    for study, own, found in zip(studies, results, judged, strict=True):
-        parts.append(section(study, own, found))
+    for module, study, own, found in zip(modules, studies, results, judged, strict=True):
+        parts.append(section(study, conditions(module), own, found))
     return "\n".join(parts)
 
 
@@ -63,14 +65,23 @@ def summary(judged):
     return "\n".join([*lines, "", f"{ours} further claims below are our own.", ""] if ours else [*lines, ""])
 
 
-def section(study, results, judged):
+def conditions(module):
+    """Return what the text at the head of a study says behind its title and its command."""
+    return "\n\n".join(inspect.cleandoc(module.__doc__).split("\n\n")[2:])
+
+
+def section(study, text, results, judged):
     """Return what the page says of a study."""
     lines = [f"## {study.title}", "", f"`python benchmarks/papers/{study.name}.py`. {measured(study, results)}", ""]
+    lines += [text, ""]
     lines += ["| claim | where | verdict | here | there |", "|---|---|---|---|---|"]
     for claim, verdict, ours in judged:
         cells = (claim.text, claim.where, verdict, ours, claim.theirs)
         lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
     lines.append("")
+    for note in study.notes:
+        lines += [f"- {note}"]
+    lines += [""] if study.notes else []
     if len(results):
         for table in study.tables(results):
             if any(cell for row in table.rows for cell in row[1:]):

@@ -338,7 +338,14 @@ def tables(results):
     ]
 
 
-STUDY = Study("sparse_bounds", "Bounds and signs of the gradients in the biases", cells, measure, CLAIMS, tables)
+NOTES = (
+    "**Lemma 1 needs no assumption on the data.** With sigma_r as the root mean square of the residuals it is the "
+    "inequality of Cauchy and Schwarz.",
+)
+
+STUDY = Study(
+    "sparse_bounds", "Bounds and signs of the gradients in the biases", cells, measure, CLAIMS, tables, notes=NOTES
+)
 
 if __name__ == "__main__":
     STUDY.main(__doc__)

@@ -452,7 +452,28 @@ def draw(results, folder):
     return captions
 
 
-STUDY = Study("sparse_fractions", "When and why codes are sparse", cells, measure, CLAIMS, tables, draw)
+NOTES = (
+    "**Two fits of one objective can end apart.** CAE and mDAE of relu at unit length are one objective. Rounding "
+    "alone moves their fractions, on MNIST more than on CIFAR-10.",
+    "**How rows keep their length decides.** Along the sphere, relu's CAE and mDAE do not depend on sigma^2: the "
+    "gradient of the penalty is radial, and the biases have none (`tests/test_denoising.py` has it exactly, in "
+    "float64). If the rows are scaled after a full step, the penalty shortens them first. This lengthens the step "
+    "in direction, relative to the step of the biases, and the fraction falls.",
+    "**Relu's DAE is sparse for a second reason.** The expectation of the noisy loss over the kink of relu has a "
+    "slope in the biases, of the same order as eq. 7, which with h'' = 0 leaves it out. `sparse_bounds.py` finds it "
+    "in nearly all units, and no slope in the first-order term. Averaging the gradient over many draws of noise "
+    "makes eDAE dense again, and leaves DAE sparse.",
+    "**SAE with relu** is not the paper's smooth curve. -log(1 - m) has no value for mean codes m above 1. Ours "
+    "continues by its tangent from 1 - 1e-4 on, whose slope is 10,000 alpha. This throws units into the dead "
+    "region, and training diverges where lengths are free. The paper does not say what it did there.",
+    "**Sigmoid units have no preferred side.** With tied weights, (w, b, c) -> (-w, -b, c + w) turns h into 1 - h "
+    "and leaves every objective here unchanged except SAE's. Ours end near 0 because of the descent: the map moves "
+    "c by w, so the descent from the mirrored start does not take the mirrored path.",
+    "**Sigmoid and softplus fits have hardly settled** in the short runs: rows that have begun to fall go on, so "
+    "more steps move the falls to smaller sigma^2.",
+)
+
+STUDY = Study("sparse_fractions", "When and why codes are sparse", cells, measure, CLAIMS, tables, draw, notes=NOTES)
 
 if __name__ == "__main__":
     STUDY.main(__doc__)

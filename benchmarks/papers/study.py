@@ -145,6 +145,8 @@ class Study:
         ``tables(results)`` returns tables for the page.
     draw : callable or None
         ``draw(results, folder)`` saves pictures NAME*.png, and returns a dict of their file names and captions.
+    notes : sequence of str
+        Paragraphs for the page: what the tables do not say.
     """
 
     name: str
@@ -154,6 +156,7 @@ class Study:
     claims: tuple[Claim, ...] = ()
     tables: Callable[[Results], list[Table]] = lambda results: []
     draw: Callable[[Results, pathlib.Path], dict[str, str]] | None = None
+    notes: tuple[str, ...] = ()
 
     def results(self, folder: pathlib.Path = HERE / "results") -> Results:
         """Return what the file in a folder has."""
