@@ -47,22 +47,25 @@ SCHEMES = {"CAE 20": ("rectified", "rectified_bias", "natural"), "CAE 3": ("rect
 
 
 def cells(quick):
-    """Return the cells: the curves over the widths, then those over the patches, then further seeds."""
+    """Return the cells: the curves over the widths, those over the patches, further seeds, and the wide models last."""
     common = {"quick": True} if quick else {}
-    widths = (50,) if quick else WIDTHS
 
     def cell(whiten, patch, model, units, seed=0):
         return {"whiten": whiten, "patch": patch, "model": model, "units": units, "seed": seed, **common}
 
+    def curves(widths):
+        return [cell(whiten, 32, *each) for each in itertools.product(MODELS, widths) for whiten in (False, True)]
+
     found = [cell(whiten, 32, "raw", 0) for whiten in (False, True)]
-    for units, whiten, model in itertools.product(sorted(widths, key=lambda n: n != 500), (False, True), MODELS):
-        found.append(cell(whiten, 32, model, units))
+    for width in (50,) if quick else (500, 200, 1000):
+        found += sorted(curves((width,)), key=lambda each: each["whiten"])
     chosen = ("TRec", "TLin", "CAE 20", "K-means")
     for units, patch in itertools.product((50,) if quick else (500, 1000), (10, 32) if quick else PATCHES):
         found += [cell(True, patch, "raw", 0)] + [cell(True, patch, model, units) for model in chosen]
     if not quick:
         found += [cell(False, 32, model, 500, seed) for seed in (1, 2) for model in ("TRec", "TLin", "CAE 3", "CAE 20")]
         found += [cell(True, patch, "TLin", 500, seed) for seed in (1, 2) for patch in PATCHES]
+        found += sorted(curves((2000, 4000)), key=lambda each: (each["units"], each["whiten"]))
     return list({tuple(each.items()): each for each in found}.values())
 
 
