@@ -106,7 +106,7 @@ def test_results_are_kept_in_a_file(results, load):
     assert cell in again
     assert {"model": "a", "seed": 1} not in again
     assert again.lines(model="a") == [{**cell, "error": 0.12346, "curve": [1.0, 2.0], "n": 3}]
-    assert again.seconds() == 1.2
+    assert again.seconds() == (1.2, 0)
     assert len(again.versions()) == 1
 
 

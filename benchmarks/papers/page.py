@@ -95,9 +95,15 @@ def measured(study, results):
     """Return how much of a study has been measured, in words."""
     cells = list(study.cells(False))
     done = sum(cell in results for cell in cells)
-    hours = results.seconds() / 3600.0
-    time = f"{60.0 * hours:.0f} minutes" if hours < 2.0 else f"{hours:.1f} hours"
-    return f"{done} of {len(cells)} cells, {time} of computing." if done else f"None of {len(cells)} cells."
+    if not done:
+        return f"None of {len(cells)} cells."
+    seconds, unknown = results.seconds()
+    unit, size = next(
+        (each for each in (("hours", 3600.0), ("minutes", 60.0)) if seconds > 2 * each[1]), ("seconds", 1)
+    )
+    time = f"{seconds / size:.{int(unit == 'hours')}f} {unit}"
+    text = f"{done} of {len(cells)} cells, {time} of computing"
+    return text + (f", without {unknown} cells whose time was not kept." if unknown else ".")
 
 
 if __name__ == "__main__":

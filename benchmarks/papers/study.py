@@ -116,9 +116,10 @@ class Results:
         """Return the mean of `values`."""
         return float(self.values(name, **where).mean())
 
-    def seconds(self) -> float:
-        """Return how long all cells took."""
-        return sum(line["seconds"] for line in self._lines.values())
+    def seconds(self) -> tuple[float, int]:
+        """Return how long the cells took, and of how many this was not kept."""
+        seconds = [line["seconds"] for line in self._lines.values()]
+        return sum(each for each in seconds if each is not None), seconds.count(None)
 
     def versions(self) -> list[str]:
         """Return the versions with which cells were measured."""
