@@ -15,10 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from scipy.stats import multivariate_normal
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
 from sklearn.utils.validation import check_is_fitted
 
 from skae import ContrastNormalizer, PCAWhitener
@@ -935,3 +937,49 @@ def test_too_small_to_whiten(dtype, scale, rng):
     """Data whose squares underflow are refused in words."""
     with pytest.raises(ValueError, match="too small"):
         PCAWhitener().fit((scale * make_X(rng)).astype(dtype))
+
+
+@pytest.mark.parametrize(("whiten", "eps"), [("pca", 0.0), ("zca", 0.5), (None, 0.0)])
+@pytest.mark.parametrize("n_components", [3, 20, 0.9])
+def test_log_likelihood_is_that_of_pca(n_components, whiten, eps):
+    X = load_digits().data
+    new = X[::7] + 0.5
+    whitener = PCAWhitener(n_components, whiten=whiten, eps=eps).fit(X)
+    pca = PCA(whitener.n_components_, svd_solver="full").fit(X)
+    assert_allclose(whitener.score_samples(new), pca.score_samples(new), rtol=1e-9)
+    assert_allclose(whitener.score(new), pca.score(new), rtol=1e-9)
+    assert_allclose(whitener.score_samples(sparse.csr_array(new)), whitener.score_samples(new), rtol=1e-9)
+    in_float32 = PCAWhitener(n_components).fit(X.astype(np.float32)).score(new.astype(np.float32))
+    assert_allclose(in_float32, pca.score(new), rtol=1e-4)
+
+
+def test_log_likelihood_of_all_directions_is_that_of_a_gaussian(rng):
+    X = rng.standard_normal((50, 4)) @ rng.standard_normal((4, 4)) + 3.0
+    expected = multivariate_normal(X.mean(axis=0), np.cov(X.T)).logpdf(X)
+    assert_allclose(PCAWhitener().fit(X).score_samples(X), expected, rtol=1e-9)
+    # A direction without variance counts neither as distance nor as dimension.
+    flat = np.column_stack([X, np.ones(len(X))])
+    assert_allclose(PCAWhitener().fit(flat).score_samples(flat), expected, rtol=1e-9)
+
+
+def test_log_likelihood_by_weights_and_by_chunks(rng):
+    X, weight = rng.standard_normal((60, 5)) * [1, 2, 3, 4, 5], rng.integers(0, 3, size=60)
+    repeated = np.repeat(X, weight, axis=0)
+    by_weight = PCAWhitener(2).fit(X, sample_weight=weight)
+    assert_allclose(by_weight.score(X, sample_weight=weight), PCAWhitener(2).fit(repeated).score(repeated), rtol=1e-9)
+    by_chunks = PCAWhitener(2)
+    for chunk in np.array_split(repeated, 4):
+        by_chunks.partial_fit(chunk)
+    assert_allclose(by_chunks.score_samples(X), by_weight.score_samples(X), rtol=1e-9)
+
+
+def test_a_search_chooses_the_number_of_components_by_likelihood(rng):
+    X = rng.standard_normal((300, 3)) @ (5.0 * rng.standard_normal((3, 8))) + rng.standard_normal((300, 8))
+    search = GridSearchCV(PCAWhitener(), {"n_components": [1, 2, 3, 5, 7]}).fit(X)
+    assert search.best_params_ == {"n_components": 3}
+
+
+def test_rows_that_do_not_vary_have_no_density():
+    whitener = PCAWhitener().fit(np.ones((5, 3)))
+    with pytest.raises(ValueError, match="do not vary"):
+        whitener.score(np.ones((2, 3)))

@@ -416,6 +416,88 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
             out[rows] += mean
         return out
 
+    def score_samples(self, X: MatrixLike) -> FloatArray:
+        """Return the log-likelihood of each row under the Gaussian of the components (probabilistic PCA).
+
+        ::
+
+            log p(x) = -1/2 (sum_i z_i^2 / v_i + |x - mean - V^T z|^2 / v + sum_i log v_i + (d - k) log v + d log 2 pi)
+
+        with z = V (x - mean) and the variances v_i of the k components. The variance v of each direction that was
+        dropped is their mean. If nothing varies along these directions, they count neither as distance nor as
+        dimensions (k takes the place of d). `whiten` and `eps` do not matter.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Natural logarithms of the density, float64.
+
+        Raises
+        ------
+        ValueError
+            If the training rows did not vary.
+
+        References
+        ----------
+        .. [1] M. E. Tipping and C. M. Bishop, "Mixtures of probabilistic principal component analyzers", Neural
+           Computation 11 (1999), 443-482.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=DTYPES)
+        variances, dropped = self.explained_variance_, self._dropped_variance()
+        d, k = X.shape[1], len(variances)
+        if not variances.all():
+            raise ValueError("PCAWhitener: the training rows do not vary, so they have no density; fit rows that vary")
+        if dropped == 0.0:
+            d = k
+        constant = np.log(variances).sum() + d * np.log(2.0 * np.pi)
+        if dropped > 0.0:
+            constant += (d - k) * np.log(dropped)
+        components, out = self.components_.astype(np.float64), np.empty(X.shape[0])
+        for rows, chunk in row_chunks(X, k):
+            centred = chunk - self.mean_
+            Z = centred @ components.T
+            out[rows] = np.sum(Z**2 / variances, axis=1)
+            if dropped > 0.0:
+                centred -= Z @ components
+                out[rows] += np.sum(centred**2, axis=1) / dropped
+        return -0.5 * (out + constant)
+
+    def score(self, X: MatrixLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
+        """Return the mean log-likelihood of the rows; see `score_samples`.
+
+        On held-out rows it compares numbers of components, for example in `GridSearchCV`.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Data.
+        y : Ignored
+            Present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights.
+
+        Returns
+        -------
+        float
+            The weighted mean. Higher is better.
+        """
+        found = self.score_samples(X)
+        weight, _ = checked_weight(found[:, None], sample_weight)
+        return float(np.average(found, weights=weight))
+
+    def _dropped_variance(self):
+        """Return the mean variance of the directions that were dropped; 0 if none has any."""
+        total = float(self.var_.sum()) * float(self.n_samples_seen_) / self._denominator()
+        left = total - float(self.explained_variance_.sum())
+        n_left = len(self.mean_) - len(self.explained_variance_)
+        return left / n_left if self._has_cut and left > 0.0 else 0.0
+
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> Array:
         """Return the names of the columns of `transform`.
 
