@@ -241,6 +241,24 @@ def test_steps_see_no_labels_but_fixed_ones(digits):
     assert small(encoder=encoder).fit(X, y).encoder_[-1].n_features_in_ == 30
 
 
+def test_fixed_steps_are_fitted_as_in_a_pipeline(digits):
+    """They transform the rows of a fit once, and with `fit_transform`, which may differ from `transform`."""
+    X, y = digits[0][:, digits[0].std(axis=0) > 0.0], digits[1]
+    scalers = StandardScaler(), StandardScaler(copy=False)
+    networks = [small(encoder=make_pipeline(scaler, autoencoder())).fit(X.copy(), y) for scaler in scalers]
+    assert_array_equal(*(network.decision_function(X.copy()) for network in networks))
+    encoder = make_pipeline(OtherInTraining(), autoencoder())
+    assert_allclose(small(encoder=encoder).fit(X, y, np.full(400, 2.0)).encoder_[-1].mean_, 5.0)
+
+
+class OtherInTraining(StandardScaler):
+    """Its `fit_transform` differs from its `transform`, as in cross-fitting."""
+
+    def fit_transform(self, X, y=None, **options):
+        assert "sample_weight" in options
+        return super().fit_transform(X, y, **options) + 5.0
+
+
 @pytest.mark.parametrize(
     ("encoder", "message"),
     [
