@@ -271,7 +271,8 @@ class OtherInTraining(StandardScaler):
             make_pipeline(autoencoder(), StandardScaler(), autoencoder()),
             "pass through StandardScaler to the Contractive",
         ),
-        (FrozenEstimator(autoencoder()), "a frozen encoder needs prefit=True"),
+        (make_pipeline(StandardScaler()), "got StandardScaler as its last step"),
+        (FrozenEstimator(autoencoder()), "a frozen encoder needs prefit=True, and is frozen as a whole"),
         (autoencoder(activation="max"), "its code says which unit wins, and has no gradient"),
         (
             make_pipeline(autoencoder(activation="relu"), autoencoder(visible="bernoulli")),
@@ -288,8 +289,10 @@ def test_encoders_that_cannot_be_tuned(encoder, message, digits):
 
 def test_prefit_needs_a_fitted_encoder(digits):
     X, y = digits
-    with pytest.raises(NotFittedError):
+    with pytest.raises(NotFittedError, match=r"this ContractiveAutoencoder is not fitted; .* FrozenEstimator\(encoder"):
         FineTunedClassifier(autoencoder(), prefit=True).fit(X, y)
+    with pytest.raises(TypeError, match="instance of scikit-learn estimator instead of a class"):
+        FineTunedClassifier(ContractiveAutoencoder).fit(X, y)
     with pytest.raises(ValueError, match="prefit=True takes a fitted encoder, and encoder is None"):
         FineTunedClassifier(prefit=True).fit(X, y)
     with pytest.raises(ValueError, match="X has 64 features, but the encoder was fitted to 5"):
@@ -325,6 +328,9 @@ def test_names_of_a_prefit_encoder(digits):
 def test_steps_must_keep_the_rows(digits):
     encoder = make_pipeline(FunctionTransformer(lambda X: X[::2]), autoencoder())
     with pytest.raises(ValueError, match="FunctionTransformer made 200 rows of 400: a step must keep the rows"):
+        small(encoder=encoder).fit(*digits)
+    encoder = make_pipeline(FunctionTransformer(lambda X: np.where(X > 0.9, np.nan, X)), autoencoder())
+    with pytest.raises(ValueError, match="Input of the first autoencoder contains NaN"):
         small(encoder=encoder).fit(*digits)
 
 

@@ -23,6 +23,11 @@ from skae.objectives import Layer
 from skae.parameters import Layout
 from skae.training import drop_optimizer_state
 
+_NOT_FITTED = (
+    "prefit=True takes a fitted encoder, and this %(name)s is not fitted; `clone` and cross-validation undo a fit, "
+    "unless the encoder is frozen: FrozenEstimator(encoder)"
+)
+
 
 class Encoder:
     """The steps of an autoencoder or of a Pipeline that ends in some.
@@ -51,9 +56,9 @@ class Encoder:
     def _check(self):
         """Raise InvalidParameterError if the steps cannot be fine-tuned."""
         if not self.layers:
-            last = [*self.fixed, self.estimator][-1] if len(self.fixed) < 2 else self.fixed[-1]
+            last = self.fixed[-1] if self.fixed else self.estimator
             frozen = isinstance(last, FrozenEstimator)
-            hint = "; a frozen encoder needs prefit=True" if frozen else ""
+            hint = "; a frozen encoder needs prefit=True, and is frozen as a whole" if frozen else ""
             raise InvalidParameterError(
                 "the encoder must be an autoencoder of skae, or a Pipeline whose last steps are autoencoders, got "
                 f"{type(last).__name__}{' as its last step' if last is not self.estimator else ''}{hint}"
@@ -91,7 +96,7 @@ class Encoder:
         """Return an encoder of a copy of a user's fitted steps, which may be frozen as a whole."""
         encoder = cls(copy.deepcopy(unfrozen(estimator)))
         for step in encoder.layers:
-            check_is_fitted(step)
+            check_is_fitted(step, msg=_NOT_FITTED)
         return encoder
 
     def copy(self) -> Self:
@@ -134,7 +139,7 @@ class Encoder:
 
     def _checked(self, X):
         """Return the output of fixed steps, as an ndarray or CSR of float32 or float64."""
-        return check_array(X, accept_sparse="csr", dtype=DTYPES)
+        return check_array(X, accept_sparse="csr", dtype=DTYPES, input_name="of the first autoencoder")
 
     def codes(self, X: MatrixLike) -> FloatArray:
         """Return the codes of rows that the first layer takes."""
