@@ -621,10 +621,23 @@ def test_small_weights_start_alike(digits):
     assert scores[0] == pytest.approx(scores[1], abs=0.01)
 
 
-def test_targets_beyond_the_dtype(digits):
+@pytest.mark.parametrize(("dtype", "largest"), [(np.float32, 1e20), (np.float32, 1e39), (np.float64, 1e200)])
+def test_targets_beyond_the_dtype(dtype, largest, digits):
     X, y = digits
-    with pytest.raises(ValueError, match="y has numbers that float32, the dtype of X, cannot hold"):
-        small(FineTunedRegressor).fit(X.astype(np.float32), y * 1e39)
+    with pytest.raises(ValueError, match=r"y holds values up to 9e.*, whose squares float.* cannot hold"):
+        small(FineTunedRegressor).fit(X.astype(dtype), y * largest)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_predictions_that_are_no_better_than_the_mean_warn(solver, digits):
+    """Weight decay hides the squared error of small targets, and a step is too long for them."""
+    X, y = digits
+    with pytest.warns(ConvergenceWarning, match="hardly below that of the mean, .* bring the targets"):
+        small(FineTunedRegressor, solver=solver, max_iter=50).fit(X, 1e-8 * y)
+    for target in (y, 1e4 * y, np.c_[y, np.full(400, 1e6)], np.zeros(400), np.full(400, 0.1)):
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", message=".*hardly below that of the mean")
+            small(FineTunedRegressor, solver=solver).fit(X, target)
 
 
 def test_regression():

@@ -149,6 +149,10 @@ class FineTunedNetwork(CallbackSupportMixin, SolverParameters, TransformerMixin,
         """Return the weights of the rows in training with labels, or None."""
         return weight
 
+    def _poor_fit(self, rows, data_loss):
+        """Return the problem of scores that say nothing, in a list; `data_loss` is the loss without weight decay."""
+        return []
+
     # -- training
 
     def _learn(self, X, y, sample_weight, partial):
@@ -219,8 +223,10 @@ class FineTunedNetwork(CallbackSupportMixin, SolverParameters, TransformerMixin,
         )
         phase.end()
         after = mean_value(network.objective, trained.theta, clean(rows.some(_COMPARED_ROWS)), rng)
-        if after > before + 1e-3 * abs(before) and not partial:
+        if not partial and after > before + 1e-3 * abs(before):
             problems.append(self._raised(before, after))
+        elif not partial:
+            problems += self._poor_fit(rows, trained.data_loss)
         (result,) = trained.results
         for name, value in self._attributes(encoder, network.objective, trained.theta).items():
             setattr(self, name, value)
