@@ -210,7 +210,8 @@ def _fit_transformed(step, X, y, sample_weight):
     options = {"sample_weight": sample_weight} if weighted else {}
     if hasattr(step, "fit_transform"):
         return _same_rows(step, X, step.fit_transform, X, y, **options)
-    return _transformed(step.fit(X, y, **options), X)
+    step.fit(X, y, **options)
+    return _transformed(step, X)
 
 
 def _same_rows(step, X, transform, *args, **options):
