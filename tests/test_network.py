@@ -601,6 +601,15 @@ def test_the_start_gives_no_large_weight_to_a_code_that_is_rarely_active():
     assert weights[:, 0].max() < 3.0 * weights[:, 1:].max()
 
 
+@pytest.mark.parametrize("max_norm", [1.0, 0.03])
+def test_the_start_within_a_limit_is_better_than_chance(max_norm, digits):
+    """Biases belong to the weights that the limit has shortened, not to those before."""
+    X, y = digits
+    still = {"max_norm": max_norm, "max_iter": 1, "learning_rate_init": 1e-30, "l2": 0.0}
+    assert small(**still).fit(X, y).loss_ < np.log(10.0)
+    assert small(FineTunedRegressor, **still).fit(X, 10.0 * y + 100.0).score(X, 10.0 * y + 100.0) > 0.0
+
+
 @pytest.mark.parametrize("n_rows", [1, 2, 7])
 def test_the_start_of_few_rows(n_rows, digits):
     X, y = digits[0][:n_rows], np.arange(n_rows, dtype=float)

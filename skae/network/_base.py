@@ -201,7 +201,7 @@ class FineTunedNetwork(CallbackSupportMixin, SolverParameters, TransformerMixin,
             some = rows.draw(n_rows, rng)
             seen = noisy(some).in_batches_of(network.route.chunk_size)
             keys = row_keys(inputs, some)
-            network.set_output(*linear_start(network.objective, network.theta, self.loss, seen, keys, rng))
+            linear_start(network.objective, network.theta, self.loss, seen, keys, rng)
         batches = noisy(train_rows)
         monitor = None
         if held_out is not None:
