@@ -241,6 +241,24 @@ def test_steps_see_no_labels_but_fixed_ones(digits):
     assert small(encoder=encoder).fit(X, y).encoder_[-1].n_features_in_ == 30
 
 
+def test_fixed_steps_are_fitted_as_in_a_pipeline(digits):
+    """They transform the rows of a fit once, and with `fit_transform`, which may differ from `transform`."""
+    X, y = digits[0][:, digits[0].std(axis=0) > 0.0], digits[1]
+    scalers = StandardScaler(), StandardScaler(copy=False)
+    networks = [small(encoder=make_pipeline(scaler, autoencoder())).fit(X.copy(), y) for scaler in scalers]
+    assert_array_equal(*(network.decision_function(X.copy()) for network in networks))
+    encoder = make_pipeline(OtherInTraining(), autoencoder())
+    assert_allclose(small(encoder=encoder).fit(X, y, np.full(400, 2.0)).encoder_[-1].mean_, 5.0)
+
+
+class OtherInTraining(StandardScaler):
+    """Its `fit_transform` differs from its `transform`, as in cross-fitting."""
+
+    def fit_transform(self, X, y=None, **options):
+        assert "sample_weight" in options
+        return super().fit_transform(X, y, **options) + 5.0
+
+
 @pytest.mark.parametrize(
     ("encoder", "message"),
     [
@@ -253,7 +271,8 @@ def test_steps_see_no_labels_but_fixed_ones(digits):
             make_pipeline(autoencoder(), StandardScaler(), autoencoder()),
             "pass through StandardScaler to the Contractive",
         ),
-        (FrozenEstimator(autoencoder()), "a frozen encoder needs prefit=True"),
+        (make_pipeline(StandardScaler()), "got StandardScaler as its last step"),
+        (FrozenEstimator(autoencoder()), "a frozen encoder needs prefit=True, and is frozen as a whole"),
         (autoencoder(activation="max"), "its code says which unit wins, and has no gradient"),
         (
             make_pipeline(autoencoder(activation="relu"), autoencoder(visible="bernoulli")),
@@ -270,8 +289,10 @@ def test_encoders_that_cannot_be_tuned(encoder, message, digits):
 
 def test_prefit_needs_a_fitted_encoder(digits):
     X, y = digits
-    with pytest.raises(NotFittedError):
+    with pytest.raises(NotFittedError, match=r"this ContractiveAutoencoder is not fitted; .* FrozenEstimator\(encoder"):
         FineTunedClassifier(autoencoder(), prefit=True).fit(X, y)
+    with pytest.raises(TypeError, match="instance of scikit-learn estimator instead of a class"):
+        FineTunedClassifier(ContractiveAutoencoder).fit(X, y)
     with pytest.raises(ValueError, match="prefit=True takes a fitted encoder, and encoder is None"):
         FineTunedClassifier(prefit=True).fit(X, y)
     with pytest.raises(ValueError, match="X has 64 features, but the encoder was fitted to 5"):
@@ -307,6 +328,9 @@ def test_names_of_a_prefit_encoder(digits):
 def test_steps_must_keep_the_rows(digits):
     encoder = make_pipeline(FunctionTransformer(lambda X: X[::2]), autoencoder())
     with pytest.raises(ValueError, match="FunctionTransformer made 200 rows of 400: a step must keep the rows"):
+        small(encoder=encoder).fit(*digits)
+    encoder = make_pipeline(FunctionTransformer(lambda X: np.where(X > 0.9, np.nan, X)), autoencoder())
+    with pytest.raises(ValueError, match="Input of the first autoencoder contains NaN"):
         small(encoder=encoder).fit(*digits)
 
 
@@ -577,6 +601,15 @@ def test_the_start_gives_no_large_weight_to_a_code_that_is_rarely_active():
     assert weights[:, 0].max() < 3.0 * weights[:, 1:].max()
 
 
+@pytest.mark.parametrize("max_norm", [1.0, 0.03])
+def test_the_start_within_a_limit_is_better_than_chance(max_norm, digits):
+    """Biases belong to the weights that the limit has shortened, not to those before."""
+    X, y = digits
+    still = {"max_norm": max_norm, "max_iter": 1, "learning_rate_init": 1e-30, "l2": 0.0}
+    assert small(**still).fit(X, y).loss_ < np.log(10.0)
+    assert small(FineTunedRegressor, **still).fit(X, 10.0 * y + 100.0).score(X, 10.0 * y + 100.0) > 0.0
+
+
 @pytest.mark.parametrize("n_rows", [1, 2, 7])
 def test_the_start_of_few_rows(n_rows, digits):
     X, y = digits[0][:n_rows], np.arange(n_rows, dtype=float)
@@ -597,10 +630,23 @@ def test_small_weights_start_alike(digits):
     assert scores[0] == pytest.approx(scores[1], abs=0.01)
 
 
-def test_targets_beyond_the_dtype(digits):
+@pytest.mark.parametrize(("dtype", "largest"), [(np.float32, 1e20), (np.float32, 1e39), (np.float64, 1e200)])
+def test_targets_beyond_the_dtype(dtype, largest, digits):
     X, y = digits
-    with pytest.raises(ValueError, match="y has numbers that float32, the dtype of X, cannot hold"):
-        small(FineTunedRegressor).fit(X.astype(np.float32), y * 1e39)
+    with pytest.raises(ValueError, match=r"y holds values up to 9e.*, whose squares float.* cannot hold"):
+        small(FineTunedRegressor).fit(X.astype(dtype), y * largest)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_predictions_that_are_no_better_than_the_mean_warn(solver, digits):
+    """Weight decay hides the squared error of small targets, and a step is too long for them."""
+    X, y = digits
+    with pytest.warns(ConvergenceWarning, match="hardly below that of the mean, .* bring the targets"):
+        small(FineTunedRegressor, solver=solver, max_iter=50).fit(X, 1e-8 * y)
+    for target in (y, 1e4 * y, np.c_[y, np.full(400, 1e6)], np.zeros(400), np.full(400, 0.1)):
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", message=".*hardly below that of the mean")
+            small(FineTunedRegressor, solver=solver).fit(X, target)
 
 
 def test_regression():

@@ -149,6 +149,10 @@ class FineTunedNetwork(CallbackSupportMixin, SolverParameters, TransformerMixin,
         """Return the weights of the rows in training with labels, or None."""
         return weight
 
+    def _poor_fit(self, rows, data_loss):
+        """Return the problem of scores that say nothing, in a list; `data_loss` is the loss without weight decay."""
+        return []
+
     # -- training
 
     def _learn(self, X, y, sample_weight, partial):
@@ -163,17 +167,22 @@ class FineTunedNetwork(CallbackSupportMixin, SolverParameters, TransformerMixin,
         input_noise(self)  # raises an error for invalid noise
         supervised = self._supervised(target, weight)
         rng, stream = self._generator(partial)
-        options = {"task_name": "partial-fit"} if partial else {}
-        n_phases = 1 if self.prefit or continued else 2
-        task = begin_fit_task(self, *given, inner=self.encoder, max_subtasks=n_phases, **options)
         train_rows = held_out = None
         if self.early_stopping and not partial:
             train_rows, held_out = self._hold_out(target, rng)
             for rows, purpose in ((train_rows, "train on"), (held_out, "hold out")):
                 if supervised is not None and not supervised[rows].any():
                     raise ValueError(f"class_weight must be positive for some class with rows to {purpose}")
-        encoder, problems = self._fitted_encoder(X, y, weight, continued, rng, task)
-        inputs = encoder.inputs(X)
+        encoder = self._initial_encoder(continued, rng)
+        n_phases = 1 if self.prefit or continued else 2
+        options = {"task_name": "partial-fit"} if partial else {}
+        task = begin_fit_task(self, *given, inner=self.encoder, max_subtasks=n_phases, **options)
+        if n_phases == 1:
+            inputs, problems = encoder.inputs(X), []
+        else:
+            phase = task.subtask("autoencoders", max_subtasks=len(encoder.layers)).begin()
+            inputs, problems = encoder.fit(X, y, weight, phase)
+            phase.end()
         rows = Rows(inputs, target, supervised, train_rows)
         network = self._network(encoder, inputs)
         clean = functools.partial(rows.batches, network.route)
@@ -192,7 +201,7 @@ class FineTunedNetwork(CallbackSupportMixin, SolverParameters, TransformerMixin,
             some = rows.draw(n_rows, rng)
             seen = noisy(some).in_batches_of(network.route.chunk_size)
             keys = row_keys(inputs, some)
-            network.set_output(*linear_start(network.objective, network.theta, self.loss, seen, keys, rng))
+            linear_start(network.objective, network.theta, self.loss, seen, keys, rng)
         batches = noisy(train_rows)
         monitor = None
         if held_out is not None:
@@ -214,8 +223,10 @@ class FineTunedNetwork(CallbackSupportMixin, SolverParameters, TransformerMixin,
         )
         phase.end()
         after = mean_value(network.objective, trained.theta, clean(rows.some(_COMPARED_ROWS)), rng)
-        if after > before + 1e-3 * abs(before) and not partial:
+        if not partial and after > before + 1e-3 * abs(before):
             problems.append(self._raised(before, after))
+        elif not partial:
+            problems += self._poor_fit(rows, trained.data_loss)
         (result,) = trained.results
         for name, value in self._attributes(encoder, network.objective, trained.theta).items():
             setattr(self, name, value)
@@ -261,27 +272,21 @@ class FineTunedNetwork(CallbackSupportMixin, SolverParameters, TransformerMixin,
         """Return X and y, checked."""
         return validate_data(self, X, y, reset=reset, accept_sparse="csr", dtype=dtype)
 
-    def _fitted_encoder(self, X, y, weight, continued, rng, task):
-        """Return the encoder to start from, which may be changed, and the problems of its training."""
+    def _initial_encoder(self, continued, rng):
+        """Return the encoder, which may be changed. It is fitted if it is continued or ``prefit=True``."""
         if continued:
             encoder = Encoder(self.encoder_).copy()
-            self._dropout(len(encoder.layers))
-            return encoder, []
-        if self.prefit:
+        elif self.prefit:
             if self.encoder is None:
                 raise InvalidParameterError("prefit=True takes a fitted encoder, and encoder is None; give one")
             encoder = Encoder.prefit(self.encoder)
             encoder.check_names(self)
-            self._dropout(len(encoder.layers))
-            return encoder, []
-        encoder = Encoder.cloned(default_encoder() if self.encoder is None else self.encoder)
-        if self.random_state is not None or self.encoder is None:
-            set_random_states(encoder.estimator, int(rng.integers(2**31)))
+        else:
+            encoder = Encoder.cloned(default_encoder() if self.encoder is None else self.encoder)
+            if self.random_state is not None or self.encoder is None:
+                set_random_states(encoder.estimator, int(rng.integers(2**31)))
         self._dropout(len(encoder.layers))  # raises an error before the long part
-        phase = task.subtask("autoencoders", max_subtasks=len(encoder.layers)).begin()
-        problems = encoder.fit(X, y, weight, phase)
-        phase.end()
-        return encoder, problems
+        return encoder
 
     def _network(self, encoder, inputs):
         """Return the network to train. Its output layer is zero."""

@@ -42,9 +42,9 @@ class FineTunedClassifier(ClassifierMixin, FineTunedNetwork):
     ----------
     encoder : autoencoder or Pipeline, default=None
         An autoencoder, or a Pipeline whose last steps are autoencoders: each is a layer, which hands on the code that
-        its `encoding` names. The steps before them are fitted, and stay fixed. They get arrays, so choose columns by
-        position. None takes ``DenoisingAutoencoder(256, activation="relu")``. For a grid search over parameters of the
-        encoder, such as ``encoder__noise_level``, pass one.
+        its `encoding` names. The steps before them are fitted as in a Pipeline, and stay fixed. They get arrays, so
+        choose columns by position. None takes ``DenoisingAutoencoder(256, activation="relu")``. For a grid search over
+        parameters of the encoder, such as ``encoder__noise_level``, pass one.
 
     prefit : bool, default=False
         Whether `encoder` is fitted, and taken as it is: `fit` then starts from a copy of it. For `clone` and

@@ -23,6 +23,11 @@ from skae.objectives import Layer
 from skae.parameters import Layout
 from skae.training import drop_optimizer_state
 
+_NOT_FITTED = (
+    "prefit=True takes a fitted encoder, and this %(name)s is not fitted; `clone` and cross-validation undo a fit, "
+    "unless the encoder is frozen: FrozenEstimator(encoder)"
+)
+
 
 class Encoder:
     """The steps of an autoencoder or of a Pipeline that ends in some.
@@ -51,9 +56,9 @@ class Encoder:
     def _check(self):
         """Raise InvalidParameterError if the steps cannot be fine-tuned."""
         if not self.layers:
-            last = [*self.fixed, self.estimator][-1] if len(self.fixed) < 2 else self.fixed[-1]
+            last = self.fixed[-1] if self.fixed else self.estimator
             frozen = isinstance(last, FrozenEstimator)
-            hint = "; a frozen encoder needs prefit=True" if frozen else ""
+            hint = "; a frozen encoder needs prefit=True, and is frozen as a whole" if frozen else ""
             raise InvalidParameterError(
                 "the encoder must be an autoencoder of skae, or a Pipeline whose last steps are autoencoders, got "
                 f"{type(last).__name__}{' as its last step' if last is not self.estimator else ''}{hint}"
@@ -91,7 +96,7 @@ class Encoder:
         """Return an encoder of a copy of a user's fitted steps, which may be frozen as a whole."""
         encoder = cls(copy.deepcopy(unfrozen(estimator)))
         for step in encoder.layers:
-            check_is_fitted(step)
+            check_is_fitted(step, msg=_NOT_FITTED)
         return encoder
 
     def copy(self) -> Self:
@@ -103,24 +108,22 @@ class Encoder:
 
     # -- training without labels
 
-    def fit(self, X: MatrixLike, y: Any, sample_weight: FloatArray | None, phase: Any) -> list:
-        """Train the steps one after the other; return the problems, each as the arguments of `warn`.
+    def fit(self, X: MatrixLike, y: Any, sample_weight: FloatArray | None, phase: Any) -> tuple[Any, list]:
+        """Train the steps one after the other, the fixed ones as a Pipeline does.
 
-        The layers see no labels. Each of them is a subtask of `phase`.
+        The layers see no labels. Each of them is a subtask of `phase`. Return the rows as the first layer takes them,
+        and the problems, each as the arguments of `warn`.
         """
-        problems = []
         for step in self.fixed:
-            weight = {"sample_weight": sample_weight} if has_fit_parameter(step, "sample_weight") else {}
-            X = plain(X)
-            step.fit(X, y, **({} if sample_weight is None else weight))
-            X = _transformed(step, X)
+            X = _fit_transformed(step, plain(X), y, sample_weight)
+        inputs = X = self._checked(X) if self.fixed else X
+        problems = []
         for number, layer in enumerate(self.layers):
-            X = self._checked(X) if self.fixed else X
             with phase.subtask("layer", data={}).attached_to(layer, X, sample_weight):
                 problems += fit_quietly(layer, X, sample_weight)
             if number < len(self.layers) - 1:
                 X = _transformed(layer, X)
-        return problems
+        return inputs, problems
 
     # -- rows
 
@@ -136,7 +139,7 @@ class Encoder:
 
     def _checked(self, X):
         """Return the output of fixed steps, as an ndarray or CSR of float32 or float64."""
-        return check_array(X, accept_sparse="csr", dtype=DTYPES)
+        return check_array(X, accept_sparse="csr", dtype=DTYPES, input_name="of the first autoencoder")
 
     def codes(self, X: MatrixLike) -> FloatArray:
         """Return the codes of rows that the first layer takes."""
@@ -198,12 +201,28 @@ def _in_unit_interval(layer):
 
 def _transformed(step, X):
     """Return the rows transformed by a fitted step, which may know their names; raise ValueError if rows are lost."""
+    return _same_rows(step, X, step.transform, X)
+
+
+def _fit_transformed(step, X, y, sample_weight):
+    """Fit a step. Return the rows transformed; those of `fit_transform` may differ from those of `transform`."""
+    weighted = sample_weight is not None and has_fit_parameter(step, "sample_weight")
+    options = {"sample_weight": sample_weight} if weighted else {}
+    if hasattr(step, "fit_transform"):
+        return _same_rows(step, X, step.fit_transform, X, y, **options)
+    step.fit(X, y, **options)
+    return _transformed(step, X)
+
+
+def _same_rows(step, X, transform, *args, **options):
+    """Return what a method of a step makes of rows X; raise ValueError if rows are lost."""
+    n_before = X.shape[0]
     with warnings.catch_warnings(), config_context(transform_output="default"):
         warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
-        result = step.transform(X)
+        result = transform(*args, **options)
     n_rows = result.shape[0] if hasattr(result, "shape") else len(result)
-    if n_rows != X.shape[0]:
-        raise ValueError(f"{type(step).__name__} made {n_rows} rows of {X.shape[0]}: a step must keep the rows")
+    if n_rows != n_before:
+        raise ValueError(f"{type(step).__name__} made {n_rows} rows of {n_before}: a step must keep the rows")
     return result
 
 

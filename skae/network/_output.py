@@ -23,7 +23,7 @@ _LEAST_SHARE = 0.1
 
 
 def linear_start(objective, theta, loss, batches, keys, rng):
-    """Return the weights (K, k) and biases (K,) of a linear model of the codes, fitted to the loss of a network.
+    """Set the output layer of a network to a linear model of the codes, fitted to the loss.
 
     It is the regression by which ZAE 4.1 starts its networks. The model sees the codes as training does, with noise and
     dropout. Weight decay acts on the weights of standardised codes. Its strength is the one of `STRENGTHS` under which
@@ -34,7 +34,7 @@ def linear_start(objective, theta, loss, batches, keys, rng):
     objective : skae.objectives.Network
         The network.
     theta : ndarray of shape (objective.layout.size,)
-        Its parameters.
+        Its parameters. Those of the output layer are written.
     loss : str
         Its loss.
     batches : Batches
@@ -65,7 +65,14 @@ def linear_start(objective, theta, loss, batches, keys, rng):
     model, rows = _LinearModel(layout, loss, decay), _Rows(codes, target, weight)
     blocks = layout.views(model.fit(rows, np.zeros(layout.size), model.best_strength(rows, keys), tol=1e-9))
     coef = spread[:, None] * blocks["O"] / deviation
-    return coef, centre + spread * blocks["o"] - coef @ mean
+    outputs = objective.layout.views(theta)
+    outputs["O"][...] = coef
+    objective.project(theta)
+    limited = outputs["O"].astype(np.float64)
+    # Weights that a limit has shortened shrink the score as a whole: the bias of the longer ones would not fit.
+    lengths = np.linalg.norm(coef, axis=1)
+    shrunk = np.divide(np.linalg.norm(limited, axis=1), lengths, out=np.ones(n_outputs), where=lengths > 0.0)
+    outputs["o"][...] = centre + shrunk * spread * blocks["o"] - limited @ mean
 
 
 def _codes_of(objective, theta, batches, rng):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
 
 from skae._documentation import documented
 from skae._sklearn_compat import _fit_context, available_if, with_callbacks
@@ -29,8 +31,9 @@ class FineTunedRegressor(RegressorMixin, FineTunedNetwork):
     ----------
     encoder : autoencoder or Pipeline, default=None
         An autoencoder, or a Pipeline whose last steps are autoencoders: each is a layer, which hands on the code that
-        its `encoding` names. The steps before them are fitted, and stay fixed. None takes the encoder that
-        `FineTunedClassifier` takes. For a grid search over its parameters, such as ``encoder__noise_level``, pass one.
+        its `encoding` names. The steps before them are fitted as in a Pipeline, and stay fixed. None takes the encoder
+        that `FineTunedClassifier` takes. For a grid search over its parameters, such as ``encoder__noise_level``, pass
+        one.
 
     prefit : bool, default=False
         Whether `encoder` is fitted, and taken as it is: `fit` then starts from a copy of it. For `clone` and
@@ -293,10 +296,14 @@ class FineTunedRegressor(RegressorMixin, FineTunedNetwork):
         return validate_data(self, X, y, reset=reset, accept_sparse="csr", dtype=dtype, **options)
 
     def _checked_target(self, y, dtype, reset, partial):
-        with np.errstate(over="ignore"):
-            y = np.asarray(y, dtype=dtype)
-        if not np.isfinite(y).all():
-            raise ValueError(f"y has numbers that {np.dtype(dtype)}, the dtype of X, cannot hold; scale y")
+        y = np.asarray(y, dtype=np.float64)
+        largest = float(np.abs(y).max())
+        if largest > math.sqrt(np.finfo(dtype).max / (4.0 * y[0].size)):
+            raise ValueError(
+                f"y holds values up to {largest:.3g}, whose squares {np.dtype(dtype)}, the dtype of X, cannot hold; "
+                "bring the targets to a common scale near 1 (TransformedTargetRegressor)"
+            )
+        y = y.astype(dtype)
         self._flat = y.ndim == 1 if reset else self._flat
         y = y.reshape(len(y), -1)
         if reset:
@@ -310,6 +317,25 @@ class FineTunedRegressor(RegressorMixin, FineTunedNetwork):
 
     def _hold_out(self, target, rng):
         return split_rows(len(target), self.validation_fraction, rng)
+
+    def _poor_fit(self, rows, data_loss):
+        chosen = rows.chosen()
+        target, weight = rows.target[chosen].astype(np.float64), None if rows.weight is None else rows.weight[chosen]
+        mean = np.average(target, axis=0, weights=weight)
+        variance = np.average((target - mean) ** 2, axis=0, weights=weight)
+        # The variance of a constant target is rounding.
+        varies = variance > (10.0 * np.finfo(rows.target.dtype).eps * mean) ** 2
+        baseline = 0.5 * variance.sum()
+        if data_loss <= 0.999 * baseline or not varies.any():
+            return []
+        deviation = np.sqrt(variance[varies])
+        text = (
+            f"{type(self).__name__}: the loss without weight decay, {data_loss:.4g}, is hardly below that of the mean, "
+            f"{baseline:.4g}, or above it (the targets have standard deviations of {deviation.min():.3g} to "
+            f"{deviation.max():.3g}); bring the targets to a common scale near 1 (TransformedTargetRegressor), and the "
+            "features (StandardScaler, PCAWhitener), or use a lower l2, dropout or noise_level"
+        )
+        return [(text, ConvergenceWarning)]
 
     def predict(self, X: MatrixLike) -> FloatArray:
         """Return the targets of each sample.
