@@ -217,12 +217,12 @@ def mnist_models(units):
 
 def cifar_models(units):
     """Return functions of a seed that make models for CIFAR-10, by name."""
-    tuning = {"noise": "masking", "noise_level": 0.2, "batch_size": 128, "learning_rate_init": 1e-3, "max_iter": 40}
+    tuning = {"noise": "masking", "batch_size": 128, "learning_rate_init": 1e-3, "max_iter": 40}
     zero_bias = functools.partial(ZeroBiasAutoencoder, max_iter=20)
     linear = functools.partial(ContractiveAutoencoder, alpha=0, encoding="linear", max_iter=20)
     contractive = ContractiveAutoencoder(units, alpha=10.0, encoding="rectified", max_iter=20)
-    one_layer = functools.partial(FineTunedClassifier, dropout=0.5, **tuning)
-    two_layers = functools.partial(FineTunedClassifier, dropout=[0.4, 0.0, 0.4], **tuning)
+    one_layer = functools.partial(FineTunedClassifier, dropout=0.3, noise_level=0.3, **tuning)
+    two_layers = functools.partial(FineTunedClassifier, dropout=[0.4, 0.0, 0.4], noise_level=0.2, **tuning)
     random = zero_bias(units, init="glorot").set_params(**UNTRAINED)
     return {
         "zero-bias": lambda seed: one_layer(zero_bias(units), random_state=seed),
@@ -236,6 +236,7 @@ def cifar_models(units):
                 *(zero_bias(units), linear(units // 4), zero_bias(units), linear(units // 4), zero_bias(units))
             ),
             dropout=[0.3, 0.0, 0.3, 0.0, 0.3],
+            noise_level=0.2,
             random_state=seed,
             **tuning,
         ),

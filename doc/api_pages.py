@@ -12,6 +12,7 @@ TITLES = {
     "skae.plotting": "Plotting",
     "skae.metrics": "Metrics",
     "skae.callbacks": "Callbacks",
+    "skae.dask": "Dask",
     "skae.datasets": "Data sets",
     "skae.persistence": "Saving and loading",
     "skae.model": "The model as a value",

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import validation
 
 from skae._sklearn_compat import _check_sample_weight, _is_numpy_namespace, get_namespace
-from skae._unconverted_rows import UnconvertedRows
+from skae._unconverted_rows import CheckedRows, UnconvertedRows
 
 #: The dtypes that estimators compute in. Other data become float64.
 DTYPES = [np.float64, np.float32]
@@ -52,6 +52,9 @@ def validate_data(estimator: BaseEstimator, /, X: Any, *args: Any, dtype: Any, *
     Where X needs another dtype, it is returned as `UnconvertedRows`: only a block of rows is converted at a time. The
     error of a value that is no number names the columns. Sparse rows are CSR with sorted indices, each once.
     """
+    if isinstance(X, CheckedRows):
+        return validation.validate_data(estimator, X, reset=kwargs.get("reset", True), skip_check_array=True)
+    _refuse_dask(X)
     _check_namespace(X, *args)
     if (
         not args
@@ -96,6 +99,7 @@ def check_is_fitted(estimator: BaseEstimator) -> None:
 
 def check_array(X: Any, *, dtype: Any, **kwargs: Any) -> Any:
     """Check as scikit-learn does; for the dtype, the errors and sparse rows, see `validate_data`."""
+    _refuse_dask(X)
     _check_namespace(X)
     X = _canonical(X, dtype)
     rows = _unconverted(X, dtype)
@@ -238,6 +242,15 @@ def _check_namespace(*arrays):
                 f"skae takes numpy arrays, got {package}.{type(array).__name__} with array_api_dispatch=True: "
                 "convert it to a numpy array on the CPU, or set sklearn.set_config(array_api_dispatch=False)"
             )
+
+
+def _refuse_dask(X):
+    """Raise TypeError for a collection of Dask: numpy would load all of it."""
+    if type(X).__module__.partition(".")[0] == "dask":
+        raise TypeError(
+            f"X is a dask {type(X).__name__}, all of which would be loaded into memory; use the functions of skae.dask "
+            "(fit, partial_fit, transform, score_samples, ...), or pass X.compute()"
+        )
 
 
 def _kept(X, dtype):

@@ -31,10 +31,10 @@ from skae.objectives import Reconstruction, for_sparse_rows
 from skae.parameters import INITIALIZATIONS, Layout, MaxNorm, UnitNorm
 from skae.penalties import L2
 from skae.training import (
-    Batches,
     SolverParameters,
     Stage,
     active_share,
+    batches_of,
     begin_fit_task,
     cheapest_route,
     check_values,
@@ -50,6 +50,7 @@ from skae.training import (
     merge_moments,
     moments,
     on_plateau,
+    over_rows,
     seed_of,
     split_rows,
     train,
@@ -235,7 +236,7 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         X, sample_weight, rows = self._validate_training(X, sample_weight, reset=True, ensure_min_samples=2)
         fresh = self._checked_moments(X, sample_weight, rows)
         objectives = [self._objective(X.shape[1], penalty) for penalty in self._penalties()]
-        route, objectives = self._route(X, objectives)
+        route, objectives = over_rows(X, *self._route(X, objectives), self.batch_size == "auto")
         self.n_samples_seen_, self.mean_, self.var_ = fresh
         self._scale = self._data_scale()
         self._range = corruption_range(self._corruption(), X, rows)
@@ -389,7 +390,7 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         kept, held_out = split_rows(X.shape[0] if rows is None else rows, self.validation_fraction, rng)
         training = self._training_batches(X, sample_weight, kept, route, train_seed, **options)
         options |= {"noise_seed": validation_seed, "stay_sparse": route.stay_sparse}
-        return training, Batches(X, sample_weight, held_out, route.chunk_size, shuffle=False, **options)
+        return training, batches_of(X, sample_weight, held_out, route.chunk_size, False, **options)
 
     def _objective(self, n_features, penalty):
         """Build the objective from the parameters."""

@@ -195,6 +195,11 @@ class Reconstruction(Constrained):
         H = self._scratch("codes", (2 * X.shape[0], self.layout.shapes["W"][0]), theta.dtype)[: X.shape[0]]
         return ops.copy_into(H, self.activation.value(self._pre_activations(self.layout.views(theta), X), out=H))
 
+    def code_range(self, theta: FloatArray, X: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the smallest and the largest code of each unit over the rows of X, two arrays of shape (k,)."""
+        H = self.code(theta, X)
+        return H.min(axis=0), H.max(axis=0)
+
     def mean_code(self, theta: FloatArray, X: FloatArray, sample_weight: FloatArray | None = None) -> FloatArray:
         """Return the weighted mean of the code over the rows of X, shape (k,)."""
         H = self.code(theta, X)

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.linalg.lapack import dpocon
 
 from skae.preprocessing._centred_rows import CentredRows, cheapest_method, has_sparse_scatter
-from skae.training import principal_axes, row_chunks
+from skae.training import merge_moments, moments, principal_axes, row_chunks
 
 # Products square the condition number. For variances below these shares of the largest one, their eigenvalues are less
 # exact than a whitened covariance must be (1e-3 in float32, 1e-6 in float64).
@@ -100,6 +100,25 @@ def squares_for(squares, n_rows, dtype, n_components):
     if dtype == np.float32 or share > _PRODUCT_FLOOR[np.dtype(np.float64)]:
         return Scatter(squares.R.T @ squares.R)
     return squares
+
+
+def squares_of(X, sample_weight, dtype, n_components):
+    """Return the moments of rows, and their squares about their mean, as a `Factor` or a `Scatter`."""
+    seen = moments(X, sample_weight)
+    squares = squares_for(Factor(np.empty((0, X.shape[1]))), X.shape[0], np.dtype(dtype), n_components)
+    return seen, squares.with_rows(X, sample_weight, seen[1])
+
+
+def joined_squares(parts):
+    """Return the moments and the squares of several sets of rows together, each as `squares_of` returns it."""
+    seen, squares = parts[0]
+    for other, added in parts[1:]:
+        squares = squares.with_centred(between(seen, other))
+        if isinstance(squares, Factor) and isinstance(added, Scatter):
+            squares, added = added, squares
+        squares = squares.with_centred(added.R) if isinstance(added, Factor) else Scatter(squares.S + added.S)
+        seen = merge_moments(seen, other)
+    return seen, squares
 
 
 def between(a, b):

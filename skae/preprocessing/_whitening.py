@@ -529,6 +529,15 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
         return tags
 
 
+def keep_squares(whitener, X, seen, squares, n_rows):
+    """Fit a whitener to checked rows X, whose moments and squares are known; `n_rows` is their effective number."""
+    whitener._validate(X, None, reset=True, ensure_min_samples=2)
+    whitener.n_samples_seen_, whitener.mean_, whitener.var_ = seen
+    whitener._keep(squares, X.dtype)
+    whitener._decompose()
+    whitener._warn_of_few_rows(n_rows)
+
+
 def _n_kept(n_components, squares, total):
     """Return how many of the sums of squares to keep."""
     if isinstance(n_components, Integral):

@@ -1,8 +1,8 @@
 """Training: from rows and an objective to parameters."""
 
-from skae.training._batches import Batches, corrupting, row_keys
+from skae.training._batches import Batches, batches_of, corrupting, over_rows, row_keys
 from skae.training._callbacks import NO_CALLBACKS, begin_fit_task, fit_task, share_callbacks
-from skae.training._chunks import chunk_rows, dense, row_chunks, sparse_chunk_rows
+from skae.training._chunks import chunk_rows, dense, row_chunks, sparse_chunk_rows, stored
 from skae.training._class_weight import supervised_weight
 from skae.training._conformal import conformal_p_values
 from skae.training._convergence import convergence_problem, feature_errors, on_plateau
@@ -20,7 +20,14 @@ from skae.training._moments import (
 )
 from skae.training._nonzeros import is_csr
 from skae.training._principal_axes import principal_axes
-from skae.training._ranges import check_overflow, check_values, check_visible_range, corruption_range, value_range
+from skae.training._ranges import (
+    check_overflow,
+    check_values,
+    check_visible_range,
+    corruption_range,
+    feature_range,
+    value_range,
+)
 from skae.training._rollback import unchanged_on_error
 from skae.training._seeds import seed_of
 from skae.training._solver_parameters import SolverParameters, drop_optimizer_state
@@ -41,6 +48,7 @@ __all__ = [
     "Training",
     "active_above",
     "active_share",
+    "batches_of",
     "begin_fit_task",
     "blas_threads",
     "cheapest_route",
@@ -61,6 +69,7 @@ __all__ = [
     "effective_rows",
     "encode_labels",
     "feature_errors",
+    "feature_range",
     "final_losses",
     "fit_task",
     "hold_out",
@@ -75,6 +84,7 @@ __all__ = [
     "moments",
     "on_plateau",
     "one_openmp_thread",
+    "over_rows",
     "plain_labels",
     "prediction_stays_sparse",
     "principal_axes",
@@ -85,6 +95,7 @@ __all__ = [
     "share_callbacks",
     "sparse_chunk_rows",
     "split_rows",
+    "stored",
     "supervised_weight",
     "too_many_units",
     "train",

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import functools
 import itertools
 import math
 from typing import Any
@@ -68,6 +69,24 @@ class _Corrupting:
 def corrupting(corruption, limits):
     """Return the function with which `Batches` corrupts rows within the range `limits`; None without a corruption."""
     return None if corruption is None else _Corrupting(corruption, limits)
+
+
+@functools.singledispatch
+def batches_of(X, *args, **options):
+    """Return the `Batches` of rows X, with its arguments. Rows that do not lie in one array have registered their own.
+
+    See `CheckedRows`.
+    """
+    return Batches(X, *args, **options)
+
+
+@functools.singledispatch
+def over_rows(X, route, objectives, automatic):
+    """Return the route of a fit, and its objectives in the form that takes the batches of rows X.
+
+    `automatic` says that the size of the batches is for the route to choose.
+    """
+    return route, objectives
 
 
 class Batches:

@@ -10,7 +10,8 @@ def dead_units(objective, theta, batches, rng):
     alive = np.zeros(1, dtype=bool)
     with blas_threads(batches.rows_per_batch * theta.size):
         for X, _, _ in batches(rng):
-            alive = alive | objective.code(theta, X).any(axis=0)
+            low, high = objective.code_range(theta, X)
+            alive = alive | (low != 0.0) | (high != 0.0)
             if alive.all():
                 break
     return ~alive
@@ -21,8 +22,8 @@ def constant_units(objective, theta, batches, rng):
     low, high = np.inf, -np.inf
     with blas_threads(batches.rows_per_batch * theta.size):
         for X, _, _ in batches(rng):
-            H = objective.code(theta, X)
-            low, high = np.minimum(low, H.min(axis=0)), np.maximum(high, H.max(axis=0))
+            lowest, highest = objective.code_range(theta, X)
+            low, high = np.minimum(low, lowest), np.maximum(high, highest)
             constant = high - low <= 1e-6 * np.maximum(np.abs(low), 1.0)
             if not constant.any():  # more rows cannot make a unit constant
                 break

@@ -1,5 +1,6 @@
 """Weights of rows; mean and variance of features."""
 
+import functools
 import math
 
 import numpy as np
@@ -13,6 +14,7 @@ from skae.training._threads import blas_threads
 _FAR = 1e-2
 
 
+@functools.singledispatch
 def checked_weight(X, sample_weight):
     """Return the weights in float64, and the indices of the rows with positive weight. None stands for all rows.
 
@@ -47,8 +49,12 @@ def effective_rows(n_rows, sample_weight=None):
     return float(share.sum() ** 2 / (share**2).sum())
 
 
+@functools.singledispatch
 def moments(X, sample_weight=None, chosen=None):
-    """Return the total weight, the mean (d,) and the variance (d,) of the chosen rows of X, in float64."""
+    """Return the total weight, the mean (d,) and the variance (d,) of the chosen rows of X, in float64.
+
+    Rows that do not lie in one array have registered what they do; see `CheckedRows`.
+    """
     total = (0.0, np.zeros(X.shape[1]), np.zeros(X.shape[1]))
     if is_thin(X):
         chunks, of_chunk = sparse_blocks(X, chosen), _of_sparse

@@ -1,5 +1,6 @@
 """Ranges of values, and errors for values that are out of range."""
 
+import functools
 import math
 
 import numpy as np
@@ -12,6 +13,7 @@ from skae.training._nonzeros import is_csr, sparse_blocks, with_values
 _ROUNDING = 1e-6
 
 
+@functools.singledispatch
 def value_range(X, chosen=None):
     """Return the smallest and the largest value of the chosen rows of X (dense or CSR). None chooses all rows."""
     low, high = np.inf, -np.inf
@@ -26,6 +28,7 @@ def value_range(X, chosen=None):
     return low, high
 
 
+@functools.singledispatch
 def feature_range(X, chosen=None):
     """Return the smallest and the largest value of each feature in the chosen rows, two arrays of shape (d,)."""
     low, high = np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)

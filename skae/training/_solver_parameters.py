@@ -10,7 +10,7 @@ from skae._sklearn_compat import Interval, StrOptions
 from skae._typing import Array, FloatArray, RandomState, Schedule, Solver
 from skae.parameters import Layout
 from skae.solvers import LBFGS, SCHEDULES, SGD, UPDATE_RULES, Stochastic
-from skae.training._batches import Batches, corrupting
+from skae.training._batches import batches_of, corrupting
 from skae.training._early_stopping import ValidationMonitor
 from skae.training._ranges import corruption_range
 from skae.training._verbose import Printer
@@ -79,8 +79,8 @@ class SolverParameters:
         """
         options["stay_sparse"] = route.stay_sparse
         if self.solver == "lbfgs":
-            return Batches(X, sample_weight, rows, route.chunk_size, shuffle=False, noise_seed=noise_seed, **options)
-        return Batches(X, sample_weight, rows, route.batch_size, self.shuffle, **options)
+            return batches_of(X, sample_weight, rows, route.chunk_size, False, noise_seed=noise_seed, **options)
+        return batches_of(X, sample_weight, rows, route.batch_size, self.shuffle, **options)
 
     def _corrupted_batches(self, X, sample_weight, rows, route, rng, corruption, range_rows=None, **options):
         """Return batches of a fit, on a `Route`, with a `skae.corruption.Corruption` (or None) of the input.

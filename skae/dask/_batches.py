@@ -1,0 +1,327 @@
+"""Batches of rows in blocks, and the objective over them."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import itertools
+import math
+
+import numpy as np
+
+from skae.corruption import Gaussian, SaltAndPepper
+from skae.dask._blocks import RowBlocks
+from skae.dask._compute import reduced
+from skae.solvers import total_weight
+from skae.training import Batches, batches_of, chunk_rows, dense, over_rows, stored
+
+# Noise is drawn for so many places of a batch at a time, so that it does not depend on the blocks.
+_NOISE_ROWS = 1024
+
+# These draw the same numbers whatever the values: they are drawn for all places of such a group, also for
+# those whose rows lie in other blocks. Others are drawn row by row, which takes longer.
+_ALIKE = (Gaussian, SaltAndPepper)
+
+#: Rows in a batch for ``batch_size="auto"``, at least: each batch costs a journey to the workers and back.
+LEAST_BATCH = 1000
+
+
+class BatchOfBlocks:
+    """Rows of one batch, where they lie. `OverBlocks` takes them in place of an array.
+
+    Parameters
+    ----------
+    source : RowBlocks
+        All rows.
+    chosen : ndarray of int or None
+        Positions of the rows, in ascending order; None for all.
+    noise : tuple or None
+        A corruption (or None), and a seed; None without noise.
+    factor : float
+        The rows are multiplied by it.
+    seeded : bool
+        Whether the objective takes a seed with its target.
+    """
+
+    def __init__(self, source, chosen, noise, factor, seeded):
+        self.source, self.chosen, self.noise, self.factor, self.seeded = source, chosen, noise, factor, seeded
+        self.shape, self.dtype = (len(source) if chosen is None else len(chosen), source.shape[1]), source.dtype
+        # The weights sum to the number of rows if all take part; else the first evaluation tells.
+        self._mass = float(self.shape[0]) if source.unit_weight is None or chosen is None else None
+
+    def sum(self):
+        """Return the sum of the weights: as the weights of the batch, this object has nothing else."""
+        if self._mass is None:
+            self.map(_mass, _joined_sums, None, 1)
+        return self._mass
+
+    def map(self, function, join, objective, width, *arguments):
+        """Return the joined results of ``function(chunks, objective, *arguments)`` at the blocks.
+
+        `chunks` are (X, target, weight), and `width` is that of the widest array made of a row.
+        """
+        description = (self.noise, self.factor, self.seeded, self.shape[0], self.source.unit_weight, width)
+        result = reduced(_at_block, join, self.source.parts(self.chosen), function, objective, description, arguments)
+        if join is _joined_sums:
+            self._mass = result[0]
+        return result
+
+
+class BlockBatches:
+    """The batches of `RowBlocks`, as `skae.training.Batches`, whose arguments these are.
+
+    The rows and their order are those of `Batches`. Noise is drawn by row: the same rows in other blocks have the same
+    noise. It is other noise than that of `Batches`; equal rows do not have equal noise.
+    """
+
+    stay_sparse = False
+
+    def __init__(
+        self,
+        X,
+        sample_weight,
+        rows,
+        batch_size,
+        shuffle,
+        unit_weight=None,
+        scale=1.0,
+        corruption=None,
+        noise_seed=None,
+        seeded=False,
+        stay_sparse=False,
+    ):
+        self.X, self.rows, self.shuffle, self.factor = X, rows, shuffle, 1.0 / scale
+        self.corruption, self.noise_seed, self.seeded = corruption, noise_seed, seeded
+        self.n_samples = X.shape[0] if rows is None else len(rows)
+        self._length = max(1, math.ceil(self.n_samples / batch_size))
+        self.rows_per_batch = self.mean_weight = self.n_samples / len(self)
+
+    def __len__(self):
+        return self._length
+
+    def __call__(self, rng):
+        order = rng.permutation(self.n_samples) if self.shuffle and len(self) > 1 else None
+        draw = rng if self.noise_seed is None else np.random.default_rng(self.noise_seed)
+        edges = [self.n_samples * i // len(self) for i in range(len(self) + 1)]
+        for start, stop in itertools.pairwise(edges):
+            if len(self) == 1:
+                chosen = self.rows
+            else:
+                chosen = self._positions(np.arange(start, stop) if order is None else np.sort(order[start:stop]))
+            is_noisy = self.seeded or self.corruption is not None
+            noise = (self.corruption, int(draw.integers(2**63))) if is_noisy else None
+            batch = BatchOfBlocks(self.X, chosen, noise, self.factor, self.seeded)
+            yield batch, None, None if self.X.unit_weight is None else batch
+
+    def sample(self, n_rows, rng):
+        """Return at most `n_rows` rows, drawn at random but in order, dense, and their weights, in float64."""
+        X, weight = self.some(n_rows, rng)
+        return X.astype(np.float64), weight
+
+    def some(self, n_rows, rng):
+        """Return the same rows as `sample` in the dtype of the batches, and their weights in float64."""
+        return self._drawn(n_rows, rng).some(n_rows, rng)
+
+    def fixed(self, n_rows, rng):
+        """Return one batch of at most `n_rows` rows, as `Batches`. It is the same in every epoch, noise included."""
+        return self._drawn(n_rows, rng).fixed(n_rows, rng)
+
+    def _drawn(self, n_rows, rng):
+        """Return rows that are drawn at random, in an array, as `Batches`."""
+        chosen = np.arange(self.n_samples)
+        if self.n_samples > n_rows:
+            chosen = np.sort(rng.permutation(self.n_samples)[:n_rows])
+        X, weight = self.X.rows(self._positions(chosen))
+        options = {"corruption": self.corruption, "noise_seed": self.noise_seed, "seeded": self.seeded}
+        options |= {"scale": 1.0 / self.factor, "unit_weight": self.X.unit_weight}
+        return Batches(X, weight, None, len(chosen), shuffle=False, **options)
+
+    def _positions(self, chosen):
+        """Return positions in X, given positions among the rows in use."""
+        return chosen if self.rows is None else self.rows[chosen]
+
+
+class OverBlocks:
+    """An objective over the rows of `BatchOfBlocks`, computed where they lie. With arrays, it is the objective itself.
+
+    Parameters
+    ----------
+    objective : Reconstruction
+        The objective.
+    """
+
+    def __init__(self, objective):
+        self.objective = objective
+
+    def __getattr__(self, name):
+        if name == "objective":  # while it is unpickled
+            raise AttributeError(name)
+        return getattr(self.objective, name)
+
+    def value_and_grad(self, theta, X, target=None, sample_weight=None, *, mean_code=None, out=None):
+        """Return the objective over the rows of X and its gradient; see `skae.objectives.Reconstruction`."""
+        if not isinstance(X, BatchOfBlocks):
+            return self.objective.value_and_grad(theta, X, target, sample_weight, mean_code=mean_code, out=out)
+        mean_code = self._mean_code(theta, X, mean_code)
+        mass, value, grad = self._map(_value_and_grad, _joined_sums, X, theta, mean_code)
+        out = np.empty_like(theta) if out is None else out
+        np.divide(grad, mass, out=out, casting="same_kind")
+        return float(value / mass), out
+
+    def value(self, theta, X, target=None, sample_weight=None, *, mean_code=None):
+        """Return the objective over the rows of X."""
+        return self.losses_at(theta)(X, target, sample_weight, mean_code=mean_code)[0]
+
+    def losses_at(self, theta):
+        """Return a function of rows that returns the value with and without penalties."""
+
+        def losses(X, target=None, sample_weight=None, *, mean_code=None):
+            if not isinstance(X, BatchOfBlocks):
+                return self.objective.losses_at(theta)(X, target, sample_weight, mean_code=mean_code)
+            mass, losses = self._map(_losses, _joined_sums, X, theta, self._mean_code(theta, X, mean_code))
+            return tuple(losses / mass)
+
+        return losses
+
+    def mean_code(self, theta, X, sample_weight=None):
+        """Return the weighted mean of the code over the rows of X."""
+        if not isinstance(X, BatchOfBlocks):
+            return self.objective.mean_code(theta, X, sample_weight)
+        mass, code = self._map(_mean_code, _joined_sums, X, theta)
+        return code / mass
+
+    def code_range(self, theta, X):
+        """Return the smallest and the largest code of each unit over the rows of X."""
+        if not isinstance(X, BatchOfBlocks):
+            return self.objective.code_range(theta, X)
+        return self._map(_code_range, _joined_ranges, X, theta)
+
+    def _mean_code(self, theta, X, mean_code):
+        """Return the mean code that the blocks need: that given, or that of the batch."""
+        return self.mean_code(theta, X) if mean_code is None and self.objective.uses_mean_code else mean_code
+
+    def _map(self, function, join, X, *arguments):
+        return X.map(function, join, self.objective, max(self.objective.layout.shapes["W"]), *arguments)
+
+
+def _at_block(block, first, local, job):
+    """Return function(chunks, objective, *arguments) of a block."""
+    function, objective, description, arguments = job
+    # Tasks that share a process must not share scratch arrays.
+    return function(_chunks(block, first, local, *description), copy.deepcopy(objective), *arguments)
+
+
+def _chunks(block, first, local, noise, factor, seeded, n_rows, unit_weight, width):
+    """Yield (X, target, weight) over rows of a block that begin at the place `first` of a batch of `n_rows`."""
+    X, n = block.X, block.X.shape[0] if local is None else len(local)
+    step = chunk_rows(max(X.shape[1], width)) if noise is None else _NOISE_ROWS
+    start = first - first % step if noise else first
+    for begin in range(start, first + n, step):
+        low, high = max(begin, first), min(begin + step, first + n)
+        places = slice(low - first, high - first)
+        if local is not None:
+            places = local[places]
+        rows = dense(stored(X[places]))
+        weight = None
+        if unit_weight is not None:
+            weight = np.maximum(block.sample_weight[places] / unit_weight, np.finfo(rows.dtype).tiny)
+            weight = weight.astype(rows.dtype)
+        if factor != 1.0:
+            rows = rows * rows.dtype.type(factor)
+        if noise is None:
+            yield rows, None, weight
+        else:
+            yield _noisy(rows, weight, noise, seeded, begin, low, min(begin + step, n_rows))
+
+
+def _noisy(rows, weight, noise, seeded, begin, low, end):
+    """Return corrupted rows, their target and their weights: a part of the noise of the places `begin` to `end`.
+
+    The rows that lie in other blocks are zeros of weight 0.
+    """
+    corruption, seed = noise
+    rng, shape = np.random.default_rng([seed, begin]), (end - begin, rows.shape[1])
+    if corruption is not None and type(corruption.corruption) not in _ALIKE:
+        target, rows = rows, _corrupted_by_row(rows, corruption, seed, low)
+        return rows, target, weight
+    if len(rows) < len(range(begin, end)):
+        own = slice(low - begin, low - begin + len(rows))
+        all_rows, all_weights = np.zeros(shape, rows.dtype), np.zeros(shape[0], rows.dtype)
+        all_rows[own], all_weights[own] = rows, 1.0 if weight is None else weight
+        rows, weight = all_rows, all_weights
+    target = None
+    if corruption is not None:
+        target, rows = rows, corruption(rows, rng, np.empty_like(rows))
+    return rows, (target, int(rng.integers(2**63))) if seeded else target, weight
+
+
+def _corrupted_by_row(rows, corruption, seed, first):
+    """Return corrupted rows, each with a random stream of its own; `first` is the place of the first one."""
+    out = np.empty_like(rows)
+    for i in range(len(rows)):
+        rng = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, first + i, 0]))
+        out[i] = corruption(rows[i : i + 1], rng, np.empty_like(rows[i : i + 1]))
+    return out
+
+
+def _value_and_grad(chunks, objective, theta, mean_code):
+    """Return the sums of the weights, of the values and of the gradients."""
+    mass, total, grad, out = 0.0, 0.0, np.zeros(theta.size), np.empty_like(theta)
+    for X, target, weight in chunks:
+        m = total_weight(X, weight)
+        value, _ = objective.value_and_grad(theta, X, target, weight, mean_code=mean_code, out=out)
+        mass, total = mass + m, total + m * value
+        grad += m * out.astype(np.float64)
+    return mass, total, grad
+
+
+def _losses(chunks, objective, theta, mean_code):
+    """Return the sums of the weights, and of the values with and without penalties."""
+    losses, mass, total = objective.losses_at(theta), 0.0, np.zeros(2)
+    for X, target, weight in chunks:
+        m = total_weight(X, weight)
+        mass, total = mass + m, total + m * np.array(losses(X, target, weight, mean_code=mean_code))
+    return mass, total
+
+
+def _mean_code(chunks, objective, theta):
+    """Return the sums of the weights and of the codes."""
+    mass, total = 0.0, 0.0
+    for X, _, weight in chunks:
+        m = total_weight(X, weight)
+        mass, total = mass + m, total + m * objective.mean_code(theta, X, weight).astype(np.float64)
+    return mass, total
+
+
+def _mass(chunks, objective):
+    """Return the sum of the weights."""
+    return (sum(total_weight(X, weight) for X, _, weight in chunks),)
+
+
+def _code_range(chunks, objective, theta):
+    """Return the smallest and the largest code of each unit."""
+    return _joined_ranges([objective.code_range(theta, X) for X, _, _ in chunks])
+
+
+def _joined_sums(results):
+    """Add up tuples, item by item."""
+    return tuple(sum(items[1:], start=items[0]) for items in zip(*results, strict=True))
+
+
+def _joined_ranges(results):
+    """Return the ranges that hold all of these."""
+    lows, highs = zip(*results, strict=True)
+    return np.min(lows, axis=0), np.max(highs, axis=0)
+
+
+@batches_of.register(RowBlocks)
+def _(X, *args, **options):
+    return BlockBatches(X, *args, **options)
+
+
+@over_rows.register(RowBlocks)
+def _(X, route, objectives, automatic):
+    """Take all rows at once where no step follows, and large batches."""
+    size = max(route.batch_size, min(LEAST_BATCH, len(X))) if automatic else route.batch_size
+    route = dataclasses.replace(route, chunk_size=len(X), batch_size=size)
+    return route, [OverBlocks(objective) for objective in objectives]

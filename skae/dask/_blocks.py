@@ -1,0 +1,219 @@
+"""Rows in blocks, which stay where they lie."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any
+
+import dask.array as da
+import numpy as np
+from dask.base import persist
+from dask.delayed import delayed
+from scipy import sparse
+
+from skae._typing import FloatArray
+from skae._unconverted_rows import CheckedRows
+from skae._validation import DTYPES, check_array
+from skae.dask._compute import computed
+from skae.training import checked_weight, feature_range, merge_moments, moments, stored, value_range
+
+
+@dataclasses.dataclass(frozen=True)
+class Block:
+    """Checked rows of one block, those of weight zero left out.
+
+    Parameters
+    ----------
+    X : {ndarray, CSR matrix, UnconvertedRows} of shape (n, d)
+        The rows.
+    sample_weight : ndarray of shape (n,) or None
+        Their weights, float64.
+    """
+
+    X: Any
+    sample_weight: FloatArray | None
+
+
+class RowBlocks(CheckedRows):
+    """The rows of a dask array, for a fit.
+
+    Parameters
+    ----------
+    blocks : list of Delayed
+        A `Block` each, with rows.
+    sizes : list of int
+        Their numbers of rows.
+    dtype : numpy dtype
+        Dtype to train in.
+    seen : tuple
+        Weight, mean and variance of the rows.
+    ranges : tuple of ndarray
+        Smallest and largest value of each feature.
+    effective_rows : float
+        (sum w)^2 / sum w^2 of the weights.
+    is_weighted : bool
+        Whether the blocks have weights.
+    """
+
+    def __init__(self, blocks, sizes, dtype, seen, ranges, effective_rows, is_weighted):
+        self.blocks, self.seen, self.ranges, self.effective_rows = blocks, seen, ranges, effective_rows
+        self.offsets = np.concatenate([[0], np.cumsum(sizes)])
+        self.shape, self.dtype = (int(self.offsets[-1]), len(seen[1])), np.dtype(dtype)
+        #: The weight that counts as one row; None without weights.
+        self.unit_weight = float(seen[0]) / self.shape[0] if is_weighted else None
+
+    def __len__(self):
+        return self.shape[0]
+
+    def parts(self, chosen=None):
+        """Return (block, first, local) of each block that has some of the chosen rows.
+
+        `chosen` are positions in ascending order, None for all rows. `first` is how many chosen rows are in earlier
+        blocks, and `local` are their places in the block, None for all.
+        """
+        if chosen is None:
+            return [(block, int(first), None) for block, first in zip(self.blocks, self.offsets[:-1], strict=True)]
+        edges, found = np.searchsorted(chosen, self.offsets), []
+        for block, offset, start, stop in zip(self.blocks, self.offsets, edges, edges[1:], strict=False):
+            if stop > start:
+                found.append((block, int(start), chosen[start:stop] - offset))
+        return found
+
+    def rows(self, chosen):
+        """Return the rows at these positions (ascending), as an array or CSR in `dtype`, and their weights or None."""
+        take = delayed(_taken, pure=False)
+        tasks = [take(block, local) for block, _, local in self.parts(chosen)]
+        found = computed(delayed(list)(tasks))
+        rows = [X for X, _ in found]
+        X = sparse.vstack(rows, format="csr") if sparse.issparse(rows[0]) else np.concatenate(rows)
+        return X, None if self.unit_weight is None else np.concatenate([weight for _, weight in found])
+
+
+def row_blocks(X, sample_weight=None):
+    """Return the `RowBlocks` of a dask array, checked and kept where they lie.
+
+    Raises
+    ------
+    TypeError
+        If X is no dask array.
+    ValueError
+        If a block is not as the others, or its values or weights are invalid. The message names the block.
+    """
+    X, width = checked_array(X), X.shape[1]
+    if not isinstance(width, int | np.integer):
+        raise ValueError("X has an unknown number of columns; X.compute_chunk_sizes() finds it")
+    dtype = np.dtype(X.dtype) if X.dtype in DTYPES else np.dtype(np.float64)
+    rows, weights = X.to_delayed().ravel(), _delayed_weights(sample_weight, X)
+    check = delayed(_checked, pure=False)
+    blocks = [
+        check(block, weight, number, len(rows), int(width), np.dtype(X.dtype).str)
+        for number, (block, weight) in enumerate(zip(rows, weights, strict=True))
+    ]
+    blocks = list(persist(*blocks))
+    facts = computed(delayed(list)([delayed(_facts, pure=False)(block) for block in blocks]))
+    kept = [(block, fact) for block, fact in zip(blocks, facts, strict=True) if fact is not None]
+    n_rows = sum(fact[0] for _, fact in kept)
+    if n_rows < 2:
+        raise ValueError(f"X has {n_rows} rows of positive weight, while fit needs at least 2")
+    seen = functools.reduce(merge_moments, (fact[1] for _, fact in kept))
+    low = np.min([fact[2][0] for _, fact in kept], axis=0)
+    high = np.max([fact[2][1] for _, fact in kept], axis=0)
+    blocks, sizes = [block for block, _ in kept], [fact[0] for _, fact in kept]
+    effective = float(seen[0]) ** 2 / sum(fact[3] for _, fact in kept)
+    return RowBlocks(blocks, sizes, dtype, seen, (low, high), effective, sample_weight is not None)
+
+
+def checked_array(X):
+    """Return a dask array of two dimensions, its columns in one block."""
+    if not isinstance(X, da.Array):
+        raise TypeError(
+            f"skae.dask takes a dask array, got {type(X).__module__.partition('.')[0]}.{type(X).__name__}; "
+            "dask.array.from_array makes one, and for other data call the estimator's own method"
+        )
+    if X.ndim != 2:
+        raise ValueError(f"X must have two dimensions, rows and features, got {X.ndim}")
+    return X if X.numblocks[1] == 1 else X.rechunk({1: -1})
+
+
+def _delayed_weights(sample_weight, X):
+    """Return the weights of each block of rows, delayed, or None for each."""
+    if sample_weight is None:
+        return [None] * X.numblocks[0]
+    if not isinstance(sample_weight, da.Array):
+        if np.isnan(X.shape[0]):
+            raise ValueError("sample_weight must be a dask array with the blocks of X, whose sizes are unknown")
+        sample_weight = np.asarray(sample_weight)
+        if sample_weight.shape != (X.shape[0],):
+            raise ValueError(f"sample_weight must have shape {(X.shape[0],)}, got {sample_weight.shape}")
+        sample_weight = da.from_array(sample_weight, chunks=(X.chunks[0],))
+    if sample_weight.ndim != 1 or sample_weight.numblocks[0] != X.numblocks[0]:
+        raise ValueError(
+            f"sample_weight must be one-dimensional in as many blocks as X, {X.numblocks[0]}, got {sample_weight.ndim} "
+            f"dimensions in {sample_weight.numblocks} blocks"
+        )
+    return sample_weight.to_delayed().ravel()
+
+
+def of_block(number, n_blocks, error):
+    """Return an error that names its block."""
+    return type(error)(f"block {number} of {n_blocks} (numbered from 0): {error}")
+
+
+def _checked(X, sample_weight, number, n_blocks, width, dtype):
+    """Return a `Block`; the errors name its number."""
+    try:
+        if not (isinstance(X, np.ndarray) or (sparse.issparse(X) and X.format == "csr")) or X.ndim != 2:
+            kind = f"{X.format} matrix" if sparse.issparse(X) else type(X).__name__
+            raise ValueError(f"rows must be in a two-dimensional ndarray or a CSR matrix, got {kind}")
+        if X.shape[1] != width:
+            raise ValueError(f"it has {X.shape[1]} columns, and the dask array says {width}")
+        if X.dtype != np.dtype(dtype):
+            raise ValueError(f"it has the dtype {X.dtype}, and the dask array says {np.dtype(dtype)}")
+        if not X.shape[0]:
+            return Block(X, None)
+        X = check_array(X, dtype=DTYPES, accept_sparse="csr", input_name="X")
+        if sample_weight is None:
+            return Block(X, None)
+        if not np.any(sample_weight):
+            return Block(X[:0], None)
+        weight, rows = checked_weight(X, sample_weight)
+        return Block(X, weight) if rows is None else Block(X[rows], weight[rows])
+    except (TypeError, ValueError) as error:
+        raise of_block(number, n_blocks, error) from None
+
+
+def _facts(block):
+    """Return the number of rows, their moments, their ranges and the sum of squared weights; None without rows."""
+    n, weight = block.X.shape[0], block.sample_weight
+    if not n:
+        return None
+    squares = float(n) if weight is None else float(weight @ weight)
+    return n, moments(block.X, weight), feature_range(block.X), squares
+
+
+def _taken(block, local):
+    """Return rows of a block, in the dtype to train in, and their weights."""
+    weight = None if block.sample_weight is None else block.sample_weight[local]
+    return stored(block.X[local]), weight
+
+
+@checked_weight.register(RowBlocks)
+def _(X, sample_weight):
+    """Return None twice: the blocks have their weights, and no row of weight zero."""
+    return None, None
+
+
+@moments.register(RowBlocks)
+def _(X, sample_weight=None, chosen=None):
+    return X.seen
+
+
+@feature_range.register(RowBlocks)
+def _(X, chosen=None):
+    return X.ranges
+
+
+@value_range.register(RowBlocks)
+def _(X, chosen=None):
+    return float(X.ranges[0].min()), float(X.ranges[1].max())

@@ -1,0 +1,185 @@
+"""Methods of fitted estimators, block by block."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, TypeVar
+
+import dask.array as da
+import numpy as np
+from dask.delayed import delayed
+from scipy import sparse
+from sklearn.base import BaseEstimator
+
+from skae.dask._blocks import checked_array, of_block
+from skae.dask._compute import computed
+
+EstimatorT = TypeVar("EstimatorT", bound=BaseEstimator)
+
+
+def transform(estimator: BaseEstimator, X: da.Array) -> da.Array:
+    """Return ``estimator.transform`` of each block, as a dask array.
+
+    Nothing is computed before the result is. It has the rows' blocks of X, and the columns and the dtype of the
+    estimator's result. The estimator, or a Pipeline, is copied as it is now.
+
+    Parameters
+    ----------
+    estimator : fitted estimator or Pipeline
+        The estimator.
+    X : dask.array.Array of shape (n_samples, n_features)
+        Rows, in blocks of ndarrays or of CSR matrices.
+
+    Returns
+    -------
+    dask.array.Array of shape (n_samples, n_features_out)
+        The codes.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> import numpy as np
+    >>> import skae.dask
+    >>> from skae import PCAWhitener
+    >>> X = np.random.default_rng(0).standard_normal((100, 5))
+    >>> Z = skae.dask.transform(PCAWhitener(2).fit(X), da.from_array(X, chunks=(40, 5)))
+    >>> Z.shape, Z.chunks
+    ((100, 2), ((40, 40, 20), (2,)))
+    """
+    return _by_blocks(estimator, "transform", X)
+
+
+def reconstruct(estimator: BaseEstimator, X: da.Array) -> da.Array:
+    """Return ``estimator.reconstruct`` of each block, as a dask array of X's shape; see `transform`."""
+    return _by_blocks(estimator, "reconstruct", X)
+
+
+def score_samples(estimator: BaseEstimator, X: da.Array) -> da.Array:
+    """Return ``estimator.score_samples`` of each block, as a dask array of shape (n_samples,); see `transform`."""
+    return _by_blocks(estimator, "score_samples", X)
+
+
+def predict(estimator: BaseEstimator, X: da.Array) -> da.Array:
+    """Return ``estimator.predict`` of each block, as a dask array of shape (n_samples,); see `transform`."""
+    return _by_blocks(estimator, "predict", X)
+
+
+def predict_proba(estimator: BaseEstimator, X: da.Array) -> da.Array:
+    """Return ``estimator.predict_proba`` of each block, of shape (n_samples, n_classes); see `transform`."""
+    return _by_blocks(estimator, "predict_proba", X)
+
+
+def decision_function(estimator: BaseEstimator, X: da.Array) -> da.Array:
+    """Return ``estimator.decision_function`` of each block, as a dask array; see `transform`."""
+    return _by_blocks(estimator, "decision_function", X)
+
+
+def partial_fit(estimator: EstimatorT, X: da.Array, y: Any = None, **options: Any) -> EstimatorT:
+    """Call ``estimator.partial_fit`` with one block of rows after the other, each where it lies.
+
+    The estimator goes from block to block. The result is that of the same calls on one machine.
+
+    Parameters
+    ----------
+    estimator : estimator
+        An estimator that has ``partial_fit``. It is fitted in place.
+    X : dask.array.Array of shape (n_samples, n_features)
+        Rows, in blocks of ndarrays or of CSR matrices. Blocks without rows are passed over.
+    y : {array-like, dask.array.Array} of shape (n_samples,), default=None
+        Targets. A dask array has the blocks of X.
+    **options : dict
+        Further arguments of each call, such as ``classes``. ``sample_weight`` may be as `y`.
+
+    Returns
+    -------
+    estimator : object
+        The same object.
+
+    Raises
+    ------
+    ValueError
+        If a call raises it. The error names the block, and the estimator is as before.
+    """
+    if not hasattr(estimator, "partial_fit"):
+        raise TypeError(f"{type(estimator).__name__} has no partial_fit; skae.dask.fit takes an autoencoder")
+    X = checked_array(X)
+    rows = X.to_delayed().ravel()
+    targets, weights = _along(y, X, "y"), _along(options.pop("sample_weight", None), X, "sample_weight")
+    step, fitted = delayed(_partial_fit, pure=False), delayed(copy.deepcopy(estimator), traverse=False)
+    for number, (block, target, weight) in enumerate(zip(rows, targets, weights, strict=True)):
+        fitted = step(fitted, block, target, weight, options, number, len(rows))
+    result = computed(fitted)
+    vars(estimator).clear()
+    vars(estimator).update(vars(result))
+    return estimator
+
+
+def _partial_fit(estimator, X, y, sample_weight, options, number, n_blocks):
+    """Return the estimator after one more block."""
+    if not X.shape[0]:
+        return estimator
+    # A task may run again: it must leave its input as it was.
+    estimator, weights = copy.deepcopy(estimator), {} if sample_weight is None else {"sample_weight": sample_weight}
+    targets = () if y is None else (y,)
+    try:
+        return estimator.partial_fit(X, *targets, **weights, **options)
+    except (TypeError, ValueError) as error:
+        raise of_block(number, n_blocks, error) from None
+
+
+def _along(values, X, name):
+    """Return the part of the values for each block of rows of X; None for each without values."""
+    if values is None:
+        return [None] * X.numblocks[0]
+    if not isinstance(values, da.Array):
+        if np.isnan(X.shape[0]):
+            raise ValueError(f"{name} must be a dask array with the blocks of X, whose sizes are unknown")
+        values = np.asarray(values)
+        if values.shape[:1] != X.shape[:1]:
+            raise ValueError(f"{name} must have one value for each of the {X.shape[0]} rows, got shape {values.shape}")
+        values = da.from_array(values, chunks=(X.chunks[0], *values.shape[1:]))
+    if values.numblocks[0] != X.numblocks[0]:
+        raise ValueError(f"{name} must have as many blocks as X, {X.numblocks[0]}, got {values.numblocks[0]}")
+    return values.to_delayed().ravel()
+
+
+def _by_blocks(estimator, method, X):
+    """Return the results of a method of an estimator for the blocks of X, as a dask array."""
+    X = checked_array(X)
+    found = _result(estimator, method, _example(X, estimator))
+    shape = found.shape[1:]
+    options = {"dtype": found.dtype, "meta": np.empty((0,) * found.ndim, found.dtype)}
+    options |= {"chunks": (X.chunks[0], *((k,) for k in shape))} | ({} if shape else {"drop_axis": 1})
+    fitted = delayed(copy.deepcopy(estimator), traverse=False, pure=False)
+    arguments = {"estimator": fitted, "method": method, "shape": shape, "n_blocks": X.numblocks[0]}
+    return da.map_blocks(_of_one_block, X, **arguments, **options, out_dtype=found.dtype)
+
+
+def _of_one_block(X, estimator, method, shape, n_blocks, out_dtype, block_id=None):
+    """Return the results for one block."""
+    number = block_id[0] if block_id else 0
+    try:
+        if not np.shape(X)[0]:
+            return np.empty((0, *shape), out_dtype)
+        found = _result(estimator, method, X)
+    except (TypeError, ValueError) as error:
+        raise of_block(number, n_blocks, error) from None
+    if found.dtype != out_dtype:
+        raise ValueError(
+            f"block {number} of {n_blocks} (numbered from 0) has the dtype {X.dtype}, and the dask array says another"
+        )
+    return found
+
+
+def _result(estimator, method, X):
+    """Return what a method makes of rows, as an ndarray."""
+    if not hasattr(estimator, method):
+        raise AttributeError(f"{type(estimator).__name__} has no {method}")
+    return np.asarray(getattr(estimator, method)(X))
+
+
+def _example(X, estimator):
+    """Return two rows of zeros like those of X."""
+    width = X.shape[1] if not np.isnan(X.shape[1]) else estimator.n_features_in_
+    zeros = np.zeros((2, int(width)), X.dtype)
+    return sparse.csr_array(zeros) if sparse.issparse(X._meta) else zeros
