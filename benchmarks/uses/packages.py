@@ -86,12 +86,16 @@ def mlflow_functions():
 
 @use("dask")
 def dask_arrays():
-    """Dask: a `dask.array` as rows."""
+    """Dask: `skae.dask.fit` and `skae.dask.score_samples` of a `dask.array`."""
     import dask.array as da
+
+    import skae.dask
 
     X, _ = flowers()
     rows = da.from_array(X, chunks=(50, 4))
-    assert_array_equal(autoencoder(4).fit(rows).score_samples(rows), autoencoder(4).fit(X).score_samples(X))
+    fitted = skae.dask.fit(autoencoder(4).set_params(batch_size=50), rows)
+    expected = autoencoder(4).set_params(batch_size=50).fit(X).score_samples(X)
+    assert_allclose(skae.dask.score_samples(fitted, rows).compute(), expected, rtol=1e-6)
 
 
 @use("dask")

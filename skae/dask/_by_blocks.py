@@ -50,27 +50,147 @@ def transform(estimator: BaseEstimator, X: da.Array) -> da.Array:
 
 
 def reconstruct(estimator: BaseEstimator, X: da.Array) -> da.Array:
-    """Return ``estimator.reconstruct`` of each block, as a dask array of X's shape; see `transform`."""
+    """Return ``estimator.reconstruct`` of each block, as a dask array; see `transform`.
+
+    Parameters
+    ----------
+    estimator : autoencoder or Pipeline
+        Fitted. It is copied as it is now.
+    X : dask.array.Array of shape (n_samples, n_features)
+        Rows, in blocks of ndarrays or of CSR matrices.
+
+    Returns
+    -------
+    dask.array.Array of shape (n_samples, n_features)
+        Reconstructions.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> from sklearn.datasets import load_iris
+    >>> import skae.dask
+    >>> from skae import ContractiveAutoencoder
+    >>> X = load_iris().data
+    >>> autoencoder = ContractiveAutoencoder(3, random_state=0).fit(X)
+    >>> skae.dask.reconstruct(autoencoder, da.from_array(X, chunks=(50, 4))).shape
+    (150, 4)
+    """
     return _by_blocks(estimator, "reconstruct", X)
 
 
 def score_samples(estimator: BaseEstimator, X: da.Array) -> da.Array:
-    """Return ``estimator.score_samples`` of each block, as a dask array of shape (n_samples,); see `transform`."""
+    """Return ``estimator.score_samples`` of each block, as a dask array; see `transform`.
+
+    Parameters
+    ----------
+    estimator : autoencoder, classifier, detector, PCAWhitener or Pipeline
+        Fitted. It is copied as it is now.
+    X : dask.array.Array of shape (n_samples, n_features)
+        Rows, in blocks of ndarrays or of CSR matrices.
+
+    Returns
+    -------
+    dask.array.Array of shape (n_samples,)
+        Scores: energies, log-likelihoods, or what the estimator gives.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> from sklearn.datasets import load_iris
+    >>> import skae.dask
+    >>> from skae import ContractiveAutoencoder
+    >>> X = load_iris().data
+    >>> autoencoder = ContractiveAutoencoder(3, random_state=0).fit(X)
+    >>> skae.dask.score_samples(autoencoder, da.from_array(X, chunks=(50, 4))).shape
+    (150,)
+    """
     return _by_blocks(estimator, "score_samples", X)
 
 
 def predict(estimator: BaseEstimator, X: da.Array) -> da.Array:
-    """Return ``estimator.predict`` of each block, as a dask array of shape (n_samples,); see `transform`."""
+    """Return ``estimator.predict`` of each block, as a dask array; see `transform`.
+
+    Parameters
+    ----------
+    estimator : classifier, regressor, detector or Pipeline
+        Fitted. It is copied as it is now.
+    X : dask.array.Array of shape (n_samples, n_features)
+        Rows, in blocks of ndarrays or of CSR matrices.
+
+    Returns
+    -------
+    dask.array.Array of shape (n_samples,)
+        Classes, numbers, or 1 and -1 of a detector.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> from sklearn.datasets import load_iris
+    >>> import skae.dask
+    >>> from skae import ClassSpecificAEClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> classifier = ClassSpecificAEClassifier(method="normalize", random_state=0).fit(X, y)
+    >>> skae.dask.predict(classifier, da.from_array(X, chunks=(50, 4))).shape
+    (150,)
+    """
     return _by_blocks(estimator, "predict", X)
 
 
 def predict_proba(estimator: BaseEstimator, X: da.Array) -> da.Array:
-    """Return ``estimator.predict_proba`` of each block, of shape (n_samples, n_classes); see `transform`."""
+    """Return ``estimator.predict_proba`` of each block, as a dask array; see `transform`.
+
+    Parameters
+    ----------
+    estimator : classifier or Pipeline
+        Fitted. It is copied as it is now.
+    X : dask.array.Array of shape (n_samples, n_features)
+        Rows, in blocks of ndarrays or of CSR matrices.
+
+    Returns
+    -------
+    dask.array.Array of shape (n_samples, n_classes)
+        Probabilities of the classes.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> from sklearn.datasets import load_iris
+    >>> import skae.dask
+    >>> from skae import ClassSpecificAEClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> classifier = ClassSpecificAEClassifier(method="normalize", random_state=0).fit(X, y)
+    >>> skae.dask.predict_proba(classifier, da.from_array(X, chunks=(50, 4))).shape
+    (150, 3)
+    """
     return _by_blocks(estimator, "predict_proba", X)
 
 
 def decision_function(estimator: BaseEstimator, X: da.Array) -> da.Array:
-    """Return ``estimator.decision_function`` of each block, as a dask array; see `transform`."""
+    """Return ``estimator.decision_function`` of each block, as a dask array; see `transform`.
+
+    Parameters
+    ----------
+    estimator : classifier, detector or Pipeline
+        Fitted. It is copied as it is now.
+    X : dask.array.Array of shape (n_samples, n_features)
+        Rows, in blocks of ndarrays or of CSR matrices.
+
+    Returns
+    -------
+    dask.array.Array of shape (n_samples,) or (n_samples, n_classes)
+        Scores of the classes, or of a detector.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> from sklearn.datasets import load_iris
+    >>> import skae.dask
+    >>> from skae import ClassSpecificAEClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> classifier = ClassSpecificAEClassifier(method="normalize", random_state=0).fit(X, y)
+    >>> skae.dask.decision_function(classifier, da.from_array(X, chunks=(50, 4))).shape
+    (150, 3)
+    """
     return _by_blocks(estimator, "decision_function", X)
 
 
@@ -99,6 +219,16 @@ def partial_fit(estimator: EstimatorT, X: da.Array, y: Any = None, **options: An
     ------
     ValueError
         If a call raises it. The error names the block, and the estimator is as before.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> from sklearn.datasets import load_iris
+    >>> import skae.dask
+    >>> from skae import PCAWhitener
+    >>> X = da.from_array(load_iris().data, chunks=(50, 4))
+    >>> skae.dask.partial_fit(PCAWhitener(2), X).n_samples_seen_
+    150
     """
     if not hasattr(estimator, "partial_fit"):
         raise TypeError(f"{type(estimator).__name__} has no partial_fit; skae.dask.fit takes an autoencoder")
