@@ -229,8 +229,14 @@ def pretraining(model):
 
 
 def against_svm(results):
-    """Table 5: the best class-specific model against the SVM."""
-    own = {data: min(mean(results, data, model) for model in ("sigmoid", "sigmoid, factored")) for data in SETS}
+    """Table 5: the better sigmoid model on the validation images, of those measured, against the SVM."""
+    own = {}
+    for data in SETS:
+        errors = {"sigmoid": mean(results, data, "sigmoid", name="validation_error")}
+        if results.lines(data=data, model="sigmoid, factored", pretrain=True, variation=""):
+            errors["sigmoid, factored"] = mean(results, data, "sigmoid, factored", name="validation_error")
+        best = min(errors, key=errors.__getitem__)
+        own[data] = mean(results, data, best)
     return counted(
         results,
         lambda data: own[data] < mean(results, data, "SVM"),

@@ -1,6 +1,7 @@
 """Tasks over blocks, and their results added up in a tree."""
 
 import sys
+from typing import Any
 
 from dask.base import compute, get_scheduler
 from dask.delayed import delayed
@@ -32,16 +33,44 @@ def reduced(function, join, parts, *job):
     *job : object
         The last argument of all tasks, a tuple. It is sent to each worker once.
     """
-    run, add = delayed(function, pure=False), delayed(join, pure=False)
+    run, add = delayed(_joined, pure=False), delayed(join, pure=False)
 
     def whole():
         shared = _shared(job)  # it lives until the result is there
-        tasks = [run(*part, shared) for part in parts]
+        tasks = [run(function, join, group, shared) for group in _groups(parts)]
         while len(tasks) > 1:
             tasks = [add(tasks[start : start + _FAN_IN]) for start in range(0, len(tasks), _FAN_IN)]
         return compute(tasks[0])[0]
 
     return _tried(whole)
+
+
+def _joined(function, join, parts, job):
+    """Return what `join` makes of the results of the function for several parts."""
+    return join([function(*part, job) for part in parts])
+
+
+def _groups(parts):
+    """Return the parts in groups, one a thread of each worker that has the first items of these parts.
+
+    With more tasks than threads, the scheduler would send blocks to a worker that is idle for a moment.
+    """
+    client = current_client()
+    if client is None:
+        return [[part] for part in parts]
+    from distributed import futures_of
+
+    futures = [futures_of(part[0])[0] for part in parts]
+    places, threads = client.who_has(futures), client.nthreads()
+    own: dict[Any, list] = {}
+    for number, (part, future) in enumerate(zip(parts, futures, strict=True)):
+        # A block that is nowhere is computed again, by a task of its own.
+        own.setdefault(min(places.get(future.key, ()), default=number), []).append(part)
+    groups = []
+    for worker, found in own.items():
+        n = min(max(threads.get(worker, 1), 1), len(found))
+        groups += [found[start::n] for start in range(n)]
+    return groups
 
 
 def computed(delayed_object):
