@@ -23,6 +23,7 @@ ORDER = (
     "finetuned_network",
     # more control
     "out_of_core",
+    "dask_cluster",
     "callbacks",
     "custom_activation",
 )

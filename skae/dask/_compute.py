@@ -95,8 +95,9 @@ def _tried(function):
             if not gone and not _is_lost(error):
                 raise
             if gone or trial == _TRIALS:
+                reason = str(error).partition("\n")[0]
                 raise RuntimeError(
-                    f"the cluster failed ({type(error).__name__}: {error}); the estimator is as before"
+                    f"the cluster failed ({type(error).__name__}: {reason}); the estimator is as before"
                 ) from error
     raise AssertionError
 
