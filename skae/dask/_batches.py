@@ -239,19 +239,20 @@ def _noisy(rows, weight, noise, seeded, begin, low, end):
 
     The rows that lie in other blocks are zeros of weight 0.
     """
-    corruption, seed = noise
-    rng, shape = np.random.default_rng([seed, begin]), (end - begin, rows.shape[1])
-    if corruption is not None and type(corruption.corruption) not in _ALIKE:
-        target, rows = rows, _corrupted_by_row(rows, corruption, seed, low)
-        return rows, target, weight
-    if len(rows) < len(range(begin, end)):
-        own = slice(low - begin, low - begin + len(rows))
-        all_rows, all_weights = np.zeros(shape, rows.dtype), np.zeros(shape[0], rows.dtype)
+    (corruption, seed), n = noise, end - begin
+    own = slice(low - begin, low - begin + len(rows))
+    if len(rows) < n:
+        all_rows, all_weights = np.zeros((n, rows.shape[1]), rows.dtype), np.zeros(n, rows.dtype)
         all_rows[own], all_weights[own] = rows, 1.0 if weight is None else weight
         rows, weight = all_rows, all_weights
-    target = None
+    rng, target = np.random.default_rng([seed, begin]), None
     if corruption is not None:
-        target, rows = rows, corruption(rows, rng, np.empty_like(rows))
+        target, rows = rows, np.empty_like(rows)
+        if type(corruption.corruption) in _ALIKE:
+            rows = corruption(target, rng, rows)
+        else:
+            rows[...] = target
+            rows[own] = _corrupted_by_row(target[own], corruption, seed, low)
     return rows, (target, int(rng.integers(2**63))) if seeded else target, weight
 
 
