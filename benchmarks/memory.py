@@ -4,9 +4,13 @@ A file of uint8 is read as a memmap. Each method is traced by `tracemalloc`: the
 `PCAWhitener` is fitted to rows in batches, against one fit.
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/memory.py [--megabytes 60]
+    OPENBLAS_NUM_THREADS=1 python benchmarks/memory.py --large
+
+`--large` compares files of up to 1,000,000 rows (3.1 GB) with 60,000 rows in memory.
 """
 
 import argparse
+import itertools
 import pathlib
 import platform
 import tempfile
@@ -97,15 +101,52 @@ def print_partial_fit(rng):
         print(f"{name:40} {whole:6.2f} {batches:6.2f} {batches / whole:6.2f}", flush=True)
 
 
+def print_large(folder, rng):
+    """Print the CPU time of an epoch for each row, and the megabytes that `fit` and `score_samples` add."""
+    autoencoder = ContractiveAutoencoder(64, tol=0, **ONE)
+    rows, basis = rng.standard_normal((60_000, 16)), rng.standard_normal((16, D)) / 4.0
+    X = np.clip(30.0 * (rows @ basis) + 128.0, 0, 255)
+    print("\nrows, dtype, where; microseconds a row, over the first; MB added by fit; by score_samples", flush=True)
+    first = None
+    for dtype, n_rows in itertools.product((np.float32, np.float16, np.uint8), (None, 60_000, 400_000, 1_000_000)):
+        given = X.astype(dtype) if dtype == np.uint8 else (X / 255.0).astype(dtype)
+        if n_rows is not None:
+            path = folder / "rows.npy"
+            file = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=(n_rows, D))
+            for start in range(0, n_rows, len(given)):
+                file[start : start + len(given)] = given[: n_rows - start]
+            file.flush()
+            del file
+            given = np.load(path, mmap_mode="r")
+        seconds = []
+        for _ in range(2):
+            start = time.process_time()
+            model = clone(autoencoder).fit(given)
+            seconds.append(time.process_time() - start)
+        micros = 1e6 * min(seconds) / len(given)
+        first = micros if n_rows is None else first
+        cells = added(clone(autoencoder).fit, given), added(model.score_samples, given)
+        print(
+            f"{len(given):9} {np.dtype(dtype).name:8} {'array' if n_rows is None else 'file':6}"
+            f"{micros:7.1f} {micros / first:5.2f} {cells[0]:5.0f} {cells[1]:5.0f}",
+            flush=True,
+        )
+
+
 def main():
-    """Print both tables."""
+    """Print the tables."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--megabytes", type=int, default=60)
-    n_rows = parser.parse_args().megabytes * 1_000_000 // D
+    parser.add_argument("--large", action="store_true", help="files of up to a million rows")
+    options = parser.parse_args()
+    n_rows = options.megabytes * 1_000_000 // D
     warnings.simplefilter("ignore")
     print(f"skae {skae.__version__}, numpy {np.__version__}, scikit-learn {sklearn.__version__}, {platform.machine()}")
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
+        if options.large:
+            print_large(pathlib.Path(folder), rng)
+            return
         path = pathlib.Path(folder) / "X"
         rng.integers(0, rng.integers(1, 60, D), (n_rows, D), dtype=np.uint8).tofile(path)
         print_memory(path, n_rows)

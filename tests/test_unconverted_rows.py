@@ -417,3 +417,26 @@ def test_contrast_and_inverse_take_one_output(rng):
     normalizer, whitener = ContrastNormalizer(), PCAWhitener(whiten="zca").fit(X)
     assert added_memory(normalizer.fit(X).transform, X) < X.nbytes
     assert added_memory(whitener.inverse_transform, X) < X.nbytes
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, np.uint8])
+def test_memory_of_a_fit_does_not_grow_with_the_rows_of_a_file(dtype, tmp_path):
+    """Nor does that of a prediction, beyond its result."""
+    n_features, added = 100, []
+    rows = np.random.default_rng(0).integers(0, 100, size=(5000, n_features)).astype(dtype)
+    for n in (20_000, 100_000):
+        file = np.lib.format.open_memmap(tmp_path / f"{n}.npy", mode="w+", dtype=dtype, shape=(n, n_features))
+        for start in range(0, n, len(rows)):
+            file[start : start + len(rows)] = rows
+        given = np.load(tmp_path / f"{n}.npy", mmap_mode="r")
+        model = autoencoder(learning_rate_init=1e-5)
+        for call in (model.fit, model.score_samples):
+            tracemalloc.start()
+            result = call(given)
+            left, peak = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            added.append(peak - left)
+            del result
+    # The order of the rows of an epoch has a number for each.
+    assert added[2] < 1.1 * added[0] + 8 * 80_000 * 2
+    assert added[3] < 1.1 * added[1] + 100_000
