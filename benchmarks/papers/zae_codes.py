@@ -293,7 +293,8 @@ def draw(results, folder):
         axis.set(
             title=title, xlabel="features" if ticks is WIDTHS else "size of the patches", ylabel="test accuracy, %"
         )
-        axis.legend(fontsize="x-small")
+        if axis.lines:
+            axis.legend(fontsize="x-small")
     figure.savefig(folder / "zae_codes.png", dpi=70)
     plt.close(figure)
     return {"zae_codes.png": "ZAE figure 4: accuracy against the number of features, and against the size of patches."}
