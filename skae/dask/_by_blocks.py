@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import dask.array as da
 import numpy as np
 from dask.delayed import delayed
+from dask.highlevelgraph import HighLevelGraph
 from scipy import sparse
 from sklearn.base import BaseEstimator
 
@@ -278,16 +279,19 @@ def _by_blocks(estimator, method, X):
     X = checked_array(X)
     found = _result(estimator, method, _example(X, estimator))
     shape = found.shape[1:]
-    options = {"dtype": found.dtype, "meta": np.empty((0,) * found.ndim, found.dtype)}
-    options |= {"chunks": (X.chunks[0], *((k,) for k in shape))} | ({} if shape else {"drop_axis": 1})
-    fitted = delayed(copy.deepcopy(estimator), traverse=False, pure=False)
-    arguments = {"estimator": fitted, "method": method, "shape": shape, "n_blocks": X.numblocks[0]}
-    return da.map_blocks(_of_one_block, X, **arguments, **options, out_dtype=found.dtype)
+    fitted, run = delayed(copy.deepcopy(estimator), traverse=False, pure=False), delayed(_of_one_block, pure=False)
+    rows = X.to_delayed().ravel()
+    parts = [run(block, fitted, method, shape, number, len(rows), found.dtype) for number, block in enumerate(rows)]
+    # Not by `map_blocks`: where an axis is dropped, older versions join blocks of `csr_array` as if they were dense.
+    name = f"{method}-{fitted.key}"
+    layer = {(name, number, *(0 for _ in shape)): part.key for number, part in enumerate(parts)}
+    graph = HighLevelGraph.from_collections(name, layer, dependencies=parts)
+    chunks = (X.chunks[0], *((k,) for k in shape))
+    return da.Array(graph, name, chunks, meta=np.empty((0,) * found.ndim, found.dtype), dtype=found.dtype)
 
 
-def _of_one_block(X, estimator, method, shape, n_blocks, out_dtype, block_id=None):
+def _of_one_block(X, estimator, method, shape, number, n_blocks, out_dtype):
     """Return the results for one block."""
-    number = block_id[0] if block_id else 0
     try:
         if not np.shape(X)[0]:
             return np.empty((0, *shape), out_dtype)
