@@ -284,7 +284,7 @@ def _by_blocks(estimator, method, X):
     parts = [run(block, fitted, method, shape, number, len(rows), found.dtype) for number, block in enumerate(rows)]
     # Not by `map_blocks`: where an axis is dropped, older versions join blocks of `csr_array` as if they were dense.
     name = f"{method}-{fitted.key}"
-    layer = {(name, number, *(0 for _ in shape)): part.key for number, part in enumerate(parts)}
+    layer: Any = {(name, number, *(0 for _ in shape)): part.key for number, part in enumerate(parts)}
     graph = HighLevelGraph.from_collections(name, layer, dependencies=parts)
     chunks = (X.chunks[0], *((k,) for k in shape))
     return da.Array(graph, name, chunks, meta=np.empty((0,) * found.ndim, found.dtype), dtype=found.dtype)
