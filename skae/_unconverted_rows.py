@@ -1,4 +1,4 @@
-"""Rows that are no plain array: of another dtype than the one to compute in, or elsewhere."""
+"""Rows of another dtype than the one to compute in."""
 
 from __future__ import annotations
 
@@ -9,19 +9,6 @@ from scipy import sparse
 
 # Numbers are looked at in blocks of this many.
 _BLOCK_ELEMENTS = 2**19
-
-
-class CheckedRows:
-    """Base class of rows that do not lie in one array, and that have been checked where they lie.
-
-    `skae._validation.validate_data` takes them as they are. A subclass has `shape` and `dtype`, and registers what a
-    fit asks of rows: `checked_weight`, `moments`, `value_range`, `feature_range`, `batches_of` and `over_rows` of
-    `skae.training`.
-    """
-
-    ndim = 2
-    shape: tuple[int, int]
-    dtype: np.dtype
 
 
 class UnconvertedRows:

@@ -11,8 +11,9 @@ from sklearn import get_config
 from sklearn.base import BaseEstimator
 from sklearn.utils import validation
 
+from skae._checked_rows import CheckedRows
 from skae._sklearn_compat import _check_sample_weight, _is_numpy_namespace, get_namespace
-from skae._unconverted_rows import CheckedRows, UnconvertedRows
+from skae._unconverted_rows import UnconvertedRows
 
 #: The dtypes that estimators compute in. Other data become float64.
 DTYPES = [np.float64, np.float32]

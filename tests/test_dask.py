@@ -234,7 +234,7 @@ def test_other_mistakes():
         skae.dask.fit(autoencoder, blocks(), np.eye(1, len(X))[0])
     with pytest.raises(ValueError, match="shape"):
         skae.dask.fit(autoencoder, blocks(), np.ones(5))
-    with pytest.raises(ValueError, match="in as many blocks as X, 3"):
+    with pytest.raises(ValueError, match="sample_weight must have as many blocks as X, 3, got 10"):
         skae.dask.fit(autoencoder, blocks(), da.ones(700, chunks=70))
     with pytest.raises(ValueError, match=r"block 1 of 3 .*[Nn]egative"):
         skae.dask.fit(autoencoder, blocks(), np.where(np.arange(700) == 200, -1.0, 1.0))
@@ -244,6 +244,8 @@ def test_other_mistakes():
         skae.dask.fit(ContractiveAutoencoder(alpha="much"), blocks())
     with pytest.raises(TypeError, match="no partial_fit"):
         skae.dask.partial_fit(make_pipeline(autoencoder), blocks())
+    with pytest.raises(ValueError, match="has no rows"):
+        skae.dask.partial_fit(autoencoder, blocks(((0,), (32,)), X[:0]))
     with pytest.raises(AttributeError, match="has no predict"):
         skae.dask.predict(autoencoder.fit(X), blocks())
     with pytest.raises(ValueError, match="features"):

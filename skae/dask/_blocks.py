@@ -12,8 +12,8 @@ from dask.base import persist
 from dask.delayed import delayed
 from scipy import sparse
 
+from skae._checked_rows import CheckedRows
 from skae._typing import FloatArray
-from skae._unconverted_rows import CheckedRows
 from skae._validation import DTYPES, check_array
 from skae.dask._compute import computed
 from skae.training import checked_weight, feature_range, merge_moments, moments, stored, value_range
@@ -104,7 +104,7 @@ def row_blocks(X, sample_weight=None):
     if not isinstance(width, int | np.integer):
         raise ValueError("X has an unknown number of columns; X.compute_chunk_sizes() finds it")
     dtype = np.dtype(X.dtype) if X.dtype in DTYPES else np.dtype(np.float64)
-    rows, weights = X.to_delayed().ravel(), _delayed_weights(sample_weight, X)
+    rows, weights = X.to_delayed().ravel(), along_blocks(sample_weight, X, "sample_weight")
     check = delayed(_checked, pure=False)
     blocks = [
         check(block, weight, number, len(rows), int(width), np.dtype(X.dtype).str)
@@ -136,23 +136,20 @@ def checked_array(X):
     return X if X.numblocks[1] == 1 else X.rechunk({1: -1})
 
 
-def _delayed_weights(sample_weight, X):
-    """Return the weights of each block of rows, delayed, or None for each."""
-    if sample_weight is None:
+def along_blocks(values, X, name):
+    """Return targets or weights as the delayed parts for the blocks of rows of X; None for each without values."""
+    if values is None:
         return [None] * X.numblocks[0]
-    if not isinstance(sample_weight, da.Array):
+    if not isinstance(values, da.Array):
         if np.isnan(X.shape[0]):
-            raise ValueError("sample_weight must be a dask array with the blocks of X, whose sizes are unknown")
-        sample_weight = np.asarray(sample_weight)
-        if sample_weight.shape != (X.shape[0],):
-            raise ValueError(f"sample_weight must have shape {(X.shape[0],)}, got {sample_weight.shape}")
-        sample_weight = da.from_array(sample_weight, chunks=(X.chunks[0],))
-    if sample_weight.ndim != 1 or sample_weight.numblocks[0] != X.numblocks[0]:
-        raise ValueError(
-            f"sample_weight must be one-dimensional in as many blocks as X, {X.numblocks[0]}, got {sample_weight.ndim} "
-            f"dimensions in {sample_weight.numblocks} blocks"
-        )
-    return sample_weight.to_delayed().ravel()
+            raise ValueError(f"{name} must be a dask array with the blocks of X, whose sizes are unknown")
+        values = np.asarray(values)
+        if values.shape[:1] != X.shape[:1]:
+            raise ValueError(f"{name} must have one value for each of the {X.shape[0]} rows, got shape {values.shape}")
+        values = da.from_array(values, chunks=(X.chunks[0], *values.shape[1:]))
+    if values.numblocks[0] != X.numblocks[0]:
+        raise ValueError(f"{name} must have as many blocks as X, {X.numblocks[0]}, got {values.numblocks[0]}")
+    return values.to_delayed().ravel()
 
 
 def of_block(number, n_blocks, error):

@@ -12,7 +12,7 @@ from dask.highlevelgraph import HighLevelGraph
 from scipy import sparse
 from sklearn.base import BaseEstimator
 
-from skae.dask._blocks import checked_array, of_block
+from skae.dask._blocks import along_blocks, checked_array, of_block
 from skae.dask._compute import computed
 
 EstimatorT = TypeVar("EstimatorT", bound=BaseEstimator)
@@ -234,8 +234,10 @@ def partial_fit(estimator: EstimatorT, X: da.Array, y: Any = None, **options: An
     if not hasattr(estimator, "partial_fit"):
         raise TypeError(f"{type(estimator).__name__} has no partial_fit; skae.dask.fit takes an autoencoder")
     X = checked_array(X)
+    if X.shape[0] == 0:
+        raise ValueError("X has no rows, while partial_fit needs at least 1")
     rows = X.to_delayed().ravel()
-    targets, weights = _along(y, X, "y"), _along(options.pop("sample_weight", None), X, "sample_weight")
+    targets, weights = along_blocks(y, X, "y"), along_blocks(options.pop("sample_weight", None), X, "sample_weight")
     step, fitted = delayed(_partial_fit, pure=False), delayed(copy.deepcopy(estimator), traverse=False)
     for number, (block, target, weight) in enumerate(zip(rows, targets, weights, strict=True)):
         fitted = step(fitted, block, target, weight, options, number, len(rows))
@@ -256,22 +258,6 @@ def _partial_fit(estimator, X, y, sample_weight, options, number, n_blocks):
         return estimator.partial_fit(X, *targets, **weights, **options)
     except (TypeError, ValueError) as error:
         raise of_block(number, n_blocks, error) from None
-
-
-def _along(values, X, name):
-    """Return the part of the values for each block of rows of X; None for each without values."""
-    if values is None:
-        return [None] * X.numblocks[0]
-    if not isinstance(values, da.Array):
-        if np.isnan(X.shape[0]):
-            raise ValueError(f"{name} must be a dask array with the blocks of X, whose sizes are unknown")
-        values = np.asarray(values)
-        if values.shape[:1] != X.shape[:1]:
-            raise ValueError(f"{name} must have one value for each of the {X.shape[0]} rows, got shape {values.shape}")
-        values = da.from_array(values, chunks=(X.chunks[0], *values.shape[1:]))
-    if values.numblocks[0] != X.numblocks[0]:
-        raise ValueError(f"{name} must have as many blocks as X, {X.numblocks[0]}, got {values.numblocks[0]}")
-    return values.to_delayed().ravel()
 
 
 def _by_blocks(estimator, method, X):

@@ -81,7 +81,7 @@ def fit(estimator: BaseEstimator, X: da.Array, sample_weight: Any = None) -> Bas
 
 def _fit_whitener(whitener, blocks):
     """Fit a whitener: one pass over the blocks."""
-    parts = [(block,) for block, _, _ in blocks.parts()]
+    parts = [(block,) for block in blocks.blocks]
     seen, squares = reduced(_squares, joined_squares, parts, blocks.dtype, whitener.n_components)
     keep_squares(whitener, blocks, seen, squares, blocks.effective_rows)
 

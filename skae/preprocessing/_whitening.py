@@ -25,6 +25,7 @@ from skae._typing import Array, FloatArray, MatrixLike
 from skae._validation import DTYPES, check_array, validate_data
 from skae._version import VersionedEstimator
 from skae.preprocessing._centred_rows import projections, projects_sparse
+from skae.preprocessing._log_density import log_density
 from skae.preprocessing._pca import Factor, Scatter, between, principal_components, squares_for
 from skae.training import (
     checked_weight,
@@ -449,24 +450,10 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
         """
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=DTYPES)
-        variances, dropped = self.explained_variance_, self._dropped_variance()
-        d, k = X.shape[1], len(variances)
+        variances = self.explained_variance_
         if not variances.all():
             raise ValueError("PCAWhitener: the training rows do not vary, so they have no density; fit rows that vary")
-        if dropped == 0.0:
-            d = k
-        constant = np.log(variances).sum() + d * np.log(2.0 * np.pi)
-        if dropped > 0.0:
-            constant += (d - k) * np.log(dropped)
-        components, out = self.components_.astype(np.float64), np.empty(X.shape[0])
-        for rows, chunk in row_chunks(X, k):
-            centred = chunk - self.mean_
-            Z = centred @ components.T
-            out[rows] = np.sum(Z**2 / variances, axis=1)
-            if dropped > 0.0:
-                centred -= Z @ components
-                out[rows] += np.sum(centred**2, axis=1) / dropped
-        return -0.5 * (out + constant)
+        return log_density(X, self.mean_, self.components_, variances, self._dropped_variance())
 
     def score(self, X: MatrixLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Return the mean log-likelihood of the rows; see `score_samples`.
