@@ -8,7 +8,7 @@ rows have labels (Konda, Memisevic and Krueger 2015, section 4.1).
 
 # %%
 # Half of the digits train, and the autoencoder sees all of them. But only 10, 30 or 60 of each class show their label.
-# `MLPClassifier` is the same network, and starts from random weights. Both learn from the same labels, five times.
+# `MLPClassifier` is the same network, and starts from random weights. Both learn from the same labels, three times.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
