@@ -371,6 +371,8 @@ def weighted_column_sums(weight, A):
 
 def weighted_column_squares(weight, A):
     """Return sum_i weight_i A_i^2, elementwise, shape (columns,); `weight` is as in `weighted_column_sums`."""
+    if is_number(weight):
+        return np.einsum("ij,ij->j", A, A) * weight  # makes no array like A
     return weighted_column_sums(weight, A * A)
 
 
@@ -389,7 +391,10 @@ def add_scaled_rows(out, scale, A):
     by_columns = _by_columns(A) and _by_columns(out)
     A, target = (A.T, out.T) if by_columns else (A, out)
     shared = by_columns or is_number(scale)  # the same for all rows of A
+    scratch = None
     for chunk in _blocks(A):
         rows = target[chunk]
-        add(rows, (scale if shared else scale[chunk, None]) * A[chunk], out=rows)
+        scratch = np.empty_like(rows) if scratch is None else scratch
+        scaled = multiply(scale if shared else scale[chunk, None], A[chunk], out=scratch[: len(rows)])
+        add(rows, scaled, out=rows)
     return out

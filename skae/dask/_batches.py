@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import itertools
 import math
@@ -207,8 +206,7 @@ class OverBlocks:
 def _at_block(block, first, local, job):
     """Return function(chunks, objective, *arguments) of a block."""
     function, objective, description, arguments = job
-    # Tasks that share a process must not share scratch arrays.
-    return function(_chunks(block, first, local, *description), copy.deepcopy(objective), *arguments)
+    return function(_chunks(block, first, local, *description), objective, *arguments)
 
 
 def _chunks(block, first, local, noise, factor, seeded, n_rows, unit_weight, width):
@@ -268,11 +266,12 @@ def _corrupted_by_row(rows, corruption, seed, first):
 def _value_and_grad(chunks, objective, theta, mean_code):
     """Return the sums of the weights, of the values and of the gradients."""
     mass, total, grad, out = 0.0, 0.0, np.zeros(theta.size), np.empty_like(theta)
+    share = np.empty_like(grad)  # one array for all chunks: Dask's workers hand the memory of each back at once
     for X, target, weight in chunks:
         m = total_weight(X, weight)
         value, _ = objective.value_and_grad(theta, X, target, weight, mean_code=mean_code, out=out)
         mass, total = mass + m, total + m * value
-        grad += m * out.astype(np.float64)
+        grad += np.multiply(out, m, out=share, dtype=np.float64)
     return mass, total, grad
 
 

@@ -169,7 +169,7 @@ def _checked(X, sample_weight, number, n_blocks, width, dtype):
             raise ValueError(f"it has the dtype {X.dtype}, and the dask array says {np.dtype(dtype)}")
         if not X.shape[0]:
             return Block(X, None)
-        X = check_array(X, dtype=DTYPES, accept_sparse="csr", input_name="X")
+        X = check_array(_aligned(X), dtype=DTYPES, accept_sparse="csr", input_name="X")
         if sample_weight is None:
             return Block(X, None)
         if not np.any(sample_weight):
@@ -178,6 +178,14 @@ def _checked(X, sample_weight, number, n_blocks, width, dtype):
         return Block(X, weight) if rows is None else Block(X[rows], weight[rows])
     except (TypeError, ValueError) as error:
         raise of_block(number, n_blocks, error) from None
+
+
+def _aligned(X):
+    """Return the rows in aligned memory: `distributed` sends arrays that are not, and each product would copy them."""
+    if isinstance(X, np.ndarray):
+        return np.require(X, requirements="A")
+    parts = tuple(np.require(part, requirements="A") for part in (X.data, X.indices, X.indptr))
+    return type(X)(parts, shape=X.shape)
 
 
 def _facts(block):

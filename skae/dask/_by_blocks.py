@@ -281,7 +281,8 @@ def _of_one_block(X, estimator, method, shape, number, n_blocks, out_dtype):
     try:
         if not np.shape(X)[0]:
             return np.empty((0, *shape), out_dtype)
-        found = _result(estimator, method, X)
+        # Arrays that `distributed` sends are not aligned: each product with them would copy them. Those of a copy are.
+        found = _result(copy.deepcopy(estimator), method, X)
     except (TypeError, ValueError) as error:
         raise of_block(number, n_blocks, error) from None
     if found.dtype != out_dtype:

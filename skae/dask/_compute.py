@@ -1,5 +1,6 @@
 """Tasks over blocks, and their results added up in a tree."""
 
+import copy
 import sys
 from typing import Any
 
@@ -46,7 +47,12 @@ def reduced(function, join, parts, *job):
 
 
 def _joined(function, join, parts, job):
-    """Return what `join` makes of the results of the function for several parts."""
+    """Return what `join` makes of the results of the function for several parts.
+
+    Each task has its own job. Tasks that share a process must not share scratch arrays. And arrays that `distributed`
+    sends are not aligned, so that each product with them would copy them (distributed 2026.8.0, numpy 2.4.6).
+    """
+    job = copy.deepcopy(job)
     return join([function(*part, job) for part in parts])
 
 

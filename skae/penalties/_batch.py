@@ -29,7 +29,7 @@ class Batch:
     mean_code : ndarray of shape (k,) or None
         Mean code over all rows, if the batch holds only some of them.
     scratch : callable
-        ``scratch(name, shape, dtype)`` returns an array; the batch writes `D` to it.
+        ``scratch(name, shape, dtype)`` returns an array; the batch writes `D` and `second_derivative` to such arrays.
 
     Examples
     --------
@@ -75,6 +75,11 @@ class Batch:
             )
         out = self._scratch("D", self.U.shape, self.U.dtype)
         return ops.copy_into(out, self.activation.derivative(self.U, self.H, out=out))
+
+    def second_derivative(self) -> FloatArray:
+        """Return h''(U), shape (n, k), in an array that the caller may change; the next call overwrites it."""
+        out = self._scratch("second derivative", self.U.shape, self.U.dtype)
+        return ops.copy_into(out, self.activation.second_derivative(self.U, self.H, out=out))
 
     @functools.cached_property
     def mean_code(self) -> FloatArray:

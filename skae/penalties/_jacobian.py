@@ -44,7 +44,7 @@ class Contractive(Penalty):
         """Return the value and add the gradient."""
         norms = ops.row_squared_norms(batch.W)  # (k,)
         steepness = batch.column_mean_squares(batch.D)  # (k,)
-        grad_U = batch.activation.second_derivative(batch.U, batch.H)
+        grad_U = batch.second_derivative()
         ops.multiply(grad_U, batch.D, out=grad_U)
         ops.multiply(grad_U, batch.weighted(2.0 * self.alpha * norms), out=grad_U)
         ops.add(grad.U, grad_U, out=grad.U)
@@ -86,7 +86,7 @@ class Laplacian(Penalty):
         """Return the value and add the gradient."""
         norms = ops.row_squared_norms(batch.W)  # (k,)
         steepness = batch.column_means(batch.D)  # (k,)
-        grad_U = batch.activation.second_derivative(batch.U, batch.H)
+        grad_U = batch.second_derivative()
         ops.multiply(grad_U, batch.weighted(self.alpha * norms), out=grad_U)
         ops.add(grad.U, grad_U, out=grad.U)
         grad.add_rows("W", 2.0 * self.alpha * steepness, batch.W)
@@ -147,7 +147,7 @@ class Marginalized(Penalty):
             noisy = batch.W * ops.array_like(self.feature_variances, batch.W)
         encoder, decoder = ops.row_dots(batch.W, noisy), ops.row_squared_norms(batch.V)  # (k,)
         steepness = batch.column_mean_squares(batch.D)  # (k,)
-        grad_U = batch.activation.second_derivative(batch.U, batch.H)
+        grad_U = batch.second_derivative()
         ops.multiply(grad_U, batch.D, out=grad_U)
         ops.multiply(grad_U, batch.weighted(2.0 * self.alpha * encoder * decoder), out=grad_U)
         ops.add(grad.U, grad_U, out=grad.U)
