@@ -1,6 +1,7 @@
 """skae.dask: fits over blocks equal those of one array, and predictions are those of the estimator, lazily."""
 
 import functools
+import itertools
 import os
 import pickle
 import signal
@@ -40,6 +41,7 @@ from skae import (
 from skae.dask._batches import BatchOfBlocks, OverBlocks
 from skae.dask._blocks import row_blocks
 from skae.dask._compute import reduced
+from skae.objectives import SparseReconstruction
 
 X, Y = load_digits(return_X_y=True)
 X = X[:700, ::2] / 16.0
@@ -164,6 +166,37 @@ def test_dtypes_and_sparse_rows(kind):
     fitted, expected = skae.dask.fit(clone(autoencoder), given), clone(autoencoder).fit(alone)
     assert fitted.components_.dtype == expected.components_.dtype
     assert_same_fit(fitted, expected, rtol=1e-3 if "float32" in kind else 1e-6)
+
+
+WIDE = sparse.random_array((600, 6000), density=0.004, random_state=0, format="csr")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("solver", ["lbfgs", "sgd"])  # adam would turn the rounding of tiny gradients into steps
+@pytest.mark.parametrize("kind", [ContractiveAutoencoder, SparseAutoencoder, DenoisingAutoencoder])
+def test_wide_sparse_rows_stay_sparse(kind, solver, dtype, monkeypatch):
+    calls, autoencoder = [], kind(8, solver=solver, max_iter=4, tol=0, random_state=0)
+    if kind is DenoisingAutoencoder:
+        autoencoder.set_params(noise="masking", early_stopping=True)
+    evaluate = SparseReconstruction.value_and_grad
+
+    def counted(self, theta, X, *args, **options):
+        calls.append(X.format)
+        return evaluate(self, theta, X, *args, **options)
+
+    monkeypatch.setattr(SparseReconstruction, "value_and_grad", counted)
+    rows, weight = WIDE.astype(dtype), 1.0 + np.arange(600) % 3
+    fits = []
+    for edges in ((0, 100, 450, 600), (0, 333, 600)):
+        parts = [da.from_array(rows[i:j], chunks=(j - i, 6000), asarray=False) for i, j in itertools.pairwise(edges)]
+        fits.append(skae.dask.fit(clone(autoencoder), da.concatenate(parts), weight))
+        assert set(calls) == {"csc"}
+    first, second = fits
+    rtol = 1e-3 if dtype == np.float32 else 1e-6
+    assert_same_fit(first, second, rtol)
+    if kind is not DenoisingAutoencoder:  # its noise is other noise
+        alone = clone(autoencoder).set_params(**({} if solver == "lbfgs" else {"batch_size": 1000}))
+        assert_same_fit(first, alone.fit(rows, sample_weight=weight), rtol)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -399,7 +432,7 @@ def test_arrays_on_a_cluster_are_aligned(cluster):
 
     for rows in (blocks((100, 32)), blocks(((10, 690), (32,))), blocks().map_blocks(sparse.csr_array)):
         parts = [(block,) for block in row_blocks(rows).blocks]
-        assert all(reduced(are_aligned, lambda results: sum(results, []), parts, *sent))
+        assert np.all(reduced(are_aligned, np.concatenate, parts, *sent))
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import itertools
 import math
@@ -11,8 +12,9 @@ import numpy as np
 from skae.corruption import Gaussian, SaltAndPepper
 from skae.dask._blocks import RowBlocks
 from skae.dask._compute import reduced
+from skae.objectives import SparseReconstruction
 from skae.solvers import total_weight
-from skae.training import Batches, batches_of, chunk_rows, dense, over_rows, stored
+from skae.training import Batches, batches_of, chunk_rows, dense, over_rows, sparse_chunk_rows, stored
 
 # Noise is drawn for so many places of a batch at a time, so that it does not depend on the blocks.
 _NOISE_ROWS = 1024
@@ -54,16 +56,32 @@ class BatchOfBlocks:
             self.map(_mass, _joined_sums, None, 1)
         return self._mass
 
-    def map(self, function, join, objective, width, *arguments):
+    def map(self, function, join, objective, width, *arguments, stay_sparse=False):
         """Return the joined results of ``function(chunks, objective, *arguments)`` at the blocks.
 
-        `chunks` are (X, target, weight), and `width` is that of the widest array made of a row.
+        `chunks` are (X, target, weight), and `width` is that of the widest array made of a row. With `stay_sparse`, X
+        and target are CSC.
         """
-        description = (self.noise, self.factor, self.seeded, self.shape[0], self.source.unit_weight, width)
+        description = _Description(
+            self.noise, self.factor, self.seeded, self.shape[0], self.source.unit_weight, width, stay_sparse
+        )
         result = reduced(_at_block, join, self.source.parts(self.chosen), function, objective, description, arguments)
         if join is _joined_sums:
             self._mass = result[0]
         return result
+
+
+@dataclasses.dataclass(frozen=True)
+class _Description:
+    """What a block needs to make its part of a batch: see `BatchOfBlocks` and its `map`."""
+
+    noise: tuple | None
+    factor: float
+    seeded: bool
+    n_rows: int
+    unit_weight: float | None
+    width: int
+    stay_sparse: bool
 
 
 class BlockBatches:
@@ -72,8 +90,6 @@ class BlockBatches:
     The rows and their order are those of `Batches`. Noise is drawn by row: the same rows in other blocks have the same
     noise. It is other noise than that of `Batches`; equal rows do not have equal noise.
     """
-
-    stay_sparse = False
 
     def __init__(
         self,
@@ -90,6 +106,7 @@ class BlockBatches:
         stay_sparse=False,
     ):
         self.X, self.rows, self.shuffle, self.factor = X, rows, shuffle, 1.0 / scale
+        self.stay_sparse = stay_sparse
         self.corruption, self.noise_seed, self.seeded = corruption, noise_seed, seeded
         self.n_samples = X.shape[0] if rows is None else len(rows)
         self._length = max(1, math.ceil(self.n_samples / batch_size))
@@ -115,15 +132,22 @@ class BlockBatches:
     def sample(self, n_rows, rng):
         """Return at most `n_rows` rows, drawn at random but in order, dense, and their weights, in float64."""
         X, weight = self.some(n_rows, rng)
-        return X.astype(np.float64), weight
+        return dense(X.astype(np.float64)), weight
 
     def some(self, n_rows, rng):
-        """Return the same rows as `sample` in the dtype of the batches, and their weights in float64."""
+        """Return the same rows as `sample`, dense or CSC as those of the batches, and their weights in float64."""
         return self._drawn(n_rows, rng).some(n_rows, rng)
 
     def fixed(self, n_rows, rng):
         """Return one batch of at most `n_rows` rows, as `Batches`. It is the same in every epoch, noise included."""
         return self._drawn(n_rows, rng).fixed(n_rows, rng)
+
+    def in_batches_of(self, n_rows):
+        """Return the same rows, in their order and in batches of at most `n_rows`, as `Batches`."""
+        result = copy.copy(self)
+        result.shuffle, result._length = False, max(1, math.ceil(self.n_samples / n_rows))
+        result.rows_per_batch = result.mean_weight = self.n_samples / len(result)
+        return result
 
     def _drawn(self, n_rows, rng):
         """Return rows that are drawn at random, in an array, as `Batches`."""
@@ -132,7 +156,7 @@ class BlockBatches:
             chosen = np.sort(rng.permutation(self.n_samples)[:n_rows])
         X, weight = self.X.rows(self._positions(chosen))
         options = {"corruption": self.corruption, "noise_seed": self.noise_seed, "seeded": self.seeded}
-        options |= {"scale": 1.0 / self.factor, "unit_weight": self.X.unit_weight}
+        options |= {"scale": 1.0 / self.factor, "unit_weight": self.X.unit_weight, "stay_sparse": self.stay_sparse}
         return Batches(X, weight, None, len(chosen), shuffle=False, **options)
 
     def _positions(self, chosen):
@@ -200,36 +224,46 @@ class OverBlocks:
         return self.mean_code(theta, X) if mean_code is None and self.objective.uses_mean_code else mean_code
 
     def _map(self, function, join, X, *arguments):
-        return X.map(function, join, self.objective, max(self.objective.layout.shapes["W"]), *arguments)
+        stay_sparse, (k, d) = isinstance(self.objective, SparseReconstruction), self.objective.layout.shapes["W"]
+        return X.map(
+            function, join, self.objective, k if stay_sparse else max(k, d), *arguments, stay_sparse=stay_sparse
+        )
 
 
 def _at_block(block, first, local, job):
     """Return function(chunks, objective, *arguments) of a block."""
     function, objective, description, arguments = job
-    return function(_chunks(block, first, local, *description), objective, *arguments)
+    return function(_chunks(block, first, local, description), objective, *arguments)
 
 
-def _chunks(block, first, local, noise, factor, seeded, n_rows, unit_weight, width):
-    """Yield (X, target, weight) over rows of a block that begin at the place `first` of a batch of `n_rows`."""
+def _chunks(block, first, local, batch):
+    """Yield (X, target, weight) over rows of a block that begin at the place `first` of a batch."""
     X, n = block.X, block.X.shape[0] if local is None else len(local)
-    step = chunk_rows(max(X.shape[1], width)) if noise is None else _NOISE_ROWS
-    start = first - first % step if noise else first
+    if batch.stay_sparse:
+        step = sparse_chunk_rows(X, batch.width)
+    else:
+        step = chunk_rows(max(X.shape[1], batch.width)) if batch.noise is None else _NOISE_ROWS
+    start = first if batch.noise is None or batch.stay_sparse else first - first % step
     for begin in range(start, first + n, step):
         low, high = max(begin, first), min(begin + step, first + n)
         places = slice(low - first, high - first)
         if local is not None:
             places = local[places]
-        rows = dense(stored(X[places]))
+        rows = stored(X[places])
+        rows = rows if batch.stay_sparse else dense(rows)
         weight = None
-        if unit_weight is not None:
-            weight = np.maximum(block.sample_weight[places] / unit_weight, np.finfo(rows.dtype).tiny)
+        if batch.unit_weight is not None:
+            weight = np.maximum(block.sample_weight[places] / batch.unit_weight, np.finfo(rows.dtype).tiny)
             weight = weight.astype(rows.dtype)
-        if factor != 1.0:
-            rows = rows * rows.dtype.type(factor)
-        if noise is None:
+        if batch.factor != 1.0:
+            rows = rows * rows.dtype.type(batch.factor)
+        if batch.stay_sparse:
+            noisy = rows if batch.noise is None else _sparse_noisy(rows, batch.noise, low)
+            yield noisy.tocsc(), None if batch.noise is None else rows.tocsc(), weight
+        elif batch.noise is None:
             yield rows, None, weight
         else:
-            yield _noisy(rows, weight, noise, seeded, begin, low, min(begin + step, n_rows))
+            yield _noisy(rows, weight, batch.noise, batch.seeded, begin, low, min(begin + step, batch.n_rows))
 
 
 def _noisy(rows, weight, noise, seeded, begin, low, end):
@@ -256,11 +290,37 @@ def _noisy(rows, weight, noise, seeded, begin, low, end):
 
 def _corrupted_by_row(rows, corruption, seed, first):
     """Return corrupted rows, each with a random stream of its own; `first` is the place of the first one."""
-    out = np.empty_like(rows)
+    out, streams = np.empty_like(rows), _Streams(seed)
     for i in range(len(rows)):
-        rng = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, first + i, 0]))
-        out[i] = corruption(rows[i : i + 1], rng, np.empty_like(rows[i : i + 1]))
+        out[i] = corruption(rows[i : i + 1], streams(first + i), np.empty_like(rows[i : i + 1]))
     return out
+
+
+def _sparse_noisy(rows, noise, first):
+    """Return corrupted CSR rows: the stored values of each have a random stream of their own."""
+    (corruption, seed), result = noise, rows.copy()
+    streams = _Streams(seed)
+    result.eliminate_zeros()  # noise passes over the zeros of dense rows
+    for i, (start, stop) in enumerate(itertools.pairwise(result.indptr.tolist())):
+        values = result.data[None, start:stop]
+        values[...] = corruption(values, streams(first + i), np.empty_like(values))
+    return result
+
+
+class _Streams:
+    """The random streams of the rows of a batch. A call with the place of a row returns the generator, at its start.
+
+    One generator serves for all rows: to make one takes longer than to corrupt a row.
+    """
+
+    def __init__(self, seed):
+        self._bits = np.random.Philox(key=seed)
+        self._generator, self._state = np.random.Generator(self._bits), self._bits.state
+
+    def __call__(self, place):
+        self._state["state"]["counter"][:] = 0, 0, place, 0
+        self._bits.state = self._state
+        return self._generator
 
 
 def _value_and_grad(chunks, objective, theta, mean_code):

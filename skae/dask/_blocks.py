@@ -16,7 +16,7 @@ from skae._checked_rows import CheckedRows
 from skae._typing import FloatArray
 from skae._validation import DTYPES, check_array
 from skae.dask._compute import computed
-from skae.training import checked_weight, feature_range, merge_moments, moments, stored, value_range
+from skae.training import checked_weight, feature_range, merge_moments, moments, stored, stored_values, value_range
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,9 +54,12 @@ class RowBlocks(CheckedRows):
         (sum w)^2 / sum w^2 of the weights.
     is_weighted : bool
         Whether the blocks have weights.
+    stored_values : int or None
+        Number of stored values of sparse blocks; None for dense ones.
     """
 
-    def __init__(self, blocks, sizes, dtype, seen, ranges, effective_rows, is_weighted):
+    def __init__(self, blocks, sizes, dtype, seen, ranges, effective_rows, is_weighted, stored_values=None):
+        self.stored_values = stored_values
         self.blocks, self.seen, self.ranges, self.effective_rows = blocks, seen, ranges, effective_rows
         self.offsets = np.concatenate([[0], np.cumsum(sizes)])
         self.shape, self.dtype = (int(self.offsets[-1]), len(seen[1])), np.dtype(dtype)
@@ -121,7 +124,9 @@ def row_blocks(X, sample_weight=None):
     high = np.max([fact[2][1] for _, fact in kept], axis=0)
     blocks, sizes = [block for block, _ in kept], [fact[0] for _, fact in kept]
     effective = float(seen[0]) ** 2 / sum(fact[3] for _, fact in kept)
-    return RowBlocks(blocks, sizes, dtype, seen, (low, high), effective, sample_weight is not None)
+    n_stored = [fact[4] for _, fact in kept]
+    total = None if None in n_stored else sum(n_stored)
+    return RowBlocks(blocks, sizes, dtype, seen, (low, high), effective, sample_weight is not None, total)
 
 
 def checked_array(X):
@@ -189,12 +194,12 @@ def _aligned(X):
 
 
 def _facts(block):
-    """Return the number of rows, their moments, their ranges and the sum of squared weights; None without rows."""
+    """Return the number of rows, moments, ranges, sum of squared weights and stored values; None without rows."""
     n, weight = block.X.shape[0], block.sample_weight
     if not n:
         return None
     squares = float(n) if weight is None else float(weight @ weight)
-    return n, moments(block.X, weight), feature_range(block.X), squares
+    return n, moments(block.X, weight), feature_range(block.X), squares, stored_values(block.X)
 
 
 def _taken(block, local):

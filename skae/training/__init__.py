@@ -2,7 +2,7 @@
 
 from skae.training._batches import Batches, batches_of, corrupting, over_rows, row_keys
 from skae.training._callbacks import NO_CALLBACKS, begin_fit_task, fit_task, share_callbacks
-from skae.training._chunks import chunk_rows, dense, row_chunks, sparse_chunk_rows, stored
+from skae.training._chunks import chunk_rows, dense, row_chunks, sparse_chunk_rows, stored, stored_values
 from skae.training._class_weight import supervised_weight
 from skae.training._conformal import conformal_p_values
 from skae.training._convergence import convergence_problem, feature_errors, on_plateau
@@ -96,6 +96,7 @@ __all__ = [
     "sparse_chunk_rows",
     "split_rows",
     "stored",
+    "stored_values",
     "supervised_weight",
     "too_many_units",
     "train",

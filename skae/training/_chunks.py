@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import sparse
 
+from skae._checked_rows import CheckedRows
 from skae._unconverted_rows import UnconvertedRows
 
 # A chunk of this many elements stays in cache and keeps the products efficient.
@@ -39,6 +40,8 @@ def sparse_chunk_rows(X, columns):
 
 def stored_values(X):
     """Return the number of stored values of sparse X; None if X is dense."""
+    if isinstance(X, CheckedRows):
+        return X.stored_values
     X = X.source if isinstance(X, UnconvertedRows) else X
     return X.nnz if sparse.issparse(X) else None
 
