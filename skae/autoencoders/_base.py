@@ -233,7 +233,10 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
 
     def _start(self, X, sample_weight):
         """Check the rows and set the attributes that are known before training; return the start of the fit."""
-        X, sample_weight, rows = self._validate_training(X, sample_weight, reset=True, ensure_min_samples=2)
+        # A file is read once for all checks: its moments tell of values that are not finite.
+        read_once = sample_weight is None and isinstance(X, np.ndarray) and X.dtype in DTYPES
+        options = {"ensure_all_finite": False} if read_once else {}
+        X, sample_weight, rows = self._validate_training(X, sample_weight, reset=True, ensure_min_samples=2, **options)
         fresh = self._checked_moments(X, sample_weight, rows)
         objectives = [self._objective(X.shape[1], penalty) for penalty in self._penalties()]
         route, objectives = over_rows(X, *self._route(X, objectives), self.batch_size == "auto")
@@ -344,10 +347,11 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         task.end(dict)
         return problems
 
-    def _validate_training(self, X, sample_weight, reset, ensure_min_samples=1):
+    def _validate_training(self, X, sample_weight, reset, ensure_min_samples=1, **options):
         """Check the training data; return X, the weights, and the rows of positive weight (None for all rows)."""
         dtype = DTYPES if reset else np.result_type(self.components_, np.float32)
-        X = validate_data(self, X, reset=reset, accept_sparse="csr", dtype=dtype, ensure_min_samples=ensure_min_samples)
+        options |= {"accept_sparse": "csr", "dtype": dtype, "ensure_min_samples": ensure_min_samples}
+        X = validate_data(self, X, reset=reset, **options)
         sample_weight, rows = checked_weight(X, sample_weight)
         if rows is not None and len(rows) < ensure_min_samples:
             raise ValueError(f"sample_weight leaves 1 sample, while fit needs at least {ensure_min_samples}")
@@ -356,6 +360,8 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
     def _checked_moments(self, X, sample_weight, rows):
         """Return the moments of the training rows; raise ValueError if their values do not fit the model."""
         fresh = moments(X, sample_weight, rows)
+        if not np.isfinite(fresh[1] + fresh[2]).all():
+            validate_data(self, X, reset=False, accept_sparse="csr", dtype=X.dtype)  # says so
         smallest = 1.0 if sample_weight is None else sample_weight[sample_weight > 0.0].min()
         check_values(self.visible, X, rows, bound=largest_value(fresh, smallest))
         return fresh
