@@ -134,6 +134,15 @@ UNWHITENED, WHITENED = {"whiten": False, "patch": 32}, {"whiten": True, "patch":
 NATURAL = ("CAE 3, natural", "CAE 20, natural")
 
 
+def measured_widths(results, names, **where):
+    """Return the widths at which all these codes are measured; raise LookupError for fewer than two."""
+    models = [name.partition(", ")[0] for name in names]
+    found = [units for units in WIDTHS if all(results.lines(model=model, units=units, **where) for model in models)]
+    if len(found) < 2:
+        raise LookupError(f"fewer than two widths of {models}")
+    return found
+
+
 def schemes(results):
     """ZAE figure 1: inference without biases against that of the training."""
     where, models = {**UNWHITENED, "units": 500}, ("CAE 3", "CAE 20")
@@ -156,7 +165,7 @@ def few_units(results):
 def against_natural(results):
     """TRec and TLin against the natural contractive code of the same width."""
     conditions, text = [], []
-    for units in WIDTHS:
+    for units in measured_widths(results, ("TRec", "TLin", *NATURAL), **UNWHITENED):
         where = {**UNWHITENED, "units": units}
         conditions += [better(results, one, other, **where) for one in ("TRec", "TLin") for other in NATURAL]
         text.append(f"{units} units: {figures(results, ('TRec', 'TLin', *NATURAL), **where)}")
@@ -165,12 +174,13 @@ def against_natural(results):
 
 def tiling(results):
     """ZAE figure 4: what tiles the inputs gains by units."""
-    conditions, text = [], []
-    for model in ("K-means", "CAE 1", "CAE 2", "CAE 3"):
-        few, many = (results.mean("accuracy", model=model, units=units, **UNWHITENED) for units in (200, 4000))
+    conditions, text, models = [], [], ("K-means", "CAE 1", "CAE 2", "CAE 3")
+    least, *_, most = measured_widths(results, models, **UNWHITENED)
+    for model in models:
+        few, many = (results.mean("accuracy", model=model, units=units, **UNWHITENED) for units in (least, most))
         conditions.append(many > few)
         text.append(f"{model} from {100 * few:.1f} to {100 * many:.1f} %")
-    return verdict(*conditions), "from 200 to 4,000 units, " + ", ".join(text)
+    return verdict(*conditions), f"from {least} to {most} units, " + ", ".join(text)
 
 
 def over_patches(results, model, units):
