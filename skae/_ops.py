@@ -371,7 +371,7 @@ def weighted_column_sums(weight, A):
 
 def weighted_column_squares(weight, A):
     """Return sum_i weight_i A_i^2, elementwise, shape (columns,); `weight` is as in `weighted_column_sums`."""
-    if is_number(weight):
+    if is_number(weight) and A.ndim == 2 and A.dtype.kind == "f":
         return np.einsum("ij,ij->j", A, A) * weight  # makes no array like A
     return weighted_column_sums(weight, A * A)
 

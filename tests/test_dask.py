@@ -1,7 +1,6 @@
 """skae.dask: fits over blocks equal those of one array, and predictions are those of the estimator, lazily."""
 
 import functools
-import itertools
 import os
 import pickle
 import signal
@@ -13,6 +12,7 @@ import warnings
 
 import dask
 import dask.array as da
+import distributed
 import joblib
 import numpy as np
 import pytest
@@ -78,6 +78,11 @@ def quiet(request):
 def blocks(chunks=BLOCKS, rows=X):
     """Return rows as a dask array."""
     return da.from_array(rows, chunks=chunks)
+
+
+def sparse_blocks(rows, chunks):
+    """Return CSR rows as a dask array, whose blocks have these numbers of rows."""
+    return da.from_array(rows.toarray(), chunks=(chunks, rows.shape[1])).map_blocks(sparse.csr_array)
 
 
 def assert_same_fit(first, second, rtol=1e-6):
@@ -152,6 +157,42 @@ def test_early_stopping_holds_out_the_same_rows():
     assert_same_fit(fitted, expected)
 
 
+@pytest.mark.parametrize("options", [{"early_stopping": True}, {}], ids=["early stopping", "all rows"])
+def test_weights_of_the_training_rows_count_as_in_one_array(options):
+    # Plain steps see the unit of weight, which is the mean weight of the rows that train.
+    autoencoder = ContractiveAutoencoder(**BRIEF, solver="sgd", batch_size=200, **options)
+    weight = np.random.default_rng(0).integers(0, 3, len(X))
+    assert_same_fit(
+        skae.dask.fit(clone(autoencoder), blocks(), weight), clone(autoencoder).fit(X, sample_weight=weight)
+    )
+    twice = skae.dask.fit(clone(autoencoder), blocks(), 2.0)
+    assert_same_fit(twice, clone(autoencoder).fit(X, sample_weight=np.full(len(X), 2.0)))
+
+
+@pytest.mark.parametrize("scale", [1e-170, 1e160])
+def test_weights_of_any_scale(scale):
+    weight = scale * (1.0 + np.arange(len(X)) % 3)
+    for estimator in (ContractiveAutoencoder(**BRIEF, solver="lbfgs"), PCAWhitener(5)):
+        fitted = skae.dask.fit(clone(estimator), blocks(), weight)
+        expected = clone(estimator).fit(X, sample_weight=weight)
+        assert_allclose(np.abs(fitted.components_), np.abs(expected.components_), rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("chunks", [700, 350, 100])
+def test_a_unit_that_wins_no_row_is_found_beside_noise(chunks):
+    # Noise is made for whole groups of rows: those of other blocks are zeros there, which this unit would win.
+    rows = X + 3.0
+    autoencoder = DenoisingAutoencoder(
+        3, activation="max", solver="sgd", learning_rate_init=1e-9, max_iter=1, tol=0, warm_start=True, random_state=0
+    ).fit(rows)
+    mean = rows.mean(axis=0)
+    W = np.vstack([-mean, 0.1 * (rows[:2] - mean)])
+    autoencoder.intercept_visible_, autoencoder.components_ = mean, W
+    autoencoder.intercept_hidden_ = -0.5 * (W**2).sum(axis=1) - W @ mean
+    with pytest.warns(UserWarning, match="1 of 3 units win no"):
+        skae.dask.fit(autoencoder, blocks((chunks, 32), rows))
+
+
 @pytest.mark.parametrize("kind", ["float32", "uint8", "csr", "csr of float32"])
 def test_dtypes_and_sparse_rows(kind):
     rows = X
@@ -168,7 +209,7 @@ def test_dtypes_and_sparse_rows(kind):
     assert_same_fit(fitted, expected, rtol=1e-3 if "float32" in kind else 1e-6)
 
 
-WIDE = sparse.random_array((600, 6000), density=0.004, random_state=0, format="csr")
+WIDE = sparse.csr_array(sparse.random(600, 6000, density=0.004, random_state=0))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -187,9 +228,8 @@ def test_wide_sparse_rows_stay_sparse(kind, solver, dtype, monkeypatch):
     monkeypatch.setattr(SparseReconstruction, "value_and_grad", counted)
     rows, weight = WIDE.astype(dtype), 1.0 + np.arange(600) % 3
     fits = []
-    for edges in ((0, 100, 450, 600), (0, 333, 600)):
-        parts = [da.from_array(rows[i:j], chunks=(j - i, 6000), asarray=False) for i, j in itertools.pairwise(edges)]
-        fits.append(skae.dask.fit(clone(autoencoder), da.concatenate(parts), weight))
+    for chunks in ((100, 350, 150), (333, 267)):
+        fits.append(skae.dask.fit(clone(autoencoder), sparse_blocks(rows, chunks), weight))
         assert set(calls) == {"csc"}
     first, second = fits
     rtol = 1e-3 if dtype == np.float32 else 1e-6
@@ -197,6 +237,12 @@ def test_wide_sparse_rows_stay_sparse(kind, solver, dtype, monkeypatch):
     if kind is not DenoisingAutoencoder:  # its noise is other noise
         alone = clone(autoencoder).set_params(**({} if solver == "lbfgs" else {"batch_size": 1000}))
         assert_same_fit(first, alone.fit(rows, sample_weight=weight), rtol)
+
+
+def test_a_fitted_whitener_keeps_no_rows():
+    rows = WIDE[:300, :3000]
+    whitener = skae.dask.fit(PCAWhitener(3), sparse_blocks(rows, (150, 150)))
+    assert len(pickle.dumps(whitener)) < 1.1 * len(pickle.dumps(PCAWhitener(3).fit(rows)))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -238,6 +284,7 @@ def with_nan(block):
         (with_nan, "block 1 of 3 .* NaN"),
         (lambda block: block[:, :30], "block 1 of 3 .* 30 columns, and the dask array says 32"),
         (lambda block: block.astype(np.float32), "block 1 of 3 .* float32, and the dask array says float64"),
+        (lambda block: block[:340], "block 1 of 3 .* 340 rows, and the dask array says 350"),
         (sparse.coo_array, "block 1 of 3 .* coo matrix"),
     ],
 )
@@ -272,6 +319,10 @@ def test_other_mistakes():
         skae.dask.fit(autoencoder, blocks(), da.ones(700, chunks=70))
     with pytest.raises(ValueError, match=r"block 1 of 3 .*[Nn]egative"):
         skae.dask.fit(autoencoder, blocks(), np.where(np.arange(700) == 200, -1.0, 1.0))
+    with pytest.raises(ValueError, match=r"block . of 3 .* rows, and sample_weight the shape \(3,\)"):
+        skae.dask.fit(autoencoder, blocks(), da.zeros(9, chunks=3))
+    with pytest.raises(ValueError, match=r"^The 'alpha' parameter"):  # of no block
+        skae.dask.partial_fit(ContractiveAutoencoder(alpha="much"), blocks())
     with pytest.raises(ValueError, match="bernoulli"):
         skae.dask.fit(ContractiveAutoencoder(visible="bernoulli", **BRIEF), blocks(rows=2 * X))
     with pytest.raises(ValueError, match="alpha"):
@@ -390,7 +441,6 @@ def test_threads_of_one_process_do_not_share_scratch_arrays():
 @pytest.fixture(scope="module")
 def cluster():
     """Two workers of one thread each, in processes, with a client."""
-    distributed = pytest.importorskip("distributed")
     with (
         distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
         distributed.Client(cluster) as client,
@@ -426,13 +476,56 @@ def test_arrays_on_a_cluster_are_aligned(cluster):
     in_workers(cluster)
     sent = [np.ones(n) for n in (10, 1000, 100_000)]
 
-    def are_aligned(block, job):
-        rows = block.X.data if sparse.issparse(block.X) else block.X
-        return [array.flags.aligned for array in (rows, *job)]
+    def are_aligned(chunks, objective, *arrays):
+        return [array.flags.aligned for array in (*(rows for rows, _, _ in chunks), *arrays)]
 
     for rows in (blocks((100, 32)), blocks(((10, 690), (32,))), blocks().map_blocks(sparse.csr_array)):
-        parts = [(block,) for block in row_blocks(rows).blocks]
-        assert np.all(reduced(are_aligned, np.concatenate, parts, *sent))
+        batch = BatchOfBlocks(row_blocks(rows), None, None, 1.0, False)
+        assert np.all(batch.map(are_aligned, np.concatenate, None, 1, *sent))
+
+
+def test_blocks_stay_with_their_workers_beside_other_work_on_a_cluster(cluster):
+    in_workers(cluster)
+    rows = blocks((70, 32)).persist(workers=[next(iter(cluster.nthreads()))])
+    distributed.wait(rows)
+    placed = row_blocks(rows).placed
+    parts = [(block,) for block in placed.blocks]
+    for _ in range(3):
+        others = cluster.map(time.sleep, [0.05] * 4, pure=False)
+        assert reduced(lambda block, job: len(block.X), sum, placed, parts) == len(X)
+        distributed.wait(others)
+    homes = [worker for worker, _ in placed.groups(cluster, parts)]
+    assert sorted(homes) == sorted(cluster.nthreads())  # although one worker had all blocks
+    assert {len(group) for _, group in placed.groups(cluster, parts)} == {5}
+
+
+def test_partial_fit_holds_one_block_at_a_time_on_a_cluster(cluster):
+    in_workers(cluster)
+
+    def made(number):
+        return np.full((50, 32), number, dtype=float)
+
+    parts = [da.from_delayed(dask.delayed(made, pure=False)(n), (50, 32), float) for n in range(12)]
+
+    class Counting(PCAWhitener):
+        def partial_fit(self, X, y=None, sample_weight=None):
+            stored = distributed.get_worker().data
+            held = sum(isinstance(each, np.ndarray) for each in stored.values())
+            self.most_ = max(getattr(self, "most_", 0), held)
+            return super().partial_fit(X + np.eye(50, 32))
+
+    assert skae.dask.partial_fit(Counting(2), da.concatenate(parts)).most_ <= 2
+
+
+def test_a_timeout_of_a_block_is_no_fault_of_the_cluster(cluster):
+    in_workers(cluster)
+
+    def late():
+        raise TimeoutError("the store timed out")
+
+    rows = da.from_delayed(dask.delayed(late)(), (100, 32), float)
+    with pytest.raises(TimeoutError, match="the store timed out"):
+        skae.dask.fit(ContractiveAutoencoder(**BRIEF), rows)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
@@ -467,7 +560,6 @@ def test_searches_and_classes_through_joblib(backend, cluster):
 
 
 def test_a_cluster_that_goes_away_is_told_of_in_a_sentence():
-    distributed = pytest.importorskip("distributed")
     autoencoder = ContractiveAutoencoder(**{**BRIEF, "max_iter": 100_000}, solver="lbfgs")
     # tol=0 and noise-free data end early; so that there is something to interrupt, many units and many rows.
     autoencoder.set_params(n_components=64)

@@ -24,6 +24,7 @@ from skae.penalties import (
     L2,
     PENALTIES,
     REQUIREMENTS,
+    Batch,
     Contractive,
     Laplacian,
     Penalty,
@@ -55,6 +56,17 @@ def test_is_a_value_object(penalty):
     """Instances can be shared, compared, hashed, cloned and sent to worker processes."""
     check_value_object(penalty)
     assert dataclasses.replace(penalty, alpha=1.0) != penalty
+
+
+def test_means_of_squares_take_truth_values(rng):
+    U, tanh = rng.standard_normal((40, 3)), Tanh()
+    active, weights = U > 0.5, np.full((40, 1), 1 / 40)
+    for weight in (1 / 40, weights):
+        batch = Batch(
+            U, U, tanh.value(U), np.eye(3), np.eye(3), weight, tanh, None, lambda name, *args: np.empty(*args)
+        )
+        assert_allclose(batch.column_mean_squares(active), active.mean(axis=0))
+        assert_allclose(batch.column_mean_squares(U), (U**2).mean(axis=0))
 
 
 def test_instances_are_immutable():

@@ -42,18 +42,20 @@ class BatchOfBlocks:
         The rows are multiplied by it.
     seeded : bool
         Whether the objective takes a seed with its target.
+    unit_weight : float, default=None
+        The weight that counts as one row; None without weights.
     """
 
-    def __init__(self, source, chosen, noise, factor, seeded):
+    def __init__(self, source, chosen, noise, factor, seeded, unit_weight=None):
         self.source, self.chosen, self.noise, self.factor, self.seeded = source, chosen, noise, factor, seeded
+        self.unit_weight, self._mass = unit_weight, None
         self.shape, self.dtype = (len(source) if chosen is None else len(chosen), source.shape[1]), source.dtype
-        # The weights sum to the number of rows if all take part; else the first evaluation tells.
-        self._mass = float(self.shape[0]) if source.unit_weight is None or chosen is None else None
 
     def sum(self):
-        """Return the sum of the weights: as the weights of the batch, this object has nothing else."""
-        if self._mass is None:
-            self.map(_mass, _joined_sums, None, 1)
+        """Return the sum of the weights. A batch stands for its weights too, of which solvers ask nothing else."""
+        if self._mass is None:  # else an evaluation has told it
+            mean = self.source.mean_weight(self.chosen)
+            self._mass = self.shape[0] * (1.0 if mean is None else mean / self.unit_weight)
         return self._mass
 
     def map(self, function, join, objective, width, *arguments, stay_sparse=False):
@@ -63,9 +65,10 @@ class BatchOfBlocks:
         and target are CSC.
         """
         description = _Description(
-            self.noise, self.factor, self.seeded, self.shape[0], self.source.unit_weight, width, stay_sparse
+            self.noise, self.factor, self.seeded, self.shape[0], self.unit_weight, width, stay_sparse
         )
-        result = reduced(_at_block, join, self.source.parts(self.chosen), function, objective, description, arguments)
+        parts = self.source.parts(self.chosen)
+        result = reduced(_at_block, join, self.source.placed, parts, function, objective, description, arguments)
         if join is _joined_sums:
             self._mass = result[0]
         return result
@@ -108,6 +111,7 @@ class BlockBatches:
         self.X, self.rows, self.shuffle, self.factor = X, rows, shuffle, 1.0 / scale
         self.stay_sparse = stay_sparse
         self.corruption, self.noise_seed, self.seeded = corruption, noise_seed, seeded
+        self.unit_weight = X.mean_weight(rows) if unit_weight is None else unit_weight
         self.n_samples = X.shape[0] if rows is None else len(rows)
         self._length = max(1, math.ceil(self.n_samples / batch_size))
         self.rows_per_batch = self.mean_weight = self.n_samples / len(self)
@@ -126,8 +130,8 @@ class BlockBatches:
                 chosen = self._positions(np.arange(start, stop) if order is None else np.sort(order[start:stop]))
             is_noisy = self.seeded or self.corruption is not None
             noise = (self.corruption, int(draw.integers(2**63))) if is_noisy else None
-            batch = BatchOfBlocks(self.X, chosen, noise, self.factor, self.seeded)
-            yield batch, None, None if self.X.unit_weight is None else batch
+            batch = BatchOfBlocks(self.X, chosen, noise, self.factor, self.seeded, self.unit_weight)
+            yield batch, None, None if self.unit_weight is None else batch
 
     def sample(self, n_rows, rng):
         """Return at most `n_rows` rows, drawn at random but in order, dense, and their weights, in float64."""
@@ -156,7 +160,7 @@ class BlockBatches:
             chosen = np.sort(rng.permutation(self.n_samples)[:n_rows])
         X, weight = self.X.rows(self._positions(chosen))
         options = {"corruption": self.corruption, "noise_seed": self.noise_seed, "seeded": self.seeded}
-        options |= {"scale": 1.0 / self.factor, "unit_weight": self.X.unit_weight, "stay_sparse": self.stay_sparse}
+        options |= {"scale": 1.0 / self.factor, "unit_weight": self.unit_weight, "stay_sparse": self.stay_sparse}
         return Batches(X, weight, None, len(chosen), shuffle=False, **options)
 
     def _positions(self, chosen):
@@ -250,7 +254,8 @@ def _chunks(block, first, local, batch):
         if local is not None:
             places = local[places]
         rows = stored(X[places])
-        rows = rows if batch.stay_sparse else dense(rows)
+        # A block that has moved to another worker is not aligned.
+        rows = rows if batch.stay_sparse else np.require(dense(rows), requirements="A")
         weight = None
         if batch.unit_weight is not None:
             weight = np.maximum(block.sample_weight[places] / batch.unit_weight, np.finfo(rows.dtype).tiny)
@@ -353,14 +358,13 @@ def _mean_code(chunks, objective, theta):
     return mass, total
 
 
-def _mass(chunks, objective):
-    """Return the sum of the weights."""
-    return (sum(total_weight(X, weight) for X, _, weight in chunks),)
-
-
 def _code_range(chunks, objective, theta):
     """Return the smallest and the largest code of each unit."""
-    return _joined_ranges([objective.code_range(theta, X) for X, _, _ in chunks])
+    ranges = []
+    for X, _, weight in chunks:
+        own = X if weight is None else X[weight > 0.0]  # rows of other blocks, beside noise, have weight 0
+        ranges.append(objective.code_range(theta, own))
+    return _joined_ranges(ranges)
 
 
 def _joined_sums(results):

@@ -15,7 +15,7 @@ from scipy import sparse
 from skae._checked_rows import CheckedRows
 from skae._typing import FloatArray
 from skae._validation import DTYPES, check_array
-from skae.dask._compute import computed
+from skae.dask._compute import PlacedBlocks, computed, reduced
 from skae.training import checked_weight, feature_range, merge_moments, moments, stored, stored_values, value_range
 
 
@@ -60,11 +60,15 @@ class RowBlocks(CheckedRows):
 
     def __init__(self, blocks, sizes, dtype, seen, ranges, effective_rows, is_weighted, stored_values=None):
         self.stored_values = stored_values
-        self.blocks, self.seen, self.ranges, self.effective_rows = blocks, seen, ranges, effective_rows
+        self.placed, self.seen, self.ranges, self.effective_rows = (
+            PlacedBlocks(blocks, sizes),
+            seen,
+            ranges,
+            effective_rows,
+        )
         self.offsets = np.concatenate([[0], np.cumsum(sizes)])
         self.shape, self.dtype = (int(self.offsets[-1]), len(seen[1])), np.dtype(dtype)
-        #: The weight that counts as one row; None without weights.
-        self.unit_weight = float(seen[0]) / self.shape[0] if is_weighted else None
+        self.is_weighted = is_weighted
 
     def __len__(self):
         return self.shape[0]
@@ -76,9 +80,10 @@ class RowBlocks(CheckedRows):
         blocks, and `local` are their places in the block, None for all.
         """
         if chosen is None:
-            return [(block, int(first), None) for block, first in zip(self.blocks, self.offsets[:-1], strict=True)]
+            offsets = self.offsets[:-1].tolist()
+            return [(block, first, None) for block, first in zip(self.placed.blocks, offsets, strict=True)]
         edges, found = np.searchsorted(chosen, self.offsets), []
-        for block, offset, start, stop in zip(self.blocks, self.offsets, edges, edges[1:], strict=False):
+        for block, offset, start, stop in zip(self.placed.blocks, self.offsets, edges, edges[1:], strict=False):
             if stop > start:
                 found.append((block, int(start), chosen[start:stop] - offset))
         return found
@@ -90,7 +95,16 @@ class RowBlocks(CheckedRows):
         found = computed(delayed(list)(tasks))
         rows = [X for X, _ in found]
         X = sparse.vstack(rows, format="csr") if sparse.issparse(rows[0]) else np.concatenate(rows)
-        return X, None if self.unit_weight is None else np.concatenate([weight for _, weight in found])
+        return X, np.concatenate([weight for _, weight in found]) if self.is_weighted else None
+
+    def mean_weight(self, chosen=None):
+        """Return the mean weight of the rows at these positions (None for all); None without weights."""
+        if not self.is_weighted:
+            return None
+        if chosen is None:
+            return float(self.seen[0]) / len(self)
+        (total,) = reduced(_weight_of, _sums, self.placed, self.parts(chosen))
+        return total / len(chosen)
 
 
 def row_blocks(X, sample_weight=None):
@@ -110,8 +124,8 @@ def row_blocks(X, sample_weight=None):
     rows, weights = X.to_delayed().ravel(), along_blocks(sample_weight, X, "sample_weight")
     check = delayed(_checked, pure=False)
     blocks = [
-        check(block, weight, number, len(rows), int(width), np.dtype(X.dtype).str)
-        for number, (block, weight) in enumerate(zip(rows, weights, strict=True))
+        check(block, weight, number, len(rows), (size, int(width)), np.dtype(X.dtype).str)
+        for number, (block, weight, size) in enumerate(zip(rows, weights, X.chunks[0], strict=True))
     ]
     blocks = list(persist(*blocks))
     facts = computed(delayed(list)([delayed(_facts, pure=False)(block) for block in blocks]))
@@ -119,11 +133,14 @@ def row_blocks(X, sample_weight=None):
     n_rows = sum(fact[0] for _, fact in kept)
     if n_rows < 2:
         raise ValueError(f"X has {n_rows} rows of positive weight, while fit needs at least 2")
-    seen = functools.reduce(merge_moments, (fact[1] for _, fact in kept))
+    with np.errstate(over="ignore", invalid="ignore"):
+        seen = functools.reduce(merge_moments, (fact[1] for _, fact in kept))
     low = np.min([fact[2][0] for _, fact in kept], axis=0)
     high = np.max([fact[2][1] for _, fact in kept], axis=0)
     blocks, sizes = [block for block, _ in kept], [fact[0] for _, fact in kept]
-    effective = float(seen[0]) ** 2 / sum(fact[3] for _, fact in kept)
+    heaviest = max(largest for _, (*_, (largest, _, _), _) in kept)
+    shares = [(largest / heaviest, total, squares) for _, (*_, (largest, total, squares), _) in kept]
+    effective = sum(part * total for part, total, _ in shares) ** 2 / sum(part**2 * each for part, _, each in shares)
     n_stored = [fact[4] for _, fact in kept]
     total = None if None in n_stored else sum(n_stored)
     return RowBlocks(blocks, sizes, dtype, seen, (low, high), effective, sample_weight is not None, total)
@@ -134,7 +151,8 @@ def checked_array(X):
     if not isinstance(X, da.Array):
         raise TypeError(
             f"skae.dask takes a dask array, got {type(X).__module__.partition('.')[0]}.{type(X).__name__}; "
-            "dask.array.from_array makes one, and for other data call the estimator's own method"
+            "dask.array.from_array makes one of an array, and to_dask_array() of a table of dask; for other data call "
+            "the estimator's own method"
         )
     if X.ndim != 2:
         raise ValueError(f"X must have two dimensions, rows and features, got {X.ndim}")
@@ -143,8 +161,8 @@ def checked_array(X):
 
 def along_blocks(values, X, name):
     """Return targets or weights as the delayed parts for the blocks of rows of X; None for each without values."""
-    if values is None:
-        return [None] * X.numblocks[0]
+    if values is None or np.isscalar(values):
+        return [values] * X.numblocks[0]
     if not isinstance(values, da.Array):
         if np.isnan(X.shape[0]):
             raise ValueError(f"{name} must be a dask array with the blocks of X, whose sizes are unknown")
@@ -154,6 +172,8 @@ def along_blocks(values, X, name):
         values = da.from_array(values, chunks=(X.chunks[0], *values.shape[1:]))
     if values.numblocks[0] != X.numblocks[0]:
         raise ValueError(f"{name} must have as many blocks as X, {X.numblocks[0]}, got {values.numblocks[0]}")
+    if values.ndim > 1 and values.numblocks[1] > 1:
+        values = values.rechunk({1: -1})
     return values.to_delayed().ravel()
 
 
@@ -162,16 +182,17 @@ def of_block(number, n_blocks, error):
     return type(error)(f"block {number} of {n_blocks} (numbered from 0): {error}")
 
 
-def _checked(X, sample_weight, number, n_blocks, width, dtype):
-    """Return a `Block`; the errors name its number."""
+def _checked(X, sample_weight, number, n_blocks, shape, dtype):
+    """Return a `Block`; the errors name its number. `shape` is what the dask array says."""
     try:
         if not (isinstance(X, np.ndarray) or (sparse.issparse(X) and X.format == "csr")) or X.ndim != 2:
             kind = f"{X.format} matrix" if sparse.issparse(X) else type(X).__name__
             raise ValueError(f"rows must be in a two-dimensional ndarray or a CSR matrix, got {kind}")
-        if X.shape[1] != width:
-            raise ValueError(f"it has {X.shape[1]} columns, and the dask array says {width}")
+        check_shape(X, shape)
         if X.dtype != np.dtype(dtype):
             raise ValueError(f"it has the dtype {X.dtype}, and the dask array says {np.dtype(dtype)}")
+        if np.ndim(sample_weight) and np.shape(sample_weight) != X.shape[:1]:
+            raise ValueError(f"it has {X.shape[0]} rows, and sample_weight the shape {np.shape(sample_weight)}")
         if not X.shape[0]:
             return Block(X, None)
         X = check_array(_aligned(X), dtype=DTYPES, accept_sparse="csr", input_name="X")
@@ -185,6 +206,23 @@ def _checked(X, sample_weight, number, n_blocks, width, dtype):
         raise of_block(number, n_blocks, error) from None
 
 
+def check_shape(X, shape):
+    """Raise ValueError if a block has another shape than the dask array says. Unknown numbers are NaN."""
+    for name, found, said in zip(("rows", "columns"), X.shape, shape, strict=True):
+        if not np.isnan(said) and found != said:
+            raise ValueError(f"it has {found} {name}, and the dask array says {said}")
+
+
+def _weight_of(block, first, local, job):
+    """Return the sum of the weights of some rows of a block."""
+    return (float(block.sample_weight[slice(None) if local is None else local].sum()),)
+
+
+def _sums(results):
+    """Add up tuples of one number."""
+    return (sum(total for (total,) in results),)
+
+
 def _aligned(X):
     """Return the rows in aligned memory: `distributed` sends arrays that are not, and each product would copy them."""
     if isinstance(X, np.ndarray):
@@ -194,12 +232,17 @@ def _aligned(X):
 
 
 def _facts(block):
-    """Return the number of rows, moments, ranges, sum of squared weights and stored values; None without rows."""
+    """Return the number of rows, moments, ranges, sums of the weights and number of stored values; None without rows.
+
+    The sums are the largest weight, and those of the weights and of their squares in its units, which never overflow.
+    """
     n, weight = block.X.shape[0], block.sample_weight
     if not n:
         return None
-    squares = float(n) if weight is None else float(weight @ weight)
-    return n, moments(block.X, weight), feature_range(block.X), squares, stored_values(block.X)
+    largest = 1.0 if weight is None else float(weight.max())
+    shares = np.ones(n) if weight is None else weight / largest
+    sums = largest, float(shares.sum()), float(shares @ shares)
+    return n, moments(block.X, weight), feature_range(block.X), sums, stored_values(block.X)
 
 
 def _taken(block, local):

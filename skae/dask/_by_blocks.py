@@ -7,12 +7,13 @@ from typing import Any, TypeVar
 
 import dask.array as da
 import numpy as np
+from dask.base import persist
 from dask.delayed import delayed
 from dask.highlevelgraph import HighLevelGraph
 from scipy import sparse
 from sklearn.base import BaseEstimator
 
-from skae.dask._blocks import along_blocks, checked_array, of_block
+from skae.dask._blocks import along_blocks, check_shape, checked_array, of_block
 from skae.dask._compute import computed
 
 EstimatorT = TypeVar("EstimatorT", bound=BaseEstimator)
@@ -238,23 +239,35 @@ def partial_fit(estimator: EstimatorT, X: da.Array, y: Any = None, **options: An
         raise ValueError("X has no rows, while partial_fit needs at least 1")
     rows = X.to_delayed().ravel()
     targets, weights = along_blocks(y, X, "y"), along_blocks(options.pop("sample_weight", None), X, "sample_weight")
-    step, fitted = delayed(_partial_fit, pure=False), delayed(copy.deepcopy(estimator), traverse=False)
-    for number, (block, target, weight) in enumerate(zip(rows, targets, weights, strict=True)):
-        fitted = step(fitted, block, target, weight, options, number, len(rows))
+    if hasattr(estimator, "_validate_params"):
+        estimator._validate_params()  # their errors are of no block
+    step, done = delayed(_partial_fit, pure=False), delayed(_nothing, pure=False)
+    fitted, given = delayed(copy.deepcopy(estimator), traverse=False), zip(rows, targets, weights, strict=True)
+    for number, (block, target, weight) in enumerate(given):
+        place = number, len(rows), (X.chunks[0][number], X.shape[1])
+        # One block after the other: in one graph, the workers would load all of them first.
+        (fitted,) = persist(step(fitted, block, target, weight, options, place))
+        computed(done(fitted))
     result = computed(fitted)
     vars(estimator).clear()
     vars(estimator).update(vars(result))
     return estimator
 
 
-def _partial_fit(estimator, X, y, sample_weight, options, number, n_blocks):
-    """Return the estimator after one more block."""
+def _nothing(fitted):
+    """Return nothing, once something is there."""
+
+
+def _partial_fit(estimator, X, y, sample_weight, options, place):
+    """Return the estimator after one more block; `place` is the block's number, their number, and its shape."""
+    number, n_blocks, said = place
     if not X.shape[0]:
         return estimator
     # A task may run again: it must leave its input as it was.
     estimator, weights = copy.deepcopy(estimator), {} if sample_weight is None else {"sample_weight": sample_weight}
     targets = () if y is None else (y,)
     try:
+        check_shape(X, said)
         return estimator.partial_fit(X, *targets, **weights, **options)
     except (TypeError, ValueError) as error:
         raise of_block(number, n_blocks, error) from None
@@ -267,7 +280,9 @@ def _by_blocks(estimator, method, X):
     shape = found.shape[1:]
     fitted, run = delayed(copy.deepcopy(estimator), traverse=False, pure=False), delayed(_of_one_block, pure=False)
     rows = X.to_delayed().ravel()
-    parts = [run(block, fitted, method, shape, number, len(rows), found.dtype) for number, block in enumerate(rows)]
+    said = [(size, X.shape[1]) for size in X.chunks[0]]
+    places = [(number, len(rows), each) for number, each in enumerate(said)]
+    parts = [run(block, fitted, method, shape, place, found.dtype) for block, place in zip(rows, places, strict=True)]
     # Not by `map_blocks`: where an axis is dropped, older versions join blocks of `csr_array` as if they were dense.
     name = f"{method}-{fitted.key}"
     layer: Any = {(name, number, *(0 for _ in shape)): part.key for number, part in enumerate(parts)}
@@ -276,9 +291,11 @@ def _by_blocks(estimator, method, X):
     return da.Array(graph, name, chunks, meta=np.empty((0,) * found.ndim, found.dtype), dtype=found.dtype)
 
 
-def _of_one_block(X, estimator, method, shape, number, n_blocks, out_dtype):
-    """Return the results for one block."""
+def _of_one_block(X, estimator, method, shape, place, out_dtype):
+    """Return the results for one block; `place` is as in `_partial_fit`."""
+    number, n_blocks, said = place
     try:
+        check_shape(X, said)
         if not np.shape(X)[0]:
             return np.empty((0, *shape), out_dtype)
         # Arrays that `distributed` sends are not aligned: each product with them would copy them. Those of a copy are.

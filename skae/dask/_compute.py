@@ -1,7 +1,6 @@
 """Tasks over blocks, and their results added up in a tree."""
 
 import copy
-import sys
 from typing import Any
 
 from dask.base import compute, get_scheduler
@@ -14,13 +13,20 @@ _FAN_IN = 4
 _TRIALS = 3
 
 
+def futures_of(block):
+    """Return the futures of a persisted object."""
+    from distributed import futures_of
+
+    return futures_of(block)
+
+
 def current_client():
     """Return the client of `distributed` that computes, or None: another scheduler does, then."""
     owner = getattr(get_scheduler(), "__self__", None)
     return owner if hasattr(owner, "scatter") else None
 
 
-def reduced(function, join, parts, *job):
+def reduced(function, join, blocks, parts, *job):
     """Return what `join` makes of the results of ``function(*part, job)``, joined a few at a time.
 
     Parameters
@@ -29,21 +35,34 @@ def reduced(function, join, parts, *job):
         It runs where the first item of the part lies.
     join : callable
         It takes a list of results, and returns one.
+    blocks : PlacedBlocks
+        All blocks, the first items of the parts among them.
     parts : list of tuple
         The first arguments of each task.
     *job : object
         The last argument of all tasks, a tuple. It is sent to each worker once.
     """
-    run, add = delayed(_joined, pure=False), delayed(join, pure=False)
-
-    def whole():
-        shared = _shared(job)  # it lives until the result is there
-        tasks = [run(function, join, group, shared) for group in _groups(parts)]
+    client = current_client()
+    if client is None:
+        run, shared = delayed(_joined, pure=False), delayed(job, pure=False, traverse=False)
+        tasks = [run(function, join, [part], shared) for part in parts]
         while len(tasks) > 1:
-            tasks = [add(tasks[start : start + _FAN_IN]) for start in range(0, len(tasks), _FAN_IN)]
+            tasks = [delayed(join, pure=False)(tasks[i : i + _FAN_IN]) for i in range(0, len(tasks), _FAN_IN)]
         return compute(tasks[0])[0]
 
-    return _tried(whole)
+    def whole():
+        shared = _shared(client, job)  # it lives until the result is there
+        tasks = []
+        for home, group in blocks.groups(client, parts):
+            own = [(futures_of(part[0])[0], *part[1:]) for part in group]
+            # Other workers may take a task if its own has gone.
+            where = {"workers": [home], "allow_other_workers": True}
+            tasks.append(client.submit(_joined, function, join, own, shared, pure=False, **where))
+        while len(tasks) > 1:
+            tasks = [client.submit(join, tasks[i : i + _FAN_IN], pure=False) for i in range(0, len(tasks), _FAN_IN)]
+        return tasks[0].result()
+
+    return _tried(client, whole)
 
 
 def _joined(function, join, parts, job):
@@ -56,27 +75,55 @@ def _joined(function, join, parts, job):
     return join([function(*part, job) for part in parts])
 
 
-def _groups(parts):
-    """Return the parts in groups, one a thread of each worker that has the first items of these parts.
+class PlacedBlocks:
+    """Blocks that are kept in memory, each with a worker that computes with it, its home.
 
-    With more tasks than threads, the scheduler would send blocks to a worker that is idle for a moment.
+    Without homes, the scheduler would send blocks to any worker that is idle for a moment, and not back. The home of a
+    block is a worker that has it, unless this one would have more than its share of the rows.
+
+    Parameters
+    ----------
+    blocks : list of Delayed
+        The blocks, persisted.
+    sizes : list of int
+        Their numbers of rows.
     """
-    client = current_client()
-    if client is None:
-        return [[part] for part in parts]
-    from distributed import futures_of
 
-    futures = [futures_of(part[0])[0] for part in parts]
-    places, threads = client.who_has(futures), client.nthreads()
-    own: dict[Any, list] = {}
-    for number, (part, future) in enumerate(zip(parts, futures, strict=True)):
-        # A block that is nowhere is computed again, by a task of its own.
-        own.setdefault(min(places.get(future.key, ()), default=number), []).append(part)
-    groups = []
-    for worker, found in own.items():
-        n = min(max(threads.get(worker, 1), 1), len(found))
-        groups += [found[start::n] for start in range(n)]
-    return groups
+    def __init__(self, blocks, sizes):
+        self.blocks, self._sizes = blocks, {block.key: size for block, size in zip(blocks, sizes, strict=True)}
+        self._homes = {}
+
+    def groups(self, client, parts):
+        """Yield (worker, some of the parts), one for each thread that has any."""
+        threads = {worker: max(number, 1) for worker, number in client.nthreads().items()}
+        if any(self._homes.get(key) not in threads for key in self._sizes):
+            self._settle(client, threads)
+        own: dict[Any, list] = {}
+        for part in parts:
+            own.setdefault(self._homes[part[0].key], []).append(part)
+        for worker, found in own.items():
+            n = min(threads[worker], len(found))
+            yield from ((worker, found[start::n]) for start in range(n))
+
+    def _settle(self, client, threads):
+        """Give a home to each block that has none, or whose worker has gone."""
+        if not threads:
+            raise LostError("no workers")
+        holders = client.who_has([futures_of(block)[0] for block in self.blocks])
+        load, share = dict.fromkeys(threads, 0), sum(self._sizes.values()) / sum(threads.values())
+        homeless = []
+        for key, size in self._sizes.items():
+            home = self._homes.get(key)
+            if home in threads:
+                load[home] += size
+            else:
+                homeless.append(key)
+        for key in homeless:
+            size = self._sizes[key]
+            near = [worker for worker in holders.get(key, ()) if worker in threads]
+            near = [worker for worker in near if load[worker] + 0.5 * size <= share * threads[worker]]
+            home = min(near or threads, key=lambda worker: (load[worker] + size) / threads[worker])
+            self._homes[key], load[home] = home, load[home] + size
 
 
 def computed(delayed_object):
@@ -87,17 +134,23 @@ def computed(delayed_object):
     RuntimeError
         If the cluster fails.
     """
-    return _tried(lambda: compute(delayed_object)[0])
-
-
-def _tried(function):
-    """Return what `function` returns; call it again if what it needs was lost with a worker."""
     client = current_client()
+    if client is None:
+        return compute(delayed_object)[0]
+    return _tried(client, lambda: client.compute(delayed_object).result())
+
+
+class LostError(Exception):
+    """What was needed is not on the cluster any more."""
+
+
+def _tried(client, function):
+    """Return what `function` returns; call it again if what it needs was lost with a worker."""
     for trial in range(1, _TRIALS + 1):
         try:
             return function()
         except Exception as error:
-            gone = client is not None and client.status != "running"
+            gone = client.status != "running"
             if not gone and not _is_lost(error):
                 raise
             if gone or trial == _TRIALS:
@@ -108,19 +161,17 @@ def _tried(function):
     raise AssertionError
 
 
-def _shared(value):
+def _shared(client, value):
     """Return a value as an argument of many tasks, which each worker gets once."""
-    client = current_client()
-    if client is None:
-        return delayed(value, pure=False, traverse=False)
-    return client.scatter([value], broadcast=True, hash=False)[0]
+    try:
+        return client.scatter([value], broadcast=True, hash=False)[0]
+    except TimeoutError as error:
+        raise LostError(str(error)) from error
 
 
 def _is_lost(error):
     """Return whether an error tells of the cluster, and not of the task."""
-    if "distributed" not in sys.modules:
-        return False
     from distributed import CancelledError, KilledWorker
     from distributed.comm.core import CommClosedError
 
-    return isinstance(error, CancelledError | KilledWorker | CommClosedError | TimeoutError)
+    return isinstance(error, CancelledError | KilledWorker | CommClosedError | LostError)

@@ -18,11 +18,16 @@ from skae.training import check_values, unchanged_on_error, warn
 def fit(estimator: BaseEstimator, X: da.Array, sample_weight: Any = None) -> BaseEstimator:
     """Fit an autoencoder or a whitener to all rows of a dask array.
 
-    The rows stay where they lie. Parameters go to the workers, and sums of losses and of gradients come back. Up to
-    rounding, the loss and the gradient are those of one array with the same rows. So the fit goes the same way as
-    ``estimator.fit`` on it. There are two exceptions: noise (of the input or of the hidden units) is drawn by row, so
-    that it does not depend on the blocks, but it is other noise; and with ``batch_size="auto"``, adam and sgd take
-    batches of 1000 rows.
+    The rows stay where they lie, unless a worker has more than its share of them. Parameters go to the workers, and
+    sums of losses and of gradients come back. Up to rounding, the loss and the gradient are those of one array with the
+    same rows. So the fit goes the same way as ``estimator.fit`` on it. There are two exceptions. Noise (of the input or
+    of the hidden units) is drawn by row, so that it does not depend on the blocks. But it is other noise, and equal
+    rows do not get equal noise, so that a weight does not repeat a row there. And with ``batch_size="auto"``, adam and
+    sgd take batches of 1000 rows at least.
+
+    A whitener adds up products of the features, of float64 numbers: one for each pair of features, or for few rows of
+    many features all rows. For wide sparse rows, that takes far more memory than the rows, where `PCAWhitener.fit`
+    takes none.
 
     ``solver="lbfgs"`` goes over all rows in each step, and so sends least. With adam and sgd, each batch is a journey
     to the workers and back: use large batches.
@@ -45,7 +50,7 @@ def fit(estimator: BaseEstimator, X: da.Array, sample_weight: Any = None) -> Bas
     Raises
     ------
     TypeError
-        If X is no dask array, or the estimator is another one.
+        If X is no dask array, or the estimator is neither an autoencoder nor a whitener.
     ValueError
         If X, the weights or the parameters are invalid, or training diverges. The error names the block.
     RuntimeError
@@ -81,8 +86,8 @@ def fit(estimator: BaseEstimator, X: da.Array, sample_weight: Any = None) -> Bas
 
 def _fit_whitener(whitener, blocks):
     """Fit a whitener: one pass over the blocks."""
-    parts = [(block,) for block in blocks.blocks]
-    seen, squares = reduced(_squares, joined_squares, parts, blocks.dtype, whitener.n_components)
+    parts = [(block,) for block in blocks.placed.blocks]
+    seen, squares = reduced(_squares, joined_squares, blocks.placed, parts, blocks.dtype, whitener.n_components)
     keep_squares(whitener, blocks, seen, squares, blocks.effective_rows)
 
 

@@ -522,6 +522,7 @@ def keep_squares(whitener, X, seen, squares, n_rows):
     whitener.n_samples_seen_, whitener.mean_, whitener.var_ = seen
     whitener._keep(squares, X.dtype)
     whitener._decompose()
+    whitener._factor = whitener._scatter = None  # as after `fit`
     whitener._warn_of_few_rows(n_rows)
 
 
