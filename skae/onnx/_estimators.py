@@ -23,8 +23,9 @@ from skae.autoencoders import (
 from skae.classifier import ClassSpecificAEClassifier
 from skae.model import Model
 from skae.network import FineTunedClassifier, FineTunedRegressor
-from skae.onnx import _model, _units
+from skae.onnx import _units
 from skae.onnx._graph import Graph
+from skae.onnx._model import ModelNodes
 from skae.outlier import EnergyOutlierDetector, MixtureEnsemble
 from skae.preprocessing import ContrastNormalizer, PCAWhitener
 
@@ -68,12 +69,12 @@ def _autoencoder_outputs(autoencoder, options):
 
 
 def _autoencoder(graph, autoencoder, X, options):
-    model = Model.from_estimator(autoencoder).astype(graph.dtype)
-    found = [_model.code(graph, model, X, autoencoder.encoding)]
+    model = ModelNodes(graph, autoencoder, X)
+    found = [model.code(autoencoder.encoding)]
     if options["score_samples"]:
-        found.append(_as_column(graph, _model.energy(graph, model, X)))
+        found.append(_as_column(graph, model.energy()))
     if options["reconstruction"]:
-        found.append(_model.reconstruction(graph, model, X))
+        found.append(model.reconstruction())
     return found
 
 
@@ -171,7 +172,7 @@ def _class_energies(graph, classifier, X):
 def _network(graph, network, X):
     """Return the scores of a fine-tuned network."""
     for layer in _layers(network):
-        X = _model.code(graph, Model.from_estimator(layer).astype(graph.dtype), X, layer.encoding)
+        X = ModelNodes(graph, layer, X).code(layer.encoding)
     return graph.affine(X, network.coef_, network.intercept_)
 
 
@@ -245,7 +246,7 @@ def _detector(graph, detector, X, options):
 def _score(graph, model, X):
     """Return the scores (n,) of a detector's model."""
     if isinstance(model, AutoencoderPrediction):
-        return _model.energy(graph, Model.from_estimator(model).astype(graph.dtype), X)
+        return ModelNodes(graph, model, X).energy()
     if not isinstance(model, MixtureEnsemble):
         raise NotImplementedError(
             "skae.onnx converts detectors with the default model, with an autoencoder, or with a Pipeline that ends in "
@@ -256,7 +257,7 @@ def _score(graph, model, X):
         if scaler.unskew not in marginals:
             marginals[scaler.unskew] = _marginals(graph, scaler, X)
         Z = _rotated(graph, scaler, marginals[scaler.unskew])
-        energy = graph("Mul", _model.energy(graph, Model.from_estimator(mixture).astype(graph.dtype), Z), weight)
+        energy = graph("Mul", ModelNodes(graph, mixture, Z).energy(), weight)
         total = energy if total is None else graph("Add", total, energy)
     return total
 

@@ -2,33 +2,59 @@
 
 from __future__ import annotations
 
+import functools
+from typing import Any
+
 from skae.model import Model
 from skae.onnx import _units as units
 from skae.onnx._graph import Graph
 
 
-def code(graph: Graph, model: Model, X: str, encoding: str) -> str:
-    """Return the code of the rows of X, in an encoding."""
-    bias = model.b if encoding in ("natural", "rectified_bias") else None
-    U = graph.affine(X, model.W, bias)
-    if encoding == "natural":
-        return units.value(graph, U, model.activation)
-    return U if encoding == "linear" else graph("Relu", U)
+class ModelNodes:
+    """The nodes of a model's functions of some rows. What they share is computed once.
 
+    Parameters
+    ----------
+    graph : Graph
+        The graph.
+    autoencoder : autoencoder
+        Fitted.
+    X : str
+        The rows.
+    """
 
-def _decoded(graph, model, X):
-    """Return H V + c for the rows of X."""
-    return graph.affine(code(graph, model, X, "natural"), model.decoder.T, model.c)
+    def __init__(self, graph: Graph, autoencoder: Any, X: str) -> None:
+        self.graph, self.model, self.X = graph, Model.from_estimator(autoencoder).astype(graph.dtype), X
 
+    @functools.cached_property
+    def _pre_activations(self):
+        return self.graph.affine(self.X, self.model.W, self.model.b)
 
-def reconstruction(graph: Graph, model: Model, X: str) -> str:
-    """Return the reconstruction of the rows of X."""
-    return units.output(graph, _decoded(graph, model, X), model.visible)
+    @functools.cached_property
+    def _natural_code(self):
+        return units.value(self.graph, self._pre_activations, self.model.activation)
 
+    @functools.cached_property
+    def _decoded(self):
+        """H V + c."""
+        return self.graph.affine(self._natural_code, self.model.decoder.T, self.model.c)
 
-def energy(graph: Graph, model: Model, X: str) -> str:
-    """Return the energy score of the rows of X, shape (n,)."""
-    if not model.tied:
-        return graph("Neg", units.losses(graph, _decoded(graph, model, X), X, model.visible))
-    hidden = units.potential(graph, graph.affine(X, model.W, model.b), model.activation)
-    return graph("Add", hidden, units.visible_potential(graph, X, model.c, model.visible))
+    def code(self, encoding: str) -> str:
+        """Return the code in an encoding."""
+        if encoding == "natural":
+            return self._natural_code
+        biased = encoding == "rectified_bias"
+        U = self._pre_activations if biased else self.graph.affine(self.X, self.model.W)
+        return U if encoding == "linear" else self.graph("Relu", U)
+
+    def reconstruction(self) -> str:
+        """Return the reconstruction."""
+        return units.output(self.graph, self._decoded, self.model.visible)
+
+    def energy(self) -> str:
+        """Return the energy score, shape (n,)."""
+        model = self.model
+        if not model.tied:
+            return self.graph("Neg", units.losses(self.graph, self._decoded, self.X, model.visible))
+        hidden = units.potential(self.graph, self._pre_activations, model.activation)
+        return self.graph("Add", hidden, units.visible_potential(self.graph, self.X, model.c, model.visible))

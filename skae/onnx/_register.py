@@ -49,6 +49,7 @@ def _parse(kind, scope, estimator, inputs, custom_parsers=None):
     for name in kind.outputs(estimator, _options_of(kind, scope, estimator)):
         own = Int64TensorType() if name == "label" else guess_tensor_type(inputs[0].type)
         operator.outputs.append(scope.declare_local_variable(name, own))
+    _set_shapes(kind, operator)  # now, because a ColumnTransformer that follows needs them
     return operator.outputs
 
 
