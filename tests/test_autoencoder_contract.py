@@ -51,9 +51,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import StandardScaler
 
-from skae import ContractiveAutoencoder
+from skae import ContractiveAutoencoder, DenoisingAutoencoder
 from skae._sklearn_compat import InvalidParameterError
-from skae.activations import ACTIVATIONS
+from skae.activations import ACTIVATIONS, Softmax
 from skae.autoencoders import BaseAutoencoder
 
 # Short fits end before they have converged, and leave units dead.
@@ -77,6 +77,22 @@ def test_constructor_sets_and_nothing_more(cls):
     """__init__ keeps what it is given, unvalidated, so that clone and set_params work."""
     parameters = {name: object() for name in cls().get_params()}
     assert vars(cls(**parameters)) == parameters
+
+
+@every_class
+@pytest.mark.parametrize("activation", [None, "no such units", Softmax(3)])
+def test_dir_asks_nothing_of_the_parameters(cls, activation):
+    # scikit-learn's `__dir__` reads every attribute, properties too; consoles and skl2onnx call it.
+    assert "fit" in dir(cls(activation=activation) if "activation" in cls().get_params() else cls())
+
+
+@pytest.mark.parametrize("activation", [Softmax(3), "softmax", "max"])
+def test_units_that_compete_have_an_automatic_rate(activation, rng):
+    X = rng.standard_normal((60, 5))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        fitted = DenoisingAutoencoder(6, activation=activation, noise_level=0.1).fit(X)
+    assert fitted.n_iter_ > 0
 
 
 @every_class

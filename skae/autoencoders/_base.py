@@ -92,9 +92,6 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
     warm_start: bool = False
     n_samples_seen_: float
 
-    #: Whether fits of fewer epochs may have a larger automatic rate.
-    _takes_larger_steps = True
-
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "activation": [str, Activation],
@@ -431,11 +428,15 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         if rate is None:
             return None
         factor = rate_factor(self.mean_, self.var_, self._scale)
-        if self.max_iter == "auto" and self._takes_larger_steps:
+        if self.max_iter == "auto" and self._takes_larger_steps():
             factor *= min(_EPOCHS / self._n_epochs(n_batches), _LARGEST_GROWTH, max(n_batches / _FEW_BATCHES, 1.0))
         rate *= min(factor, LARGEST_FACTOR)
         # Keep three digits, because the last digits of the moments depend on the order of summation.
         return float(f"{rate:.3g}")
+
+    def _takes_larger_steps(self):
+        """Return whether fits of fewer epochs may have a larger automatic rate."""
+        return True
 
     def _constraint(self, tied, penalty):
         """Return the constraint on the decoder rows (the encoder's when tied), or None."""

@@ -300,10 +300,10 @@ class DenoisingAutoencoder(BaseAutoencoder):
 
     def _may_die(self):
         """Return whether the units have no bound, but are still on one side, from where larger steps lead to none."""
-        below, above = np.abs(self._training_activation().value(np.array([[-_FAR], [_FAR]])))
+        far = np.repeat([[-_FAR], [_FAR]], self.n_components, axis=1)
+        below, above = np.abs(self._training_activation().value(far)).max(axis=1)
         return bool(below < 1.0 and above > math.sqrt(_FAR))
 
-    @property
     def _takes_larger_steps(self):
         return not self._may_die()
 

@@ -202,7 +202,6 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
     dead_unit_fraction_: float
 
     hidden_bias = False
-    _takes_larger_steps = False
 
     _parameter_constraints: dict = {
         **BaseAutoencoder._parameter_constraints,
@@ -281,6 +280,9 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
     def _activation(self):
         """Return the hidden units, with the threshold in X's unit once that is known."""
         return as_activation(self.activation, getattr(self, "threshold_", self.threshold))
+
+    def _takes_larger_steps(self):
+        return False
 
     def _training_activation(self):
         return as_activation(self.activation, self.threshold)
