@@ -56,7 +56,8 @@ def run(estimator, X, opset=OPSETS[-1], **options):
     """Convert a fitted estimator, and return what onnxruntime computes for X, by the names of the outputs."""
     if is_classifier(estimator):
         options = {"zipmap": False, **options}
-    model = skl2onnx.to_onnx(estimator, X[:1], options={id(estimator): options} if options else None, target_opset=opset)
+    options = {id(estimator): options} if options else None
+    model = skl2onnx.to_onnx(estimator, X[:1], options=options, target_opset=opset)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     names = [each.name for each in session.get_outputs()]
     return dict(zip(names, session.run(None, {session.get_inputs()[0].name: X}), strict=True))
@@ -94,7 +95,7 @@ ESTIMATORS = [
     ClassSpecificAEClassifier(ContractiveAutoencoder(5, alpha=0, **BRIEF), n_factors=6, max_iter=2, random_state=0),
     FineTunedClassifier(ContractiveAutoencoder(8, **BRIEF), max_iter=2, random_state=0),
     FineTunedClassifier(
-        make_pipeline(StandardScaler(), PCAWhitener(5), ContractiveAutoencoder(8, **BRIEF), ZeroBiasAutoencoder(4, **BRIEF)),
+        make_pipeline(PCAWhitener(5), ContractiveAutoencoder(8, **BRIEF), ZeroBiasAutoencoder(4, **BRIEF)),
         max_iter=2,
         random_state=0,
     ),
@@ -163,8 +164,9 @@ def test_opsets(opset):
 
 def test_within_column_transformers_and_pipelines():
     X, y = rows("breast cancer", np.float64)
-    parts = [("code", ContractiveAutoencoder(5, **BRIEF), list(range(12))), ("axes", PCAWhitener(4), list(range(12, 30)))]
-    pipeline = make_pipeline(ContrastNormalizer(), ColumnTransformer(parts), ZeroBiasAutoencoder(5, **BRIEF)).fit(X, y)
+    code, axes = ContractiveAutoencoder(5, **BRIEF), PCAWhitener(4)
+    parts = ColumnTransformer([("code", code, list(range(12))), ("axes", axes, list(range(12, 30)))])
+    pipeline = make_pipeline(ContrastNormalizer(), parts, ZeroBiasAutoencoder(5, **BRIEF)).fit(X, y)
     assert_near(run(pipeline, X)["variable"], pipeline.transform(X))
 
 

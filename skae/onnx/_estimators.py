@@ -27,7 +27,7 @@ from skae.onnx import _units
 from skae.onnx._graph import Graph
 from skae.onnx._model import ModelNodes
 from skae.outlier import EnergyOutlierDetector, MixtureEnsemble
-from skae.preprocessing import ContrastNormalizer, PCAWhitener
+from skae.preprocessing import ContrastNormalizer, PCAWhitener, scale_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,11 +87,11 @@ def _as_column(graph, values):
 
 
 def _whitener_outputs(whitener, options):
-    return {"variable": whitener._n_features_out}
+    return {"variable": whitener.components_.shape[int(whitener.whiten == "zca")]}
 
 
 def _whitener(graph, whitener, X, options):
-    components, scale = whitener.components_.astype(graph.dtype), whitener._scale()
+    components, scale = whitener.components_.astype(graph.dtype), scale_of(whitener)
     mean = whitener.mean_.astype(graph.dtype)
     # The mean is subtracted before the product, and its rounding after it: both would cost digits in one step.
     shift = (mean - whitener.mean_) @ whitener.components_.T * scale
@@ -107,7 +107,9 @@ def _normalizer_outputs(normalizer, options):
 def _normalizer(graph, normalizer, X, options):
     largest = graph.reduce("ReduceMax", graph("Abs", X), keepdims=True)
     # A power of two near the largest value, so that no square overflows or underflows; 1 for rows of zeros.
-    exponent = graph("Floor", graph("Div", graph("Log", graph("Max", largest, np.finfo(graph.dtype).tiny)), np.log(2.0)))
+    exponent = graph(
+        "Floor", graph("Div", graph("Log", graph("Max", largest, np.finfo(graph.dtype).tiny)), np.log(2.0))
+    )
     scale = graph("Where", graph("Greater", largest, 0.0), graph("Pow", graph.constant(2.0), exponent), 1.0)
     rows = graph("Div", X, scale)
     for _ in range(2):  # again, because the first mean is rounded
@@ -288,8 +290,8 @@ def _rotated(graph, scaler, G):
     return graph("Div", G, scaler.unit_)
 
 
-_FLAGS = {"score_samples": [False, True]}
-_OF_CLASSIFIERS = {
+_FLAGS: dict[str, list] = {"score_samples": [False, True]}
+_OF_CLASSIFIERS: dict[str, list] = {
     "zipmap": [True, False, "columns"],
     "raw_scores": [False, True],
     "nocl": [False, True],

@@ -46,10 +46,9 @@ class Graph:
         """Return the name of a constant, an array in the graph's dtype or in another one."""
         array = np.asarray(values, dtype=self.dtype if dtype is None else dtype)
         name = self._scope.get_unique_variable_name("constant")
-        if array.dtype.kind in "US":
-            content, kind = [str(each).encode() for each in array.ravel()], helper.np_dtype_to_tensor_dtype(np.dtype("O"))
-        else:
-            content, kind = array.ravel(), helper.np_dtype_to_tensor_dtype(array.dtype)
+        is_text = array.dtype.kind in "US"
+        content: Any = [str(each).encode() for each in array.ravel()] if is_text else array.ravel()
+        kind = helper.np_dtype_to_tensor_dtype(np.dtype("O") if is_text else array.dtype)
         self._container.add_initializer(name, kind, array.shape, content)
         return name
 

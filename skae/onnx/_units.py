@@ -142,7 +142,7 @@ def _tanh_potential(graph, U, activation):
 def _softplus_potential(graph, U, activation):
     y = softplus(graph, graph("Neg", graph("Abs", U)))
     y2 = graph("Mul", y, y)
-    terms = activation._SERIES[:3] if graph.dtype == np.float32 else activation._SERIES
+    terms = activation.series(graph.dtype.itemsize)
     series = graph("Mul", y2, terms[-1])
     for coefficient in terms[-2::-1]:
         series = graph("Mul", graph("Add", series, coefficient), y2)
