@@ -14,6 +14,7 @@ TITLES = {
     "skae.callbacks": "Callbacks",
     "skae.dask": "Dask",
     "skae.datasets": "Data sets",
+    "skae.onnx": "ONNX",
     "skae.persistence": "Saving and loading",
     "skae.model": "The model as a value",
     "skae.dynamics": "Dynamics",

@@ -21,7 +21,7 @@ from skae.network import FineTunedClassifier, FineTunedRegressor
 from skae.outlier import EnergyOutlierDetector
 from skae.preprocessing import ContrastNormalizer, PCAWhitener
 
-_TOOLS = ("callbacks", "dask", "datasets", "metrics", "persistence", "plotting", "testing")
+_TOOLS = ("callbacks", "dask", "datasets", "metrics", "onnx", "persistence", "plotting", "testing")
 
 __all__ = [
     "ClassSpecificAEClassifier",

@@ -10,7 +10,19 @@ from skae._version import __version__
 
 #: Packages that skae needs, and packages that it works with where they are installed.
 REQUIRED = ("numpy", "scipy", "scikit-learn", "threadpoolctl", "joblib")
-OPTIONAL = ("matplotlib", "rich", "skops", "dask", "distributed", "pandas", "polars", "pyarrow")
+OPTIONAL = (
+    "matplotlib",
+    "rich",
+    "skops",
+    "dask",
+    "distributed",
+    "onnx",
+    "onnxruntime",
+    "skl2onnx",
+    "pandas",
+    "polars",
+    "pyarrow",
+)
 
 # What threadpoolctl says of a library, in the order of the output.
 _LIBRARY = ("version", "num_threads", "architecture", "threading_layer", "filepath")

@@ -161,7 +161,7 @@ class Softplus(Activation):
     name = "softplus"
     non_negative = True
 
-    # B_n / (n + 1)! for even n = 2, 4, ..., 16, with the Bernoulli numbers B_n.
+    # Of the potential: B_n / (n + 1)! for even n = 2, 4, ..., 16, with the Bernoulli numbers B_n.
     _SERIES = tuple(
         b / math.factorial(n + 1)
         for n, b in zip(
@@ -191,12 +191,16 @@ class Softplus(Activation):
         out = ops.multiply(s, 1.0 - s, out=out)
         return ops.multiply(out, 1.0 - 2.0 * s, out=out)
 
+    def series(self, itemsize: int) -> tuple[float, ...]:
+        """Return the coefficients of the series of `potential`, for numbers of so many bytes."""
+        return self._SERIES[:3] if itemsize == 4 else self._SERIES
+
     def potential(self, u: FloatArray) -> FloatArray:
         """Return sum -Li2(-exp(u)), with Li2 the dilogarithm, as a series in y = log(1 + exp(-|u|)) <= log 2."""
         a = -ops.absolute(u)
         y = ops.softplus(a)
         y2 = y * y
-        terms = self._SERIES[:3] if u.dtype.itemsize == 4 else self._SERIES
+        terms = self.series(u.dtype.itemsize)
         series = terms[-1] * y2
         for coefficient in terms[-2::-1]:
             series += coefficient

@@ -9,10 +9,6 @@ from skae.training import moments, principal_axes, row_chunks
 
 # Whitening raises the variances by this share of the mean variance, because data may lie on a plane.
 _VARIANCE_FLOOR = 0.05
-_LARGEST_GAIN = 1.0 / np.sqrt(_VARIANCE_FLOOR)
-
-# Standardised values are clipped to this distance from 0, so that the squares of their powers stay finite.
-_FARTHEST = 1e60
 
 # Fits see values rounded to this grid, so that the ties of discrete data stay ties in every unit.
 _GRID = 2.0**-16
@@ -53,6 +49,11 @@ class FeatureScaler:
         `matrix_`.
     """
 
+    #: Standardised values are clipped to this distance from 0, so that the squares of their powers stay finite.
+    farthest = 1e60
+    #: The gain of directions without variance.
+    largest_gain = 1.0 / np.sqrt(_VARIANCE_FLOOR)
+
     def __init__(self, unskew, whiten):
         self.unskew, self.whiten = unskew, whiten
 
@@ -90,12 +91,12 @@ class FeatureScaler:
         n, d = G.shape
         # Axes whose variance is rounding do not matter, so their length does not.
         squares, axes = principal_axes(on_grid(G, out=G), None, np.zeros(d), G.dtype, n * np.finfo(np.float64).eps)
-        axes = axes * np.sqrt(_LARGEST_GAIN - 1.0 / np.sqrt(squares / n + _VARIANCE_FLOOR))[:, None]
+        axes = axes * np.sqrt(self.largest_gain - 1.0 / np.sqrt(squares / n + _VARIANCE_FLOOR))[:, None]
         if len(axes) < d:
             self.axes_ = axes
         else:
             self.matrix_ = -(axes.T @ axes)
-            self.matrix_.flat[:: d + 1] += _LARGEST_GAIN
+            self.matrix_.flat[:: d + 1] += self.largest_gain
 
     def transform(self, X):
         """Return the scaled features, float64, shape (n_samples, n_features)."""
@@ -118,7 +119,7 @@ class FeatureScaler:
         """
         if not self.whiten:
             return G / self.unit_
-        Z = G @ self.matrix_ if hasattr(self, "matrix_") else _LARGEST_GAIN * G - (G @ self.axes_.T) @ self.axes_
+        Z = G @ self.matrix_ if hasattr(self, "matrix_") else self.largest_gain * G - (G @ self.axes_.T) @ self.axes_
         Z /= self.unit_
         return Z
 
@@ -152,7 +153,7 @@ class FeatureScaler:
             for rows, chunk in row_chunks(X):
                 np.subtract(chunk, self.mean_, out=G[rows])
             G /= self.deviation_
-            return G.clip(-_FARTHEST, _FARTHEST, out=G)
+            return G.clip(-self.farthest, self.farthest, out=G)
 
     def _raised(self, G):
         """Return the Yeo-Johnson powers ((1 + g)^p - 1)/p for g >= 0, -((1 - g)^(2 - p) - 1)/(2 - p) for g < 0."""

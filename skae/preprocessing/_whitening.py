@@ -50,6 +50,15 @@ _SMALLEST = {np.dtype(np.float64): 1e-140, np.dtype(np.float32): 1e-34}
 _DECOMPOSITION = ("components_", "explained_variance_", "explained_variance_ratio_", "n_components_", "_has_cut")
 
 
+def scale_of(whitener):
+    """Return the factor of each component of a fitted whitener, shape (n_components_,)."""
+    variances = whitener.explained_variance_
+    if whitener.whiten is None:
+        variances = np.full_like(variances, variances.mean())
+    variances = variances + whitener.eps
+    return np.divide(1.0, np.sqrt(variances), out=np.zeros_like(variances), where=variances > 0.0)
+
+
 @documented
 class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
     """Rotate the data to their principal components, and scale these to unit variance.
@@ -343,21 +352,13 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
         if self.whiten is None:
             return
         # A component that eps damps counts in part, like the degrees of freedom in ridge regression.
-        n_whitened = float(np.sum(self.explained_variance_ * self._scale() ** 2))
+        n_whitened = float(np.sum(self.explained_variance_ * scale_of(self) ** 2))
         if n_rows < _ROWS_PER_DIRECTION * n_whitened:
             warn(
                 f"PCAWhitener: {n_whitened:.0f} components are whitened by the variances of {n_rows:.0f} rows, while "
                 f"{_ROWS_PER_DIRECTION} rows are needed for each: new rows will vary quite differently along the last "
                 "ones; keep fewer (n_components=0.9), damp them (eps), use whiten=None, or fit more rows"
             )
-
-    def _scale(self):
-        """Return the factor of each component, shape (n_components_,)."""
-        variances = self.explained_variance_
-        if self.whiten is None:
-            variances = np.full_like(variances, variances.mean())
-        variances = variances + self.eps
-        return np.divide(1.0, np.sqrt(variances), out=np.zeros_like(variances), where=variances > 0.0)
 
     def transform(self, X: MatrixLike) -> FloatArray:
         """Return the whitened data.
@@ -374,7 +375,7 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
         """
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=DTYPES)
-        components, scale = self.components_.astype(X.dtype), self._scale().astype(X.dtype)
+        components, scale = self.components_.astype(X.dtype), scale_of(self).astype(X.dtype)
         if projects_sparse(X):
             mean, products = np.zeros_like(self.mean_), projections(X, components)
         else:
@@ -382,7 +383,7 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
             chunks = row_chunks(X, len(components))
             products = ((rows, (chunk - mean) @ components.T) for rows, chunk in chunks)
         # What is not subtracted before the product: all of the mean, or its rounding to X's dtype.
-        shift = ((mean - self.mean_) @ self.components_.T * self._scale()).astype(X.dtype)
+        shift = ((mean - self.mean_) @ self.components_.T * scale_of(self)).astype(X.dtype)
         out = np.empty((X.shape[0], self._n_features_out), dtype=X.dtype)
         for rows, Z in products:
             Z *= scale
@@ -407,7 +408,7 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
         Z = check_array(X, dtype=DTYPES, input_name="X")
         if Z.shape[1] != self._n_features_out:
             raise ValueError(f"inverse_transform takes {self._n_features_out} columns, got {Z.shape[1]}")
-        components, scale = self.components_.astype(Z.dtype), self._scale()
+        components, scale = self.components_.astype(Z.dtype), scale_of(self)
         inverse = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0.0).astype(Z.dtype)
         mean = self.mean_.astype(Z.dtype)
         out = np.empty((Z.shape[0], len(mean)), dtype=Z.dtype)
