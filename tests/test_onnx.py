@@ -6,6 +6,8 @@ import warnings
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from sklearn.base import is_classifier, is_outlier_detector
 from sklearn.compose import ColumnTransformer
@@ -146,6 +148,26 @@ def test_units(activation, tied, visible, dtype):
     autoencoder = DenoisingAutoencoder(6, activation=unit, tied_weights=tied, visible=visible, **BRIEF).fit(X)
     found = run(autoencoder, X, score_samples=True, reconstruction=True)
     assert list(found) == ["variable", "score_samples", "reconstruction"]
+    assert_near(found["variable"], autoencoder.transform(X))
+    assert_near(found["score_samples"], autoencoder.score_samples(X))
+    assert_near(found["reconstruction"], autoencoder.reconstruct(X))
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    shape=st.tuples(st.integers(2, 9), st.integers(1, 9), st.integers(1, 9)),
+    activation=st.sampled_from(sorted(set(ACTIVATIONS) - {"max"})),
+    tied=st.booleans(),
+    encoding=st.sampled_from(["natural", "rectified", "rectified_bias", "linear"]),
+    exponent=st.integers(-2, 2),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_shapes_and_scales(shape, activation, tied, encoding, exponent, seed):
+    n, d, k = shape
+    X = 10.0**exponent * np.random.default_rng(seed).standard_normal((n, d))
+    options = {"activation": activation, "tied_weights": tied, "encoding": encoding, "noise_level": 0.0}
+    autoencoder = DenoisingAutoencoder(k, learning_rate_init=1e-9, **options, **BRIEF).fit(X)
+    found = run(autoencoder, X, score_samples=True, reconstruction=True)
     assert_near(found["variable"], autoencoder.transform(X))
     assert_near(found["score_samples"], autoencoder.score_samples(X))
     assert_near(found["reconstruction"], autoencoder.reconstruct(X))
