@@ -3,6 +3,7 @@
 import copy
 from typing import Any
 
+from dask import config
 from dask.base import compute, get_scheduler
 from dask.delayed import delayed
 
@@ -51,8 +52,8 @@ def reduced(function, join, blocks, parts, *job):
         return compute(tasks[0])[0]
 
     def whole():
-        shared = _shared(client, job)  # it lives until the result is there
-        tasks = []
+        # A task, which is run again if its worker dies.
+        shared, tasks = client.submit(_same, job, pure=False), []
         for home, group in blocks.groups(client, parts):
             own = [(futures_of(part[0])[0], *part[1:]) for part in group]
             # Other workers may take a task if its own has gone.
@@ -62,7 +63,13 @@ def reduced(function, join, blocks, parts, *job):
             tasks = [client.submit(join, tasks[i : i + _FAN_IN], pure=False) for i in range(0, len(tasks), _FAN_IN)]
         return tasks[0].result()
 
-    return _tried(client, whole)
+    with config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):  # the job has the parameters
+        return _tried(client, whole)
+
+
+def _same(job):
+    """Return the job."""
+    return job
 
 
 def _joined(function, join, parts, job):
@@ -159,14 +166,6 @@ def _tried(client, function):
                     f"the cluster failed ({type(error).__name__}: {reason}); the estimator is as before"
                 ) from error
     raise AssertionError
-
-
-def _shared(client, value):
-    """Return a value as an argument of many tasks, which each worker gets once."""
-    try:
-        return client.scatter([value], broadcast=True, hash=False)[0]
-    except TimeoutError as error:
-        raise LostError(str(error)) from error
 
 
 def _is_lost(error):
