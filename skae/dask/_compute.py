@@ -52,19 +52,38 @@ def reduced(function, join, blocks, parts, *job):
         return compute(tasks[0])[0]
 
     def whole():
-        # A task, which is run again if its worker dies.
-        shared, tasks = client.submit(_same, job, pure=False), []
+        jobs, tasks = _Relays(client, job), []
         for home, group in blocks.groups(client, parts):
             own = [(futures_of(part[0])[0], *part[1:]) for part in group]
-            # Other workers may take a task if its own has gone.
-            where = {"workers": [home], "allow_other_workers": True}
-            tasks.append(client.submit(_joined, function, join, own, shared, pure=False, **where))
+            tasks.append(client.submit(_joined, function, join, own, jobs.at(home), pure=False, **_preferring(home)))
         while len(tasks) > 1:
             tasks = [client.submit(join, tasks[i : i + _FAN_IN], pure=False) for i in range(0, len(tasks), _FAN_IN)]
         return tasks[0].result()
 
     with config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):  # the job has the parameters
         return _tried(client, whole)
+
+
+class _Relays:
+    """A job on each worker that asks for it, which gets it from another one: a tree, in which each sends it to two.
+
+    These are tasks, which are run again if their worker dies.
+    """
+
+    def __init__(self, client, job):
+        self._client, self._job, self._own = client, job, {}
+
+    def at(self, worker):
+        """Return the future of the job on a worker."""
+        if worker not in self._own:
+            source = list(self._own.values())[(len(self._own) - 1) // 2] if self._own else self._job
+            self._own[worker] = self._client.submit(_same, source, pure=False, **_preferring(worker))
+        return self._own[worker]
+
+
+def _preferring(worker):
+    """Return the options of a task for one worker; others may take it if that one has gone."""
+    return {"workers": [worker], "allow_other_workers": True}
 
 
 def _same(job):
