@@ -24,6 +24,7 @@ ORDER = (
     # more control
     "out_of_core",
     "dask_cluster",
+    "onnx",
     "callbacks",
     "custom_activation",
 )
