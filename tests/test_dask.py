@@ -517,6 +517,17 @@ def test_partial_fit_holds_one_block_at_a_time_on_a_cluster(cluster):
     assert skae.dask.partial_fit(Counting(2), da.concatenate(parts)).most_ <= 2
 
 
+def test_a_fit_within_a_task_on_a_cluster(cluster):
+    in_workers(cluster)
+    autoencoder = ContractiveAutoencoder(**BRIEF, solver="lbfgs")
+
+    def task():
+        # It waits for tasks that need the only thread of its worker.
+        return skae.dask.fit(clone(autoencoder), blocks())
+
+    assert_same_fit(cluster.submit(task, pure=False).result(timeout=60), clone(autoencoder).fit(X))
+
+
 def test_a_timeout_of_a_block_is_no_fault_of_the_cluster(cluster):
     in_workers(cluster)
 

@@ -58,7 +58,7 @@ def reduced(function, join, blocks, parts, *job):
             tasks.append(client.submit(_joined, function, join, own, jobs.at(home), pure=False, **_preferring(home)))
         while len(tasks) > 1:
             tasks = [client.submit(join, tasks[i : i + _FAN_IN], pure=False) for i in range(0, len(tasks), _FAN_IN)]
-        return tasks[0].result()
+        return _result(tasks[0])
 
     with config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):  # the job has the parameters
         return _tried(client, whole)
@@ -163,7 +163,21 @@ def computed(delayed_object):
     client = current_client()
     if client is None:
         return compute(delayed_object)[0]
-    return _tried(client, lambda: client.compute(delayed_object).result())
+    return _tried(client, lambda: _result(client.compute(delayed_object)))
+
+
+def _result(future):
+    """Return the result of a future. A task that waits for it lends its thread to others meanwhile."""
+    from distributed import rejoin, secede
+    from distributed.worker import thread_state  # type: ignore[attr-defined]
+
+    if not getattr(thread_state, "key", False):
+        return future.result()
+    secede()
+    try:
+        return future.result()
+    finally:
+        rejoin()
 
 
 class LostError(Exception):
