@@ -218,7 +218,7 @@ WIDE = sparse.csr_array(sparse.random(600, 6000, density=0.004, random_state=0))
 def test_wide_sparse_rows_stay_sparse(kind, solver, dtype, monkeypatch):
     calls, autoencoder = [], kind(8, solver=solver, max_iter=4, tol=0, random_state=0)
     if kind is DenoisingAutoencoder:
-        autoencoder.set_params(noise="masking", early_stopping=True)
+        autoencoder.set_params(noise="masking", early_stopping=True, max_iter=2)
     evaluate = SparseReconstruction.value_and_grad
 
     def counted(self, theta, X, *args, **options):
@@ -574,13 +574,13 @@ def test_a_cluster_that_goes_away_is_told_of_in_a_sentence():
     autoencoder = ContractiveAutoencoder(**{**BRIEF, "max_iter": 100_000}, solver="lbfgs")
     # tol=0 and noise-free data end early; so that there is something to interrupt, many units and many rows.
     autoencoder.set_params(n_components=64)
-    with (
-        distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None) as cluster,
-        distributed.Client(cluster),
-    ):
-        threading.Timer(1.5, cluster.close).start()
+    cluster = distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None)
+    with distributed.Client(cluster):
+        end = threading.Timer(1.5, cluster.close)
+        end.start()
         with pytest.raises(RuntimeError, match="the cluster failed"):
             skae.dask.fit(autoencoder, blocks())
+        end.join()
     assert not hasattr(autoencoder, "components_")
 
 
