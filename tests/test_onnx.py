@@ -12,6 +12,7 @@ from numpy.testing import assert_array_equal
 from sklearn.base import is_classifier, is_outlier_detector
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
+from sklearn.exceptions import NotFittedError
 from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -243,6 +244,10 @@ def test_what_cannot_be_converted():
     detector = EnergyOutlierDetector(GaussianMixture(2)).fit(X)
     with pytest.raises(NotImplementedError, match="got GaussianMixture"):
         run(detector, X)
+    with pytest.raises(NotFittedError, match="PCAWhitener"):
+        run(PCAWhitener(2), X)
+    with pytest.raises(ValueError, match="PCAWhitener takes 13 features, and its input has 4"):
+        run(PCAWhitener(2).fit(X), X[:, :4])
     with pytest.raises(ValueError, match="target_opset >= 17, got 16"):
         run(PCAWhitener(2).fit(X), X, 16)
 

@@ -15,6 +15,7 @@ from skl2onnx.common.data_types import (
     guess_tensor_type,
 )
 from sklearn.base import is_classifier
+from sklearn.utils.validation import check_is_fitted
 
 from skae.onnx._estimators import KINDS, Kind
 from skae.onnx._graph import Graph
@@ -40,6 +41,7 @@ def _options_of(kind: Kind, registry: Any, estimator: Any) -> dict[str, Any]:
 
 def _parse(kind, scope, estimator, inputs, custom_parsers=None):
     """Declare the steps before an estimator and the estimator; return its outputs."""
+    check_is_fitted(estimator, "n_features_in_")
     for step in kind.before(estimator):
         inputs = _parse_sklearn(scope, step, inputs, custom_parsers=custom_parsers)
     if is_classifier(estimator):
@@ -70,6 +72,11 @@ def _set_shapes(kind, operator):
 def _convert(kind, scope, operator, container):
     """Add the nodes of an estimator."""
     estimator = operator.raw_operator
+    widths = [variable.get_second_dimension() for variable in operator.inputs]
+    if not kind.before(estimator) and None not in widths and sum(widths) != estimator.n_features_in_:
+        raise ValueError(
+            f"{type(estimator).__name__} takes {estimator.n_features_in_} features, and its input has {sum(widths)}"
+        )
     is_double = isinstance(operator.inputs[0].type, DoubleTensorType)
     outside = np.dtype(np.float64 if is_double else np.float32)
     graph = Graph(scope, container, np.float64 if kind.in_float64 else outside)
