@@ -59,13 +59,8 @@ class RowBlocks(CheckedRows):
     """
 
     def __init__(self, blocks, sizes, dtype, seen, ranges, effective_rows, is_weighted, stored_values=None):
-        self.stored_values = stored_values
-        self.placed, self.seen, self.ranges, self.effective_rows = (
-            PlacedBlocks(blocks, sizes),
-            seen,
-            ranges,
-            effective_rows,
-        )
+        self.placed, self.stored_values = PlacedBlocks(blocks, sizes), stored_values
+        self.seen, self.ranges, self.effective_rows = seen, ranges, effective_rows
         self.offsets = np.concatenate([[0], np.cumsum(sizes)])
         self.shape, self.dtype = (int(self.offsets[-1]), len(seen[1])), np.dtype(dtype)
         self.is_weighted = is_weighted
