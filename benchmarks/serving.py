@@ -15,12 +15,21 @@ import numpy as np
 import onnxruntime
 import sklearn
 from skl2onnx import to_onnx
+from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
 from threadpoolctl import threadpool_limits
 
 import skae.onnx
-from skae import ClassSpecificAEClassifier, ContractiveAutoencoder, EnergyOutlierDetector, FineTunedClassifier
+from skae import (
+    ClassSpecificAEClassifier,
+    ContractiveAutoencoder,
+    ContrastNormalizer,
+    EnergyOutlierDetector,
+    FineTunedClassifier,
+    PCAWhitener,
+)
 from skae.model import Model
 
 RUNS, CALLS = 5, 1000
@@ -44,7 +53,8 @@ def calls(X, y, n_units):
     network = FineTunedClassifier(ContractiveAutoencoder(n_units, **brief), max_iter=2, random_state=0).fit(X, y)
     detector = EnergyOutlierDetector(novelty=True, random_state=0).fit(X)
     neural, pca = MLPClassifier((n_units,), max_iter=2).fit(X, y), PCA(min(X.shape[1], 32)).fit(X)
-    model = Model.from_estimator(autoencoder)
+    pipeline = make_pipeline(ContrastNormalizer(), PCAWhitener(0.99, whiten=None), clone(autoencoder)).fit(X)
+    model, pipeline_model = Model.from_estimator(autoencoder), Model.from_estimator(pipeline)
     return {
         "code: the estimator": autoencoder.transform,
         "code: Model": model.code,
@@ -52,6 +62,9 @@ def calls(X, y, n_units):
         "energy: the estimator": autoencoder.score_samples,
         "energy: Model": model.energy,
         "code and energy: onnxruntime": session_of(autoencoder, X, score_samples=True),
+        "code after two steps: the Pipeline": pipeline.transform,
+        "code after two steps: PipelineModel": pipeline_model.code,
+        "code after two steps: onnxruntime": session_of(pipeline, X),
         f"class-specific, {n_units // 10} units a class: predict": classifier.predict,
         "class-specific: onnxruntime": session_of(classifier, X, zipmap=False),
         "fine-tuned network: predict": network.predict,

@@ -2,24 +2,31 @@
 
 A `Model` evaluates its formulas on all rows of X at once. It neither validates X nor cuts it into chunks, so a single
 row takes microseconds. The estimators' methods of the same names do both. `skae.dynamics` follows the vector field of
-a model.
+a model. A `PipelineModel` has the steps before the autoencoder too.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Any, Self
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, Self, overload
 
 from skae import _ops as ops
 from skae._typing import Encoding, FloatArray, VisibleName
 from skae.activations import Activation, as_activation
 from skae.visible import VISIBLE
 
-__all__ = ["Model"]
+__all__ = ["Model", "PipelineModel"]
 
 # Each array of a model, with the estimators' name for it.
 _ATTRIBUTES = {"W": "components_", "b": "intercept_hidden_", "c": "intercept_visible_", "V": "decoder_components_"}
+
+
+class _Pipeline(Protocol):
+    """What has steps, such as scikit-learn's Pipeline."""
+
+    steps: Any
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -110,26 +117,41 @@ class Model:
                     f"got {array.shape}"
                 )
 
+    @overload
     @classmethod
-    def from_estimator(cls, estimator: Any) -> Self:
+    def from_estimator(cls, estimator: _Pipeline) -> PipelineModel: ...
+
+    @overload
+    @classmethod
+    def from_estimator(cls, estimator: Any) -> Self: ...
+
+    @classmethod
+    def from_estimator(cls, estimator: Any) -> Any:
         """Return the model of a fitted autoencoder, from its public attributes.
 
         Parameters
         ----------
-        estimator : autoencoder
-            A fitted autoencoder. If a Pipeline ends in one, pass ``pipe[-1]``.
+        estimator : autoencoder or Pipeline
+            A fitted autoencoder, or a fitted Pipeline of skae's steps that ends in one.
 
         Returns
         -------
-        Model
-            The model. It shares the estimator's arrays.
+        Model or PipelineModel
+            The model; a `PipelineModel` of a Pipeline. It shares the estimator's arrays.
+
+        Raises
+        ------
+        TypeError
+            If the estimator is no autoencoder, or not fitted.
         """
+        if hasattr(estimator, "steps"):
+            return PipelineModel.from_estimator(estimator)
         needed = ("components_", "decoder_components_", "intercept_visible_", "activation", "threshold", "visible")
         missing = [name for name in (*needed, "hidden_bias") if not hasattr(estimator, name)]
         if missing:
             raise TypeError(
                 f"Model.from_estimator takes a fitted autoencoder of skae, got {type(estimator).__name__} without "
-                f"{missing[0]}; of a Pipeline, pass pipe[-1]"
+                f"{missing[0]}"
             )
         activation = as_activation(estimator.activation, getattr(estimator, "threshold_", estimator.threshold))
         b = getattr(estimator, "intercept_hidden_", None) if estimator.hidden_bias else None
@@ -396,3 +418,166 @@ class Model:
         if slope is None:
             return ops.matmul(D, ops.row_dots(self.W, V)) - X.shape[1]
         return ops.row_dots(slope, ops.matmul(D, self.W * V)) - X.shape[1]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PipelineModel:
+    """The model of an autoencoder, and what is done to rows before: a fitted Pipeline without scikit-learn.
+
+    Parameters
+    ----------
+    steps : sequence of callable
+        Each takes rows, and returns rows for the next: arrays in two dimensions.
+    model : Model
+        What takes the rows of the last step.
+
+    Notes
+    -----
+    The energy and the reconstruction error are of the rows that reach the autoencoder, as in a Pipeline. Other formulas
+    of the model take these rows too: ``pipeline_model.model.laplacian(pipeline_model.inputs(X))``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skae import ContractiveAutoencoder, PCAWhitener
+    >>> from skae.model import Model, PipelineModel
+    >>> X = load_digits().data / 16
+    >>> pipe = make_pipeline(PCAWhitener(0.9), ContractiveAutoencoder(20, max_iter=5, tol=0, random_state=0)).fit(X)
+    >>> model = Model.from_estimator(pipe)
+    >>> bool(np.allclose(model.energy(X), pipe.score_samples(X)))
+    True
+
+    Steps of your own:
+
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> scaler = StandardScaler().fit(X)
+    >>> scale = np.where(scaler.scale_ > 0.0, scaler.scale_, 1.0)
+    >>> autoencoder = ContractiveAutoencoder(20, max_iter=5, tol=0, random_state=0).fit(scaler.transform(X))
+    >>> model = PipelineModel([lambda X: (X - scaler.mean_) / scale], Model.from_estimator(autoencoder))
+    >>> bool(np.allclose(model.code(X), autoencoder.transform(scaler.transform(X))))
+    True
+    """
+
+    steps: Sequence[Callable[[FloatArray], FloatArray]]
+    model: Model
+
+    @classmethod
+    def from_estimator(cls, estimator: Any) -> Self:
+        """Return the model of a fitted Pipeline of skae's steps, from their fitted attributes.
+
+        Parameters
+        ----------
+        estimator : Pipeline or autoencoder
+            A fitted Pipeline that ends in an autoencoder, after whiteners, normalizers and autoencoders. Pipelines
+            within it are taken apart, "passthrough" is left out, and frozen steps are steps.
+
+        Returns
+        -------
+        PipelineModel
+            The model. Rows must have the dtype of the last autoencoder's weights.
+
+        Raises
+        ------
+        TypeError
+            If a step is not skae's, or the last one no autoencoder.
+        sklearn.exceptions.NotFittedError
+            If a step is not fitted.
+        """
+        *before, last = _in_a_row(estimator)
+        model = Model.from_estimator(last)
+        for step in before:
+            if not hasattr(step, "_row_function"):
+                raise TypeError(
+                    f"a PipelineModel is made of skae's steps that transform, got {type(step).__name__}; write it as a "
+                    "function of arrays, and call PipelineModel(steps, model)"
+                )
+        return cls([step._row_function(model.c.dtype) for step in before], model)
+
+    def inputs(self, X: FloatArray) -> FloatArray:
+        """Return the rows that reach the model.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n, d)
+            Rows.
+        """
+        for step in self.steps:
+            X = step(X)
+        return X
+
+    def code(self, X: FloatArray, encoding: Encoding = "natural") -> FloatArray:
+        """Return the hidden code of each row, shape (n, k); see `Model.code`.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, n_features)
+            Rows.
+        encoding : {"natural", "rectified", "rectified_bias", "linear"}, default="natural"
+            Which code.
+
+        Returns
+        -------
+        ndarray of shape (n, k)
+            The code.
+        """
+        return self.model.code(self.inputs(X), encoding)
+
+    def energy(self, X: FloatArray) -> FloatArray:
+        """Return the energy score of each row, shape (n,); see `Model.energy`.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            The scores.
+        """
+        return self.model.energy(self.inputs(X))
+
+    def reconstruct(self, X: FloatArray) -> FloatArray:
+        """Return the reconstruction of the rows that reach the model, shape (n, d); see `Model.reconstruct`.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n, d)
+            The reconstructions, in the units of `inputs`.
+        """
+        return self.model.reconstruct(self.inputs(X))
+
+    def reconstruction_error(self, X: FloatArray) -> FloatArray:
+        """Return the squared reconstruction error of the rows that reach the model, shape (n,).
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            The squared errors.
+        """
+        return self.model.reconstruction_error(self.inputs(X))
+
+
+def _in_a_row(estimator):
+    """Return the steps of a Pipeline, with nested ones flattened. A frozen one has the attributes of what is in it."""
+    if not hasattr(estimator, "steps"):
+        return [estimator]
+    passes = (None, "passthrough")
+    return [part for _, step in estimator.steps if step not in passes for part in _in_a_row(step)]

@@ -5,11 +5,16 @@ import dataclasses
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.base import clone
 from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
 
 from skae import (
     ContractiveAutoencoder,
+    ContrastNormalizer,
     DenoisingAutoencoder,
     EnergyOutlierDetector,
     PCAWhitener,
@@ -18,7 +23,7 @@ from skae import (
 )
 from skae.activations import TRec
 from skae.dynamics import relax
-from skae.model import Model
+from skae.model import Model, PipelineModel
 
 SMALL = {"max_iter": 5, "tol": 0, "random_state": 0}
 ESTIMATORS = [
@@ -146,13 +151,59 @@ def test_what_does_not_go_together_is_refused(changed, words):
 
 @pytest.mark.parametrize(
     "wrong",
-    [ContractiveAutoencoder(), PCAWhitener(), make_pipeline(PCAWhitener(), ContractiveAutoencoder()), 3],
-    ids=["unfitted", "whitener", "pipeline", "number"],
+    [ContractiveAutoencoder(), PCAWhitener(), 3],
+    ids=["unfitted", "whitener", "number"],
 )
 def test_only_fitted_autoencoders_have_a_model(wrong):
     """Other objects are refused, and the error names their class."""
     with pytest.raises(TypeError, match=f"takes a fitted autoencoder of skae, got {type(wrong).__name__}"):
         Model.from_estimator(wrong)
+
+
+PIPELINES = [
+    make_pipeline(ContrastNormalizer(), PCAWhitener(0.9), ContractiveAutoencoder(6, **SMALL)),
+    make_pipeline(
+        PCAWhitener(20, whiten="zca", eps=0.1), ZeroBiasAutoencoder(6, **SMALL), DenoisingAutoencoder(4, **SMALL)
+    ),
+    make_pipeline(
+        make_pipeline(ContrastNormalizer(0.1), "passthrough"), None, PCAWhitener(9), SaturatingAutoencoder(6, **SMALL)
+    ),
+    make_pipeline(ContractiveAutoencoder(6, **SMALL)),
+]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("frozen", [False, True])
+@pytest.mark.parametrize("pipeline", PIPELINES, ids=range(len(PIPELINES)))
+def test_a_pipeline_as_a_model(pipeline, frozen, dtype, X):
+    """The model gives the results of the Pipeline to the bit, for all rows and for one."""
+    X = (100.0 + X).astype(dtype)
+    fitted = clone(pipeline).fit(X)
+    model = Model.from_estimator(FrozenEstimator(fitted) if frozen else fitted)
+    assert isinstance(model, PipelineModel)
+    inputs = fitted[:-1].transform(X) if len(fitted) > 1 else X
+    assert_array_equal(model.inputs(X), inputs)
+    assert_array_equal(model.code(X, fitted[-1].encoding), fitted.transform(X))
+    assert_array_equal(model.energy(X), fitted.score_samples(X))
+    assert_array_equal(model.reconstruct(X), fitted[-1].reconstruct(inputs))
+    assert_array_equal(model.reconstruction_error(X), fitted[-1].reconstruction_error(inputs))
+    assert_array_equal(model.energy(X[:1]), fitted.score_samples(X[:1]))
+    assert model.energy(X).dtype == dtype
+
+
+def test_a_pipeline_of_other_steps_has_no_model(X):
+    """A step of another library is refused by name, an unfitted one too; functions of one's own take their place."""
+    scaled = make_pipeline(MinMaxScaler(), ContractiveAutoencoder(6, **SMALL)).fit(X)
+    with pytest.raises(TypeError, match="made of skae's steps that transform, got MinMaxScaler"):
+        Model.from_estimator(scaled)
+    with pytest.raises(TypeError, match="takes a fitted autoencoder of skae, got PCAWhitener"):
+        Model.from_estimator(make_pipeline(ContrastNormalizer(), PCAWhitener()).fit(X))
+    with pytest.raises(TypeError, match="takes a fitted autoencoder of skae, got ContractiveAutoencoder"):
+        Model.from_estimator(make_pipeline(PCAWhitener(), ContractiveAutoencoder()))
+    with pytest.raises(NotFittedError):
+        Model.from_estimator(make_pipeline(PCAWhitener(), scaled[-1]))
+    model = PipelineModel([scaled[0].transform], Model.from_estimator(scaled[-1]))
+    assert_array_equal(model.code(X), scaled.transform(X))
 
 
 def test_a_detector_reads_models(X):

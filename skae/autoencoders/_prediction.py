@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from numbers import Integral, Real
 from typing import Any
 
@@ -353,6 +354,11 @@ class AutoencoderPrediction(TransformerMixin):
     def _model(self, dtype):
         """Return the fitted model in the given dtype."""
         return self._prefix_errors(Model.from_estimator, self).astype(dtype)
+
+    def _row_function(self, dtype):
+        """Return `transform` of dense rows of a dtype, without checks."""
+        check_is_fitted(self)
+        return functools.partial(self._model(dtype).code, encoding=self.encoding)
 
     def _validate_prediction(self, X):
         """Check X; return it, and the model in its dtype."""

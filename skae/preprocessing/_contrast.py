@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from numbers import Real
 from typing import Any, Self
 
@@ -91,27 +92,31 @@ class ContrastNormalizer(CallbackSupportMixin, OneToOneFeatureMixin, Transformer
         checked = validate_data(self, X, reset=False, dtype=DTYPES)
         out: FloatArray = np.empty(checked.shape, dtype=checked.dtype)
         for rows, chunk in row_chunks(checked):
-            self._normalise(chunk, out[rows])
+            normalised(chunk, self.eps, out=out[rows])
         return out
 
-    def _normalise(self, rows, out):
-        """Write the normalised rows to `out`."""
-        # Divide by a power of two near the largest value, so that no square overflows or underflows.
-        largest = np.abs(rows).max(axis=1, keepdims=True)
-        scale = np.where(largest > 0.0, np.ldexp(np.ones_like(largest), np.frexp(largest)[1] - 1), 1.0).astype(
-            rows.dtype
-        )
-        np.divide(rows, scale, out=out)
-        out -= out.mean(axis=1, keepdims=True)
-        out -= out.mean(axis=1, keepdims=True)  # again, because the first mean was rounded
-        deviation = np.sqrt(np.mean(out * out, axis=1, keepdims=True))
-        constant = rows.min(axis=1, keepdims=True) == rows.max(axis=1, keepdims=True)
-        deviation += (float(self.eps) / scale.astype(np.float64)).astype(rows.dtype)
-        out[constant[:, 0]] = 0.0
-        np.divide(out, deviation, out=out, where=deviation > 0.0)
+    def _row_function(self, dtype):
+        """Return `transform` of dense rows, without checks."""
+        return functools.partial(normalised, eps=self.eps)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.requires_fit = False
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def normalised(rows, eps, out=None):
+    """Return rows less their own mean, over their own standard deviation + eps."""
+    # Divide by a power of two near the largest value, so that no square overflows or underflows.
+    largest = np.abs(rows).max(axis=1, keepdims=True)
+    scale = np.where(largest > 0.0, np.ldexp(np.ones_like(largest), np.frexp(largest)[1] - 1), 1.0).astype(rows.dtype)
+    out = np.divide(rows, scale, out=out)
+    out -= out.mean(axis=1, keepdims=True)
+    out -= out.mean(axis=1, keepdims=True)  # again, because the first mean was rounded
+    deviation = np.sqrt(np.mean(out * out, axis=1, keepdims=True))
+    constant = rows.min(axis=1, keepdims=True) == rows.max(axis=1, keepdims=True)
+    deviation += (float(eps) / scale.astype(np.float64)).astype(rows.dtype)
+    out[constant[:, 0]] = 0.0
+    np.divide(out, deviation, out=out, where=deviation > 0.0)
+    return out

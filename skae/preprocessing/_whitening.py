@@ -27,6 +27,7 @@ from skae._version import VersionedEstimator
 from skae.preprocessing._centred_rows import projections, projects_sparse
 from skae.preprocessing._log_density import log_density
 from skae.preprocessing._pca import Factor, Scatter, between, principal_components, squares_for
+from skae.preprocessing._whitening_of_rows import Whitening, scale_of
 from skae.training import (
     checked_weight,
     effective_rows,
@@ -48,15 +49,6 @@ _SMALLEST = {np.dtype(np.float64): 1e-140, np.dtype(np.float32): 1e-34}
 
 # What `partial_fit` leaves to find when it is asked for.
 _DECOMPOSITION = ("components_", "explained_variance_", "explained_variance_ratio_", "n_components_", "_has_cut")
-
-
-def scale_of(whitener):
-    """Return the factor of each component of a fitted whitener, shape (n_components_,)."""
-    variances = whitener.explained_variance_
-    if whitener.whiten is None:
-        variances = np.full_like(variances, variances.mean())
-    variances = variances + whitener.eps
-    return np.divide(1.0, np.sqrt(variances), out=np.zeros_like(variances), where=variances > 0.0)
 
 
 @documented
@@ -375,20 +367,15 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
         """
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=DTYPES)
-        components, scale = self.components_.astype(X.dtype), scale_of(self).astype(X.dtype)
-        if projects_sparse(X):
-            mean, products = np.zeros_like(self.mean_), projections(X, components)
+        stay_sparse = projects_sparse(X)
+        whitening = Whitening.of(self, X.dtype, subtracts_mean=not stay_sparse)
+        if stay_sparse:
+            parts = ((rows, whitening.scaled(each)) for rows, each in projections(X, whitening.components))
         else:
-            mean = self.mean_.astype(X.dtype)
-            chunks = row_chunks(X, len(components))
-            products = ((rows, (chunk - mean) @ components.T) for rows, chunk in chunks)
-        # What is not subtracted before the product: all of the mean, or its rounding to X's dtype.
-        shift = ((mean - self.mean_) @ self.components_.T * scale_of(self)).astype(X.dtype)
+            parts = ((rows, whitening(chunk)) for rows, chunk in row_chunks(X, len(whitening.components)))
         out = np.empty((X.shape[0], self._n_features_out), dtype=X.dtype)
-        for rows, Z in products:
-            Z *= scale
-            Z += shift
-            out[rows] = Z @ components if self.whiten == "zca" else Z
+        for rows, Z in parts:
+            out[rows] = Z
         return out
 
     def inverse_transform(self, X: ArrayLike) -> FloatArray:
@@ -478,6 +465,11 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
         found = self.score_samples(X)
         weight, _ = checked_weight(found[:, None], sample_weight)
         return float(np.average(found, weights=weight))
+
+    def _row_function(self, dtype):
+        """Return `transform` of dense rows of a dtype, without checks."""
+        check_is_fitted(self)
+        return Whitening.of(self, dtype)
 
     def _dropped_variance(self):
         """Return the mean variance of the directions that were dropped; 0 if none has any."""
