@@ -426,8 +426,8 @@ def tables(results):
         kind = "rows of unit length" if length == "unit" else "free lengths"
         title = (
             f"{figure}: {activation}, {kind}: activation fractions against sigma^2, with dead units in brackets (* at "
-            "the lower learning rate, - where both diverge, or where a short run beside long ones has not settled), the "
-            "largest change over the last half, and how many have the paper's length"
+            "the lower learning rate, - where both diverge, or where a short run beside long ones has not settled), "
+            "the largest change over the last half, and how many have the paper's length"
         )
         columns = ("data", "model", *(f"{variance:g}" for variance in variances), "last half", "long")
         tables.append(Table(title, columns, rows))
