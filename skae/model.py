@@ -433,6 +433,9 @@ class PipelineModel:
 
     Notes
     -----
+    `from_estimator` asks each step for ``__skae_row_function__(dtype)``: its `transform` of dense rows of that dtype,
+    without checks. A transformer of yours may have one.
+
     The energy and the reconstruction error are of the rows that reach the autoencoder, as in a Pipeline. Other formulas
     of the model take these rows too: ``pipeline_model.model.laplacian(pipeline_model.inputs(X))``.
 
@@ -470,8 +473,8 @@ class PipelineModel:
         Parameters
         ----------
         estimator : Pipeline or autoencoder
-            A fitted Pipeline that ends in an autoencoder, after whiteners, normalizers and autoencoders. Pipelines
-            within it are taken apart, "passthrough" is left out, and frozen steps are steps.
+            A fitted Pipeline that ends in an autoencoder, after whiteners, normalizers and autoencoders. It may have
+            Pipelines within, and frozen steps.
 
         Returns
         -------
@@ -488,12 +491,12 @@ class PipelineModel:
         *before, last = _in_a_row(estimator)
         model = Model.from_estimator(last)
         for step in before:
-            if not hasattr(step, "_row_function"):
+            if not hasattr(step, "__skae_row_function__"):
                 raise TypeError(
                     f"a PipelineModel is made of skae's steps that transform, got {type(step).__name__}; write it as a "
                     "function of arrays, and call PipelineModel(steps, model)"
                 )
-        return cls([step._row_function(model.c.dtype) for step in before], model)
+        return cls([step.__skae_row_function__(model.c.dtype) for step in before], model)
 
     def inputs(self, X: FloatArray) -> FloatArray:
         """Return the rows that reach the model.

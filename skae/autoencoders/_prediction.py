@@ -355,7 +355,7 @@ class AutoencoderPrediction(TransformerMixin):
         """Return the fitted model in the given dtype."""
         return self._prefix_errors(Model.from_estimator, self).astype(dtype)
 
-    def _row_function(self, dtype):
+    def __skae_row_function__(self, dtype):
         """Return `transform` of dense rows of a dtype, without checks."""
         check_is_fitted(self)
         return functools.partial(self._model(dtype).code, encoding=self.encoding)

@@ -95,7 +95,7 @@ class ContrastNormalizer(CallbackSupportMixin, OneToOneFeatureMixin, Transformer
             normalised(chunk, self.eps, out=out[rows])
         return out
 
-    def _row_function(self, dtype):
+    def __skae_row_function__(self, dtype):
         """Return `transform` of dense rows, without checks."""
         return functools.partial(normalised, eps=self.eps)
 

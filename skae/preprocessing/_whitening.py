@@ -466,7 +466,7 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
         weight, _ = checked_weight(found[:, None], sample_weight)
         return float(np.average(found, weights=weight))
 
-    def _row_function(self, dtype):
+    def __skae_row_function__(self, dtype):
         """Return `transform` of dense rows of a dtype, without checks."""
         check_is_fitted(self)
         return Whitening.of(self, dtype)
