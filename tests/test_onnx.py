@@ -62,8 +62,11 @@ def quiet():
         yield
 
 
-def run(estimator, X, opset=OPSETS[-1], **options):
-    """Convert a fitted estimator; return what onnxruntime computes for an array or a table, by the outputs' names."""
+def converted(estimator, X, opset=OPSETS[-1], **options):
+    """Convert a fitted estimator; return a function of rows, an array or a table, that runs it in onnxruntime.
+
+    The function returns a dict from the names of the outputs to their values.
+    """
     if is_classifier(estimator):
         options = {"zipmap": False, **options}
     options = {id(estimator): options} if options else None
@@ -71,8 +74,17 @@ def run(estimator, X, opset=OPSETS[-1], **options):
     onnx.checker.check_model(model, full_check=True)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     names = [each.name for each in session.get_outputs()]
-    inputs = {name: X[[name]].to_numpy() for name in X} if hasattr(X, "columns") else {"X": X}
-    return dict(zip(names, session.run(None, inputs), strict=True))
+
+    def compute(X):
+        inputs = {name: X[[name]].to_numpy() for name in X} if hasattr(X, "columns") else {"X": X}
+        return dict(zip(names, session.run(None, inputs), strict=True))
+
+    return compute
+
+
+def run(estimator, X, *arguments, **options):
+    """Convert a fitted estimator, and return what onnxruntime computes for X."""
+    return converted(estimator, X, *arguments, **options)(X)
 
 
 def assert_near(found, expected, dtype=None):
@@ -125,15 +137,17 @@ ESTIMATORS = [
 def test_onnxruntime_gives_the_same(estimator, data, dtype):
     X, y = rows(data, dtype)
     fitted = estimator.fit(X, y)
+    compute = converted(fitted, X, **({"score_samples": True} if is_outlier_detector(fitted) else {}))
+    found, none = compute(X), compute(X[:0])
+    assert {name: each.shape for name, each in none.items()} == {name: each[:0].shape for name, each in found.items()}
     if is_outlier_detector(fitted):
-        found = run(fitted, X, score_samples=True)
         assert list(found) == ["label", "scores", "score_samples"]
         clear = np.abs(fitted.decision_function(X)) > 1e-5  # the threshold is the score of a row
         assert_array_equal(found["label"][clear, 0], fitted.predict(X)[clear])
         assert_near(found["scores"], fitted.decision_function(X))
         assert_near(found["score_samples"], fitted.score_samples(X))
     elif is_classifier(fitted):
-        found, scores = run(fitted, X), run(fitted, X, raw_scores=True)["probabilities"]
+        scores = run(fitted, X, raw_scores=True)["probabilities"]
         assert list(found) == ["label", "probabilities"]
         assert_array_equal(found["label"], fitted.predict(X))
         if hasattr(fitted, "predict_proba"):
@@ -141,27 +155,17 @@ def test_onnxruntime_gives_the_same(estimator, data, dtype):
         decisions = fitted.decision_function(X)
         assert_near(scores[:, 1] - scores[:, 0] if decisions.ndim == 1 else scores, decisions)
     else:
-        found = run(fitted, X)
         assert list(found) == ["variable"]
         assert_near(found["variable"], fitted.predict(X) if hasattr(fitted, "predict") else fitted.transform(X))
     assert all(each.dtype == dtype for name, each in found.items() if name != "label")
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda each: type(each).__name__)
-def test_no_rows(estimator):
-    X, y = rows("wine", np.float64)
-    full, none = (run(estimator.fit(X, y), part) for part in (X, X[:0]))
-    assert {name: each[:0].shape for name, each in full.items()} == {name: each.shape for name, each in none.items()}
-
-
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("visible", ["gaussian", "bernoulli"])
-@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize(("tied", "visible"), [(True, "gaussian"), (False, "bernoulli")])
 @pytest.mark.parametrize("activation", sorted({*ACTIVATIONS, "groups"}))
 def test_units(activation, tied, visible, dtype):
     unit, X = Softmax(3) if activation == "groups" else activation, load_digits().data[:200].astype(dtype) / 16
-    if activation == "max" and not tied:
-        pytest.skip("its weights are tied")
+    tied = tied or activation == "max"  # whose weights are always tied
     autoencoder = DenoisingAutoencoder(6, activation=unit, tied_weights=tied, visible=visible, **BRIEF).fit(X)
     found = run(autoencoder, X, score_samples=True, reconstruction=True)
     assert list(found) == ["variable", "score_samples", "reconstruction"]
