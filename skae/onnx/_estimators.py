@@ -141,8 +141,9 @@ def _class_specific(graph, classifier, X, options):
         scores = graph("Add", energies, classifier.class_log_constants_)
     has_probabilities = hasattr(classifier, "predict_proba")
     if has_probabilities:
-        scores = graph("Div", scores, float(classifier.temperature_))
-        scores = graph("Sub", scores, _units.log_sum_exp(graph, scores, keepdims=True))
+        scores = graph("Sub", scores, graph.reduce("ReduceMax", scores, keepdims=True))
+        scores = graph("Div", scores, float(classifier.temperature_))  # which can overflow to -inf only
+        scores = graph("Sub", scores, graph("Log", graph.sum(graph("Exp", scores), keepdims=True)))
     else:
         seen = np.flatnonzero(np.isfinite(classifier.class_log_constants_))
         known = graph("Gather", scores, graph.integers(seen), axis=1)

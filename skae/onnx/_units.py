@@ -224,15 +224,10 @@ def _softmax(graph, U, activation):
 
 def _softmax_potential(graph, U, activation):
     groups, axis = _by_group(graph, U, activation)
-    total = log_sum_exp(graph, groups, axis)
+    top = graph.reduce("ReduceMax", groups, axis, keepdims=True)
+    total = graph("Log", graph.sum(graph("Exp", graph("Sub", groups, top)), axis))
+    total = graph("Add", total, graph("Squeeze", top, graph.integers([axis])))
     return total if activation.n_groups == 1 else graph.reduce("ReduceMean", total)
-
-
-def log_sum_exp(graph: Graph, A: str, axis: int = -1, keepdims: bool = False) -> str:
-    """Return log sum exp(A) over an axis."""
-    top = graph.reduce("ReduceMax", A, axis, keepdims=True)
-    total = graph("Log", graph.sum(graph("Exp", graph("Sub", A, top)), axis, keepdims=keepdims))
-    return graph("Add", total, top if keepdims else graph("Squeeze", top, graph.integers([axis])))
 
 
 def _plain(function: Callable[[Graph, str], str]) -> Callable[..., str]:
