@@ -88,7 +88,7 @@ def _convert(kind, scope, operator, container):
     results = kind.convert(graph, estimator, X, _options_of(kind, container, estimator))
     for result, variable in zip(results, operator.outputs, strict=True):
         if graph.dtype != outside and not isinstance(variable.type, Int64TensorType | StringTensorType):
-            largest = np.finfo(outside).max
+            largest = float(np.finfo(np.float32).max)
             result = graph.cast(graph("Clip", result, -largest, largest), outside)
         graph.name_output(result, variable.full_name)
 
