@@ -5,15 +5,21 @@ import sys
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from sklearn.base import is_classifier, is_outlier_detector
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
+from sklearn.decomposition import TruncatedSVD
+from sklearn.ensemble import StackingClassifier
 from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.mixture import GaussianMixture
+from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -31,11 +37,12 @@ from skae import (
     SparseAutoencoder,
     ZeroBiasAutoencoder,
 )
-from skae.activations import ACTIVATIONS, Activation, Softmax
+from skae.activations import ACTIVATIONS, Activation, Sigmoid, Softmax
 
 pytest.importorskip("skl2onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
+import onnx  # noqa: E402
 import skl2onnx  # noqa: E402
 
 import skae.onnx  # noqa: E402
@@ -43,6 +50,8 @@ import skae.onnx  # noqa: E402
 BRIEF = {"max_iter": 2, "tol": 0, "random_state": 0}
 DATA = {"digits": load_digits, "breast cancer": load_breast_cancer, "wine": load_wine}
 OPSETS = range(17, skl2onnx.__max_supported_opset__ + 1)
+#: onnxruntime 1.20 returns sums over the columns of no rows in another shape.
+TAKES_NO_ROWS = tuple(int(part) for part in onnxruntime.__version__.split(".")[:2]) > (1, 20)
 #: Relative to the largest value, and in float32 to the standard deviation of scores.
 TOLERANCES = {np.float64: 1e-10, np.float32: 1e-3}
 
@@ -55,15 +64,29 @@ def quiet():
         yield
 
 
-def run(estimator, X, opset=OPSETS[-1], **options):
-    """Convert a fitted estimator, and return what onnxruntime computes for X, by the names of the outputs."""
+def converted(estimator, X, opset=OPSETS[-1], **options):
+    """Convert a fitted estimator; return a function of rows, an array or a table, that runs it in onnxruntime.
+
+    The function returns a dict from the names of the outputs to their values.
+    """
     if is_classifier(estimator):
         options = {"zipmap": False, **options}
     options = {id(estimator): options} if options else None
     model = skl2onnx.to_onnx(estimator, X[:1], options=options, target_opset=opset)
+    onnx.checker.check_model(model, full_check=True)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     names = [each.name for each in session.get_outputs()]
-    return dict(zip(names, session.run(None, {session.get_inputs()[0].name: X}), strict=True))
+
+    def compute(X):
+        inputs = {name: X[[name]].to_numpy() for name in X} if hasattr(X, "columns") else {"X": X}
+        return dict(zip(names, session.run(None, inputs), strict=True))
+
+    return compute
+
+
+def run(estimator, X, *arguments, **options):
+    """Convert a fitted estimator, and return what onnxruntime computes for X."""
+    return converted(estimator, X, *arguments, **options)(X)
 
 
 def assert_near(found, expected, dtype=None):
@@ -116,15 +139,20 @@ ESTIMATORS = [
 def test_onnxruntime_gives_the_same(estimator, data, dtype):
     X, y = rows(data, dtype)
     fitted = estimator.fit(X, y)
+    compute = converted(fitted, X, **({"score_samples": True} if is_outlier_detector(fitted) else {}))
+    found = compute(X)
+    if TAKES_NO_ROWS:
+        assert {name: each.shape for name, each in compute(X[:0]).items()} == {
+            name: each[:0].shape for name, each in found.items()
+        }
     if is_outlier_detector(fitted):
-        found = run(fitted, X, score_samples=True)
         assert list(found) == ["label", "scores", "score_samples"]
         clear = np.abs(fitted.decision_function(X)) > 1e-5  # the threshold is the score of a row
         assert_array_equal(found["label"][clear, 0], fitted.predict(X)[clear])
         assert_near(found["scores"], fitted.decision_function(X))
         assert_near(found["score_samples"], fitted.score_samples(X))
     elif is_classifier(fitted):
-        found, scores = run(fitted, X), run(fitted, X, raw_scores=True)["probabilities"]
+        scores = run(fitted, X, raw_scores=True)["probabilities"]
         assert list(found) == ["label", "probabilities"]
         assert_array_equal(found["label"], fitted.predict(X))
         if hasattr(fitted, "predict_proba"):
@@ -132,20 +160,17 @@ def test_onnxruntime_gives_the_same(estimator, data, dtype):
         decisions = fitted.decision_function(X)
         assert_near(scores[:, 1] - scores[:, 0] if decisions.ndim == 1 else scores, decisions)
     else:
-        found = run(fitted, X)
         assert list(found) == ["variable"]
         assert_near(found["variable"], fitted.predict(X) if hasattr(fitted, "predict") else fitted.transform(X))
     assert all(each.dtype == dtype for name, each in found.items() if name != "label")
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("visible", ["gaussian", "bernoulli"])
-@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize(("tied", "visible"), [(True, "gaussian"), (False, "bernoulli")])
 @pytest.mark.parametrize("activation", sorted({*ACTIVATIONS, "groups"}))
 def test_units(activation, tied, visible, dtype):
     unit, X = Softmax(3) if activation == "groups" else activation, load_digits().data[:200].astype(dtype) / 16
-    if activation == "max" and not tied:
-        pytest.skip("its weights are tied")
+    tied = tied or activation == "max"  # whose weights are always tied
     autoencoder = DenoisingAutoencoder(6, activation=unit, tied_weights=tied, visible=visible, **BRIEF).fit(X)
     found = run(autoencoder, X, score_samples=True, reconstruction=True)
     assert list(found) == ["variable", "score_samples", "reconstruction"]
@@ -203,6 +228,64 @@ def test_labels_and_inputs_of_other_types():
     assert_array_equal(found, classifier.predict(rows("wine", np.float64)[0]).astype(np.int64))
 
 
+def test_whole_numbers_and_tables():
+    X = load_wine().data[:, :5]
+    X[:, 0] = X[:, 0].round()
+    for estimator in (EnergyOutlierDetector(random_state=0), ContractiveAutoencoder(4, **BRIEF)):
+        fitted = estimator.fit(X)
+        expected = fitted.decision_function if is_outlier_detector(fitted) else fitted.transform
+        name = "scores" if is_outlier_detector(fitted) else "variable"
+        whole = X.round().astype(np.int64)
+        assert_near(run(fitted, whole)[name], expected(whole.astype(np.float32)))
+        # float64, although the first column is whole
+        table = pd.DataFrame(X, columns=list("abcde")).astype({"a": np.int64})
+        found = run(fitted, table)[name]
+        assert found.dtype == np.float64
+        assert_near(found, expected(X))
+
+
+def test_detectors_of_text():
+    texts = np.array(["a b c d", "b c e", "d e a", "c c b", "e e e f"] * 10)
+    vectors = make_pipeline(TfidfVectorizer(token_pattern=r"\w", lowercase=False), TruncatedSVD(2, random_state=0))
+    detector = EnergyOutlierDetector(make_pipeline(vectors, ContractiveAutoencoder(2, **BRIEF))).fit(texts)
+    found = run(detector, texts[:, None])["scores"]
+    assert_near(found, detector.decision_function(texts))
+
+
+def test_networks_behind_fixed_steps_within_ensembles():
+    X, y = rows("wine", np.float64)
+    encoder = make_pipeline(PCAWhitener(), ContractiveAutoencoder(6, **BRIEF))
+    network = FineTunedClassifier(encoder, max_iter=2, random_state=0)
+    for ensemble in (CalibratedClassifierCV(network, cv=2), StackingClassifier([("network", network)], cv=2)):
+        fitted = ensemble.fit(X, y)
+        assert_near(run(fitted, X)["probabilities"], fitted.predict_proba(X))
+    regressor = FineTunedRegressor(encoder, max_iter=2, random_state=0)
+    fitted = MultiOutputRegressor(regressor).fit(X, X[:, :2])
+    assert_near(run(fitted, X)["variable"], fitted.predict(X))
+
+
+def test_classes_without_rows():
+    X, y = rows("wine", np.float64)
+    for loss in ("log_loss", "hinge"):
+        classifier = ClassSpecificAEClassifier(ContractiveAutoencoder(4, **BRIEF), loss=loss, random_state=0)
+        classifier.partial_fit(X[y < 2], y[y < 2], classes=[0, 1, 2])
+        found = run(classifier, X, raw_scores=True)
+        assert_array_equal(found["label"], classifier.predict(X))
+        assert_array_equal(found["probabilities"][:, 2], -np.inf)
+        assert_near(found["probabilities"][:, :2], classifier.decision_function(X)[:, :2])
+
+
+def test_rows_with_nan_are_outliers():
+    X, _ = rows("wine", np.float64)
+    for estimator in (EnergyOutlierDetector(random_state=0), EnergyOutlierDetector(ContractiveAutoencoder(8, **BRIEF))):
+        fitted, broken = estimator.fit(X), X[:3].copy()
+        broken[0, 1] = np.nan
+        found = run(fitted, broken)
+        assert found["label"][0, 0] == -1
+        assert np.isnan(found["scores"][0, 0])
+        assert_array_equal(found["label"][1:, 0], fitted.predict(X[1:3]))
+
+
 def test_scores_far_out_stay_finite():
     X, _ = rows("wine", np.float64)
     for estimator in (
@@ -212,6 +295,12 @@ def test_scores_far_out_stay_finite():
     ):
         far = 1e6 * X
         assert_near(run(estimator, far, score_samples=True)["score_samples"], estimator.score_samples(far))
+    detector, far = EnergyOutlierDetector(random_state=0).fit(X), (1e30 * X).astype(np.float32)
+    assert_near(run(detector, far)["scores"], detector.decision_function(far), np.float64)
+    classifier = ClassSpecificAEClassifier(ZeroBiasAutoencoder(4, **BRIEF), max_iter=2, random_state=0)
+    classifier.fit(*rows("wine", np.float32)).temperature_ = 1e-3
+    far = (1e18 * X[:3]).astype(np.float32)
+    assert_near(run(classifier, far)["probabilities"], classifier.predict_proba(far))
 
 
 class Arctan(Activation):
@@ -235,8 +324,27 @@ def test_activations_of_ones_own():
         assert_near(run(autoencoder, X.astype(np.float32))["variable"], autoencoder.transform(X))
         with pytest.raises(NotImplementedError, match="no potential of the activation 'arctan'"):
             run(autoencoder, X, score_samples=True)
+        skae.onnx.register_activation("arctan", lambda graph, U, activation: None)
+        with pytest.raises(TypeError, match=r"'arctan' must return the name of a result, .* got None"):
+            run(autoencoder, X)
     finally:
         skae.onnx._units._UNITS.pop("arctan")
+    with pytest.raises(TypeError, match="name must be the activation's name"):
+        skae.onnx.register_activation(Arctan, lambda graph, U, activation: U)
+    with pytest.raises(TypeError, match="must be functions"):
+        skae.onnx.register_activation("arctan", "Atan")
+
+
+class Half(Sigmoid):
+    def value(self, u, out=None):
+        return np.multiply(super().value(u), 0.5, out=out)
+
+
+def test_names_of_skaes_own_activations_are_taken():
+    X, _ = rows("wine", np.float64)
+    autoencoder = DenoisingAutoencoder(4, activation=Half(), **BRIEF).fit(X)
+    with pytest.raises(NotImplementedError, match="Half has the name of skae's 'sigmoid'"):
+        run(autoencoder, X)
 
 
 def test_what_cannot_be_converted():

@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import Pipeline
 
 from skae.autoencoders import (
     AutoencoderPrediction,
@@ -19,6 +17,8 @@ from skae.autoencoders import (
     SaturatingAutoencoder,
     SparseAutoencoder,
     ZeroBiasAutoencoder,
+    in_a_row,
+    unfrozen,
 )
 from skae.classifier import ClassSpecificAEClassifier
 from skae.model import Model
@@ -138,11 +138,12 @@ def _class_specific(graph, classifier, X, options):
             coef, intercept = np.concatenate([0.0 * coef, coef]), np.concatenate([[0.0], intercept])
         scores = graph.affine(scaled, coef, intercept)
     else:
-        scores = graph("Add", energies, np.maximum(classifier.class_log_constants_, -np.finfo(graph.dtype).max / 4.0))
+        scores = graph("Add", energies, classifier.class_log_constants_)
     has_probabilities = hasattr(classifier, "predict_proba")
     if has_probabilities:
-        scores = graph("Div", scores, float(classifier.temperature_))
-        scores = graph("Sub", scores, _units.log_sum_exp(graph, scores, keepdims=True))
+        scores = graph("Sub", scores, graph.reduce("ReduceMax", scores, keepdims=True))
+        scores = graph("Div", scores, float(classifier.temperature_))  # which can overflow to -inf only
+        scores = graph("Sub", scores, graph("Log", graph.sum(graph("Exp", scores), keepdims=True)))
     else:
         seen = np.flatnonzero(np.isfinite(classifier.class_log_constants_))
         known = graph("Gather", scores, graph.integers(seen), axis=1)
@@ -179,12 +180,8 @@ def _network(graph, network, X):
 
 
 def _steps(estimator):
-    """Return the steps of an estimator, of Pipelines in Pipelines too."""
-    if isinstance(estimator, FrozenEstimator):
-        return _steps(estimator.estimator)
-    if not isinstance(estimator, Pipeline):
-        return [estimator]
-    return [each for _, step in estimator.steps if step not in (None, "passthrough") for each in _steps(step)]
+    """Return the steps of an estimator, of Pipelines in Pipelines too, not frozen."""
+    return [unfrozen(step) for step in in_a_row(estimator) if step not in (None, "passthrough")]
 
 
 def _layers(network):
@@ -241,7 +238,8 @@ def _detector_outputs(detector, options):
 def _detector(graph, detector, X, options):
     score = _as_column(graph, _score(graph, _steps(detector.estimator_)[-1], X))
     decision = graph("Sub", score, detector.offset_)
-    sign = graph("Where", graph("Less", decision, 0.0), graph.integers(-1), graph.integers(1))
+    # Rows with NaN are outliers.
+    sign = graph("Where", graph("GreaterOrEqual", decision, 0.0), graph.integers(1), graph.integers(-1))
     return [sign, decision, *([score] if options["score_samples"] else [])]
 
 

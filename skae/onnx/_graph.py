@@ -34,18 +34,18 @@ class Graph:
         if self.opset < LEAST_OPSET:
             raise ValueError(f"skae.onnx needs target_opset >= {LEAST_OPSET}, got {self.opset}")
 
-    def __call__(self, kind: str, *inputs: Any, n_outputs: int | None = None, **attributes: Any) -> Any:
-        """Add a node; return the name of its result, or a list of names for `n_outputs`."""
+    def __call__(self, kind: str, *inputs: Any, **attributes: Any) -> str:
+        """Add a node; return the name of its result."""
         names = [each if isinstance(each, str) else self.constant(each) for each in inputs]
-        outputs = [self._scope.get_unique_variable_name(kind.lower()) for _ in range(n_outputs or 1)]
+        output: str = self._scope.get_unique_variable_name(kind.lower())
         name = self._scope.get_unique_operator_name(kind)
-        self._container.add_node(kind, names, outputs, name=name, **attributes)
-        return outputs[0] if n_outputs is None else outputs
+        self._container.add_node(kind, names, [output], name=name, **attributes)
+        return output
 
     def constant(self, values: Any, dtype: Any = None) -> str:
         """Return the name of a constant, an array in the graph's dtype or in another one."""
         array = np.asarray(values, dtype=self.dtype if dtype is None else dtype)
-        name = self._scope.get_unique_variable_name("constant")
+        name: str = self._scope.get_unique_variable_name("constant")
         is_text = array.dtype.kind in "US"
         content: Any = [str(each).encode() for each in array.ravel()] if is_text else array.ravel()
         kind = helper.np_dtype_to_tensor_dtype(np.dtype("O") if is_text else array.dtype)

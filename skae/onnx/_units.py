@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from skae.activations import Activation
+from skae.activations import ACTIVATIONS, Activation
 from skae.onnx._graph import Graph
 
 #: For the name of an activation: functions of (graph, U, activation), the code, and the sum of the potentials.
@@ -29,17 +29,28 @@ def register_activation(name: str, value: Callable[..., str], potential: Callabl
         ``potential(graph, U, activation)`` does so for the antiderivative of h, summed over the last axis. None is for
         an activation without one: `score_samples` of tied weights then cannot be converted.
 
+    Raises
+    ------
+    TypeError
+        If `name` is no string, or a function cannot be called.
+
     Examples
     --------
     >>> import skae.onnx
     >>> skae.onnx.register_activation("sine", lambda graph, U, activation: graph("Sin", U))
     """
+    if not isinstance(name, str):
+        raise TypeError(f"name must be the activation's name, a string, got {name!r}")
+    if not callable(value) or not (potential is None or callable(potential)):
+        raise TypeError(
+            f"value and potential must be functions of (graph, U, activation), got {value!r} and {potential!r}"
+        )
     _UNITS[name] = (value, potential)
 
 
 def value(graph: Graph, U: str, activation: Activation) -> str:
     """Return h(U)."""
-    return _of(activation)[0](graph, U, activation)
+    return _result(_of(activation)[0], graph, U, activation)
 
 
 def potential(graph: Graph, U: str, activation: Activation) -> str:
@@ -50,17 +61,33 @@ def potential(graph: Graph, U: str, activation: Activation) -> str:
             f"skae.onnx has no potential of the activation {activation.name!r}, which scores need; give one to "
             "skae.onnx.register_activation"
         )
-    return function(graph, U, activation)
+    return _result(function, graph, U, activation)
 
 
 def _of(activation):
     """Return the functions of an activation."""
-    try:
-        return _UNITS[activation.name]
-    except KeyError:
+    name = activation.name
+    if name not in _UNITS:
         raise NotImplementedError(
-            f"skae.onnx does not know the activation {activation.name!r}; skae.onnx.register_activation teaches it"
-        ) from None
+            f"skae.onnx does not know the activation {name!r}; skae.onnx.register_activation teaches it"
+        )
+    if _UNITS[name] == _BUILT_IN.get(name) and type(activation) is not ACTIVATIONS[name]:
+        raise NotImplementedError(
+            f"the activation {type(activation).__name__} has the name of skae's {name!r}; give it a name of its own, "
+            "which skae.onnx.register_activation takes"
+        )
+    return _UNITS[name]
+
+
+def _result(function, graph, U, activation):
+    """Return the name of the result of a function, which may be a user's."""
+    name = function(graph, U, activation)
+    if not isinstance(name, str):
+        raise TypeError(
+            f"a function of the activation {activation.name!r} must return the name of a result, as graph(...) does, "
+            f"got {name!r}"
+        )
+    return name
 
 
 # -- functions of numbers
@@ -178,8 +205,10 @@ def _by_group(graph, U, activation):
     """Return U with the axes of the unit in its group and of the group, and the axis to sum over."""
     if activation.n_groups == 1:
         return U, -1
-    leading = graph("Slice", graph("Shape", U), graph.integers([0]), graph.integers([-1]))
-    shape = graph("Concat", leading, graph.integers([-1, activation.n_groups]), axis=0)
+    n_groups = graph.integers([activation.n_groups])
+    leading, n_units = graph("Shape", U, end=-1), graph("Shape", U, start=-1)
+    # No -1 among the lengths, which cannot be found for an array without rows.
+    shape = graph("Concat", leading, graph("Div", n_units, n_groups), n_groups, axis=0)
     return graph("Reshape", U, shape), -2
 
 
@@ -195,15 +224,10 @@ def _softmax(graph, U, activation):
 
 def _softmax_potential(graph, U, activation):
     groups, axis = _by_group(graph, U, activation)
-    total = log_sum_exp(graph, groups, axis)
+    top = graph.reduce("ReduceMax", groups, axis, keepdims=True)
+    total = graph("Log", graph.sum(graph("Exp", graph("Sub", groups, top)), axis))
+    total = graph("Add", total, graph("Squeeze", top, graph.integers([axis])))
     return total if activation.n_groups == 1 else graph.reduce("ReduceMean", total)
-
-
-def log_sum_exp(graph: Graph, A: str, axis: int = -1, keepdims: bool = False) -> str:
-    """Return log sum exp(A) over an axis."""
-    top = graph.reduce("ReduceMax", A, axis, keepdims=True)
-    total = graph("Log", graph.sum(graph("Exp", graph("Sub", A, top)), axis, keepdims=keepdims))
-    return graph("Add", total, top if keepdims else graph("Squeeze", top, graph.integers([axis])))
 
 
 def _plain(function: Callable[[Graph, str], str]) -> Callable[..., str]:
@@ -228,6 +252,8 @@ for _name, _value, _potential in (
     ("softmax", _softmax, _softmax_potential),
 ):
     register_activation(_name, _value, _potential)
+
+_BUILT_IN = dict(_UNITS)
 
 
 # -- visible units
