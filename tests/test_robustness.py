@@ -36,7 +36,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skae import ContractiveAutoencoder
 from skae.activations import Activation
 from skae.objectives import Reconstruction
-from skae.training import on_plateau
+from skae.training import check_overflow, on_plateau
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
@@ -237,6 +237,14 @@ def test_values_too_large_to_predict_on(case, method):
             assert np.isfinite(result).all()
         else:
             assert np.dtype(dtype).name in str(error)
+
+
+def test_scores_whose_sum_overflows():
+    """Scores of float32 that are finite are returned without a warning, also if their sum is not."""
+    scores = np.full(10, 1e38, dtype=np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert check_overflow(scores, np.ones((10, 2), dtype=np.float32)) is scores
 
 
 @every_default

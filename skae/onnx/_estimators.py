@@ -27,7 +27,7 @@ from skae.onnx import _units
 from skae.onnx._graph import Graph
 from skae.onnx._model import ModelNodes
 from skae.outlier import EnergyOutlierDetector, MixtureEnsemble
-from skae.preprocessing import ContrastNormalizer, PCAWhitener, scale_of
+from skae.preprocessing import ContrastNormalizer, PCAWhitener, Whitening
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,13 +91,11 @@ def _whitener_outputs(whitener, options):
 
 
 def _whitener(graph, whitener, X, options):
-    components, scale = whitener.components_.astype(graph.dtype), scale_of(whitener)
-    mean = whitener.mean_.astype(graph.dtype)
-    # The mean is subtracted before the product, and its rounding after it: both would cost digits in one step.
-    shift = (mean - whitener.mean_) @ whitener.components_.T * scale
-    Z = graph("Mul", graph.affine(graph("Sub", X, mean), components), scale)
-    Z = graph("Add", Z, shift) if np.any(shift.astype(graph.dtype)) else Z
-    return [graph("MatMul", Z, components) if whitener.whiten == "zca" else Z]
+    whitening = Whitening.of(whitener, graph.dtype)
+    Z = graph.affine(graph("Sub", X, whitening.mean), whitening.components)
+    Z = graph("Mul", Z, whitening.scale)
+    Z = graph("Add", Z, whitening.shift) if np.any(whitening.shift) else Z
+    return [graph("MatMul", Z, whitening.components) if whitening.rotates_back else Z]
 
 
 def _normalizer_outputs(normalizer, options):

@@ -3,6 +3,6 @@
 from skae.preprocessing._contrast import ContrastNormalizer
 from skae.preprocessing._pca import joined_squares, squares_of
 from skae.preprocessing._whitening import PCAWhitener, keep_squares
-from skae.preprocessing._whitening_of_rows import scale_of
+from skae.preprocessing._whitening_of_rows import Whitening
 
-__all__ = ["ContrastNormalizer", "PCAWhitener", "joined_squares", "keep_squares", "scale_of", "squares_of"]
+__all__ = ["ContrastNormalizer", "PCAWhitener", "Whitening", "joined_squares", "keep_squares", "squares_of"]

@@ -25,7 +25,7 @@ class Whitening:
     Parameters
     ----------
     mean : ndarray of shape (d,)
-        The mean, rounded to the dtype. It is subtracted before the product.
+        The mean, rounded to the dtype. It is subtracted before the product: after it, it would cost digits.
     components : ndarray of shape (k, d)
         The components.
     scale : ndarray of shape (k,)

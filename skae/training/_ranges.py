@@ -93,7 +93,9 @@ def check_values(visible, X, rows=None, bound=np.inf):
 
 def check_overflow(result, X):
     """Return `result`, computed from the rows of X; raise ValueError if it is not finite."""
-    if not np.isfinite(np.sum(result)) and not np.isfinite(result).all():
+    with np.errstate(over="ignore"):  # of the sum alone: then each value is looked at
+        total = np.sum(result)
+    if not np.isfinite(total) and not np.isfinite(result).all():
         low, high = value_range(X.tocsr() if sparse.issparse(X) else X)
         raise ValueError(
             f"the result overflows {X.dtype} for X with values from {low:.3g} to {high:.3g}; bring the features to "
