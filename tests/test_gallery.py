@@ -17,6 +17,7 @@ def test_gallery_order():
         gallery_order["Order"](GALLERY)("plot_other.py")
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error::UserWarning", "ignore:.*(non-interactive|deprecated):UserWarning")
 @pytest.mark.parametrize("path", sorted(GALLERY.glob("plot_*.py")), ids=lambda path: path.stem)
 def test_gallery(path):

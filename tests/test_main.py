@@ -42,6 +42,7 @@ def test_version(capsys):
     assert capsys.readouterr().out == f"skae {skae.__version__}\n"
 
 
+@pytest.mark.slow
 def test_it_runs_without_matplotlib_and_rich(small, monkeypatch, capsys):
     """What is missing is named, with the extra that brings it; the rest runs."""
     for module in ("matplotlib", "matplotlib.figure", "rich"):
@@ -67,6 +68,7 @@ def test_zero_bias_novelty_does_not_hang_on_rounding():
     assert np.ptp(figures) <= 0.002
 
 
+@pytest.mark.slow
 def test_it_saves_the_picture_where_it_says(small, monkeypatch, tmp_path, capsys):
     """And exits with 1 where it cannot."""
     pytest.importorskip("matplotlib")

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from skae import PCAWhitener
 from skae._unconverted_rows import UnconvertedRows
-from skae.preprocessing import _centred_rows, _pca, scale_of
+from skae.preprocessing import Whitening, _centred_rows, _pca
 from skae.preprocessing._centred_rows import CentredRows, cheapest_method, has_sparse_scatter, projects_sparse
 
 ROUTES = ["products", "leading"]
@@ -269,7 +269,7 @@ def test_transform_of_sparse_rows(dtype, offset, whiten, thin, rng):
     whitener = PCAWhitener(6, whiten=whiten).fit(X)
     Z = whitener.transform(sparse.csr_matrix(X))
     assert Z.dtype == dtype
-    terms = np.abs(X) @ np.abs(whitener.components_.T) * scale_of(whitener)
+    terms = np.abs(X) @ np.abs(whitener.components_.T) * Whitening.of(whitener, X.dtype).scale
     size = terms.max() * (6.0 if whiten == "zca" else 1.0)
     assert_allclose(Z, whitener.transform(X), rtol=0.0, atol=10.0 * np.finfo(dtype).eps * size)
 

@@ -25,6 +25,7 @@ def registry():
     del sys.modules[spec.name]
 
 
+@pytest.mark.slow
 def test_quick_uses_give_what_they_assert():
     """scikit-learn and pandas alone: pipelines, searches, ensembles, containers, files, refusals."""
     run = subprocess.run([sys.executable, USES, "--quick"], cwd=ROOT, capture_output=True, text=True, check=False)
