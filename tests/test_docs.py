@@ -4,13 +4,11 @@ import importlib
 import inspect
 import re
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
 
 import skae
-from skae._documentation import URL
 
 ROOT = Path(__file__).parents[1]
 DOC = ROOT / "doc"
@@ -254,16 +252,6 @@ def test_check_links_finds_what_is_broken(tmp_path, capsys):
     (tmp_path / "b.html").write_text('<p id="y"></p> <a href="a.html">a</a> <a href="#y">y</a>')
     assert check_links.main([str(tmp_path)]) == 1
     assert capsys.readouterr().out == "a.html: b.html#x\na.html: d.png\n2 pages, 2 broken links\n"
-
-
-def test_links_of_the_html_representation():
-    """scikit-learn's HTML representation of an estimator links to its API page, at the one base URL."""
-    urls = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]
-    assert urls["Documentation"] == URL
-    estimators = [getattr(skae, name) for name in skae.__all__ if inspect.isclass(getattr(skae, name))]
-    for cls in estimators:
-        assert cls()._get_doc_link() == f"{URL}/api/generated/skae.{cls.__name__}.html"
-        assert cls()._get_doc_link() in cls()._repr_html_()
 
 
 # Docstrings of the autoencoders, which are complete in the source
