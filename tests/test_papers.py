@@ -127,7 +127,7 @@ def test_a_stop_while_a_file_is_written_loses_nothing(place, results, load, monk
     study = load("study")
     results.add({"seed": 0}, {"error": 0.5}, 0.0)
 
-    def stopped(*args):
+    def stopped(*args, **options):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

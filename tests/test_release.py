@@ -193,3 +193,17 @@ def test_workflows_and_services_are_yaml():
     docs = yaml.safe_load((ROOT / ".readthedocs.yaml").read_text(encoding="utf-8"))
     assert docs["python"]["install"][0]["extra_requirements"] == ["doc"]
     assert (ROOT / docs["sphinx"]["configuration"]).exists()
+
+
+def test_classifiers_name_the_pythons_that_have_run():
+    """They are those of the table of doc/contributing.md, and the oldest is the one that the package asks for."""
+    claimed = {each.rpartition(" ")[2] for each in PROJECT["classifiers"] if re.search(r"Python :: 3\.\d+$", each)}
+    table = (
+        (ROOT / "doc/contributing.md")
+        .read_text(encoding="utf-8")
+        .partition("| Python | what |")[2]
+        .partition("\n\n")[0]
+    )
+    assert claimed == set(re.findall(r"3\.\d+", " ".join(row.split("|")[1] for row in table.splitlines()[2:])))
+    oldest = min(claimed, key=lambda version: int(version[2:]))
+    assert PROJECT["requires-python"] == f">={oldest}"
