@@ -60,7 +60,7 @@ def block(number, n_rows, n_features=FEATURES):
 
 def peak():
     """Return the largest resident memory of this process, in MB (`ru_maxrss` would begin with the parent's)."""
-    status = pathlib.Path("/proc/self/status").read_text()
+    status = pathlib.Path("/proc/self/status").read_text(encoding="utf-8")
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024.0
 
 

@@ -116,5 +116,5 @@ def write(folder):
 
 
 def _update(path, text):
-    if not path.exists() or path.read_text() != text:
-        path.write_text(text)
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")

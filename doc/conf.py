@@ -16,7 +16,7 @@ from sphinx.ext import autosummary  # noqa: E402
 
 import skae  # noqa: E402
 
-_urls = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]["urls"]
+_urls = tomllib.loads((HERE.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]
 
 project = "skae"
 author = "The skae developers"

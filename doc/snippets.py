@@ -132,13 +132,13 @@ def draw(folder):
     """Run the pages that show pictures that their own code saves, and put these pictures where the pages find them."""
     folder = Path(folder).resolve()
     for page in pages(folder):
-        text = page.read_text()
+        text = page.read_text(encoding="utf-8")
         wanted = [folder / PICTURES / name for name in _PICTURE.findall(text)]
         newest = page.stat().st_mtime
         if not wanted or all(path.exists() and path.stat().st_mtime > newest for path in wanted):
             continue
         (folder / PICTURES).mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory() as scratch:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:  # a file may be mapped still
             run(page, scratch)
             for path in wanted:
                 shutil.copy(os.path.join(scratch, path.name), path)

@@ -8,7 +8,7 @@ from typing import Any
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import InconsistentVersionWarning as _SklearnWarning
 
-__version__ = "0.1.0"
+__version__ = "0.1.0.dev0"
 
 # What stands in for the version of a file that has none.
 _UNKNOWN = "unknown"

@@ -107,7 +107,7 @@ def pytest_runtest_logreport(report):
 
 
 def pytest_sessionfinish():
-    pathlib.Path(__file__).with_suffix(".json").write_text(json.dumps(outcomes))
+    pathlib.Path(__file__).with_suffix(".json").write_text(json.dumps(outcomes), encoding="utf-8")
 '''
 
 
@@ -115,7 +115,7 @@ def pytest_sessionfinish():
 def outcomes(tmp_path_factory):
     """Outcomes of the contract test by class and test."""
     folder = tmp_path_factory.mktemp("throwaway")
-    (folder / "throwaway.py").write_text(THROWAWAY)
+    (folder / "throwaway.py").write_text(THROWAWAY, encoding="utf-8")
     path = os.pathsep.join([str(folder), str(ROOT), os.environ.get("PYTHONPATH", "")])
     command = [sys.executable, "-m", "pytest", "-q", "-p", "throwaway", "-p", "no:cacheprovider", "-p", "no:randomly"]
     run = subprocess.run(
@@ -127,7 +127,7 @@ def outcomes(tmp_path_factory):
         check=False,
     )
     assert run.returncode == 1, run.stdout[-2000:] + run.stderr[-2000:]  # tests have failed, and nothing else
-    return json.loads((folder / "throwaway.json").read_text())
+    return json.loads((folder / "throwaway.json").read_text(encoding="utf-8"))
 
 
 def test_a_right_class_passes(outcomes):

@@ -839,7 +839,7 @@ def test_time_limit_ends_a_fit():
     for autoencoder in (ContractiveAutoencoder(8, **endless), SaturatingAutoencoder(8, **endless)):
         start = time.perf_counter()
         autoencoder.set_callbacks(TimeLimit(0.2)).fit(X)
-        assert time.perf_counter() - start >= 0.2
+        assert time.perf_counter() - start >= 0.17  # the time of day goes in steps of 1/64 s on some systems
         assert 1 < autoencoder.n_iter_ < 10**6
     assert make(max_iter=50).set_callbacks(TimeLimit(1e4)).fit(X).n_iter_ == 50
 

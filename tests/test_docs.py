@@ -4,13 +4,11 @@ import importlib
 import inspect
 import re
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
 
 import skae
-from skae._documentation import URL
 
 ROOT = Path(__file__).parents[1]
 DOC = ROOT / "doc"
@@ -97,7 +95,7 @@ def methods_of(name):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_code_blocks_run(page, tmp_path):
     """The Python blocks of a page run in order, without a warning, and print what the page says."""
-    if not snippets.blocks_of(page.read_text()):
+    if not snippets.blocks_of(page.read_text(encoding="utf-8")):
         pytest.skip("no Python block")
     pytest.importorskip("matplotlib")
     snippets.run(page, tmp_path)
@@ -200,7 +198,7 @@ def test_api_pages_refuse_a_module_without_title(monkeypatch):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_names_in_pages_exist(page):
     """What a page calls `skae.…` or `skae/….py` exists, private symbols of the papers' page too."""
-    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     for code in re.findall(r"`([^`\n]+)`", text):
         if re.fullmatch(r"skae(\.\w+)+", code):
             resolve(code)
@@ -210,7 +208,7 @@ def test_names_in_pages_exist(page):
 
 def test_papers_have_every_equation():
     """Each numbered equation of the papers has a row."""
-    text = (DOC / "papers.md").read_text()
+    text = (DOC / "papers.md").read_text(encoding="utf-8")
     for paper, last in (("ENERGY", 51), ("ZAE", 7), ("SPARSE", 14), ("SAT", 3)):
         section = text.partition(f"\n## {paper}\n")[2].partition("\n## ")[0]
         numbers = set()
@@ -223,14 +221,14 @@ def test_papers_have_every_equation():
 
 def anchors_of(page):
     """The anchors of a page's headings."""
-    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_between_pages(page):
     """Links and pictures of the Markdown sources lead to pages, examples and pictures that there are or will be."""
-    text = re.sub(r"^```.*?^```$|`[^`\n]*`", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"^```.*?^```$|`[^`\n]*`", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     for link in re.findall(r"\]\(([^)\s]+)\)", text):
         if re.match(r"\w+:", link):
             continue
@@ -243,7 +241,7 @@ def test_links_between_pages(page):
             name = re.sub(r"sphx_glr_(plot_\w+)_\d+", r"\1", target.stem)
             assert name == "index" or (DOC / "gallery" / f"{name}.py").exists(), link
         elif inside[:1] == (snippets.PICTURES,):
-            assert re.search(rf"savefig\(\"{target.name}\"\)", page.read_text()), link
+            assert re.search(rf"savefig\(\"{target.name}\"\)", page.read_text(encoding="utf-8")), link
         else:
             assert target.exists(), link
             assert not anchor or anchor in anchors_of(target), link
@@ -255,16 +253,6 @@ def test_check_links_finds_what_is_broken(tmp_path, capsys):
     (tmp_path / "b.html").write_text('<p id="y"></p> <a href="a.html">a</a> <a href="#y">y</a>')
     assert check_links.main([str(tmp_path)]) == 1
     assert capsys.readouterr().out == "a.html: b.html#x\na.html: d.png\n2 pages, 2 broken links\n"
-
-
-def test_links_of_the_html_representation():
-    """scikit-learn's HTML representation of an estimator links to its API page, at the one base URL."""
-    urls = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]
-    assert urls["Documentation"] == URL
-    estimators = [getattr(skae, name) for name in skae.__all__ if inspect.isclass(getattr(skae, name))]
-    for cls in estimators:
-        assert cls()._get_doc_link() == f"{URL}/api/generated/skae.{cls.__name__}.html"
-        assert cls()._get_doc_link() in cls()._repr_html_()
 
 
 # Docstrings of the autoencoders, which are complete in the source

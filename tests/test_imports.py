@@ -96,7 +96,7 @@ def test_callbacks_name_the_scikit_learn_that_they_need(make, monkeypatch):
 def private_reads(path):
     """Names of private attributes that a file reads of something other than itself."""
     own = {"self", "cls"}
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
             value = node.value
             is_super = isinstance(value, ast.Call) and getattr(value.func, "id", None) == "super"
@@ -107,7 +107,7 @@ def private_reads(path):
 def private_definitions(paths):
     """Names of the private methods and attributes that classes in some files define."""
     for path in paths:
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef):
                 yield node.name
             elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
@@ -136,7 +136,7 @@ def test_no_package_imports_a_private_module_of_another():
     found = []
     for path in sorted(ROOT.glob("skae/**/*.py")):
         package = ".".join(path.relative_to(ROOT).parts[:-1])
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("skae."):
                 other, private = node.module.rsplit(".", 1)
                 if private.startswith("_") and other not in ("skae", package):

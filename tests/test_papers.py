@@ -12,7 +12,9 @@ FOLDER = Path(__file__).parents[1] / "benchmarks" / "papers"
 if not FOLDER.is_dir():
     pytest.skip("the benchmarks are not here", allow_module_level=True)
 
-STUDIES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "study" and "STUDY = " in path.read_text())
+STUDIES = sorted(
+    path.stem for path in FOLDER.glob("*.py") if path.stem != "study" and "STUDY = " in path.read_text(encoding="utf-8")
+)
 every_study = pytest.mark.parametrize("name", STUDIES)
 
 
@@ -125,14 +127,14 @@ def test_a_stop_while_a_file_is_written_loses_nothing(place, results, load, monk
     study = load("study")
     results.add({"seed": 0}, {"error": 0.5}, 0.0)
 
-    def stopped(*args):
+    def stopped(*args, **options):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(study.os if place == "replace" else study.pathlib.Path, place, stopped)
         with pytest.raises(KeyboardInterrupt):
             results.add({"seed": 1}, {"error": 0.6}, 0.0)
-    results.path.with_suffix(".partial").write_text('{"cells": [')
+    results.path.with_suffix(".partial").write_text('{"cells": [', encoding="utf-8")
     again = study.Results(results.path)
     assert len(again) == 1
     again.add({"seed": 1}, {"error": 0.6}, 0.0)
@@ -170,7 +172,7 @@ def test_a_study_measures_a_part(load, tmp_path):
 def test_the_page_says_what_the_results_say(load):
     """Nothing on it is typed by hand; `python benchmarks/papers/page.py` writes it."""
     module = load("page")
-    assert module.PAGE.read_text() == module.page()
+    assert module.PAGE.read_text(encoding="utf-8") == module.page()
     assert set(module.STUDIES) == set(STUDIES)
 
 

@@ -576,6 +576,16 @@ def always_threaded(monkeypatch):
     monkeypatch.setattr("skae.training._threads._WORTH_THREADS", 0.0)
 
 
+def blas_thread_counts():
+    """The number of threads of each BLAS."""
+    return [library["num_threads"] for library in threadpoolctl.threadpool_info() if library["user_api"] == "blas"]
+
+
+limits_blas = pytest.mark.skipif(
+    not blas_thread_counts(), reason="threadpoolctl sets no limit on this BLAS (Accelerate of macOS)"
+)
+
+
 def fit_on_threads(threads, X, **parameters):
     """Fit with one number of BLAS threads."""
     with threadpoolctl.threadpool_limits(threads):
@@ -629,6 +639,7 @@ class ThreadCounting(Fragile):
         return np.tanh(u, out=out)
 
 
+@limits_blas
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_small_fits_run_on_one_thread_from_start_to_end(solver, rng, monkeypatch):
     """The start, the last loss and the test for a plateau too: there, a second thread made fits ten times slower."""
@@ -643,11 +654,6 @@ def test_small_fits_run_on_one_thread_from_start_to_end(solver, rng, monkeypatch
         assert max(blas_thread_counts()) == 2
     assert looks
     assert set(numbers) == {1}
-
-
-def blas_thread_counts():
-    """The number of threads of each BLAS."""
-    return [library["num_threads"] for library in threadpoolctl.threadpool_info() if library["user_api"] == "blas"]
 
 
 def test_the_number_of_threads_is_restored(rng):
@@ -733,6 +739,7 @@ bystander.set()
 """
 
 
+@limits_blas
 def test_limits_do_not_outlive_anything():
     """Those of two threads that overlap leave no limit behind, and one that a user sets meanwhile stays."""
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "2"}

@@ -62,7 +62,7 @@ def test_a_missing_package_is_none(capsys, monkeypatch):
 @pytest.mark.skipif(not PROJECT.exists(), reason="the sources are not here")
 def test_it_names_every_dependency_and_the_packages_of_the_extras():
     """A dependency that pyproject.toml gains is named; so is every package that users meet."""
-    project = tomllib.loads(PROJECT.read_text())["project"]
+    project = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]
     assert set(map(name_of, project["dependencies"])) <= set(_show_versions.REQUIRED)
     extras = project["optional-dependencies"]
     users = {name_of(each) for name, needs in extras.items() if name not in ("doc", "lint", "test") for each in needs}

@@ -92,7 +92,8 @@ CONTAINERS = ("array", "fortran", "memmap", "csr", "frame", "strided")
 def in_container(X, container, path):
     """X in a container."""
     if container == "memmap":
-        mapped = np.memmap(path / f"{X.dtype.str[1:]}{X.dtype.itemsize}", dtype=X.dtype, mode="w+", shape=X.shape)
+        name = f"{len(list(path.iterdir()))}"  # Windows does not write to a file that is mapped
+        mapped = np.memmap(path / name, dtype=X.dtype, mode="w+", shape=X.shape)
         mapped[:] = X
         mapped.flush()
         return np.memmap(mapped.filename, dtype=X.dtype, mode="r", shape=X.shape)
@@ -232,7 +233,7 @@ def with_value(value):
         with_value(np.nan),
         with_value(np.inf),
         with_value(np.nan).astype(">f8"),
-        np.where(ROWS == 3, np.longdouble("1e4000"), ROWS),
+        np.where(ROWS == 3, np.finfo(np.longdouble).max, ROWS),
         ROWS[0],
         ROWS[:, :2],
         ROWS[:1],

@@ -36,7 +36,7 @@ def test_quick_uses_give_what_they_assert():
 def titles():
     """The docstrings of all uses."""
     for path in USES.glob("*.py"):
-        for node in ast.parse(path.read_text()).body:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.FunctionDef) and any(
                 getattr(getattr(each, "func", None), "id", None) == "use" for each in node.decorator_list
             ):
@@ -45,7 +45,11 @@ def titles():
 
 def test_the_page_lists_every_use():
     """A new use, or one with another title, needs a new run of `python benchmarks/uses --write`."""
-    rows = [line.split(" | ")[0][2:] for line in (ROOT / "doc/uses.md").read_text().splitlines() if line[:2] == "| "]
+    rows = [
+        line.split(" | ")[0][2:]
+        for line in (ROOT / "doc/uses.md").read_text(encoding="utf-8").splitlines()
+        if line[:2] == "| "
+    ]
     assert sorted(titles()) == sorted(row for row in rows if row != "use")
     assert len(rows) > 100
 

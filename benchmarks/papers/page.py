@@ -39,7 +39,7 @@ them with each other, not with the papers' figures.
 
 
 def main():
-    PAGE.write_text(page())
+    PAGE.write_text(page(), encoding="utf-8")
 
 
 def page():

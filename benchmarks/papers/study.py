@@ -67,7 +67,7 @@ class Results:
         #: Captions of pictures, by the names of their files.
         self.pictures: dict[str, str] = {}
         if path.exists():
-            kept = json.loads(path.read_text())
+            kept = json.loads(path.read_text(encoding="utf-8"))
             self._lines = {_key(line["cell"]): line for line in kept["cells"]}
             self.pictures = kept.get("pictures", {})
 
@@ -97,7 +97,7 @@ class Results:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         lines = ",\n".join(json.dumps(line) for line in self._lines.values())
         partial = self.path.with_suffix(".partial")
-        partial.write_text(f'{{"pictures": {json.dumps(self.pictures)},\n"cells": [\n{lines}\n]}}\n')
+        partial.write_text(f'{{"pictures": {json.dumps(self.pictures)},\n"cells": [\n{lines}\n]}}\n', encoding="utf-8")
         os.replace(partial, self.path)
 
     def lines(self, **where: Any) -> list[dict]:

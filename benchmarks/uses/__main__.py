@@ -106,7 +106,7 @@ def main():
     counts = {name: sum(each.result == name for each in outcomes) for name in ("works", "refused", "fails", "not run")}
     print(f"{len(outcomes)} uses in {seconds:.0f} s:", ", ".join(f"{n} {name}" for name, n in counts.items()))
     if options.write:
-        PAGE.write_text(page(outcomes, seconds))
+        PAGE.write_text(page(outcomes, seconds), encoding="utf-8")
     return int(counts["fails"] > 0)
 
 

@@ -26,7 +26,7 @@ from skae import ContractiveAutoencoder
 from skae.plotting import FiltersDisplay
 
 X = (load_digits().data / 16).astype(np.float32)
-folder = tempfile.TemporaryDirectory()
+folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
 names = [f"pixel{i}" for i in range(X.shape[1])]
 for number, rows in enumerate(np.array_split(X, 4)):
     pq.write_table(pa.table(list(rows.T), names=names), Path(folder.name) / f"{number}.parquet")

@@ -20,7 +20,7 @@ from skae import DenoisingAutoencoder, PCAWhitener
 from skae.datasets import natural_patches
 
 n_chunks, chunk_size, n_features = 50, 500, 64
-folder = tempfile.TemporaryDirectory()
+folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
 path = pathlib.Path(folder.name) / "patches.npy"
 file = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(n_chunks * chunk_size, n_features))
 chunks = [slice(start, start + chunk_size) for start in range(0, len(file), chunk_size)]
