@@ -532,14 +532,14 @@ def varied(results):
     return verdict(bool(kept[-1] < 0.9), bool(spread[-1] > spread[0])), f"{text}cosine with the start {kept[-1]:.2f}"
 
 
-def rising(name, activation, units, start, stop, cells):
-    """Return a judge of whether a list rises between two steps of the paths of CIFAR-10."""
+def rising(name, activation, units, start, stop, cells, below=np.inf):
+    """Return a judge of whether a list of the paths of CIFAR-10 rises by 0.02 between two steps, from below a value."""
 
     def judge(results):
         outcomes, text = [], []
         for largest in cells:
             values = along(results, name, "cifar10", activation, units, largest)[[start, stop]]
-            outcomes.append(bool(values[1] > values[0]))
+            outcomes.append(bool(values[0] < below and values[1] > values[0] + 0.02))
             text.append(f"alpha {largest * start / 10:g} to {largest * stop / 10:g}: {ends(values)}")
         return verdict(*outcomes), f"{NAMES[name]}, {'; '.join(text)}"
 
@@ -681,7 +681,7 @@ CLAIMS = (
         "SAT 3.4, figure 5",
         "Filters of satlinear change from single pixels over edges to templates.",
         "alpha 0.1 to 1",
-        rising("covered", "satlinear", 300, 1, 10, (1.0, 10.0)),
+        rising("covered", "satlinear", 300, 1, 10, (1.0, 10.0), below=0.1),
     ),
     Claim(
         "SAT 4",
