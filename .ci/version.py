@@ -21,6 +21,7 @@ CITATION = "CITATION.cff", r"^version: (.+)$"
 RELEASED = "CITATION.cff", r"^date-released: (.+)$"
 HEADING = "doc/changelog.md", r"^## (\S+ \(.+\))$"
 UNRELEASED = "unreleased"
+VERSION = re.compile(r"\d+(\.\d+)+((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?")  # as the package index spells them
 
 
 def read(entry, root=ROOT):
@@ -41,6 +42,14 @@ def write(entry, value, root=ROOT):
 def heading(version, date):
     """Return the heading of a version in the changelog."""
     return f"{version.partition('.dev')[0]} ({date or UNRELEASED})"
+
+
+def gives_way(old, new):
+    """Return whether a new heading takes the place of an old one. What was released keeps its heading."""
+    (old, date), new = old.split(), new.split()[0]
+    candidate = re.fullmatch(r"(.+\d)(a|b|rc)\d+", old)
+    same = old == new or (candidate and candidate[1] == re.sub(r"(a|b|rc)\d+$", "", new))
+    return date == f"({UNRELEASED})" or bool(same)
 
 
 def problems(tag=None, root=ROOT):
@@ -69,11 +78,8 @@ def set_version(version, date, root=ROOT):
     lines = re.sub(RELEASED[1] + r"\n", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
     dated = f"version: {version}\n" + (f"date-released: {date}\n" if date else "")
     path.write_text(lines.replace(f"version: {version}\n", dated, 1), encoding="utf-8", newline="\n")
-    new = heading(version, date)
-    if read(HEADING, root).split()[0] != new.split()[0]:  # what was released keeps its heading
-        write(HEADING, f"{new}\n\n## {read(HEADING, root)}", root)
-    else:
-        write(HEADING, new, root)
+    new, old = heading(version, date), read(HEADING, root)
+    write(HEADING, new if gives_way(old, new) else f"{new}\n\n## {old}", root)
 
 
 def main(arguments=None):
@@ -83,6 +89,8 @@ def main(arguments=None):
     parser.add_argument("--tag", help="the tag of the release")
     options = parser.parse_args(arguments)
     if options.version:
+        if not VERSION.fullmatch(options.version):
+            parser.error(f"a version looks like 0.1.0, 0.1.0rc1, 0.1.0.post1 or 0.2.0.dev0, got {options.version!r}")
         released = ".dev" not in options.version
         set_version(options.version, datetime.date.today().isoformat() if released else None)
     found = problems(options.tag)

@@ -137,7 +137,7 @@ class Model:
         Returns
         -------
         Model or PipelineModel
-            The model; a `PipelineModel` of a Pipeline. It shares the estimator's arrays.
+            The model; a `PipelineModel` of a Pipeline. It shares the autoencoder's arrays.
 
         Raises
         ------
@@ -227,7 +227,8 @@ class Model:
         X : ndarray of shape (n, d)
             Rows.
         encoding : {"natural", "rectified", "rectified_bias", "linear"}, default="natural"
-            h(W x + b), max(0, W x), max(0, W x + b) or W x (ZAE 4.3).
+            h(W x + b), max(0, W x), max(0, W x + b) or W x (ZAE 4.3). A model does not know the `encoding` of an
+            estimator: pass it, to get what `transform` returns.
         out : ndarray of shape (n, k), default=None
             Array to write to.
 
@@ -348,7 +349,7 @@ class Model:
         if not ops.is_sparse(X):
             R = self.decode(H.reshape(n * m, k)).reshape(n, m, X.shape[1])
             R -= X[:, None]
-            return ops.row_squared_norms(R.reshape(n * m, -1)).reshape(n, m)
+            return ops.row_squared_norms(R.reshape(n * m, X.shape[1])).reshape(n, m)
         G, Vc = self._decoder_products
         wide, Y = ops.in_float64(H), ops.in_float64(ops.product(X, self.decoder.T))[:, None]
         inner = ops.matmul(wide, G) + 2.0 * (Vc - Y)
@@ -488,7 +489,10 @@ class PipelineModel:
         sklearn.exceptions.NotFittedError
             If a step is not fitted.
         """
-        *before, last = _in_a_row(estimator)
+        steps = _in_a_row(estimator)
+        if not steps:
+            raise TypeError("a PipelineModel is made of a Pipeline that ends in an autoencoder, got one without steps")
+        *before, last = steps
         model = Model.from_estimator(last)
         for step in before:
             if not hasattr(step, "__skae_row_function__"):
@@ -523,7 +527,7 @@ class PipelineModel:
         X : ndarray of shape (n, n_features)
             Rows.
         encoding : {"natural", "rectified", "rectified_bias", "linear"}, default="natural"
-            Which code.
+            Which code. For what the Pipeline's `transform` returns, pass the `encoding` of its last step.
 
         Returns
         -------

@@ -29,6 +29,12 @@ def pytest_configure(config):
         perturbation.install(seed)
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Say that tests are left out: with `-q -n auto` pytest itself does not."""
+    if terminalreporter.config.option.markexpr == "not slow":
+        terminalreporter.write_line("Slow tests are left out: -m '' runs all tests, -m slow these alone.")
+
+
 @pytest.fixture
 def rng():
     """A generator of its own for each test, always seeded alike."""

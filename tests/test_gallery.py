@@ -2,6 +2,8 @@
 
 import pathlib
 import runpy
+import subprocess
+import sys
 
 import pytest
 
@@ -15,6 +17,22 @@ def test_gallery_order():
     assert sorted(gallery_order["ORDER"]) == sorted(names)
     with pytest.raises(ValueError, match="no place for other"):
         gallery_order["Order"](GALLERY)("plot_other.py")
+
+
+def test_readme_counts_the_examples():
+    """README says how many examples there are."""
+    readme = (GALLERY.parents[1] / "README.md").read_text(encoding="utf-8")
+    assert len(list(GALLERY.glob("plot_*.py"))) == 20
+    assert "twenty examples with pictures" in readme
+
+
+@pytest.mark.parametrize(("options", "says"), [((), True), (("-m", ""), False), (("-m", "slow"), False)])
+def test_pytest_says_that_slow_tests_are_left_out(options, says):
+    """One line after the tests, even where pytest does not count them (`-q`)."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--collect-only", *options, __file__]
+    done = subprocess.run(command, cwd=GALLERY.parents[1], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert ("Slow tests are left out: -m '' runs all" in done.stdout) == says
 
 
 @pytest.mark.slow

@@ -207,6 +207,32 @@ def test_a_pipeline_of_other_steps_has_no_model(X):
     assert_array_equal(model.code(X), scaled.transform(X))
 
 
+def test_a_pipeline_without_steps_has_no_model(X):
+    """Nothing is left of a Pipeline that only passes rows on."""
+    with pytest.raises(TypeError, match="ends in an autoencoder, got one without steps"):
+        Model.from_estimator(make_pipeline("passthrough", None))
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES, ids=range(len(PIPELINES)))
+def test_a_model_takes_no_rows(pipeline, X):
+    """No rows give no results."""
+    model = Model.from_estimator(clone(pipeline).fit(X))
+    assert model.code(X[:0]).shape == (0, model.model.W.shape[0])
+    assert model.energy(X[:0]).shape == model.reconstruction_error(X[:0]).shape == (0,)
+
+
+def test_a_model_leaves_rows_alone(X):
+    """Rows are read only, and their order in memory does not matter."""
+    rows = X.copy()
+    rows.flags.writeable = False
+    for pipeline in PIPELINES:
+        model = Model.from_estimator(clone(pipeline).fit(X))
+        for order in (np.asfortranarray(rows), np.repeat(rows, 2, axis=1)[:, ::2], rows[:, ::-1].copy()[:, ::-1]):
+            order.flags.writeable = False
+            for function in (model.inputs, model.code, model.energy, model.reconstruct, model.reconstruction_error):
+                np.testing.assert_allclose(function(order), function(rows), rtol=1e-9, atol=1e-9)
+
+
 class Halver(FunctionTransformer):
     """A step of a user's own that can be served."""
 

@@ -62,6 +62,27 @@ def test_the_release_of_this_version_takes_its_heading(files):
     assert after == before.replace(VERSION.read(VERSION.HEADING), f"{version} (2030-01-02)", 1)
 
 
+def test_release_candidates_share_a_heading(files):
+    """Candidates and their release have one heading, with the latest date. A post-release has its own."""
+    VERSION.set_version("3.1.4", "2030-01-02", root=files)
+    steps = {"3.2.0.dev0": None, "3.2.0rc1": "2030-02-01", "3.2.0rc2": "2030-02-02", "3.2.0": "2030-02-03"}
+    for version, date in {**steps, "3.2.0.post1": "2030-02-04", "3.3.0.dev0": None, "4.0.0.dev0": None}.items():
+        VERSION.set_version(version, date, root=files)
+        assert VERSION.problems(root=files) == []
+    headings = re.findall(VERSION.HEADING[1], (files / VERSION.HEADING[0]).read_text(encoding="utf-8"), re.MULTILINE)
+    released = ["3.2.0.post1 (2030-02-04)", "3.2.0 (2030-02-03)", "3.1.4 (2030-01-02)"]
+    assert headings[:4] == ["4.0.0 (unreleased)", *released]
+
+
+@pytest.mark.parametrize("version", ["v3.1.4", "3.1.4-rc1", "3.1.4dev0", "3", "banana"])
+def test_what_is_no_version_is_not_written(version, capsys, monkeypatch):
+    """A tag in the place of a version, or a spelling that the index would change, is refused before a file changes."""
+    monkeypatch.setitem(VERSION.main.__globals__, "set_version", pytest.fail)
+    with pytest.raises(SystemExit):
+        VERSION.main([version])
+    assert f"0.2.0.dev0, got {version!r}" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("path", sorted(FILES))
 def test_a_file_left_behind_is_named(path, files):
     """One file of another version, and the sentence says which."""
