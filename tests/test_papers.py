@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import itertools
 import json
 import sys
 from pathlib import Path
@@ -181,3 +182,14 @@ def test_a_quick_study_runs_as_a_whole(load, tmp_path):
     results = study.run(True, tmp_path)
     assert len(results) == len(list(study.cells(True)))
     assert all(table.rows for table in study.tables(results))
+
+
+def test_codes_have_the_rates_that_do_best_on_validation_images(load):
+    """Learning rates of the compared models are not chosen on test images."""
+    module = load("zae_codes")
+    results = module.STUDY.results()
+    for model, whiten in itertools.product(module.TRAINED, (False, True)):
+        lines = results.lines(part="rate", model=model, whiten=whiten)
+        if len(lines) == len(module.RATES):
+            best = max(lines, key=lambda line: line["validation"])["rate"]
+            assert module.CHOSEN.get((model, whiten), "auto") == best

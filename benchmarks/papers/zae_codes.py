@@ -6,7 +6,8 @@ CIFAR-10 (recompressed as JPEG), contrast-normalised and reduced by PCA to 99 % 
 whitening. Every model is trained without labels, for 20 epochs where the paper has 1000; L2 logistic regression, its
 strength chosen on the last 10,000 training images, tells how much its code says. The same for the middle of each image,
 from 10 x 10 to 32 x 32 pixels. A contractive strength of the paper is twice `alpha`; the negative one has rows of
-length 1. `--quick` takes 2,000 images, 50 units and 3 epochs.
+length 1. The learning rate of each model, the automatic one or 0.001, is what does better on the last 10,000 training
+images with 500 units. `--quick` takes 2,000 images, 50 units and 3 epochs.
 """
 
 import functools
@@ -22,41 +23,44 @@ from skae import ContractiveAutoencoder, ContrastNormalizer, PCAWhitener, ZeroBi
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 0.1, 1.0)
 WIDTHS, PATCHES = (200, 500, 1000, 2000, 4000), (10, 15, 20, 25, 32)
-#: Functions of units, epochs and seed.
-MODELS = {
-    "TRec": lambda units, epochs, seed: ZeroBiasAutoencoder(units, max_iter=epochs, tol=0, random_state=seed),
-    "TLin": lambda units, epochs, seed: ZeroBiasAutoencoder(
-        units, activation="tlin", max_iter=epochs, tol=0, random_state=seed
-    ),
+#: Functions of units and of the common parameters of those that are trained.
+TRAINED = {
+    "TRec": lambda units, common: ZeroBiasAutoencoder(units, **common),
+    "TLin": lambda units, common: ZeroBiasAutoencoder(units, activation="tlin", **common),
     **{
-        f"CAE {strength:g}": lambda units, epochs, seed, strength=strength: ContractiveAutoencoder(
-            units, alpha=strength / 2, max_iter=epochs, tol=0, random_state=seed
+        f"CAE {strength:g}": lambda units, common, strength=strength: ContractiveAutoencoder(
+            units, alpha=strength / 2, **common
         )
         for strength in (1.0, 2.0, 3.0, 20.0)
     },
     # Bounded only where the rows have a length (see `ContractiveAutoencoder`).
-    "CAE -3": lambda units, epochs, seed: ContractiveAutoencoder(
-        units, alpha=-1.5, weight_constraint="unit", max_iter=epochs, tol=0, random_state=seed
-    ),
-    "standout": lambda units, epochs, seed: StandoutAutoencoder(units, max_iter=epochs, tol=0, random_state=seed),
-    "K-means": lambda units, epochs, seed: TriangleKMeans(units, random_state=seed),
-    "random filters": lambda units, epochs, seed: RandomFilters(units, random_state=seed),
+    "CAE -3": lambda units, common: ContractiveAutoencoder(units, alpha=-1.5, weight_constraint="unit", **common),
+    "standout": lambda units, common: StandoutAutoencoder(units, **common),
 }
+OTHERS = {"K-means": TriangleKMeans, "random filters": RandomFilters}
+MODELS = (*TRAINED, *OTHERS)
+#: Learning rates, and those of models whose codes do better with another than the automatic one, by whitening.
+RATES, CHOSEN = ("auto", 0.001), {}
 #: Whose code is taken in more than one way (figure 1).
 SCHEMES = {"CAE 20": ("rectified", "rectified_bias", "natural"), "CAE 3": ("rectified", "rectified_bias", "natural")}
 
 
 def cells(quick):
-    """Return the cells: the curves over the widths, those over the patches, further seeds, and the wide models last."""
+    """Return the cells: rates, the curves over the widths, those over the patches, further seeds, wide models last."""
     common = {"quick": True} if quick else {}
 
     def cell(whiten, patch, model, units, seed=0):
-        return {"whiten": whiten, "patch": patch, "model": model, "units": units, "seed": seed, **common}
+        rate = {"rate": CHOSEN[model, whiten]} if (model, whiten) in CHOSEN else {}
+        return {"whiten": whiten, "patch": patch, "model": model, "units": units, "seed": seed, **rate, **common}
 
     def curves(widths):
         return [cell(whiten, 32, *each) for each in itertools.product(MODELS, widths) for whiten in (False, True)]
 
-    found = [cell(whiten, 32, "raw", 0) for whiten in (False, True)]
+    found = [
+        {"part": "rate", "whiten": whiten, "model": model, "rate": rate, **common}
+        for whiten, model, rate in itertools.product((False, True), TRAINED, RATES)
+    ]
+    found += [cell(whiten, 32, "raw", 0) for whiten in (False, True)]
     for width in (50,) if quick else (500, 200, 1000):
         found += sorted(curves((width,)), key=lambda each: each["whiten"])
     chosen = ("TRec", "TLin", "CAE 20", "K-means")
@@ -84,33 +88,52 @@ def images(whiten, patch, quick):
     return steps.transform(X), y, steps.transform(X_test), y_test
 
 
-def measure(whiten, patch, model, units, seed, quick=False):
-    """Return the accuracy of each code."""
+def measure(whiten, model, patch=32, units=500, seed=0, rate="auto", part="test", quick=False):
+    """Return the accuracy of each code, or that of the rates on the last fifth of the training images."""
     X, y, X_test, y_test = images(whiten, patch, quick)
+    if part == "rate":
+        n = len(X) * 4 // 5
+        codes = fitted(model, min(units, 50) if quick else units, seed, rate, X[:n], quick).transform(X)
+        return {"validation": chosen(codes, y)[1]}
     if model == "raw":
         return {"accuracy": accuracy(X, y, X_test, y_test)}
-    fitted = MODELS[model](units, 3 if quick else 20, seed).fit(X)
+    autoencoder = fitted(model, units, seed, rate, X, quick)
     values = {}
     for encoding in SCHEMES.get(model, ("rectified",)):
-        if "encoding" in fitted.get_params():
-            fitted.set_params(encoding=encoding)
+        if "encoding" in autoencoder.get_params():
+            autoencoder.set_params(encoding=encoding)
         name = "accuracy" if encoding == "rectified" else encoding
-        values[name] = accuracy(fitted.transform(X), y, fitted.transform(X_test), y_test)
+        values[name] = accuracy(autoencoder.transform(X), y, autoencoder.transform(X_test), y_test)
     return values
+
+
+def fitted(model, units, seed, rate, X, quick):
+    """Return a fitted model."""
+    if model in OTHERS:
+        return OTHERS[model](units, random_state=seed).fit(X)
+    common = {"max_iter": 3 if quick else 20, "tol": 0, "learning_rate_init": rate, "random_state": seed}
+    return TRAINED[model](units, common).fit(X)
+
+
+def chosen(Z, y):
+    """Return the strength of a logistic regression that does best on the last fifth of the rows, and its accuracy."""
+    n = len(Z) * 4 // 5
+    some = slice(0, min(n, 20_000))  # they choose the strength; all rows train the classifier that is tested
+    Z = Z / np.sqrt(np.mean(Z**2))
+    scores = {C: classifier(C).fit(Z[some], y[some]).score(Z[n:], y[n:]) for C in STRENGTHS}
+    best = max(scores, key=scores.__getitem__)
+    return best, scores[best]
 
 
 def accuracy(Z, y, Z_test, y_test):
     """Return the test accuracy of a logistic regression, its strength chosen on the last fifth of the rows."""
-    scale = np.sqrt(np.mean(Z**2))
-    Z, Z_test = Z / scale, Z_test / scale
-    n = len(Z) * 4 // 5
-    some = slice(0, min(n, 20_000))  # they choose the strength; all rows train the classifier that is tested
+    scale, (best, _) = np.sqrt(np.mean(Z**2)), chosen(Z, y)
+    return classifier(best).fit(Z / scale, y).score(Z_test / scale, y_test)
 
-    def fitted(C, rows):
-        return LogisticRegression(C=C, max_iter=300, tol=1e-3).fit(Z[rows], y[rows])
 
-    best = max(STRENGTHS, key=lambda C: fitted(C, some).score(Z[n:], y[n:]))
-    return fitted(best, slice(None)).score(Z_test, y_test)
+def classifier(C):
+    """Return a logistic regression."""
+    return LogisticRegression(C=C, max_iter=300, tol=1e-3)
 
 
 def figures(results, names, **where):
@@ -269,6 +292,14 @@ def tables(results):
         ]
         columns = ("model", *(f"{p} x {p}" for p in PATCHES))
         found.append(Table(f"Whitened patches, {units} units: test accuracy in percent", columns, rows))
+    rows = []
+    for name, model in itertools.product(("not whitened", "whitened"), TRAINED):
+        where = {"part": "rate", "whiten": name == "whitened", "model": model}
+        values = [results.lines(rate=rate, **where) for rate in RATES]
+        if all(values):
+            rows.append((name, model, *(f"{100 * line[0]['validation']:.1f}" for line in values)))
+    title = "Learning rates, 500 units: accuracy on the validation images in percent"
+    found.append(Table(title, ("data", "model", *map(str, RATES)), rows))
     return found
 
 
