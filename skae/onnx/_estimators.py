@@ -10,7 +10,6 @@ import numpy as np
 
 from skae.autoencoders import (
     AutoencoderPrediction,
-    BaseAutoencoder,
     ContractiveAutoencoder,
     DenoisingAutoencoder,
     MarginalizedDenoisingAutoencoder,
@@ -22,7 +21,7 @@ from skae.autoencoders import (
 )
 from skae.classifier import ClassSpecificAEClassifier
 from skae.model import Model
-from skae.network import FineTunedClassifier, FineTunedRegressor
+from skae.network import Encoder, FineTunedClassifier, FineTunedRegressor
 from skae.onnx import _units
 from skae.onnx._graph import Graph
 from skae.onnx._model import ModelNodes
@@ -172,7 +171,7 @@ def _class_energies(graph, classifier, X):
 
 def _network(graph, network, X):
     """Return the scores of a fine-tuned network."""
-    for layer in _layers(network):
+    for layer in Encoder(network.encoder_).layers:
         X = ModelNodes(graph, layer, X).code(layer.encoding)
     return graph.affine(X, network.coef_, network.intercept_)
 
@@ -182,17 +181,9 @@ def _steps(estimator):
     return [unfrozen(step) for step in in_a_row(estimator) if step not in (None, "passthrough")]
 
 
-def _layers(network):
-    """Return the autoencoders at the end of a network's encoder."""
-    steps = _steps(network.encoder_)
-    return steps[len(_fixed_steps(network)) :]
-
-
 def _fixed_steps(network):
-    """Return the steps before the layers of a network."""
-    steps = _steps(network.encoder_)
-    n_layers = next((n for n, step in enumerate(reversed(steps)) if not isinstance(step, BaseAutoencoder)), len(steps))
-    return steps[: len(steps) - n_layers]
+    """Return the steps before the layers of a network, not frozen."""
+    return [unfrozen(step) for step in Encoder(network.encoder_).fixed]
 
 
 def _fine_tuned_classifier(graph, network, X, options):
