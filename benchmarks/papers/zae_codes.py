@@ -40,7 +40,11 @@ TRAINED = {
 OTHERS = {"K-means": TriangleKMeans, "random filters": RandomFilters}
 MODELS = (*TRAINED, *OTHERS)
 #: Learning rates, and those of models whose codes do better with another than the automatic one, by whitening.
-RATES, CHOSEN = ("auto", 0.001), {}
+RATES = ("auto", 0.001)
+CHOSEN = {
+    ("CAE -3", False): 0.001,
+    **{(model, True): 0.001 for model in ("TLin", "CAE 1", "CAE 2", "CAE 3", "standout")},
+}
 #: Whose code is taken in more than one way (figure 1).
 SCHEMES = {"CAE 20": ("rectified", "rectified_bias", "natural"), "CAE 3": ("rectified", "rectified_bias", "natural")}
 
