@@ -11,7 +11,6 @@ drawn mutants are spread over modules and kinds. Results are kept in the output,
 import argparse
 import ast
 import concurrent.futures
-import copy
 import json
 import os
 import pathlib
@@ -260,7 +259,7 @@ def drawn(mutants, number, seed):
 def mutated(source, number):
     """Return a module with one place changed, and the statement in question before and after."""
     tree = ast.parse(source)
-    before = ast.unparse(copy.deepcopy(tree)).splitlines()
+    before = ast.unparse(tree).splitlines()
     changed = ast.fix_missing_locations(Mutants(number).visit(tree))
     after = ast.unparse(changed)
     lines = [(old, new) for old, new in zip(before, after.splitlines(), strict=False) if old != new]

@@ -457,9 +457,8 @@ class PipelineModel:
 
     >>> from sklearn.preprocessing import StandardScaler
     >>> scaler = StandardScaler().fit(X)
-    >>> scale = np.where(scaler.scale_ > 0.0, scaler.scale_, 1.0)
     >>> autoencoder = ContractiveAutoencoder(20, max_iter=5, tol=0, random_state=0).fit(scaler.transform(X))
-    >>> model = PipelineModel([lambda X: (X - scaler.mean_) / scale], Model.from_estimator(autoencoder))
+    >>> model = PipelineModel([lambda X: (X - scaler.mean_) / scaler.scale_], Model.from_estimator(autoencoder))
     >>> bool(np.allclose(model.code(X), autoencoder.transform(scaler.transform(X))))
     True
     """
