@@ -367,3 +367,10 @@ def test_the_extra_is_lazy():
     assert done.stderr.strip().splitlines()[-1] == (
         'ImportError: skae.onnx needs ONNX and skl2onnx: pip install "skae[onnx]"'
     )
+
+
+def test_strings_are_refused(rng):
+    """Rows of strings, which the nodes would read as numbers, get a sentence, as in skae."""
+    whitener = PCAWhitener(3).fit(rng.standard_normal((50, 4)))
+    with pytest.raises(ValueError, match="take numbers, and the input 'X' holds strings"):
+        skl2onnx.to_onnx(whitener, np.full((1, 4), "1.0"))

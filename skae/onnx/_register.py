@@ -108,6 +108,8 @@ def _transformed(scope, steps, inputs):
 
 
 def _in_dtype(graph, variable):
-    """Return an input in the graph's dtype."""
+    """Return an input in the graph's dtype; raise ValueError if it holds strings."""
+    if isinstance(variable.type, StringTensorType):
+        raise ValueError(f"estimators of skae take numbers, and the input {variable.full_name!r} holds strings")
     own = DoubleTensorType if graph.dtype == np.float64 else FloatTensorType
     return variable.full_name if isinstance(variable.type, own) else graph.cast(variable.full_name, graph.dtype)
