@@ -195,6 +195,31 @@ def hidden_bias_of(autoencoder):
     return getattr(autoencoder, "intercept_hidden_", 0.0)
 
 
+def largest_terms(autoencoder, X):
+    """Bounds of the terms that each prediction sums: products summed in another order differ by their rounding."""
+    k, d = autoencoder.components_.shape
+    x, W, V, b, c = (
+        float(np.abs(array).max())
+        for array in (
+            X,
+            autoencoder.components_,
+            autoencoder.decoder_components_,
+            hidden_bias_of(autoencoder),
+            autoencoder.intercept_visible_,
+        )
+    )
+    u = 1.0 + d * x * W + b
+    h = u**2 if autoencoder.activation == "square" else u
+    r = k * h * V + c
+    return {
+        "transform": h,
+        "reconstruct": r,
+        "vector_field": r + x,
+        "score_samples": k * h * u + d * (x + r) ** 2,
+        "reconstruction_error": d * (x + r) ** 2,
+    }
+
+
 def fitted_attributes(autoencoder):
     """All public fitted attributes by name."""
     names = [name for name in vars(autoencoder) if name.endswith("_") and not name.startswith("_")]
@@ -240,6 +265,8 @@ def assert_equal_deeply(a, b, where="vars"):
     elif isinstance(a, np.ndarray):
         assert a.dtype == b.dtype, where
         assert_array_equal(a, b, err_msg=where)
+    elif type(a).__eq__ is object.__eq__ and hasattr(a, "__dict__"):
+        assert_equal_deeply(vars(a), vars(b), where)
     else:
         assert a == b or (a != a and b != b), where
 

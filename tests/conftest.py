@@ -3,12 +3,20 @@
 import os
 import sys
 
+import hypothesis
 import numpy as np
 import pytest
 
 collect_ignore = ["typing_examples.py"]  # for mypy; to import it would register its classes
 
 os.environ.setdefault("MPLBACKEND", "Agg")  # doctests draw too
+
+# A busy machine must not fail a test: no deadlines.
+hypothesis.settings.register_profile("default", deadline=None, max_examples=50)
+hypothesis.settings.register_profile(
+    "long", deadline=None, max_examples=2000, suppress_health_check=list(hypothesis.HealthCheck)
+)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
 def pytest_addoption(parser):

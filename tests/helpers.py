@@ -5,6 +5,7 @@ import dataclasses
 import itertools
 import pickle
 
+import hypothesis
 import numpy as np
 from numpy.testing import assert_allclose
 from scipy import sparse
@@ -16,6 +17,12 @@ from skae.penalties import PENALTIES, REQUIREMENTS, Batch, Gradient
 
 VISIBLE = ("gaussian", "bernoulli")
 DTYPES = (np.float32, np.float64)
+
+
+def examples(number, **options):
+    """Return settings of hypothesis for so many examples in a default run, and in proportion in a longer one."""
+    share = hypothesis.settings.default.max_examples / hypothesis.settings.get_profile("default").max_examples
+    return hypothesis.settings(max_examples=round(number * share), **options)
 
 
 def instances_of(activation_class):

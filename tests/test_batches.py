@@ -7,8 +7,8 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from helpers import name_of
-from hypothesis import HealthCheck, assume, given, settings
+from helpers import examples, name_of
+from hypothesis import HealthCheck, assume, given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
@@ -21,8 +21,8 @@ from skae.training import Batches, _nonzeros, corrupting, dense, row_chunks, row
 from skae.training._moments import checked_weight, largest_value, merge_moments, moments
 from skae.training._ranges import feature_range
 
-quickly = settings(deadline=None, max_examples=30)
-sparse_examples = settings(quickly, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quickly = examples(30)
+sparse_examples = examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=name_of)
 
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from helpers import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
@@ -34,7 +35,7 @@ def value(E, C, labels):
     return (logsumexp(scores, axis=1) - scores[np.arange(len(E)), labels]).mean()
 
 
-@settings(deadline=None)  # a busy machine must not fail the test
+@examples(100)
 @given(
     st.integers(0, 10**6),
     st.integers(2, 8),
@@ -124,7 +125,7 @@ def temperature_gradient(scores, labels, T, weight=None):
     return np.average((softmax(scores / T, axis=1) * scores).sum(axis=1) - own, weights=weight)
 
 
-@settings(deadline=None)  # a busy machine must not fail the test
+@examples(100)
 @given(
     st.integers(0, 10**6),
     st.integers(2, 8),

@@ -6,8 +6,9 @@ import operator
 
 import numpy as np
 import pytest
-from autoencoders import ACTIVATED, CASES, STEPPING, activation_of, fitted_attributes, hidden_bias_of
-from hypothesis import assume, given, settings
+from autoencoders import ACTIVATED, CASES, STEPPING, activation_of, fitted_attributes, largest_terms
+from helpers import examples
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
@@ -26,7 +27,7 @@ GAUSSIAN = [case for case in KINDS if "visible" not in case.parameters]
 BERNOULLI = [case for case in KINDS if "visible" in case.parameters]
 CONTINUOUS = [case for case in GAUSSIAN if activation_of(case.make()).continuous]
 
-few_examples = settings(deadline=None, max_examples=25)
+few_examples = examples(25)
 
 
 @st.composite
@@ -109,31 +110,6 @@ def check_predictions(autoencoder, X):
     assert type(score) is float
     assert np.isfinite(score)
     assert score <= 1.0
-
-
-def largest_terms(autoencoder, X):
-    """Bounds of the terms that each prediction sums: products summed in another order differ by their rounding."""
-    k, d = autoencoder.components_.shape
-    x, W, V, b, c = (
-        float(np.abs(array).max())
-        for array in (
-            X,
-            autoencoder.components_,
-            autoencoder.decoder_components_,
-            hidden_bias_of(autoencoder),
-            autoencoder.intercept_visible_,
-        )
-    )
-    u = 1.0 + d * x * W + b
-    h = u**2 if autoencoder.activation == "square" else u
-    r = k * h * V + c
-    return {
-        "transform": h,
-        "reconstruct": r,
-        "vector_field": r + x,
-        "score_samples": k * h * u + d * (x + r) ** 2,
-        "reconstruction_error": d * (x + r) ** 2,
-    }
 
 
 @few_examples

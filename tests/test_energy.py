@@ -7,8 +7,8 @@ import warnings
 
 import numpy as np
 import pytest
-from helpers import ALL_ACTIVATIONS, DTYPES, VISIBLE, distance_to_kinks, is_elementwise, name_of, rounding_of
-from hypothesis import given, settings
+from helpers import ALL_ACTIVATIONS, DTYPES, VISIBLE, distance_to_kinks, examples, is_elementwise, name_of, rounding_of
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
@@ -485,7 +485,7 @@ def gain_of_a_step(X, model, step_size):
     return after - before, (step_size - 0.5 * step_size**2) * squared, rounding
 
 
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(
     activation=st.sampled_from(MONOTONE),
     visible=st.sampled_from(VISIBLE),
@@ -519,7 +519,7 @@ def test_monotone_units_are_not_slowed_down(rng):
             assert_allclose(points, X + size * Model(*model).vector_field(X), rtol=1e-12, atol=1e-14)
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(
     activation=st.sampled_from(NOT_MONOTONE),
     visible=st.sampled_from(VISIBLE),

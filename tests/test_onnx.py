@@ -7,7 +7,8 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from helpers import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from sklearn.base import is_classifier, is_outlier_detector
@@ -179,7 +180,7 @@ def test_units(activation, tied, visible, dtype):
     assert_near(found["reconstruction"], autoencoder.reconstruct(X))
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(
     shape=st.tuples(st.integers(2, 9), st.integers(1, 9), st.integers(1, 9)),
     activation=st.sampled_from(sorted(set(ACTIVATIONS) - {"max"})),

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import reference
 from autoencoders import CASES, SMALL, hidden_bias_of
-from helpers import ALL_ACTIVATIONS, all_combinations, make_layout, make_problem, name_of, numerical_gradient
-from hypothesis import given, settings
+from helpers import ALL_ACTIVATIONS, all_combinations, examples, make_layout, make_problem, name_of, numerical_gradient
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from sklearn.datasets import load_digits
@@ -85,7 +85,7 @@ def test_objective_and_gradient(name, activation, visible, tied):
     assert_allclose(gradient, numerical_gradient(expected, theta, step=1e-5), rtol=1e-6, atol=10.0 * rounding)
 
 
-@settings(deadline=None, max_examples=50)
+@examples(50)
 @given(
     seed=st.integers(0, 2**32 - 1),
     shape=st.tuples(st.integers(1, 4), st.integers(1, 6), st.integers(1, 5)),

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
-from hypothesis import given, settings
+from helpers import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
@@ -32,7 +33,7 @@ WHITEN = ["pca", "zca", None]
 ROUNDING = {np.float32: 1e-3, np.float64: 1e-6}
 FITTED = ["components_", "explained_variance_", "explained_variance_ratio_", "mean_", "var_", "n_samples_seen_"]
 
-few_examples = settings(deadline=None, max_examples=60)
+few_examples = examples(60)
 
 
 def low_rank(rng, n, d, rank, ratio=0.8):
