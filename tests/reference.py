@@ -22,6 +22,8 @@ def log_1_exp(u):
 
 def dilogarithm(u):
     """-Li2(-exp(u)), the antiderivative of log(1 + exp(u)) (spence(z) is Li2(1 - z))."""
+    if u > 0.0:  # the inversion formula of Li2
+        return u * u / 2.0 + math.pi**2 / 6.0 - dilogarithm(-u)
     return -float(spence(1.0 + math.exp(u)))
 
 

@@ -12,8 +12,15 @@ def fit_energy_classifier(E, rows, l2, loss):
     mass = len(E) if rows.supervised is None else rows.supervised.sum()
     strength = 1.0 / (l2 * mass) if l2 > 0.0 else np.inf
     E64 = E.astype(np.float64)
+    largest = float(np.abs(E64).max())
+    if largest > np.sqrt(np.finfo(np.float64).max / (4.0 * len(E64))):
+        raise ValueError(
+            f"the energies reach {largest:.3g}, whose squares float64 cannot hold: the autoencoders have learned "
+            "nothing of the rows; bring the features to a common scale near 1 (StandardScaler, PCAWhitener)"
+        )
     # A Pipeline passes weights to its steps in two ways, with and without metadata routing.
-    scaler = StandardScaler().fit(E64, sample_weight=rows.supervised)
+    with np.errstate(invalid="ignore"):  # scikit-learn's weighted variance of equal energies may be below zero
+        scaler = StandardScaler().fit(E64, sample_weight=rows.supervised)
     regression = LogisticRegression(C=strength, max_iter=10_000, tol=1e-6)
     regression.fit(scaler.transform(E64), rows.labels, sample_weight=rows.supervised)
     classifier = make_pipeline(scaler, regression)
