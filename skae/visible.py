@@ -197,11 +197,15 @@ class Bernoulli(Visible):
 
 def _entropy(X: FloatArray) -> FloatArray:
     """Return -sum_i (x_i log x_i + (1 - x_i) log(1 - x_i)) of each row of X in [0, 1]."""
-    # The smallest normal number replaces 0 in the log, so that 0 log 0 = 0.
+    # The smallest normal number replaces 0, and what rounding has put below: 0 log 0 = 0.
     tiny = ops.smallest_normal(X.dtype)
+
+    def shares(x):
+        return ops.maximum(x, tiny), ops.maximum(1.0 - x, tiny)
+
     if ops.is_sparse(X):
-        return -ops.stored_row_sums(X, lambda x: sum(p * ops.log(ops.maximum(p, tiny)) for p in (x, 1.0 - x)))
-    return -sum(ops.row_dots(p, ops.log(ops.maximum(p, tiny))) for p in (X, 1.0 - X))
+        return -ops.stored_row_sums(X, lambda x: sum(p * ops.log(p) for p in shares(x)))
+    return -sum(ops.row_dots(p, ops.log(p)) for p in shares(X))
 
 
 #: The visible units by name.

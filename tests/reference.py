@@ -31,7 +31,11 @@ def dilogarithm(u):
 UNITS = {
     "identity": (lambda u, t: u, lambda u, t: 1.0, lambda u, t: u * u / 2.0),
     "sigmoid": (lambda u, t: sigmoid(u), lambda u, t: sigmoid(u) * sigmoid(-u), lambda u, t: log_1_exp(u)),
-    "tanh": (lambda u, t: math.tanh(u), lambda u, t: 1.0 - math.tanh(u) ** 2, lambda u, t: math.log(math.cosh(u))),
+    "tanh": (
+        lambda u, t: math.tanh(u),
+        lambda u, t: 1.0 - math.tanh(u) ** 2,
+        lambda u, t: abs(u) + math.log1p(math.exp(-2.0 * abs(u))) - math.log(2.0),
+    ),
     "softplus": (lambda u, t: log_1_exp(u), lambda u, t: sigmoid(u), lambda u, t: dilogarithm(u)),
     "relu": (lambda u, t: max(0.0, u), lambda u, t: float(u > 0.0), lambda u, t: max(0.0, u) ** 2 / 2.0),
     "square": (lambda u, t: u * u, lambda u, t: 2.0 * u, lambda u, t: u**3 / 3.0),

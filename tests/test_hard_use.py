@@ -18,7 +18,7 @@ from autoencoders import CLASSES as AUTOENCODERS
 from autoencoders import activation_of, assert_equal_deeply, hidden_bias_of, largest_terms
 from hypothesis import event, given
 from hypothesis import strategies as st
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from scipy.special import expit
 from sklearn.base import is_classifier, is_outlier_detector, is_regressor
@@ -289,7 +289,7 @@ def check_methods(estimator, X, n):
     for name, method in methods_of_rows(estimator):
         result, error = attempt(method, X)
         if error is None:
-            assert_finite(result, name)
+            assert_finite(np.exp(result) if name == "predict_log_proba" else result, name)
             if hasattr(result, "shape") and name not in ("get_feature_names_out",):
                 assert result.shape[:1] in ((n,), ()), name
             if name == "predict_proba":
@@ -369,8 +369,9 @@ def check_whitening(whitener, X):
         each.astype(np.float64) for each in (whitener.components_, whitener.mean_, whitener.explained_variance_)
     )
     eps = np.finfo(whitener.components_.dtype).eps
-    spread = np.sqrt(variance.max() / (variance.min() or 1.0)) if len(V) else 1.0  # axes of products of the rows
-    assert_allclose(V @ V.T, np.eye(len(V)), rtol=0.0, atol=100.0 * eps * len(V) * max(spread, 1.0))
+    # Products square the condition; where that is too much, the rows themselves are factored.
+    rounding = 100.0 * eps * len(V) * variance.max() / (variance.min() or 1.0)
+    assert_allclose(V @ V.T, np.eye(len(V)), rtol=0.0, atol=100.0 * eps * len(V) + min(rounding, 1e-6))
     assert (variance >= 0.0).all()
     assert variance.sum() <= 2.001 * whitener.var_.sum()  # over n - 1, not n
     found, error = attempt(whitener.transform, X)
@@ -430,6 +431,25 @@ def test_score_of_a_float32_copy_that_overflows(rng):
     fitted, _ = attempt(skae.SparseAutoencoder(4, learning_rate_init=1e30, max_iter=3, random_state=0).fit, X)
     result, error = attempt(fitted.score, X.astype(np.float32))
     assert np.isfinite(result) if error is None else "float32" in str(error)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array])
+def test_values_outside_by_rounding_have_no_entropy(kind, rng):
+    """What rounding has put below 0 or above 1 counts as 0 or 1: the energy is that of clipped rows."""
+    X = rng.random((20, 30)).round()
+    fitted = ContractiveAutoencoder(3, max_iter=2, visible="bernoulli", random_state=0).fit(X)
+    off = X + 1e-8 * rng.standard_normal(X.shape)
+    assert_allclose(fitted.score_samples(kind(off)), fitted.score_samples(X), rtol=0.0, atol=1e-5)
+
+
+def test_decisions_of_a_tiny_temperature_are_finite(rng):
+    """Log-probabilities that a dtype cannot hold are its largest numbers; no curve of scikit-learn takes infinity."""
+    X, y = rng.standard_normal((30, 4)).astype(np.float32), np.arange(30) % 3
+    classifier = ClassSpecificAEClassifier(small_autoencoder(), temperature=1e-40, max_iter=2, random_state=0)
+    decisions = classifier.fit(X, y).decision_function(X)
+    assert decisions.dtype == np.float32
+    assert np.isfinite(decisions).all()
+    assert_array_equal(classifier.classes_[decisions.argmax(axis=1)], classifier.predict(X))
 
 
 def energies_classifier():

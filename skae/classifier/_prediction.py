@@ -73,6 +73,9 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
             result -= result[:, seen].mean(axis=1, keepdims=True)
         if result.shape[1] == 2:
             result = result[:, 1] - result[:, 0]
+        if np.isfinite(getattr(self, "class_log_constants_", 0.0)).all():  # -inf tells of a class without rows alone
+            largest = np.finfo(X.dtype).max
+            np.clip(result, -largest, largest, out=result)
         with np.errstate(over="ignore"):
             return result.astype(X.dtype)
 

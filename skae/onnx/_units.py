@@ -278,7 +278,8 @@ def visible_potential(graph: Graph, X: str, c: Any, visible: str) -> str:
     tiny = float(np.finfo(graph.dtype).tiny)
 
     def own(p):
-        return graph.sum(graph("Mul", p, graph("Log", graph("Max", p, tiny))))
+        p = graph("Max", p, tiny)
+        return graph.sum(graph("Mul", p, graph("Log", p)))
 
     entropy = graph("Neg", graph("Add", own(X), own(graph("Sub", 1.0, X))))
     return graph("Add", graph.sum(graph("Mul", X, c)), entropy)
