@@ -1,5 +1,6 @@
 """Fixtures of the tests."""
 
+import collections
 import os
 import sys
 
@@ -35,6 +36,19 @@ def pytest_configure(config):
         import perturbation
 
         perturbation.install(seed)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark as slow what `sampled(n)` leaves out: of the cases of a test, by their names, one in n stays."""
+    cases = collections.defaultdict(list)
+    for item in items:
+        if item.get_closest_marker("sampled"):
+            cases[item.nodeid.partition("[")[0]].append(item)
+    for each in cases.values():
+        for number, item in enumerate(sorted(each, key=lambda item: item.nodeid)):
+            if number % item.get_closest_marker("sampled").args[0]:
+                item.add_marker(pytest.mark.slow)
 
 
 def pytest_terminal_summary(terminalreporter):

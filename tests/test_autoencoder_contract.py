@@ -560,6 +560,7 @@ def large_file(tmp_path_factory):
     return X
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize(("case", "solver", "layout"), in_turn(DEFAULT_FITS, LAYOUTS), ids=str)
 def test_a_fit_does_not_copy_the_data(case, solver, layout, large_file):
     """Its memory does not grow with the rows, in whatever order these lie, also where some of them do not count."""

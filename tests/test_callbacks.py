@@ -736,6 +736,7 @@ ESTIMATORS = [
 ]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("make_callback", [EarlyStopping, lambda: TimeLimit(1e-9)], ids=["EarlyStopping", "TimeLimit"])
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=str)
 def test_callbacks_with_every_estimator(estimator, make_callback):

@@ -61,6 +61,7 @@ def assert_losses(objective, theta, X, target, weight):
     assert_allclose(objective.losses_at(theta)(X, target, weight), expected, rtol=1e-13)
 
 
+@pytest.mark.sampled(5)
 @weighting
 @factoring
 @every_loss
@@ -79,6 +80,7 @@ def test_gradient(activation, visible, loss, factored, weighted):
         assert_allclose(gradient, expected, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.sampled(5)
 @weighting
 @factoring
 @every_loss
@@ -223,6 +225,7 @@ def test_blocks_sum_to_the_whole(loss, factored):
     assert_allclose(sum(share * part for share, _, part in parts), gradient, atol=1e-12)
 
 
+@pytest.mark.sampled(3)
 @factoring
 @every_loss
 @every_visible
@@ -261,6 +264,7 @@ def make_reconstruction(activation, hidden_bias=True, **parameters):
             return objective, theta, X, target
 
 
+@pytest.mark.sampled(3)
 @weighting
 @every_visible
 @every_activation

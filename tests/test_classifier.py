@@ -351,6 +351,7 @@ def test_names_of_columns():
 # Input
 
 
+@pytest.mark.sampled(3)
 @every_model
 def test_csr_lists_and_other_layouts(name):
     """CSR, lists, Fortran order and every other row of an array give the same results as the array."""
@@ -408,6 +409,7 @@ def fits_on_both_routes(choose_route, name, rows, y, weight=None):
     return found
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", SPARSE_MODELS)
 def test_sparse_rows_give_the_fit_of_dense_rows(name, choose_route):
     """In the same batches, whichever route they take; weights and rows of weight zero included."""
@@ -630,6 +632,7 @@ AUTOENCODERS = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("method", ["normalize", "finetune"])
 @pytest.mark.parametrize("name", AUTOENCODERS)
 def test_every_tied_autoencoder(name, method):
@@ -1025,6 +1028,7 @@ def test_constants_are_fitted_at_the_temperature(temperature):
     assert tempered.loss_ == pytest.approx(log_loss(y, tempered.predict_proba(X)), rel=1e-6)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("method", "solver"), [("normalize", "adam"), ("finetune", "sgd"), ("finetune", "lbfgs")])
 def test_class_weights_count_where_training_rows_are_never_wrong(solver, method):
     """100 units fit the training rows of overlapping classes. At T = 1, no constant would follow their weights."""
@@ -1168,6 +1172,7 @@ def test_difference_of_two_classes_does_not_saturate(dtype):
     assert_allclose(classifier.decision_function(X), 1e4 * plain.astype(np.float64), rtol=4 * np.finfo(dtype).eps)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", ["normalize", "finetune", "hinge"])
 @pytest.mark.parametrize(
     ("load", "units", "epochs", "max_iter"),
@@ -1322,6 +1327,7 @@ NOT_TO_ADD_TO = ("energies", "lbfgs", "sgd", "noise", "factored hinge", "factore
 ADDING = [name for name in MODELS if name not in NOT_TO_ADD_TO]
 
 
+@pytest.mark.sampled(3)
 @every_dtype
 @pytest.mark.parametrize("label", [0, 2, 3])
 @pytest.mark.parametrize("name", ADDING)
@@ -2285,6 +2291,7 @@ def test_copies_predict_the_same_bits(name, way):
     assert_same_bits(COPIES[way](classifier), classifier, X)
 
 
+@pytest.mark.sampled(3)
 @every_model
 def test_clone_is_unfitted_and_fits_alike(name):
     """clone takes parameters only. With a random_state, its fit gives the same bits."""
@@ -2606,6 +2613,7 @@ FITS = {
 }
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("case", FITS)
 def test_no_fit_copies_all_rows(case, tmp_path, rng):
     """Each class is trained on a copy of its own rows, an eighth of X here. Nothing else is as large as X."""
@@ -2683,6 +2691,7 @@ every_column = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.sampled(3)
 @every_column
 def test_labels_are_compared_by_value(kind, column):
     """Labels may come in one dtype to `fit`, and in another one to the other methods."""

@@ -139,6 +139,7 @@ def test_equation_1_is_the_distance_to_the_flat_region(name, threshold):
 # SAT eq. 3
 
 
+@pytest.mark.sampled(3)
 @every_scale
 @pytest.mark.parametrize("activation", BY_EQUATION_3, ids=name_of)
 def test_equation_3_is_its_quadrature(activation, scale, rng):

@@ -164,6 +164,7 @@ NOT_OF_HELD_OUT_ROWS = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("estimator", "check"),
     [

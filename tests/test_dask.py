@@ -93,6 +93,7 @@ def assert_same_fit(first, second, rtol=1e-6):
     assert first.n_samples_seen_ == second.n_samples_seen_
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("solver", [{"solver": "lbfgs"}, {"batch_size": 200}, {"solver": "sgd", "batch_size": 150}])
 @pytest.mark.parametrize("autoencoder", AUTOENCODERS, ids=repr)
 def test_a_fit_is_that_of_one_array(autoencoder, solver):
@@ -119,6 +120,7 @@ def test_loss_and_gradient_are_those_of_one_array(autoencoder):
     assert len(pickle.dumps(objective)) <= 2048
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("solver", [{"solver": "lbfgs"}, {"batch_size": 200}])
 @pytest.mark.parametrize("autoencoder", NOISY, ids=repr)
 def test_noise_is_drawn_by_row(autoencoder, solver):
@@ -212,6 +214,7 @@ def test_dtypes_and_sparse_rows(kind):
 WIDE = sparse.csr_array(sparse.random(600, 6000, density=0.004, random_state=0))
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("solver", ["lbfgs", "sgd"])  # adam would turn the rounding of tiny gradients into steps
 @pytest.mark.parametrize("kind", [ContractiveAutoencoder, SparseAutoencoder, DenoisingAutoencoder])

@@ -35,6 +35,7 @@ def epochs_of(make, n_batches, rng, n_features=20, **parameters):
 # ------------------------------------------------------------------ epochs
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("make", OF_6000_UPDATES)
 @pytest.mark.parametrize(("n_batches", "expected"), [(4, 200), (6, 150), (20, 100), (120, 50), (1000, 10)])
 def test_adam_makes_6000_updates_in_10_to_100_epochs(make, n_batches, expected, rng):
@@ -46,6 +47,7 @@ def test_zero_bias_makes_fewer_updates(n_batches, expected, rng):
     assert epochs_of(ZeroBiasAutoencoder, n_batches, rng) == expected
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("alpha_steps", [0, 10, 1000])
 @pytest.mark.parametrize(("n_batches", "expected"), [(4, 200), (20, 100), (100, 60), (400, 20)])
 def test_saturating_makes_6000_updates_in_all_its_stages(alpha_steps, n_batches, expected, rng):
@@ -116,6 +118,7 @@ def rate(make, n_batches, rng, **parameters):
     return fitted._solver(n_batches).learning_rate
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("n_batches", "factor"), [(2, 1.0), (9, 1.5), (24, 2.0), (75, 2.5), (100, 3.0), (150, 3.0)])
 def test_fewer_epochs_have_larger_rates(n_batches, factor, rng):
     """It is 200 / epochs, at most a sixth of the batches in an epoch, and at most three."""

@@ -81,6 +81,7 @@ def make_noisy_problem(layout, activation, weighted=False, **parameters):
 every_expansion = pytest.mark.parametrize("name", ["first_order", "second_order"])
 
 
+@pytest.mark.sampled(5)
 @weighting
 @tying
 @pytest.mark.parametrize("penalties", [(), (Contractive(0.3), L2(0.2))], ids=name_of)
@@ -101,6 +102,7 @@ def test_gradient_of_the_expansions(activation, name, penalties, tied, weighted)
         assert_allclose(gradient, expected, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.sampled(3)
 @weighting
 @tying
 @pytest.mark.parametrize("visible", ["gaussian", "bernoulli"])
@@ -323,6 +325,7 @@ def test_the_expansions_do_not_remember_earlier_batches(name, rng):
 # The marginalized penalty
 
 
+@pytest.mark.sampled(3)
 @weighting
 @tying
 @pytest.mark.parametrize("variances", [None, VARIANCES], ids=["equal", "per feature"])

@@ -173,6 +173,7 @@ def test_field_is_the_gradient_of_the_energy(activation, visible, through):
     assert_allclose(derivatives(landscape.score_samples, X).T, expected, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.sampled(3)
 @through
 @tied_or_not
 @every_visible
@@ -185,6 +186,7 @@ def test_laplacian_is_the_trace_of_the_jacobian_of_the_field(activation, visible
     assert_allclose(landscape.laplacian(X), trace, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.sampled(3)
 @through
 @tied_or_not
 @every_visible
@@ -198,6 +200,7 @@ def test_field_from_the_formula(activation, visible, tied, through):
     assert_allclose(through(model).vector_field(X), R - X, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.sampled(3)
 @through
 @tied_or_not
 @every_visible
@@ -400,6 +403,7 @@ def models_with_large_pre_activations(activation, visible, tied, dtype):
         yield X.astype(dtype), model
 
 
+@pytest.mark.sampled(3)
 @both_dtypes
 @tied_or_not
 @every_visible
@@ -452,6 +456,7 @@ def test_a_row_scores_alone_as_in_a_batch(activation, visible, dtype):
         assert abs(autoencoder.score_samples(X[i : i + 1])[0] - whole[i]) <= tolerance * scale[i]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
 @pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
 def test_memory_is_bounded(activation, tied, rng):
@@ -558,6 +563,7 @@ def test_modulus_needs_no_halving_up_to_its_bound(rng):
         assert_allclose(points, X + size * Model(*model).vector_field(X), rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("share", [0.3, 0.5, 1.0])
 @pytest.mark.parametrize("scale", [0.2, 1.0])
 @every_visible
@@ -580,6 +586,7 @@ def test_no_step_of_a_trajectory_lowers_the_energy(activation, visible, scale, s
     assert_array_equal(at_once[near], converged[near])
 
 
+@pytest.mark.sampled(3)
 @both_dtypes
 @tied_or_not
 @every_visible

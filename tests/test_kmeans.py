@@ -100,6 +100,7 @@ def assert_reaches_k_means(X, fit, weight=None):
 # K-means
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("name", DATA)
 def test_max_trains_to_k_means(name, solver):

@@ -659,6 +659,7 @@ def test_regression():
     assert both.n_outputs_ == 2
 
 
+@pytest.mark.slow
 def test_pretraining_helps_where_labels_are_few():
     """The same network, from autoencoders that all rows have trained, and from autoencoders that none has."""
     X, y = load_digits(return_X_y=True)

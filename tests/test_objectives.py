@@ -57,6 +57,7 @@ every_visible = pytest.mark.parametrize("visible", VISIBLE)
 penalised = pytest.mark.parametrize("penalties", [(), (Contractive(0.3), L2(0.2))], ids=name_of)
 
 
+@pytest.mark.sampled(5)
 @weighting
 @pytest.mark.parametrize("combination", PARTNERS, ids=id_of)
 def test_gradient(combination, weighted):
@@ -64,6 +65,7 @@ def test_gradient(combination, weighted):
     check_gradient(*combination, weighted)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("combination", STRANGERS, ids=id_of)
 def test_incompatible_partners_are_refused(combination):
     """A penalty that does not fit is refused when the objective is built, in a sentence that names both sides."""
@@ -184,6 +186,7 @@ def test_mean_code_is_the_weighted_mean_of_the_codes(weighted):
 # Arrays
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("penalties", PENALTY_SETS, ids=name_of)
 @pytest.mark.parametrize("activation", ALL_ACTIVATIONS, ids=name_of)
 def test_float32_stays_float32_and_agrees_with_float64(activation, penalties):

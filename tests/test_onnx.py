@@ -134,6 +134,7 @@ ESTIMATORS = [
 ]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("data", DATA)
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda each: type(each).__name__)
@@ -166,6 +167,7 @@ def test_onnxruntime_gives_the_same(estimator, data, dtype):
     assert all(each.dtype == dtype for name, each in found.items() if name != "label")
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize(("tied", "visible"), [(True, "gaussian"), (False, "bernoulli")])
 @pytest.mark.parametrize("activation", sorted({*ACTIVATIONS, "groups"}))

@@ -273,6 +273,7 @@ def test_thresholds_lie_between_scores(rng):
         assert np.mean(below) == pytest.approx(share, abs=0.02)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("calibration", ["auto", 5, 0.5])
 @pytest.mark.parametrize("estimator", [None, GaussianMixture(2, random_state=0)], ids=["default", "given"])
 def test_the_asked_share_of_new_rows_is_called_outliers(estimator, calibration):
@@ -1453,6 +1454,7 @@ def test_a_scaler_forgets_its_earlier_whitening(rng):
     assert not hasattr(scaler, "axes_")
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("novelty", [False, True])
 def test_few_rows_of_many_features_need_little_memory(novelty, rng):
     """No array of features times features is made by a fit, scores and contributions, and the pickle is small."""

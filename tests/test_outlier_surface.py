@@ -134,6 +134,7 @@ def sparse_rows(rng, n=300, d=7, dtype=np.float64):
     return (rng.standard_normal((n, d)) * (rng.random((n, d)) < 0.3)).astype(dtype)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("make", [sparse.csr_matrix, sparse.csr_array, sparse.csc_array, sparse.coo_array])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("parameters", [{}, {"novelty": True}, {"novelty": True, "calibration": 0.3}])
@@ -193,6 +194,7 @@ def test_sparse_tag(estimator):
 # -- Width -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("novelty", [False, True])
 @pytest.mark.parametrize("shape", [(30, 4000), (100, 180), (200, 390), (200, 199)], ids=str)
 def test_a_pickle_is_small(shape, novelty, rng):

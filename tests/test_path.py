@@ -66,6 +66,7 @@ def assert_same_fits(path, fits):
             assert_array_equal(getattr(a, name), getattr(b, name), err_msg=name)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
 @every_solver
 @every_class
@@ -170,6 +171,7 @@ def test_the_first_of_a_saturating_path_has_steps_the_others_have_one(rng):
         assert (np.diff(fitted.loss_curve_) <= 1e-12).all()
 
 
+@pytest.mark.sampled(3)
 @every_solver
 @every_class
 def test_weights_tables_and_sparse_rows(cls, solver, rng):

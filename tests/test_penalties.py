@@ -40,6 +40,7 @@ tying = pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
 weighting = pytest.mark.parametrize("weighted", [False, True], ids=["equal", "weighted"])
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("activation", ALL_ACTIVATIONS, ids=name_of)
 @every_penalty
 def test_contract(penalty, activation):

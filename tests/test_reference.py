@@ -59,6 +59,7 @@ COMBINATIONS = [
 ]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("name", "activation", "visible", "tied"),
     COMBINATIONS,

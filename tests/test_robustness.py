@@ -220,6 +220,7 @@ def test_bad_data_to_predict_on(case, method, rng):
                 getattr(each, method)(bad)
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("method", PREDICTIONS)
 @pytest.mark.parametrize("case", [each for each in (*CASES, *ACTIVATED) if each not in BERNOULLI], ids=str)
 def test_values_too_large_to_predict_on(case, method):
@@ -603,6 +604,7 @@ def test_same_bits_at_one_thread_count(solver, threads, dtype, rng, always_threa
         assert_array_equal(getattr(a, name), getattr(b, name), err_msg=name)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("batch_size", [100, 200])
 @pytest.mark.parametrize("activation", ["sigmoid", "relu", "softplus"])
 @pytest.mark.parametrize("solver", SOLVERS)

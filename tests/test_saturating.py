@@ -50,6 +50,7 @@ def test_the_lists_cover_what_they_should():
     assert {each.name for each in REFUSED} == {"identity", "square", "modulus", "synchrony", "max", "softmax"}
 
 
+@pytest.mark.sampled(5)
 @weighting
 @tying
 @pytest.mark.parametrize("visible", VISIBLE)
@@ -190,6 +191,7 @@ def objective_of(autoencoder, X, weight=None):
     return np.average(0.5 * errors + autoencoder.alpha * rows, weights=weight)
 
 
+@pytest.mark.sampled(3)
 @weighting
 @every_training
 @pytest.mark.parametrize(

@@ -168,9 +168,18 @@ def name_of(value):
 
 
 def checks_of(estimators, left_out=()):
-    """Return what `parametrize_with_checks` gives, in a list: 1.7's generator displeases pytest 9."""
-    pairs = [pair for estimator in estimators for pair in estimator_checks_generator(estimator)]
-    return [(estimator, check) for estimator, check in pairs if name_of(check) not in left_out]
+    """Return what `parametrize_with_checks` gives, in a list: 1.7's generator displeases pytest 9.
+
+    The first estimator of each class is checked by default, the others by the slow tests.
+    """
+    found, seen = [], set()
+    for estimator in estimators:
+        marks = pytest.mark.slow if type(estimator) in seen else ()
+        seen.add(type(estimator))
+        for made, check in estimator_checks_generator(estimator):
+            if name_of(check) not in left_out:
+                found.append(pytest.param(made, check, marks=marks))
+    return found
 
 
 def transformer_checks_of(estimators):
@@ -213,6 +222,7 @@ def test_transformer_check(estimator, check):
     run_transformer_check(estimator, check)
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize(("estimator", "check"), checks_of(FLOAT32_ESTIMATORS, NOT_IN_FLOAT32), ids=name_of)
 def test_estimator_check_in_float32(estimator, check):
     """The contract holds for training and prediction in float32 too."""
@@ -222,6 +232,7 @@ def test_estimator_check_in_float32(estimator, check):
     check(estimator)
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize(("estimator", "check"), transformer_checks_of(FLOAT32_ESTIMATORS), ids=name_of)
 def test_transformer_check_in_float32(estimator, check):
     """The transformers' contract holds in float32 too."""
@@ -348,6 +359,7 @@ def fitted(index):
     return clone(ESTIMATORS[index]).fit(X, y), X, y
 
 
+@pytest.mark.sampled(3)
 @every_container
 @pytest.mark.parametrize("index", range(len(ESTIMATORS)), ids=map(name_of, ESTIMATORS))
 def test_methods_keep_float32_in_every_container(index, container):
@@ -365,6 +377,7 @@ def test_methods_keep_float32_in_every_container(index, container):
             np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
 
 
+@pytest.mark.sampled(3)
 @every_container
 @pytest.mark.parametrize("estimator", {type(each): each for each in ESTIMATORS}.values(), ids=name_of)
 def test_fits_keep_float32_in_every_container(estimator, container, rng):

@@ -114,6 +114,7 @@ def test_the_lists_cover_what_they_should():
     }
 
 
+@pytest.mark.sampled(5)
 @weighting
 @tying
 @pytest.mark.parametrize("visible", VISIBLE)

@@ -48,6 +48,7 @@ PARTNERS = [
 # -- the objective
 
 
+@pytest.mark.sampled(5)
 @weighting
 @pytest.mark.parametrize("combination", PARTNERS, ids=lambda each: "-".join(map(name_of, each)))
 def test_gradient(combination, weighted):
@@ -69,6 +70,7 @@ def test_gradient_without_a_hidden_bias(tied):
     check_gradient(Tanh(), (), "gaussian", tied, weighted=True, hidden_bias=False, sparse_rows=True)
 
 
+@pytest.mark.sampled(5)
 @every_dtype
 @weighting
 @pytest.mark.parametrize("combination", PARTNERS[::3], ids=lambda each: "-".join(map(name_of, each)))
@@ -194,6 +196,7 @@ def route(monkeypatch):
     return choose
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("case", "solver", "dtype"), in_turn(FITS, DTYPES), ids=name_of)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_both_routes_give_the_same_fit(case, solver, dtype, route, rng):

@@ -388,6 +388,7 @@ def added_memory(function, *arguments, **options):
         tracemalloc.stop()
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("name", LARGE_FITS)
 def test_bytes_add_no_more_than_their_own_size(name, bytes_on_disk, monkeypatch):
     """No method converts all rows: as float64 they would take eight times the size of the file."""
@@ -420,6 +421,7 @@ def test_contrast_and_inverse_take_one_output(rng):
     assert added_memory(whitener.inverse_transform, X) < X.nbytes
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("dtype", [np.float32, np.float16, np.uint8])
 def test_memory_of_a_fit_does_not_grow_with_the_rows_of_a_file(dtype, tmp_path):
     """Nor does that of a prediction, beyond its result."""
