@@ -3,8 +3,8 @@
     python benchmarks/mutants.py [--number 200] [--seed 0] [--only TEXT] [--jobs 1] [--output mutants.json] [--list]
 
 A mutant changes one place of a copy of the repository: a sign, a factor, a comparison, a transposed product, a missing
-mean, swapped arrays or arguments, a statement left out. The tests of its module then run, those that are fast first,
-up to the first that fails. A mutant that lives is one that they let pass: look whether it changes any result. The
+mean, swapped arrays or arguments, a statement left out. The tests then run, those of its module first, up to the first
+that fails. A mutant that lives is one that they let pass: look whether it changes any result. The
 drawn mutants are spread over modules and kinds. Results are kept in the output, and a run continues there.
 """
 
@@ -24,7 +24,7 @@ from collections import defaultdict
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
-#: The tests of each part of the package, the fastest and most telling first; see `tests_of`.
+#: The tests of each part of the package, the fastest and most telling first; the others follow (see `tests_of`).
 TESTS = {
     "activations": "reference activations objectives energy kmeans",
     "complements": "complements reference saturating",
@@ -36,11 +36,12 @@ TESTS = {
     "model": "model reference energy metrics",
     "dynamics": "energy model",
     "solvers": "solvers plateau defaults autoencoder_contract batches callbacks",
-    "training": "batches plateau defaults autoencoder_contract robustness sparse_rows warnings callbacks routing",
+    "training": "batches plateau defaults autoencoder_contract robustness sparse_rows warnings callbacks routing "
+    "persistence network",
     "autoencoders": "autoencoder_contract contractive denoising denoising_score zero_bias saturating sparse path "
-    "defaults contract_properties warnings robustness",
-    "classifier": "reference classifier calibration conformal classification warnings",
-    "network": "network warnings",
+    "defaults contract_properties warnings robustness persistence",
+    "classifier": "reference classifier calibration conformal classification warnings persistence",
+    "network": "network warnings persistence",
     "outlier": "outlier outlier_surface conformal warnings",
     "preprocessing": "whitening sparse_whitening model dask",
     "metrics": "metrics denoising_score",
@@ -268,9 +269,10 @@ def mutated(source, number):
 
 
 def tests_of(file):
-    """Return the tests of a module, the first ones first."""
-    names = TESTS[part_of(ROOT / file)].split()
-    return [f"tests/test_{name}.py" for name in names]
+    """Return all tests, those of a module first, and of these the fastest."""
+    first = [f"tests/test_{name}.py" for name in TESTS[part_of(ROOT / file)].split()]
+    others = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").glob("test_*.py"))
+    return [*first, *(each for each in others if each not in first)]
 
 
 def outcome(mutant, folder, minutes):
