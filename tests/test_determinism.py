@@ -19,6 +19,8 @@ import threadpoolctl
 from estimators import KINDS, data, digest_of, largest_difference, predictions, state_of, train
 from faults import limits, process_unchanged
 
+from skae import DenoisingAutoencoder
+from skae.plotting import ReconstructionDisplay
 from skae.training import quiet
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # of short fits to few rows
@@ -56,6 +58,14 @@ def test_without_a_seed_numpys_generator_is_not_touched(kind):
         trained(kind, **({"random_state": None} if kind.has("random_state") else {}))
 
 
+def test_noise_in_a_picture_does_not_touch_numpys_generator():
+    """A display that draws noise without a seed takes it from elsewhere."""
+    pytest.importorskip("matplotlib")
+    autoencoder = trained(next(kind for kind in KINDS if kind.cls is DenoisingAutoencoder))
+    with process_unchanged():
+        ReconstructionDisplay.from_estimator(autoencoder, data()[0], noise="gaussian")
+
+
 @every_step
 def test_floating_point_errors_of_the_user(kind, method):
     """np.seterr(all="raise") and warnings as errors change no bit of a fit and of its predictions."""
@@ -76,7 +86,7 @@ def test_fits_in_threads(kind):
     expected = state_of(trained(kind))
     with threadpoolctl.threadpool_limits(2):
         before, interval = limits(), sys.getswitchinterval()
-        sys.setswitchinterval(1e-5)
+        sys.setswitchinterval(1e-4)
         try:
             with concurrent.futures.ThreadPoolExecutor(2) as pool:
                 states = list(pool.map(lambda _: state_of(trained(kind)), range(3)))
