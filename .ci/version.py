@@ -36,7 +36,17 @@ def write(entry, value, root=ROOT):
     path, pattern = entry
     text = (root / path).read_text(encoding="utf-8")
     found = re.search(pattern, text, re.MULTILINE)
-    (root / path).write_text(text[: found.start(1)] + value + text[found.end(1) :], encoding="utf-8", newline="\n")
+    write_whole(root / path, text[: found.start(1)] + value + text[found.end(1) :])
+
+
+def write_whole(path, text):
+    """Write a file, or leave it as it is: a full disk does not cut it short."""
+    partial = path.with_name(f"{path.name}.part")
+    try:
+        partial.write_text(text, encoding="utf-8", newline="\n")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def heading(version, date):
@@ -77,7 +87,7 @@ def set_version(version, date, root=ROOT):
     path = root / CITATION[0]
     lines = re.sub(RELEASED[1] + r"\n", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
     dated = f"version: {version}\n" + (f"date-released: {date}\n" if date else "")
-    path.write_text(lines.replace(f"version: {version}\n", dated, 1), encoding="utf-8", newline="\n")
+    write_whole(path, lines.replace(f"version: {version}\n", dated, 1))
     new, old = heading(version, date), read(HEADING, root)
     write(HEADING, new if gives_way(old, new) else f"{new}\n\n## {old}", root)
 

@@ -183,6 +183,16 @@ def classify(X_train, X_test, y_train, y_test, options):
         print(f"  {name:<46} {100 * accuracy:6.1f} %  {auc:11.3f}", flush=True)
 
 
+def save_whole(figure, path):
+    """Write a picture, or leave what is there: a full disk neither ends in half a picture nor takes the one before."""
+    partial = path.with_name(f"{path.stem}.part{path.suffix}")
+    try:
+        figure.savefig(partial, dpi=120)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 def save_picture(fitted, X_test, y_test, options):
     """Draw filters and energies; return the exit code."""
     try:
@@ -201,7 +211,7 @@ def save_picture(fitted, X_test, y_test, options):
     ScoreHistogramDisplay.from_estimator(contractive, X_test, y_test, ax=axes["c"])
     axes["c"].set(title="ContractiveAutoencoder: energy of the test digits", ylabel="digit")
     try:
-        figure.savefig(options.output, dpi=120)
+        save_whole(figure, pathlib.Path(options.output).resolve())
     except OSError as error:
         print(f"\nCannot write the picture of filters and energies: {error}", file=sys.stderr)
         return 1

@@ -129,7 +129,7 @@ def clip(A, low, high, out=None):
     return A.clip(low, high, out=out)
 
 
-@errstate(over="ignore")  # as a decorator, it costs half of what a block costs
+@errstate(over="ignore", under="ignore")  # as a decorator, it costs half of what a block costs
 def sigmoid(u, out=None):
     """Return 1 / (1 + exp(-u)), elementwise; 0 where exp overflows."""
     out = negative(u, out=out)

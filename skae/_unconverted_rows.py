@@ -56,6 +56,6 @@ class UnconvertedRows:
         """Return whether all numbers are finite in the dtype to compute in."""
         values = self.source.data[:, None] if sparse.issparse(self.source) else self.source
         n_rows = max(1, _BLOCK_ELEMENTS // values.shape[1])
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", under="ignore"):
             blocks = (values[start : start + n_rows] for start in range(0, len(values), n_rows))
             return all(np.isfinite(block.astype(self.dtype)).all() for block in blocks)

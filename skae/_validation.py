@@ -88,7 +88,7 @@ def _is_valid(estimator, X, dtype, n_samples):
         return False
     if getattr(estimator, "n_features_in_", None) != X.shape[1] or hasattr(estimator, "feature_names_in_"):
         return False
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         return bool(np.isfinite(X.sum()))
 
 

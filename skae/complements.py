@@ -235,7 +235,7 @@ def _average_variation(activation: Activation, scale: float) -> AverageVariation
 
 def _steepness(activation, u):
     """Return |h'| at the points u."""
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         return np.abs(activation.derivative(u, activation.value(u)))
 
 

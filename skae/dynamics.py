@@ -89,7 +89,7 @@ def relax(
     points = ops.add(X, 0.0)
     n_iter, converged = ops.zeros(len(X), dtype=int), ops.zeros(len(X), dtype=bool)
     moving = ops.arange(len(X))
-    with ops.errstate(over="ignore", invalid="ignore"):
+    with ops.errstate(over="ignore", under="ignore", invalid="ignore"):
         bound = _FAR * ops.maximum(ops.absolute(X).max(axis=1), reach.max())
         for iteration in range(max_iter + 1):
             x = points[moving]

@@ -74,6 +74,20 @@ def test_release_candidates_share_a_heading(files):
     assert headings[:4] == ["4.0.0 (unreleased)", *released]
 
 
+def test_a_full_disk_cuts_no_file_short(files, monkeypatch):
+    """A file that cannot be written stays as it is, and nothing else is left."""
+    before = {path: path.read_bytes() for path in files.rglob("*") if path.is_file()}
+
+    def full(path, *others, **options):
+        path.write_bytes(b"half")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space left"):
+        VERSION.set_version("3.1.4", "2030-01-02", root=files)
+    assert {path: path.read_bytes() for path in files.rglob("*") if path.is_file()} == before
+
+
 @pytest.mark.parametrize("version", ["v3.1.4", "3.1.4-rc1", "3.1.4dev0", "3", "banana"])
 def test_what_is_no_version_is_not_written(version, capsys, monkeypatch):
     """A tag in the place of a version, or a spelling that the index would change, is refused before a file changes."""

@@ -621,7 +621,7 @@ def test_thread_counts_agree(solver, activation, batch_size, rng, always_threade
 
 def test_small_fits_give_the_same_bits_at_any_thread_count(rng, monkeypatch):
     """They run on one thread, whatever the limit, where no other thread is (one that another test has left, say)."""
-    monkeypatch.setattr("skae.training._threads._alone", lambda: True)
+    monkeypatch.setattr("skae.training._threads.alone", lambda: True)
     X = make_X(rng, n=200, d=48).astype(np.float32)
     one, two = (fit_on_threads(threads, X) for threads in (1, 2))
     for name in (*FITTED, "loss_curve_"):
@@ -645,7 +645,7 @@ class ThreadCounting(Fragile):
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_small_fits_run_on_one_thread_from_start_to_end(solver, rng, monkeypatch):
     """The start, the last loss and the test for a plateau too: there, a second thread made fits ten times slower."""
-    monkeypatch.setattr("skae.training._threads._alone", lambda: True)
+    monkeypatch.setattr("skae.training._threads.alone", lambda: True)
     numbers, looks = [], []
     activation = ThreadCounting(calls=numbers)
     monkeypatch.setattr(

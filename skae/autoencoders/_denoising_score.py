@@ -59,7 +59,7 @@ def denoising_score(model, X, mean, var, sample_weight=None, noise_scale=_NOISE_
         model, n_rows = model.by_columns(), sparse_chunk_rows(X, len(model.W))
     n_rows, start = max(n_rows // n_draws, 1), 0
     residual = total = 0.0
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         for _, chunk in row_chunks(X, chosen=chosen, rows=n_rows, stay_sparse=stay_sparse):
             part = slice(start, start + chunk.shape[0])
             U = model.pre_activations(chunk)[:, None]

@@ -381,7 +381,7 @@ class AutoencoderPrediction(TransformerMixin):
     def _by_chunks(self, function, X, out, stay_sparse=False):
         """Fill `out` with function(chunk, rows) for each chunk of rows; raise ValueError if a result overflows."""
         columns = len(self.components_) if stay_sparse else max(np.shape(self.components_))
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             for rows, chunk in row_chunks(X, columns, stay_sparse=stay_sparse):
                 result = check_overflow(function(chunk, rows), chunk)
                 if not np.may_share_memory(result, out):

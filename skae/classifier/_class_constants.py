@@ -72,6 +72,7 @@ class _NegativeLogLikelihood:
         self.E, self.labels, self.weight, self.start, self.precision = E, labels, weight, start, precision
         self.observed = np.bincount(labels, weight, E.shape[1])
 
+    @np.errstate(under="ignore")
     def __call__(self, C, temperature):
         """Return value, gradient (K,) and Hessian (K, K) at the constants C, for a temperature of the softmax."""
         scores = (self.E + C) / temperature

@@ -59,7 +59,7 @@ class ClassEnergies:
         objective, theta = self.objective(X.dtype, by_columns=stay_sparse)
         nothing = np.zeros(X.shape[1], dtype=X.dtype)
         out = np.empty((X.shape[0] if chosen is None else len(chosen), len(self.estimators)), dtype=X.dtype)
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             for _, chunk in row_chunks(X, columns, chosen, stay_sparse=stay_sparse):
                 part = out[start : start + chunk.shape[0]]
                 part[...] = objective.scores(theta, chunk)

@@ -57,7 +57,7 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
         """Return the logarithms of the probabilities, shape (n, K), float64."""
         scores = self._scores(X)
         scores -= scores.max(axis=1, keepdims=True)  # so that the division can overflow to -inf only
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", under="ignore"):
             scores /= self.temperature_
         scores -= _log_total(scores)[:, None]
         return scores
@@ -76,7 +76,7 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
         if np.isfinite(getattr(self, "class_log_constants_", 0.0)).all():  # -inf tells of a class without rows alone
             largest = np.finfo(X.dtype).max
             np.clip(result, -largest, largest, out=result)
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", under="ignore"):
             return result.astype(X.dtype)
 
     # -- prediction
@@ -138,7 +138,8 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
             Probabilities, in X's dtype. They sum to 1.
         """
         X = self._validate_prediction(X)
-        return np.exp(self._log_probabilities(X)).astype(X.dtype)
+        with np.errstate(under="ignore"):
+            return np.exp(self._log_probabilities(X)).astype(X.dtype)
 
     @available_if(has_probabilities)
     def predict_log_proba(self, X: MatrixLike) -> FloatArray:
@@ -157,10 +158,11 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
             Log-probabilities, in X's dtype.
         """
         X = self._validate_prediction(X)
-        result = self._log_probabilities(X)
-        # If the probability is 1 in X's dtype, its logarithm must be 0.
-        result[np.exp(result).astype(X.dtype) == 1.0] = 0.0
-        return result.astype(X.dtype)
+        with np.errstate(under="ignore"):
+            result = self._log_probabilities(X)
+            # If the probability is 1 in X's dtype, its logarithm must be 0.
+            result[np.exp(result).astype(X.dtype) == 1.0] = 0.0
+            return result.astype(X.dtype)
 
     def score_samples(self, X: MatrixLike) -> FloatArray:
         """Return log sum_j exp(E_j(x) + C_j). Samples that belong to no class have low scores.
@@ -293,6 +295,7 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
         return np.array([f"{prefix}_{each}" for each in self.classes_], dtype=object)
 
 
+@np.errstate(under="ignore")
 def _log_total(scores, constants=0.0):
     """Return log(sum(exp(scores + constants))) of each row, a chunk at a time, because scipy makes six copies."""
     total = np.empty(len(scores))

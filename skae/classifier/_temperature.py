@@ -17,6 +17,7 @@ def pooled_temperature(scores, tests):
     return fit_temperature(np.concatenate(scores), labels, weights)
 
 
+@np.errstate(under="ignore")
 def fit_temperature(scores, labels, weight=None):
     """Return the temperature T that maximises the mean of log P(y_n | x_n), where P_j = softmax_j(scores_j / T).
 

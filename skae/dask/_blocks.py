@@ -128,7 +128,7 @@ def row_blocks(X, sample_weight=None):
     n_rows = sum(fact[0] for _, fact in kept)
     if n_rows < 2:
         raise ValueError(f"X has {n_rows} rows of positive weight, while fit needs at least 2")
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         seen = functools.reduce(merge_moments, (fact[1] for _, fact in kept))
     low = np.min([fact[2][0] for _, fact in kept], axis=0)
     high = np.max([fact[2][1] for _, fact in kept], axis=0)

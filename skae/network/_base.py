@@ -358,7 +358,7 @@ class FineTunedNetwork(CallbackSupportMixin, SolverParameters, TransformerMixin,
         for start in range(0, X.shape[0], size):
             rows = slice(start, start + size)
             chunk = X[rows]
-            with np.errstate(over="ignore", invalid="ignore"):
+            with np.errstate(over="ignore", under="ignore", invalid="ignore"):
                 result = function(encoder.codes(encoder.inputs(plain(chunk))))
                 out[rows] = check_overflow(result, chunk)
         return out

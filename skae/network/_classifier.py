@@ -402,7 +402,8 @@ class FineTunedClassifier(ClassifierMixin, FineTunedNetwork):
         ndarray of shape (n_samples, n_classes)
             Probabilities, in X's dtype. They sum to 1.
         """
-        return softmax(self._scores(self._validate_prediction(X)), axis=1)
+        with np.errstate(under="ignore"):
+            return softmax(self._scores(self._validate_prediction(X)), axis=1)
 
     @available_if(_has_probabilities)
     def predict_log_proba(self, X: MatrixLike) -> FloatArray:
@@ -418,4 +419,5 @@ class FineTunedClassifier(ClassifierMixin, FineTunedNetwork):
         ndarray of shape (n_samples, n_classes)
             Log-probabilities, in X's dtype.
         """
-        return log_softmax(self._scores(self._validate_prediction(X)), axis=1)
+        with np.errstate(under="ignore"):
+            return log_softmax(self._scores(self._validate_prediction(X)), axis=1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -21,7 +20,7 @@ from skae._validation import DTYPES, check_array
 from skae.autoencoders import BaseAutoencoder, activation_of, fit_quietly, in_a_row, unfrozen
 from skae.objectives import Layer
 from skae.parameters import Layout
-from skae.training import drop_optimizer_state
+from skae.training import drop_optimizer_state, quiet
 
 _NOT_FITTED = (
     "prefit=True takes a fitted encoder, and this %(name)s is not fitted; `clone` and cross-validation undo a fit, "
@@ -217,8 +216,7 @@ def _fit_transformed(step, X, y, sample_weight):
 def _same_rows(step, X, transform, *args, **options):
     """Return what a method of a step makes of rows X; raise ValueError if rows are lost."""
     n_before = X.shape[0]
-    with warnings.catch_warnings(), config_context(transform_output="default"):
-        warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
+    with quiet("X does not have valid feature names"), config_context(transform_output="default"):
         result = transform(*args, **options)
     n_rows = result.shape[0] if hasattr(result, "shape") else len(result)
     if n_rows != n_before:

@@ -3,14 +3,12 @@
 They are the mean of an autoencoder's field along a straight path, times the length of the path in each feature.
 """
 
-import warnings
-
 import numpy as np
 
 from skae.autoencoders import activation_of, autoencoder_of, last_step, steps_before
 from skae.model import Model
 from skae.outlier._memory import memory_advice
-from skae.training import check_overflow, chunk_rows, like_frame, row_chunks
+from skae.training import check_overflow, chunk_rows, like_frame, quiet, row_chunks
 
 # A path is integrated in pieces, each by Gauss-Legendre quadrature. A piece is halved while its integral differs from
 # the difference of its energies: at most 40 times, and not once the rows have 512 pieces on average.
@@ -131,8 +129,7 @@ def _through_affine_steps(steps, mean_field_between, X, start, mean, like):
     """
 
     def transform(X):
-        with warnings.catch_warnings():  # the names of the features have been checked already
-            warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
+        with quiet("X does not have valid feature names"):  # the names of the features have been checked already
             for i, step in enumerate(steps):
                 X = step.transform(X if i else like_frame(X, like))
         return np.asarray(X, dtype=np.float64)
@@ -189,7 +186,7 @@ def mean_field(autoencoder, start, way):
     model = Model.from_estimator(autoencoder).astype(np.float64)
     width = (len(_NODES) + 2) * max(autoencoder.components_.shape)
     out = np.empty(way.shape)
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         for rows, chunk in row_chunks(way, _FIRST_PIECES * width):
             out[rows] = _path_means(model, start[rows], chunk, width)
     return check_overflow(out, start + way)

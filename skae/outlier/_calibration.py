@@ -1,12 +1,10 @@
 """Thresholds of scores, and scores of rows that a model has not seen."""
 
-import warnings
-
 import numpy as np
 from sklearn.base import clone
 
 from skae._sklearn_compat import _safe_indexing
-from skae.training import NO_CALLBACKS
+from skae.training import NO_CALLBACKS, quiet
 
 # Scores of two rows differ where they differ by more than this number of units in the last place.
 _ULPS = 256.0
@@ -105,8 +103,7 @@ def cross_fitted_scores(estimator, X, n_folds, seed, task=NO_CALLBACKS):
     folds = KFold(min(n_folds, n_rows), shuffle=True, random_state=seed)
     scores = np.empty(n_rows, dtype=np.float64)
     phase = task.subtask("calibration", max_subtasks=folds.get_n_splits()).begin()
-    with warnings.catch_warnings():  # the fit to all rows gives the same warnings
-        warnings.simplefilter("ignore")
+    with quiet():  # the fit to all rows gives the same warnings
         for seen, unseen in folds.split(np.arange(n_rows)):
             model, rows = clone(estimator), _safe_indexing(X, seen)
             with phase.subtask("fold").attached_to(model, rows):

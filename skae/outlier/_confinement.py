@@ -1,11 +1,9 @@
 """Whether scores fall away from the data."""
 
-import warnings
-
 import numpy as np
 
 from skae._validation import DTYPES, check_array
-from skae.training import dense, like_frame
+from skae.training import dense, like_frame, quiet
 
 # Rows are compared with what lies these many times as far from the mean. Far out a bounded unit has saturated, and
 # scores fall in the end. Near the data, scores of units without a bound need not have risen above all others.
@@ -36,8 +34,7 @@ def share_of_far_rows_on_top(model, X, mean):
         0 if the model refuses the far rows, as bernoulli units do.
     """
     try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")  # about logarithms of what no training row is, and the like
+        with quiet(), np.errstate(all="ignore"):  # about logarithms of what no training row is, and the like
             rows = check_array(X, accept_sparse="csr", dtype=DTYPES)
             n_rows = rows.shape[0]
             rows = dense(rows[np.unique(np.linspace(0, n_rows - 1, min(n_rows, _MOST_ROWS)).astype(int))])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import warnings
 from numbers import Integral, Real
 from typing import Any, Literal, Self, overload
 
@@ -46,6 +45,7 @@ from skae.training import (
     conformal_p_values,
     dense,
     fit_task,
+    quiet,
     seed_of,
     too_many_units,
     unchanged_on_error,
@@ -249,7 +249,6 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, VersionedEstimat
         return super().set_params(**params)
 
     @_fit_context(prefer_skip_nested_validation=False)
-    @with_callbacks
     def fit(self, X: Any, y: Any = None) -> Self:
         """Train the model and set the offset.
 
@@ -270,11 +269,17 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, VersionedEstimat
         ValueError
             If the data are not what the model takes, or with ``novelty=True`` have fewer than three rows.
         """
+        with unchanged_on_error(self):
+            self._fit(X, y)
+        return self
+
+    @with_callbacks
+    def _fit(self, X, y):
+        """Set all fitted attributes."""
         subtasks = 0 if self.estimator is None or is_frozen(self.estimator) else 1 + int(self.novelty)
         options = {"inner": self.estimator, "max_subtasks": subtasks}
-        with fit_task(self, X, y, **options) as task, unchanged_on_error(self):
+        with fit_task(self, X, y, **options) as task:
             self._fit_all(X, seed_of(self._seed()), task)
-        return self
 
     def _fit_all(self, X, seed, task):
         """Train the model, and set the offset."""
@@ -324,8 +329,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, VersionedEstimat
             X = check_array(X, accept_sparse="csr", dtype=DTYPES)
             if X.shape[0] >= 2 * SAMPLE_ROWS:
                 unseen = X[rows_outside_sample(np.arange(X.shape[0]), SAMPLE_ROWS, seed)]
-                with warnings.catch_warnings():  # the names have been checked
-                    warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
+                with quiet("X does not have valid feature names"):  # the names have been checked
                     return self.estimator_.score_samples(unseen)
             if X.shape[0] < 3:
                 raise ValueError(f"novelty=True needs at least 3 rows to set offset_, got n_samples = {X.shape[0]}")
@@ -353,7 +357,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, VersionedEstimat
         if own:
             return
         # Some data can be read by the estimator only.
-        with contextlib.suppress(TypeError, ValueError), np.errstate(over="ignore", invalid="ignore"):
+        with contextlib.suppress(TypeError, ValueError), np.errstate(over="ignore", under="ignore", invalid="ignore"):
             X = check_array(X, accept_sparse="csr", dtype=DTYPES)
             self.mean_, self.scale_ = location_and_scale(X)
             if _explains(self):

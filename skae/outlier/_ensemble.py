@@ -165,7 +165,7 @@ class MixtureEnsemble(VersionedEstimator):
         """
         with unchanged_on_error(self):
             checked = checked_rows(self, X, ensure_min_samples=2)
-            with np.errstate(over="ignore", invalid="ignore"):
+            with np.errstate(over="ignore", under="ignore", invalid="ignore"):
                 self.mean_, self.scale_ = location_and_scale(checked)
             if not np.isfinite(self.scale_).all():
                 low, high = value_range(checked)

@@ -149,7 +149,7 @@ class FeatureScaler:
     def _standardised(self, X):
         """Return the features minus their means, divided by their standard deviations."""
         G = np.empty(X.shape)
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", under="ignore"):
             for rows, chunk in row_chunks(X):
                 np.subtract(chunk, self.mean_, out=G[rows])
             G /= self.deviation_

@@ -1,15 +1,18 @@
 """K-means: centres of all rows, or of a sample of the rows."""
 
 import hashlib
-import warnings
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
+from scipy import sparse
 
-from skae.training import one_openmp_thread
+from skae.training import blas_threads, row_chunks
 
 # Centres are found from at most this number of rows. More rows change them little.
 _SAMPLE_ROWS = 4096
+
+# The largest number of passes over the rows. The passes end when the centres move, in sum of squares, by less than this
+# share of the mean variance of a feature.
+_MAX_ITER, _TOL = 10, 1e-4
 
 # The largest number of centres, and the smallest number of rows for each centre.
 MAX_UNITS, _ROWS_PER_UNIT = 256, 4
@@ -29,20 +32,42 @@ def sample_rows(X, rng, n_rows=_SAMPLE_ROWS):
 
 
 def cluster(X, n_clusters, seed):
-    """Return the distinct centres of K-means, and the variance of a feature within a cluster. X is overwritten.
+    """Return the distinct centres of K-means, and the variance of a feature within a cluster.
 
-    K-means starts from distinct rows. With more clusters than distinct rows, scikit-learn 1.9.1 relocates empty
-    clusters, which can throw centres out of the data.
+    These are Lloyd's iterations, from distinct rows. A centre is dropped when no row is nearest to it.
+
+    scikit-learn's KMeans does the same, but sets a limit on the BLAS threads of the whole process. Two fits in two
+    threads would leave it behind (scikit-learn 1.9.1), and every later product would run on one thread.
     """
-    from sklearn.cluster import KMeans
-
     distinct = {}
     for i in np.random.default_rng(seed).permutation(len(X)):
         distinct.setdefault(hashlib.blake2b(X[i].tobytes(), digest_size=16).digest(), i)  # rows would take X's memory
-    start = X[list(distinct.values())[:n_clusters]]
-    with warnings.catch_warnings(), one_openmp_thread():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        kmeans = KMeans(len(start), init=start, n_init=1, max_iter=10, copy_x=False).fit(X)
-    centers = kmeans.cluster_centers_[np.unique(kmeans.labels_)]
-    freedom = max(len(X) - len(centers), 1) * X.shape[1]
-    return centers, float(kmeans.inertia_) / freedom
+    centers = X[list(distinct.values())[:n_clusters]]
+    smallest_shift = _TOL * float(X.var(axis=0).mean())
+    with blas_threads(0.0):
+        labels = _nearest(X, centers)
+        for _ in range(_MAX_ITER):
+            before, (kept, labels) = labels, np.unique(labels, return_inverse=True)
+            moved = _means(X, labels)
+            shift = float(np.square(moved - centers[kept]).sum())
+            centers, before, labels = moved, labels, _nearest(X, moved)
+            if shift <= smallest_shift or np.array_equal(labels, before):
+                break
+    kept, labels = np.unique(labels, return_inverse=True)
+    centers = centers[kept]
+    inertia = sum(float(np.square(chunk - centers[labels[rows]]).sum()) for rows, chunk in row_chunks(X))
+    return centers, inertia / (max(len(X) - len(centers), 1) * X.shape[1])
+
+
+def _nearest(X, centers):
+    """Return the index of the centre that is nearest to each row."""
+    half_squares, labels = 0.5 * np.einsum("ij,ij->i", centers, centers), np.empty(len(X), dtype=np.intp)
+    for rows, chunk in row_chunks(X, len(centers)):
+        labels[rows] = np.argmax(chunk @ centers.T - half_squares, axis=1)
+    return labels
+
+
+def _means(X, labels):
+    """Return the mean of the rows with each label, 0 to the largest."""
+    members = sparse.csc_array((np.ones(len(X)), labels, np.arange(len(X) + 1)))
+    return (members @ X) / np.bincount(labels)[:, None]

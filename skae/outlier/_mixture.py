@@ -83,14 +83,14 @@ class MixtureAutoencoder(AutoencoderPrediction, VersionedEstimator):
         self : object
             The fitted estimator.
         """
-        with unchanged_on_error(self):
+        with unchanged_on_error(self), np.errstate(under="ignore"):
             X = validate_data(self, X, dtype=DTYPES)
             self.n_samples_seen_, self.mean_, self.var_ = moments(X)
             rng = np.random.default_rng(seed_of(self.random_state))
             rows = dense(sample_rows(X, rng)).astype(np.float64, copy=False)
             W = self.centers
             if W is None:
-                W = cluster(rows.copy(), self.n_components, int(rng.integers(2**31)))[0]
+                W = cluster(rows, self.n_components, int(rng.integers(2**31)))[0]
             W, log_p = np.asarray(W, dtype=np.float64), np.full(len(W), -np.log(len(W)))
             squares = np.einsum("ij,ij->i", rows, rows)
             constant, curve = 0.5 * (float(squares.mean()) + X.shape[1] * np.log(2.0 * np.pi)), []

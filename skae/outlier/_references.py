@@ -62,7 +62,7 @@ def nearest_mean(X, rows, scale):
     from sklearn.neighbors import NearestNeighbors
 
     def scaled(A):
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", under="ignore"):
             return np.clip(A / scale, -_FARTHEST, _FARTHEST)
 
     # Rows shifted to their middle lose no digits to a large mean.

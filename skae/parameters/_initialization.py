@@ -254,7 +254,7 @@ def _fitting_length(W, sample, activation, visible, hidden_bias):
     if hidden_bias:
         U -= W @ sample.mean
     losses = []
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         for factor in _LENGTHS:
             R = (activation.value(factor * U + b) * factor) @ W
             R += units.link(sample.mean) - weight @ R / weight.sum()

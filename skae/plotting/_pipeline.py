@@ -1,13 +1,12 @@
 """The way back through a Pipeline, from the input of its last step to its own input."""
 
-import warnings
-
 import numpy as np
 from sklearn.preprocessing import FunctionTransformer
 
 from skae.autoencoders import autoencoder_of, steps_before, unfrozen
 from skae.model import Model
 from skae.plotting._display import dense
+from skae.training import quiet
 
 # A step counts as affine if it maps this many mixtures of rows to the same mixtures of their images.
 _N_MIXTURES = 3
@@ -85,8 +84,8 @@ def _mixing(n_rows):
 def _images(function, rows):
     """Return function(rows) in float64, or None if the function refuses the rows."""
     try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")  # about missing names, or values outside the range of the training data
+        # about missing names, or values outside the range of the training data
+        with quiet(), np.errstate(all="ignore"):
             return np.array(dense(function(rows)), dtype=np.float64)
     except (TypeError, ValueError):
         return None

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skae._typing import MatrixLike, RandomState
@@ -25,7 +24,7 @@ from skae.plotting._images import (
     mosaic,
 )
 from skae.plotting._pipeline import reconstruct
-from skae.training import like_frame
+from skae.training import like_frame, seed_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -276,6 +275,6 @@ def _corrupted(shown, X, corruption, random_state):
     if corruption.uses_range:
         everything = _numbers(dense(X))
         low, high = everything.min(axis=0).astype(values.dtype), everything.max(axis=0).astype(values.dtype)
-    seed = check_random_state(random_state).randint(2**31)
-    noisy = corruption.apply(values, np.random.default_rng(seed), np.empty_like(values), low, high)
+    rng = np.random.default_rng(seed_of(random_state))
+    noisy = corruption.apply(values, rng, np.empty_like(values), low, high)
     return like_frame(noisy, X)

@@ -56,7 +56,6 @@ class ContrastNormalizer(CallbackSupportMixin, OneToOneFeatureMixin, Transformer
         self.eps = eps
 
     @_fit_context(prefer_skip_nested_validation=True)
-    @with_callbacks
     def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Check X, and remember its number of features.
 
@@ -72,9 +71,15 @@ class ContrastNormalizer(CallbackSupportMixin, OneToOneFeatureMixin, Transformer
         self : object
             The transformer.
         """
-        with fit_task(self, X, y), unchanged_on_error(self):
-            validate_data(self, X, dtype=DTYPES)
+        with unchanged_on_error(self):
+            self._fit(X, y)
         return self
+
+    @with_callbacks
+    def _fit(self, X, y):
+        """Check X."""
+        with fit_task(self, X, y):
+            validate_data(self, X, dtype=DTYPES)
 
     def transform(self, X: ArrayLike) -> FloatArray:
         """Return X with each row normalised.

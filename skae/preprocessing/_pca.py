@@ -143,7 +143,7 @@ def _triangle(R):
     Products are several times as fast. A common scale of all features matters as little as in QR, because the
     correlations are factored.
     """
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         S = R.T @ R
         size = np.sqrt(np.diag(S))
         if np.isfinite(S).all() and size.min() > _SMALLEST_SIZE:

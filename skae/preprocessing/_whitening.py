@@ -177,7 +177,6 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
         self.eps = eps
 
     @_fit_context(prefer_skip_nested_validation=True)
-    @with_callbacks
     def fit(self, X: MatrixLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Find the principal components.
 
@@ -195,7 +194,14 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
         self : object
             The fitted whitener.
         """
-        with fit_task(self, X, y, sample_weight), unchanged_on_error(self):
+        with unchanged_on_error(self):
+            self._fit(X, y, sample_weight)
+        return self
+
+    @with_callbacks
+    def _fit(self, X, y, sample_weight):
+        """Set all fitted attributes."""
+        with fit_task(self, X, y, sample_weight):
             X, sample_weight, fresh = self._validate(X, sample_weight, reset=True, ensure_min_samples=2)
             self.n_samples_seen_, self.mean_, self.var_ = fresh
             self._factor = self._scatter = self._undecomposed = None
@@ -203,10 +209,8 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
             find = functools.partial(principal_components, X, sample_weight, self.mean_, most=most)
             self._set_components(find, self.n_components, X.dtype)
             self._warn_of_few_rows(effective_rows(X.shape[0], sample_weight))
-        return self
 
     @_fit_context(prefer_skip_nested_validation=True)
-    @with_callbacks
     def partial_fit(self, X: MatrixLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Add more rows: the result of all calls together is that of one `fit` to all rows.
 
@@ -229,7 +233,14 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
         self : object
             The whitener.
         """
-        with fit_task(self, X, y, sample_weight, task_name="partial-fit"), unchanged_on_error(self):
+        with unchanged_on_error(self):
+            self._partial_fit(X, y, sample_weight)
+        return self
+
+    @with_callbacks
+    def _partial_fit(self, X, y, sample_weight):
+        """Set all fitted attributes after more rows."""
+        with fit_task(self, X, y, sample_weight, task_name="partial-fit"):
             first = not hasattr(self, "mean_")
             X, sample_weight, fresh = self._validate(X, sample_weight, reset=first, ensure_min_samples=1)
             seen, squares, dtype = (0.0, *np.zeros((2, X.shape[1]))), Factor(np.empty((0, X.shape[1]))), X.dtype
@@ -240,7 +251,6 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
             squares = squares.with_rows(X, sample_weight, fresh[1])
             self.n_samples_seen_, self.mean_, self.var_ = merge_moments(seen, fresh)
             self._keep(squares, dtype)
-        return self
 
     def _keep(self, squares, dtype):
         """Keep the sums of squares for the next call. The components are found from them when they are asked for."""
@@ -286,7 +296,7 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
         sample_weight, rows = checked_weight(X, sample_weight)
         if rows is not None and len(rows) < ensure_min_samples:
             raise ValueError(f"sample_weight leaves 1 sample, while fit needs at least {ensure_min_samples}")
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             fresh = moments(X, sample_weight, rows)
             mean_square = float(np.max(fresh[1] ** 2 + fresh[2]))
         limit = np.finfo(np.float64).max / (4.0 * X.shape[1] * X.shape[0])

@@ -100,7 +100,7 @@ class LBFGS:
             return value, objective.vjp(v, grad)
 
         v = objective.unconstrain(theta.astype(np.float64))
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
             start = evaluate(v)[0]
             check_finite(start, "at the start", advice=_ADVICE)
             # scipy's stopping tests are relative to max(1, |f|). Divide f by its start, so that f does not depend on

@@ -125,7 +125,7 @@ class Stochastic:
         curve: list[float] = []
         first = 0  # epoch since the last start
         # On the way to divergence numbers overflow; check_finite reports it in words.
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
             rate = self._rate(objective, theta, batches, rng, state)
             searched = "learning_rate" in state
             while reason is None:

@@ -33,10 +33,10 @@ from skae.training._seeds import seed_of
 from skae.training._solver_parameters import SolverParameters, drop_optimizer_state
 from skae.training._sparse_route import AUTO_BATCH_SIZE, cheapest_route, dense_route, prediction_stays_sparse
 from skae.training._supervised import hold_out, input_noise, labelled_route, split_rows
-from skae.training._threads import blas_threads, one_openmp_thread
+from skae.training._threads import blas_threads
 from skae.training._train import Stage, Training, train
 from skae.training._verbose import active_above, active_share
-from skae.training._warnings import FEW_ROWS, too_many_units, warn
+from skae.training._warnings import FEW_ROWS, quiet, too_many_units, warn
 
 __all__ = [
     "AUTO_BATCH_SIZE",
@@ -83,11 +83,11 @@ __all__ = [
     "merge_moments",
     "moments",
     "on_plateau",
-    "one_openmp_thread",
     "over_rows",
     "plain_labels",
     "prediction_stays_sparse",
     "principal_axes",
+    "quiet",
     "relative_weight",
     "row_chunks",
     "row_keys",

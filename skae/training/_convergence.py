@@ -105,7 +105,7 @@ def feature_errors(estimator, batches, scale=1.0):
         return _sparse_feature_errors(Model.from_estimator(estimator), X * X.dtype.type(scale), weight)
     X, weight = batches.sample(_SAMPLE_ROWS, np.random.default_rng(0))
     X *= scale
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         residual = Model.from_estimator(estimator).astype(X.dtype).reconstruct(X)
         residual -= X
         residual *= residual

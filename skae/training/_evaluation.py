@@ -33,7 +33,10 @@ def _mean_losses(objective, theta, batches, rng):
     def losses_of(X, target, sample_weight):
         return np.array(losses(X, target, sample_weight, mean_code=mean_code), dtype=np.float64)
 
-    with np.errstate(over="ignore", invalid="ignore"), blas_threads(batches.rows_per_batch * theta.size):
+    with (
+        np.errstate(over="ignore", under="ignore", invalid="ignore"),
+        blas_threads(batches.rows_per_batch * theta.size),
+    ):
         mean_code = _weighted_mean(batches, rng, mean_code_of) if getattr(objective, "uses_mean_code", False) else None
         losses = objective.losses_at(theta)
         return _weighted_mean(batches, rng, losses_of).tolist()

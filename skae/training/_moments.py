@@ -28,7 +28,7 @@ def checked_weight(X, sample_weight):
     if sample_weight is None:
         return None, None
     weight = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", under="ignore"):
         total = weight.sum()
     if not 0.0 < total < math.inf:
         raise ValueError(f"the sum of sample_weight must be positive and finite, got {total}")
@@ -62,7 +62,7 @@ def moments(X, sample_weight=None, chosen=None):
         # A quarter of the usual rows stays in cache in float64.
         chunks, of_chunk = row_chunks(X, chosen=chosen, rows=chunk_rows(4 * X.shape[1])), _of_dense
     # Two threads make a product with a vector five times slower. Callers tell of squares that overflow.
-    with blas_threads(0.0), np.errstate(over="ignore", invalid="ignore"):
+    with blas_threads(0.0), np.errstate(over="ignore", under="ignore", invalid="ignore"):
         for rows, chunk in chunks:
             weight = None if sample_weight is None else sample_weight[rows].astype(np.float64)
             mass = chunk.shape[0] if weight is None else weight.sum()
@@ -116,7 +116,7 @@ def _of_sparse(block, weight, mass):
 def largest_value(seen, smallest_weight=1.0):
     """Return a number that no value exceeds in size, given moments and the smallest weight of a row."""
     mass, mean, variance = seen
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         return float(np.sqrt(mass / smallest_weight * np.max(mean**2 + variance)))  # x_i^2 <= sum_i x_i^2
 
 

@@ -48,7 +48,7 @@ def _by_features(X, sample_weight, mean, dtype):
     scatter, mass = np.zeros((d, d)), 0.0
     as_they_are = isinstance(X, np.ndarray) and X.dtype == dtype and not mean.any()
     buffer = None if as_they_are else np.empty((min(X.shape[0], _PRODUCT_ROWS), d), dtype=dtype)
-    with np.errstate(over="ignore", invalid="ignore"):  # after an overflow, float64 is tried
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # after an overflow, float64 is tried
         for start in range(0, X.shape[0], _PRODUCT_ROWS):
             rows = slice(start, start + _PRODUCT_ROWS)
             block = X[rows]
@@ -73,7 +73,7 @@ def _by_rows(X, sample_weight, mean, dtype, floor):
         np.subtract(chunk, mean, out=R[rows])
     if sample_weight is not None:
         R *= np.sqrt(sample_weight)[:, None]
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         products = R @ R.T
     if not np.isfinite(products).all() or products.trace() < _LOST[dtype] * len(R):
         return np.zeros(1), np.zeros((1, X.shape[1]))

@@ -47,13 +47,12 @@ def blas_thread_count():
     return max((each.num_threads for each in _blas().lib_controllers), default=1)
 
 
-def one_openmp_thread():
-    """Run the body on one OpenMP thread. Sums then have one order, and so one result, on every machine."""
-    return _controller().limit(limits=1, user_api="openmp")
+def alone():
+    """Return whether the main thread runs this, beside threads only that fit nothing.
 
-
-def _alone():
-    """Return whether the main thread runs this, beside threads only that fit nothing."""
+    Otherwise nothing may be set for a while that applies to the whole process: limits on threads, filters of warnings.
+    Who sets it puts back what he found, so two that overlap in two threads leave it behind for good.
+    """
     this = threading.current_thread()
     return this is threading.main_thread() and all(
         each is this or each in _bystanders or _runs(each, _HELPERS) for each in threading.enumerate()
@@ -76,10 +75,8 @@ def blas_threads(multiplications):
     If they are large, limit only scipy's own BLAS, where it has one, to one thread. L-BFGS alternates between numpy's
     BLAS and scipy's, and two thread pools would slow each other down.
 
-    BLAS limits apply to the whole process, and who sets one puts back the number that he found. So two that overlap in
-    two threads leave the limit of the first in place, for good. Therefore there is no limit where another thread might
-    set one: outside the main thread, and beside other threads. Those of a notebook that has imported skae, and of
-    progress bars, do not count.
+    There is no limit where another thread might set one (see `alone`): outside the main thread, and beside other
+    threads. Those of a notebook that has imported skae, and of progress bars, do not count.
 
     Parameters
     ----------
@@ -87,7 +84,7 @@ def blas_threads(multiplications):
         Number of multiplications in a typical product.
     """
     blas = _blas(of_scipy=multiplications >= _WORTH_THREADS)
-    if all(each.num_threads == 1 for each in blas.lib_controllers) or not _alone():
+    if all(each.num_threads == 1 for each in blas.lib_controllers) or not alone():
         yield
         return
     with blas.limit(limits=1):

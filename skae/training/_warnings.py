@@ -1,7 +1,10 @@
 """Warnings at the user's line, and limits on the number of rows."""
 
+import contextlib
 import sys
 import warnings
+
+from skae.training._threads import alone
 
 # With fewer rows than this, `partial_fit` does not warn of dead units: a unit that is active on 5 % of all rows is
 # silent on 10 rows with probability 0.6.
@@ -18,6 +21,21 @@ def too_many_units(n_units, n_rows):
     if n_units <= 2 * n_rows:
         return None
     return f"{n_units} units were fitted to {n_rows:.0f} rows, whose energies say little about those of new rows"
+
+
+@contextlib.contextmanager
+def quiet(message="", category=Warning):
+    """Ignore the warnings of the body that begin with `message`, a regular expression.
+
+    Filters of warnings apply to the whole process, so none is set where another thread might set one (see `alone`).
+    There, the warnings are seen.
+    """
+    if not alone():
+        yield
+        return
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message, category)
+        yield
 
 
 # Beginnings of the names of the modules whose lines are not the user's.

@@ -1,0 +1,163 @@
+"""The same seed, the same bits: in every estimator, whatever else the process does and however it is set.
+
+test_robustness.py and test_autoencoder_contract.py have more of this for the autoencoders. benchmarks/kernels.py
+compares the kernels of OpenBLAS.
+"""
+
+import concurrent.futures
+import copy
+import json
+import os
+import subprocess
+import sys
+import threading
+import warnings
+
+import numpy as np
+import pytest
+import threadpoolctl
+from estimators import KINDS, data, digest_of, largest_difference, predictions, state_of, train
+from faults import limits, process_unchanged
+
+from skae import DenoisingAutoencoder
+from skae.plotting import ReconstructionDisplay
+from skae.training import quiet
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # of short fits to few rows
+
+every_kind = pytest.mark.parametrize("kind", KINDS, ids=str)
+
+
+def trained(kind, method="fit", **parameters):
+    """Return an estimator after a fit, and after one more training by another method."""
+    estimator = train(kind.make(**parameters))
+    return estimator if method == "fit" else train(estimator, method)
+
+
+every_step = pytest.mark.parametrize(
+    ("kind", "method"), [(kind, method) for kind in KINDS for method in kind.methods], ids=str
+)
+
+
+@every_step
+def test_numpys_generator_is_not_touched(kind, method):
+    """Two fits in a process give the same bits, whatever numpy's global generator says; none reads or moves it."""
+    states = []
+    for seed in (1, 2):
+        np.random.seed(seed)  # noqa: NPY002
+        with process_unchanged():
+            estimator = trained(kind, method)
+            states.append((state_of(estimator), state_of(predictions(estimator, data()[0]))))
+    assert states[0] == states[1]
+
+
+@every_kind
+def test_without_a_seed_numpys_generator_is_not_touched(kind):
+    """random_state=None neither reads nor moves numpy's global generator either."""
+    with process_unchanged():
+        trained(kind, **({"random_state": None} if kind.has("random_state") else {}))
+
+
+def test_noise_in_a_picture_does_not_touch_numpys_generator():
+    """A display that draws noise without a seed takes it from elsewhere."""
+    pytest.importorskip("matplotlib")
+    autoencoder = trained(next(kind for kind in KINDS if kind.cls is DenoisingAutoencoder))
+    with process_unchanged():
+        ReconstructionDisplay.from_estimator(autoencoder, data()[0], noise="gaussian")
+
+
+@every_step
+def test_floating_point_errors_of_the_user(kind, method):
+    """np.seterr(all="raise") and warnings as errors change no bit of a fit and of its predictions."""
+    rows = data()[0]
+    expected = trained(kind, method)
+    expected = state_of(expected), state_of(predictions(expected, rows))
+    with np.errstate(all="raise"), process_unchanged():
+        estimator = trained(kind, method)
+        assert (state_of(estimator), state_of(predictions(estimator, rows))) == expected
+
+
+# Threads and processes
+
+
+@every_kind
+def test_fits_in_threads(kind):
+    """Fits in two threads give the bits of fits one after the other, and leave the limits of all libraries."""
+    expected = state_of(trained(kind))
+    with threadpoolctl.threadpool_limits(2):
+        before, interval = limits(), sys.getswitchinterval()
+        sys.setswitchinterval(1e-4)
+        try:
+            with concurrent.futures.ThreadPoolExecutor(2) as pool:
+                states = list(pool.map(lambda _: state_of(trained(kind)), range(3)))
+        finally:
+            sys.setswitchinterval(interval)
+        assert limits() == before
+    assert all(each == expected for each in states)
+
+
+@every_step
+def test_predictions_in_threads(kind, method):
+    """Threads that share an estimator get the predictions that one gets alone, also the first ones of all."""
+    rows = data()[0]
+    estimator = trained(kind, method)
+    expected = state_of(predictions(copy.deepcopy(estimator), rows))
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        assert all(each == expected for each in pool.map(lambda _: state_of(predictions(estimator, rows)), range(3)))
+
+
+def test_filters_of_warnings_are_set_where_no_other_thread_is(monkeypatch):
+    """Two threads that both change the filters would leave one for good: then all later warnings are lost."""
+    monkeypatch.setattr("skae.training._warnings.alone", lambda: True)
+    before = list(warnings.filters)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with quiet("not"):
+            warnings.warn("not seen", stacklevel=1)
+            warnings.warn("seen", stacklevel=1)
+    assert [str(each.message) for each in caught] == ["seen"]
+    assert list(warnings.filters) == before
+    monkeypatch.undo()
+    seen = []
+
+    def in_a_thread():
+        filters = list(warnings.filters)
+        with quiet():
+            seen.append(list(warnings.filters) == filters)
+
+    thread = threading.Thread(target=in_a_thread)
+    thread.start()
+    thread.join()
+    assert seen == [True]
+
+
+DIGESTS = """
+import json, sys, warnings
+import numpy as np
+from estimators import KINDS, digest_of, train
+warnings.simplefilter("ignore")
+print(json.dumps({str(kind): digest_of(train(kind.make())) for kind in KINDS}))
+"""
+
+
+def test_processes_agree(request):
+    """Another process, with another order of sets and dicts of text, fits every estimator to the same bits."""
+    if request.config.getoption("--perturb-products") is not None:
+        pytest.skip("products are not perturbed in other processes")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": "12345"}
+    run = subprocess.run([sys.executable, "-c", DIGESTS], capture_output=True, text=True, env=environment)
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout) == {str(kind): digest_of(trained(kind)) for kind in KINDS}
+
+
+@every_kind
+def test_thread_counts_agree(kind, monkeypatch):
+    """With products large enough for the BLAS's threads, two threads give the numbers of one to 1e-6."""
+    monkeypatch.setattr("skae.training._threads._WORTH_THREADS", 0.0)
+    rows, fits = data(n=300, d=80), []
+    wide = {name: value for name, value in (("n_components", 64), ("batch_size", 150)) if kind.has(name)}
+    for threads in (1, 2):
+        with threadpoolctl.threadpool_limits(threads, user_api="blas"):
+            fits.append(train(kind.make(**wide), rows=rows))
+    difference, name = largest_difference(*fits)
+    assert difference < 1e-6, name
