@@ -29,7 +29,8 @@ _NO_NUMBER = ("could not convert string to float", "float() argument must be", "
 
 # Errors of Python, numpy and pandas that do not say what is wrong with values, and what is.
 _EXPLAINED = {
-    "setting an array element with a sequence": "has rows of different lengths, or values that are sequences",
+    "setting an array element with a sequence": "is no array of numbers: its rows have different lengths, its values "
+    "are sequences, or it is a container that numpy does not read",
     "int too large to convert to float": "has integers that are too large for float64",
     "at least one array or dtype is required": "has 0 features (no columns), where a minimum of 1 is required",
     "fill value must be 0": "has sparse columns whose fill value is not 0: make them dense, by X.sparse.to_dense()",
