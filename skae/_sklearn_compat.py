@@ -22,7 +22,7 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
 )
 from sklearn.utils.multiclass import _check_partial_fit_first_call
-from sklearn.utils.validation import _check_feature_names_in, _check_sample_weight
+from sklearn.utils.validation import _check_feature_names_in, _check_n_features, _check_sample_weight
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -79,6 +79,7 @@ __all__ = [
     "RealNotInt",
     "StrOptions",
     "_check_feature_names_in",
+    "_check_n_features",
     "_check_partial_fit_first_call",
     "_check_sample_weight",
     "_fit_context",

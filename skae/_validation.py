@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import validation
 
 from skae._checked_rows import CheckedRows
-from skae._sklearn_compat import _check_sample_weight, _is_numpy_namespace, get_namespace
+from skae._sklearn_compat import _check_n_features, _check_sample_weight, _is_numpy_namespace, get_namespace
 from skae._unconverted_rows import UnconvertedRows
 
 #: The dtypes that estimators compute in. Other data become float64.
@@ -26,6 +26,18 @@ _ONE_ARRAY = ("csr", "csc", "coo")
 
 # How the errors begin that Python and numpy raise for a value that is no number.
 _NO_NUMBER = ("could not convert string to float", "float() argument must be", "The DType")
+
+# Errors of Python, numpy and pandas that do not say what is wrong with values, and what is.
+_EXPLAINED = {
+    "setting an array element with a sequence": "is no array of numbers: its rows have different lengths, its values "
+    "are sequences, or it is a container that numpy does not read",
+    "int too large to convert to float": "has integers that are too large for float64",
+    "at least one array or dtype is required": "has 0 features (no columns), where a minimum of 1 is required",
+    "fill value must be 0": "has sparse columns whose fill value is not 0: make them dense, by X.sparse.to_dense()",
+}
+
+# What numpy would make numbers of: dates and durations would become numbers of days, seconds or nanoseconds.
+_OTHER_KINDS = {"M": "dates", "m": "durations", "V": "structured values"}
 
 _ADVICE = "turn them into numbers before the model"
 
@@ -57,6 +69,8 @@ def validate_data(estimator: BaseEstimator, /, X: Any, *args: Any, dtype: Any, *
         return validation.validate_data(estimator, X, reset=kwargs.get("reset", True), skip_check_array=True)
     _refuse_dask(X)
     _check_namespace(X, *args)
+    for values, name in zip((X, *args), ("X", "y"), strict=False):
+        _refuse_masked(values, name)
     if (
         not args
         and kwargs.keys() <= _NO_CONVERSION
@@ -64,10 +78,15 @@ def validate_data(estimator: BaseEstimator, /, X: Any, *args: Any, dtype: Any, *
         and _is_valid(estimator, X, dtype, kwargs.get("ensure_min_samples", 1))
     ):
         return X
+    if sparse.issparse(X) and kwargs.get("accept_sparse"):
+        _check_shape(X)
+        if not kwargs.get("reset", True):  # before a conversion to CSR: it takes memory for each row
+            _check_n_features(estimator, X, reset=False)
     X = _canonical(X, dtype)
     rows = _unconverted(X, dtype)
     if rows is None:
-        with names_of_columns(X):
+        with _explained("X or y" if args else "X"), names_of_columns(X):
+            refuse_other_kinds(X, "X")
             return validation.validate_data(estimator, _plain(X), *args, dtype=_kept(X, dtype), **kwargs)
     # The finiteness has been checked.
     result = validation.validate_data(estimator, rows.source, *args, dtype=None, ensure_all_finite=False, **kwargs)
@@ -102,10 +121,14 @@ def check_array(X: Any, *, dtype: Any, **kwargs: Any) -> Any:
     """Check as scikit-learn does; for the dtype, the errors and sparse rows, see `validate_data`."""
     _refuse_dask(X)
     _check_namespace(X)
+    _refuse_masked(X, "X")
+    if sparse.issparse(X) and kwargs.get("accept_sparse"):
+        _check_shape(X)
     X = _canonical(X, dtype)
     rows = _unconverted(X, dtype)
     if rows is None:
-        with names_of_columns(X):
+        with _explained("X"), names_of_columns(X):
+            refuse_other_kinds(X, "X")
             return validation.check_array(_plain(X), dtype=_kept(X, dtype), **kwargs)
     return UnconvertedRows(
         validation.check_array(rows.source, dtype=None, ensure_all_finite=False, **kwargs), rows.dtype
@@ -153,7 +176,7 @@ def _dtype_of_table(X):
     if isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind in "biuf":
         return X.dtype
     if sparse.issparse(X) and X.ndim == 2 and X.format in _ONE_ARRAY and X.dtype.kind in "biuf":
-        return X.dtype
+        return X.dtype if X.dtype.isnative else None  # scipy cannot index sparse rows of the other byte order
     if hasattr(X, "iloc") and getattr(X, "ndim", 0) == 2:  # a pandas table of integers
         first, *others = {*X.dtypes} or {None}
         if not others and isinstance(first, np.dtype) and first.kind in "biu":
@@ -164,6 +187,22 @@ def _dtype_of_table(X):
 def _plain(X):
     """Return X, and `UnconvertedRows` as an array: they need one more conversion."""
     return np.asarray(X) if isinstance(X, UnconvertedRows) else X
+
+
+@contextlib.contextmanager
+def _explained(name):
+    """Run a conversion; its errors say what is wrong with the values of that name.
+
+    Where a conversion overflows, there is an error, and no warning.
+    """
+    try:
+        with np.errstate(over="ignore"):
+            yield
+    except (OverflowError, ValueError) as error:
+        for beginning, explanation in _EXPLAINED.items():
+            if str(error).startswith(beginning):
+                raise ValueError(f"{name} {explanation}") from None
+        raise
 
 
 @contextlib.contextmanager
@@ -221,9 +260,12 @@ def _is_number(value):
 
 
 def check_sample_weight(sample_weight: Any, X: Any, **kwargs: Any) -> Any:
-    """Check as scikit-learn does."""
+    """Check as scikit-learn does; masked weights, and dates, are refused as masked rows are."""
     _check_namespace(sample_weight)
-    return _check_sample_weight(sample_weight, X, **kwargs)
+    _refuse_masked(sample_weight, "sample_weight")
+    refuse_other_kinds(sample_weight, "sample_weight")
+    with _explained("sample_weight"):
+        return _check_sample_weight(sample_weight, X, **kwargs)
 
 
 def _check_namespace(*arrays):
@@ -252,6 +294,30 @@ def _refuse_dask(X):
             f"X is a dask {type(X).__name__}, all of which would be loaded into memory; use the functions of skae.dask "
             "(fit, partial_fit, transform, score_samples, ...), or pass X.compute()"
         )
+
+
+def _refuse_masked(values, name):
+    """Raise ValueError for masked values: numpy would take the numbers beneath the mask."""
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise ValueError(
+            f"{name} has {np.ma.count_masked(values)} masked values, where every value must be a number: fill them by "
+            f"{name}.filled(...), or leave their rows out"
+        )
+
+
+def refuse_other_kinds(values: Any, name: str) -> None:
+    """Raise TypeError for dates, durations and structured values, which are no real numbers."""
+    dtype = _numpy_dtype(values) if hasattr(values, "__array__") else np.dtype(float)
+    if dtype.kind in _OTHER_KINDS:
+        raise TypeError(
+            f"{name} holds {_OTHER_KINDS[dtype.kind]} ({dtype}), where every value must be a number: {_ADVICE}"
+        )
+
+
+def _check_shape(X):
+    """Raise ValueError for a sparse array that has another number of dimensions than two."""
+    if X.ndim != 2:
+        raise ValueError(f"Expected a sparse array of 2 dimensions, got the shape {X.shape}")
 
 
 def _kept(X, dtype):

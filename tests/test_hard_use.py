@@ -449,6 +449,9 @@ def test_decisions_of_a_tiny_temperature_are_finite(rng):
     decisions = classifier.fit(X, y).decision_function(X)
     assert decisions.dtype == np.float32
     assert np.isfinite(decisions).all()
+    logs, error = attempt(classifier.predict_log_proba, X)
+    assert error is None
+    assert_allclose(np.exp(logs).sum(axis=1), 1.0)
     assert_array_equal(classifier.classes_[decisions.argmax(axis=1)], classifier.predict(X))
 
 

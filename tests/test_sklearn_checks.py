@@ -2,7 +2,6 @@
 
 import functools
 import importlib.util
-import inspect
 
 import numpy as np
 import pandas as pd
@@ -10,6 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from autoencoders import DEFAULT_FITS, RATE_WITHOUT_STRUCTURE, SOLVERS
+from methods import methods_of_X
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import estimator_checks
@@ -331,20 +331,7 @@ CONTAINERS = {
 if importlib.util.find_spec("torch") is not None:  # ArrayLike stands in for it elsewhere
     CONTAINERS["torch"] = lambda X: importlib.import_module("torch").from_numpy(X.copy())
 
-FITTING = {"fit", "partial_fit", "fit_transform", "fit_predict", "add_class", "calibrate"}
-
 every_container = pytest.mark.parametrize("container", CONTAINERS)
-
-
-def methods_of_X(estimator):
-    """Return the names of the public methods that take X first, but for those that fit."""
-    names = [name for name in dir(estimator) if not name.startswith("_") and name not in FITTING]
-    methods = {name: getattr(estimator, name, None) for name in names}  # absent ones are in dir before 1.9
-    return [
-        name
-        for name, method in methods.items()
-        if callable(method) and next(iter(inspect.signature(method).parameters), None) == "X"
-    ]
 
 
 def dtypes(result):

@@ -158,7 +158,7 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
             Log-probabilities, in X's dtype.
         """
         X = self._validate_prediction(X)
-        with np.errstate(under="ignore"):
+        with np.errstate(over="ignore", under="ignore"):  # a tiny temperature gives -inf, the logarithm of 0
             result = self._log_probabilities(X)
             # If the probability is 1 in X's dtype, its logarithm must be 0.
             result[np.exp(result).astype(X.dtype) == 1.0] = 0.0

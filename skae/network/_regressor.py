@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skae._documentation import documented
 from skae._sklearn_compat import _fit_context, available_if, with_callbacks
 from skae._typing import FloatArray, MatrixLike, RandomState, Schedule, Solver
-from skae._validation import validate_data
+from skae._validation import refuse_other_kinds, validate_data
 from skae.corruption import Corruption
 from skae.network._base import FineTunedNetwork, can_continue
 from skae.training import split_rows, unchanged_on_error, warn
@@ -292,6 +292,7 @@ class FineTunedRegressor(RegressorMixin, FineTunedNetwork):
     def _validated(self, X, y, reset, dtype):
         if sparse.issparse(y):
             raise ValueError("y must be an array of numbers, got a sparse matrix; pass y.toarray()")
+        refuse_other_kinds(y, "y")
         options = {"multi_output": True, "y_numeric": True}
         return validate_data(self, X, y, reset=reset, accept_sparse="csr", dtype=dtype, **options)
 
