@@ -30,9 +30,9 @@ INSIDE = {
 }
 OTHER_KINDS = {
     "ClassSpecificAEClassifier": {
-        "normalize": {"method": "normalize"},
+        "normalize": {"method": "normalize", "temperature": 1.0},
         "energies": {"method": "energies"},
-        "factored": {"estimator": DenoisingAutoencoder(**SMALL), "n_factors": 3},
+        "factored": {"estimator": DenoisingAutoencoder(**SMALL), "n_factors": 3, "temperature": 1.0},
         "held out": {"early_stopping": True, "validation_fraction": 0.3, "calibration_fraction": 0.2},
         "lbfgs": {"solver": "lbfgs", "temperature": 1.0},
     },
