@@ -83,6 +83,7 @@ def test_floating_point_errors_of_the_user(kind, method):
 # Threads and processes
 
 
+@pytest.mark.sampled(3)
 @every_kind
 def test_fits_in_threads(kind):
     """Fits in two threads give the bits of fits one after the other, and leave the limits of all libraries."""
@@ -155,6 +156,7 @@ def test_processes_agree(request):
     assert json.loads(run.stdout) == {str(kind): digest_of(trained(kind)) for kind in KINDS}
 
 
+@pytest.mark.sampled(3)
 @every_kind
 def test_thread_counts_agree(kind, monkeypatch):
     """With products large enough for the BLAS's threads, two threads give the numbers of one to 1e-6."""

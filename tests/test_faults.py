@@ -100,6 +100,7 @@ def handed():
     ]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("kind", "name", "turn"), in_turn(handed(), range(3)), ids=str)
 def test_an_error_in_what_the_user_has_handed_over(kind, name, turn):
     """An activation, a penalty or noise that raises, at any stage of a training that uses it, changes nothing."""

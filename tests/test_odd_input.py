@@ -296,6 +296,7 @@ def refused(kind, words):
     assert not [each for each in INTERNALS if each in message], message
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("odd", DENSE)
 @every_class
 def test_containers_of_numbers(cls, odd):
@@ -323,6 +324,7 @@ def assert_same(found, expected, name):
         np.testing.assert_array_equal(found, expected, err_msg=name)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("odd", BAD)
 @every_class
 def test_odd_rows_are_refused(cls, odd):
@@ -341,6 +343,7 @@ def takes_sparse(estimator, name):
     return get_tags(estimator).input_tags.sparse and name != "inverse_transform"
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("odd", SPARSE)
 @every_class
 def test_sparse_formats(cls, odd):
@@ -403,6 +406,7 @@ OF_WIDTH = (
 )
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("odd", [odd for odd in BAD if odd not in OF_WIDTH])
 @every_class
 def test_odd_rows_to_train_on(cls, odd):
