@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import functools
+import inspect
 import warnings
 
 import dask
@@ -20,6 +21,7 @@ from sklearn.base import is_classifier
 from sklearn.utils import get_tags
 from sklearn.utils.validation import has_fit_parameter
 
+from skae import ContractiveAutoencoder, metrics, plotting
 from skae._sklearn_compat import AutoPropagatedCallback
 
 pytestmark = [
@@ -288,7 +290,7 @@ def made(make, rows):
 
 
 @contextlib.contextmanager
-def refused(kind, words):
+def refused(kind, words=None):
     """Assert that the body raises one of these errors in a sentence, and warns of nothing."""
     with strict(), pytest.raises(kind, match=words) as caught:
         yield
@@ -503,3 +505,34 @@ def test_dates_are_no_targets(kind):
         else:
             with unchanged(estimator), refused(TypeError, "y holds (dates|durations)"):
                 estimator.fit(X, target)
+
+
+# Metrics and plots
+
+#: What takes a fitted estimator and rows.
+OF_ESTIMATORS = {
+    **{f"metrics.{name}": getattr(metrics, name) for name in metrics.__all__},
+    **{f"plotting.{name}": getattr(getattr(plotting, name), "from_estimator", None) for name in plotting.__all__},
+}
+OF_ESTIMATORS = {
+    name: function
+    for name, function in OF_ESTIMATORS.items()
+    if function is not None and "X" in inspect.signature(function).parameters
+}
+
+
+@pytest.mark.parametrize("name", OF_ESTIMATORS)
+def test_odd_rows_of_metrics_and_plots(name):
+    """They refuse what estimators refuse, before they take a part of the rows."""
+    estimator, function = model_of(ContractiveAutoencoder), OF_ESTIMATORS[name]
+    parameters, options, left_out = inspect.signature(function).parameters, {}, []
+    if "alphas" in parameters:  # it fits, and the rows decide the width
+        options, left_out = {"alphas": [0.1, 1.0]}, OF_WIDTH
+    elif name.startswith("plotting."):  # these take some rows of CSR, which has a number for each row
+        left_out = [odd for odd in BAD if "2**40 rows" in odd]
+    if parameters["X"].default is None:
+        left_out = [*left_out, "None"]
+    for odd, (make, _, _) in BAD.items():
+        if odd not in left_out:
+            with unchanged(estimator), refused((TypeError, ValueError)):
+                function(estimator, made(make, X), **options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Integral
 from typing import TYPE_CHECKING
 
@@ -51,7 +52,9 @@ def dense(X):
 
 
 def sliceable(X):
-    """Return X in a form that can be sliced by X[start:stop:step]."""
+    """Return X in a form that can be sliced by X[start:stop:step]; raise TypeError if X has no rows."""
+    if not isinstance(X, Sequence) and not getattr(X, "shape", ()):
+        raise TypeError(f"X must be a table of shape (n_samples, n_features), got {type(X).__name__}")
     return X.tocsr() if sparse.issparse(X) else X
 
 

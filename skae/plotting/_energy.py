@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skae._typing import MatrixLike
+from skae._validation import check_array
 from skae.autoencoders import AutoencoderPrediction, last_step
 from skae.plotting._display import Display, check_count, check_option, dense
 from skae.plotting._pipeline import is_invertible, reconstruct
@@ -162,9 +163,11 @@ class EnergyDisplay(Display):
         if not hasattr(estimator, "score_samples"):
             raise TypeError(f"EnergyDisplay needs an estimator with score_samples, got {type(estimator).__name__}")
         check_is_fitted(estimator)
-        points = dense(X).astype(np.float64)
+        any_shape = {"ensure_2d": False, "allow_nd": True, "ensure_min_samples": 0, "ensure_min_features": 0}
+        points = check_array(X, accept_sparse="csr", dtype=np.float64, **any_shape)
         if points.ndim != 2 or points.shape[1] != 2:
             raise ValueError(f"EnergyDisplay draws models of two features, got X of shape {points.shape}")
+        points = dense(points)
         if not len(points):
             raise ValueError("EnergyDisplay needs at least one sample, got X of shape (0, 2)")
         has_field = isinstance(last_step(estimator), AutoencoderPrediction) and is_invertible(estimator)
