@@ -208,17 +208,15 @@ def test_a_worker_that_dies(tmp_path):
 @pytest.mark.parametrize("error", ERRORS)
 def test_an_error_beside_another_thread(error):
     """Where the autoencoders are fitted in threads, one that fails ends the fit, and no thread goes on."""
-    fuse = Fuse(5, error)
-    classifier = train(classifier_in_workers())
-    classifier.set_params(estimator__activation=FailingActivation(fuse=fuse))
-    before, threads = state_of(classifier), set(threading.enumerate())
-    with threadpoolctl.threadpool_limits(2):
-        limited = limits()
-        with joblib.parallel_config("threading"), pytest.raises(error, match="now"):
+    activation = FailingActivation(fuse=Fuse(5, error))
+    with joblib.parallel_config("threading"), threadpoolctl.threadpool_limits(2):
+        classifier = train(classifier_in_workers()).set_params(estimator__activation=activation)
+        before, limited, threads = state_of(classifier), limits(), set(threading.enumerate())
+        with pytest.raises(error, match="now"):
             train(classifier)
+        assert state_of(classifier) == before
         assert limits() == limited
-    assert state_of(classifier) == before
-    assert eventually(lambda: set(threading.enumerate()) <= threads)  # joblib does not wait for the other fits
+        assert eventually(lambda: set(threading.enumerate()) <= threads)  # joblib does not wait for the other fits
 
 
 # Full disks
