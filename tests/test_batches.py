@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
-from skae import PCAWhitener
+from skae import ContractiveAutoencoder, PCAWhitener
 from skae._unconverted_rows import UnconvertedRows
 from skae._validation import DTYPES, check_array, validate_data
 from skae.corruption import Masking
+from skae.objectives import Reconstruction
 from skae.training import Batches, _nonzeros, corrupting, dense, row_chunks, row_keys, value_range
 from skae.training._moments import checked_weight, largest_value, merge_moments, moments
 from skae.training._ranges import feature_range
@@ -505,3 +506,18 @@ def test_sums_of_equal_entries_are_checked():
     X = sparse.csr_matrix((np.full(2, 1e308), [1, 1], [0, 2, 2]), shape=(2, 3))
     with pytest.raises(ValueError, match="infinity"), np.errstate(over="ignore"):
         check_array(X, dtype=DTYPES, accept_sparse="csr")
+
+
+def test_lbfgs_takes_the_rows_in_their_order(rng, monkeypatch):
+    """The sum over the rows is one function of the parameters: `shuffle` does not matter to L-BFGS."""
+    X, seen, value_and_grad = rng.standard_normal((100_000, 2)), [], Reconstruction.value_and_grad
+
+    def recording(self, theta, rows, *args, **kwargs):
+        seen.append(np.array(rows))
+        return value_and_grad(self, theta, rows, *args, **kwargs)
+
+    monkeypatch.setattr(Reconstruction, "value_and_grad", recording)
+    ContractiveAutoencoder(2, solver="lbfgs", max_iter=1, tol=0.0, shuffle=True, random_state=0).fit(X)
+    assert len(seen[0]) < len(X)
+    found = np.concatenate(seen)
+    assert_array_equal(found, np.tile(X, (len(found) // len(X), 1)))
