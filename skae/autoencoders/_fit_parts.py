@@ -2,7 +2,7 @@
 
 from sklearn.base import clone
 
-from skae.training import Stage, dense_route
+from skae.training import Stage, check_values, dense_route
 
 
 def fit_quietly(autoencoder, X, sample_weight=None):
@@ -26,7 +26,8 @@ def objective_on(autoencoder, X, sample_weight=None, ensure_min_samples=1):
         If X, the weights or the parameters are invalid.
     """
     trial = clone(autoencoder)
-    X, *_ = trial._validate_training(X, sample_weight, reset=True, ensure_min_samples=ensure_min_samples)
+    X, _, rows = trial._validate_training(X, sample_weight, reset=True, ensure_min_samples=ensure_min_samples)
+    check_values(trial.visible, X, rows)
     return trial._objective(X.shape[1], trial._penalties()[-1])
 
 
