@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -44,6 +46,21 @@ _ADVICE = "turn them into numbers before the model"
 # An error names at most this number of columns.
 _MOST_NAMES = 5
 
+#: How scikit-learn's warning begins of an array where a table was fitted.
+NO_NAMES = "X does not have valid feature names"
+
+_NAMES_CHECKED = contextvars.ContextVar("_NAMES_CHECKED", default=False)
+
+
+@contextlib.contextmanager
+def names_checked() -> Iterator[None]:
+    """Take arrays in the body without a warning where an estimator knows names: they have been compared before."""
+    token = _NAMES_CHECKED.set(True)
+    try:
+        yield
+    finally:
+        _NAMES_CHECKED.reset(token)
+
 
 def refuse_parameters_of_none(
     estimator: BaseEstimator, params: dict[str, Any], part: str, example: str, name: str = "estimator"
@@ -67,6 +84,8 @@ def validate_data(estimator: BaseEstimator, /, X: Any, *args: Any, dtype: Any, *
     """
     if isinstance(X, CheckedRows):
         return validation.validate_data(estimator, X, reset=kwargs.get("reset", True), skip_check_array=True)
+    if not kwargs.get("reset", True) and _NAMES_CHECKED.get() and not hasattr(X, "columns"):
+        estimator = _nameless(estimator)
     _refuse_dask(X)
     _check_namespace(X, *args)
     for values, name in zip((X, *args), ("X", "y"), strict=False):
@@ -80,7 +99,7 @@ def validate_data(estimator: BaseEstimator, /, X: Any, *args: Any, dtype: Any, *
         return X
     if sparse.issparse(X) and kwargs.get("accept_sparse"):
         _check_shape(X)
-        if not kwargs.get("reset", True):  # before a conversion to CSR: it takes memory for each row
+        if not kwargs.get("reset", True) and X.shape[1]:  # before a conversion to CSR: it takes memory for each row
             _check_n_features(estimator, X, reset=False)
     X = _canonical(X, dtype)
     rows = _unconverted(X, dtype)
@@ -93,6 +112,13 @@ def validate_data(estimator: BaseEstimator, /, X: Any, *args: Any, dtype: Any, *
     if isinstance(result, tuple):
         return UnconvertedRows(result[0], rows.dtype), *result[1:]
     return UnconvertedRows(result, rows.dtype)
+
+
+def _nameless(estimator):
+    """Return an estimator with the same attributes, but for the names of features."""
+    twin = object.__new__(type(estimator))
+    twin.__dict__ = {name: value for name, value in vars(estimator).items() if name != "feature_names_in_"}
+    return twin
 
 
 def _is_valid(estimator, X, dtype, n_samples):

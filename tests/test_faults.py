@@ -14,6 +14,7 @@ import threading
 import time
 
 import joblib
+import pandas as pd
 import pytest
 import threadpoolctl
 from autoencoders import in_turn
@@ -32,6 +33,7 @@ from faults import (
     process_unchanged,
 )
 
+from skae import ContractiveAutoencoder, EnergyOutlierDetector, FineTunedClassifier
 from skae import __main__ as demonstration
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # of short fits to few rows
@@ -265,3 +267,22 @@ def test_a_picture_that_does_not_fit(there, tmp_path, monkeypatch, capsys):
     assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == (
         {} if there is None else {"picture.png": there}
     )
+
+
+def test_names_are_compared_once_beside_another_thread(recwarn):
+    """Where no filter may be set, the steps of a network take arrays without a warning about the names of a table."""
+    X, y = data()
+    table = pd.DataFrame(X, columns=list("abcde"))
+    encoder = ContractiveAutoencoder(3, max_iter=2, random_state=0).fit(table)
+    network = FineTunedClassifier(encoder, prefit=True, max_iter=2, random_state=0)
+    detector = EnergyOutlierDetector(random_state=0)
+    ended = threading.Event()
+    other = threading.Thread(target=ended.wait)
+    other.start()
+    try:
+        network.fit(table, y).predict(table)
+        detector.fit(table).explain(table)
+    finally:
+        ended.set()
+        other.join()
+    assert not [each for each in recwarn if "feature names" in str(each.message)]

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 from skae._sklearn_compat import InvalidParameterError
 from skae._typing import FloatArray, MatrixLike
 from skae._unconverted_rows import UnconvertedRows
-from skae._validation import DTYPES, check_array
+from skae._validation import DTYPES, NO_NAMES, check_array, names_checked
 from skae.autoencoders import BaseAutoencoder, activation_of, fit_quietly, in_a_row, unfrozen
 from skae.objectives import Layer
 from skae.parameters import Layout
@@ -216,7 +216,7 @@ def _fit_transformed(step, X, y, sample_weight):
 def _same_rows(step, X, transform, *args, **options):
     """Return what a method of a step makes of rows X; raise ValueError if rows are lost."""
     n_before = X.shape[0]
-    with quiet("X does not have valid feature names"), config_context(transform_output="default"):
+    with names_checked(), quiet(NO_NAMES), config_context(transform_output="default"):
         result = transform(*args, **options)
     n_rows = result.shape[0] if hasattr(result, "shape") else len(result)
     if n_rows != n_before:

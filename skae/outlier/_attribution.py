@@ -5,6 +5,7 @@ They are the mean of an autoencoder's field along a straight path, times the len
 
 import numpy as np
 
+from skae._validation import NO_NAMES, names_checked
 from skae.autoencoders import activation_of, autoencoder_of, last_step, steps_before
 from skae.model import Model
 from skae.outlier._memory import memory_advice
@@ -129,7 +130,7 @@ def _through_affine_steps(steps, mean_field_between, X, start, mean, like):
     """
 
     def transform(X):
-        with quiet("X does not have valid feature names"):  # the names of the features have been checked already
+        with names_checked(), quiet(NO_NAMES):
             for i, step in enumerate(steps):
                 X = step.transform(X if i else like_frame(X, like))
         return np.asarray(X, dtype=np.float64)

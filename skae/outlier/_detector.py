@@ -24,7 +24,15 @@ from skae._sklearn_compat import (
     with_callbacks,
 )
 from skae._typing import Array, FloatArray, IntArray, RandomState
-from skae._validation import DTYPES, check_array, check_is_fitted, names_of_columns, refuse_parameters_of_none
+from skae._validation import (
+    DTYPES,
+    NO_NAMES,
+    check_array,
+    check_is_fitted,
+    names_checked,
+    names_of_columns,
+    refuse_parameters_of_none,
+)
 from skae._version import VersionedEstimator
 from skae.autoencoders import AutoencoderPrediction, has_frozen_model, is_frozen, last_step, unfrozen
 from skae.outlier._attribution import ensemble_contributions, ensemble_pipeline_contributions, pipeline_contributions
@@ -329,7 +337,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, VersionedEstimat
             X = check_array(X, accept_sparse="csr", dtype=DTYPES)
             if X.shape[0] >= 2 * SAMPLE_ROWS:
                 unseen = X[rows_outside_sample(np.arange(X.shape[0]), SAMPLE_ROWS, seed)]
-                with quiet("X does not have valid feature names"):  # the names have been checked
+                with names_checked(), quiet(NO_NAMES):
                     return self.estimator_.score_samples(unseen)
             if X.shape[0] < 3:
                 raise ValueError(f"novelty=True needs at least 3 rows to set offset_, got n_samples = {X.shape[0]}")
