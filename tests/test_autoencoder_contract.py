@@ -175,6 +175,7 @@ def test_without_its_strength_it_is_the_plain_autoencoder(case, solver, rng):
 # Training
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("case", "solver"), [*FITS, *((case, "adam") for case in ACTIVATED)], ids=str)
 def test_training_lowers_the_loss(case, solver, rng):
     """Of every kind, with every solver and every activation; the curve has an entry for each epoch."""
@@ -311,6 +312,7 @@ def test_an_interrupted_fit_changes_nothing(case, solver, rng, monkeypatch):
         assert len(printed) == 2
 
 
+@pytest.mark.sampled(3)
 @every_training
 def test_bad_data_change_nothing(case, solver, method, rng):
     """Data and weights that cannot be trained on leave the estimator as it was, fitted or not."""
@@ -464,6 +466,7 @@ def test_warm_start_meets_a_new_constraint(case, rng):
 # Weights of rows
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("case", "solver", "method", "kind"), in_turn(TRAINING, [np.asarray, sparse.csr_array]), ids=name_of
 )
@@ -478,6 +481,7 @@ def test_zero_weight_is_an_absent_row(case, solver, method, kind, rng):
     assert_same_fit(all_rows, fewer_rows)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("case", "solver", "method", "init"), in_turn(TRAINING, ["glorot", "data", "pca"]), ids=str)
 def test_integer_weights_are_repeated_rows(case, solver, method, init, rng):
     """A row of weight 3 is three rows in one batch, wherever they stand, from every start."""
@@ -521,6 +525,7 @@ def test_weights_count_relative_to_each_other(case, solver, rng):
 # Containers and dtypes
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("case", "solver", "method", "container"), in_turn(TRAINING, ["dense", "fortran", "csr", "memmap"]), ids=str
 )
@@ -574,6 +579,7 @@ def test_a_fit_does_not_copy_the_data(case, solver, layout, large_file):
     assert peak < 20e6
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("case", "solver", "dtype", "early_stopping"),
     in_turn(in_turn(FITS, DTYPES), [False, False, True, True]),
@@ -601,6 +607,7 @@ def test_sparse_predictions_are_the_dense_ones(case):
         assert_same_predictions(autoencoder, autoencoder, X, on=getattr(sparse, kind)(X))
 
 
+@pytest.mark.sampled(3)
 @every_training
 def test_float32_stays_float32(case, solver, method, rng):
     """Trained on read-only float32 rows, parameters are float32, near those of float64."""
@@ -618,6 +625,7 @@ def test_float32_stays_float32(case, solver, method, rng):
     assert autoencoder.loss_ == pytest.approx(expected.loss_, rel=1e-3)
 
 
+@pytest.mark.sampled(3)
 @every_model
 def test_predictions_have_the_dtype_of_the_rows(case):
     """Parameters have the dtype of the training data, results that of the data given."""
@@ -702,6 +710,7 @@ def test_a_seed_gives_the_same_bits(case, solver, early_stopping, rng):
     assert np.abs(other.components_ - first.components_).max() > 1e-3
 
 
+@pytest.mark.sampled(3)
 @every_training
 def test_global_random_state_is_untouched(case, solver, method, rng):
     """Training and scoring neither read nor move numpy's global generator."""
@@ -849,6 +858,7 @@ def test_unfitted(case):
         _ = autoencoder.decoder_components_
 
 
+@pytest.mark.sampled(3)
 @every_model
 def test_reconstruction_from_public_attributes(case):
     """r(x) = output(V^T h(Wx + b) + c), vector_field is r(x) - x, reconstruction_error is its square."""
@@ -864,6 +874,7 @@ def test_reconstruction_from_public_attributes(case):
     assert autoencoder.score(X) == autoencoder.score(X, np.arange(60)) <= 1.0
 
 
+@pytest.mark.sampled(3)
 @every_model
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_weights_of_the_score_are_repeated_rows(case, dtype, rng):
@@ -878,6 +889,7 @@ def test_weights_of_the_score_are_repeated_rows(case, dtype, rng):
     assert autoencoder.score(X[weight == 0]) != pytest.approx(expected, rel=tolerance)
 
 
+@pytest.mark.sampled(3)
 @every_model
 def test_encodings(case):
     """transform returns h(Wx + b), max(0, Wx), max(0, Wx + b) or Wx; it can be changed after the fit."""
@@ -898,6 +910,7 @@ def test_encodings(case):
         assert hasattr(autoencoder, "inverse_transform") == (encoding in ("natural", "linear") or enough)
 
 
+@pytest.mark.sampled(3)
 @every_model
 def test_inverse_transform(case):
     """inverse_transform(transform(X)) is reconstruct(X), where there is one; another width is refused in a sentence."""
@@ -920,6 +933,7 @@ def test_encoding_does_not_change_training(case, rng):
         assert_same_fit(other, reference)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("case", [case for case in (*CASES, *ACTIVATED) if case.tied], ids=str)
 def test_vector_field_is_the_gradient_of_the_score(case):
     """Tied: grad E(x) = r(x) - x, for bernoulli units logit r(x) - logit x, away from kinks (ENERGY eq. 11 and 28)."""

@@ -195,6 +195,7 @@ def no_warning(category=Warning):
 # Results of the methods
 
 
+@pytest.mark.sampled(3)
 @every_dtype
 @every_model
 def test_results_agree(name, dtype):
@@ -1146,6 +1147,7 @@ def test_trial_fits_are_silent(capsys):
     assert len([each for each in caught if "fine-tuning has raised" in str(each.message)]) == 1
 
 
+@pytest.mark.sampled(3)
 @every_dtype
 @every_model
 def test_decision_function_is_what_predict_goes_by(name, dtype):
@@ -1674,6 +1676,7 @@ def fit_in_parts(classifier, X, y, n_passes=1):
     return classifier
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", WITH_STEPS)
 def test_partial_fit_learns(name):
     """Accuracy grows over the passes, and the results keep their dtype."""
@@ -1695,6 +1698,7 @@ def test_partial_fit_learns(name):
         assert_allclose(classifier.transform(X)[:, j], each.score_samples(X), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", WITH_STEPS)
 def test_partial_fit_is_reproducible(name):
     """The same seed gives the same bits, and another seed others. A copy continues in the same way."""
@@ -2282,6 +2286,7 @@ def saved(classifier):
     return file
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("way", COPIES)
 @every_model
 def test_copies_predict_the_same_bits(name, way):

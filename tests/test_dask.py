@@ -371,6 +371,7 @@ def fitted_model(name):
 METHODS = ("transform", "score_samples", "predict", "predict_proba", "decision_function", "reconstruct")
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("name", "method"),
     [(name, method) for name, model in MODELS.items() for method in METHODS if hasattr(model, method)],

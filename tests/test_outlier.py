@@ -691,6 +691,7 @@ ODD_DATA = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("novelty", [False, True])
 @pytest.mark.parametrize("data", ODD_DATA)
 def test_odd_data(data, novelty, rng):

@@ -369,6 +369,7 @@ FREEZING = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "parameters", [{}, {"random_state": 1}, {"novelty": True}, {"novelty": True, "calibration": 3}]
 )

@@ -114,6 +114,7 @@ BAD_DATA = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("case", "bad", "training"), each_training(DEFAULTS, BAD_DATA), ids=str)
 def test_bad_data_is_refused_and_changes_nothing(case, bad, training, rng):
     """Data that cannot be trained on end in a sentence, and leave the estimator as it was, fitted or not."""
@@ -157,6 +158,7 @@ BAD_WEIGHTS = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("case", "bad", "training"), each_training(DEFAULTS, BAD_WEIGHTS), ids=str)
 def test_bad_weights_are_refused_and_change_nothing(case, bad, training, rng):
     """Weights that make no sense end in a sentence about them."""
@@ -192,6 +194,7 @@ def test_partial_fit_refuses_another_width(case, rng):
 # Bad data to predict on
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("method", PREDICTIONS)
 @pytest.mark.parametrize("case", [*DEFAULTS, *BERNOULLI], ids=str)
 def test_bad_data_to_predict_on(case, method, rng):
@@ -314,6 +317,7 @@ def test_memory_layouts(case, view, training, rng, tmp_path):
     assert_array_equal(data, X)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int64, np.bool_, np.float16, np.longdouble, object])
 @pytest.mark.parametrize("case", [*DEFAULTS, *BERNOULLI], ids=str)
 def test_other_types_are_float64(case, dtype, rng):
@@ -327,6 +331,7 @@ def test_other_types_are_float64(case, dtype, rng):
     assert_array_equal(X, before)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh", "softplus", "relu", "identity", "satlinear", "synchrony"])
 @pytest.mark.parametrize(

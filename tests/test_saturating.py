@@ -456,6 +456,7 @@ def test_units_start_alive(activation):
 # Refusals
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 @pytest.mark.parametrize(
     ("parameters", "words"),

@@ -416,6 +416,7 @@ def told(*names):
     )
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("container", TABLES)
 @pytest.mark.parametrize("index", range(len(ESTIMATORS)), ids=map(name_of, ESTIMATORS))
 def test_columns_of_strings_are_named(index, container):

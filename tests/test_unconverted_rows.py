@@ -149,6 +149,7 @@ def silent():
 # The results
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("case", "solver", "method", "dtype", "container"),
     [(*row, container) for row, container in zip(in_turn(TRAINING, OTHER_DTYPES), CONTAINERS * 99, strict=False)],
@@ -170,6 +171,7 @@ def test_an_autoencoder_of_other_dtypes_is_that_of_float64(case, solver, method,
         assert_same_predictions(a, b, Y, on=X)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("name", "dtype", "container"),
     [

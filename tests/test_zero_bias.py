@@ -254,6 +254,7 @@ def test_l2_shrinks_the_weights(solver, rng):
 # Data
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("value", [0.0, 3.0, 0.1, -1e4 / 3.0])
 @pytest.mark.parametrize("shape", [(10, 4), (7, 1), (100, 30)])
