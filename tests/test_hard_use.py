@@ -106,7 +106,8 @@ def rows(draw, shape=None, scales=tuple(SCALES), containers=tuple(CONTAINERS)):
 def bits_of(X):
     """A copy of what X holds, to compare."""
     if sparse.issparse(X):
-        return [each.copy() for each in (X.tocoo().data, *X.tocoo().coords)]
+        entries = X.tocoo()
+        return [each.copy() for each in (entries.data, entries.row, entries.col)]
     return np.array(X)
 
 
