@@ -119,7 +119,7 @@ def outcomes(tmp_path_factory):
     path = os.pathsep.join([str(folder), str(ROOT), os.environ.get("PYTHONPATH", "")])
     command = [sys.executable, "-m", "pytest", "-q", "-p", "throwaway", "-p", "no:cacheprovider", "-p", "no:randomly"]
     run = subprocess.run(
-        [*command, "tests/test_autoencoder_contract.py"],
+        [*command, "-m", "", "tests/test_autoencoder_contract.py"],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": path},
         capture_output=True,
