@@ -46,9 +46,6 @@ _ADVICE = "turn them into numbers before the model"
 # An error names at most this number of columns.
 _MOST_NAMES = 5
 
-#: How scikit-learn's warning begins of an array where a table was fitted.
-NO_NAMES = "X does not have valid feature names"
-
 _NAMES_CHECKED = contextvars.ContextVar("_NAMES_CHECKED", default=False)
 
 

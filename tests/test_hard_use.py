@@ -18,6 +18,7 @@ from autoencoders import CLASSES as AUTOENCODERS
 from autoencoders import activation_of, assert_equal_deeply, hidden_bias_of, largest_terms
 from hypothesis import event, given
 from hypothesis import strategies as st
+from methods import CLASSES, methods_of_X
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from scipy.special import expit
@@ -32,11 +33,7 @@ from skae.corruption import CORRUPTIONS
 from skae.outlier import MixtureEnsemble
 from skae.penalties import PENALTIES
 
-ESTIMATORS = [
-    *(each for each in map(vars(skae).get, skae.__all__) if inspect.isclass(each)),
-    MixtureEnsemble,
-]
-every_estimator = pytest.mark.parametrize("cls", ESTIMATORS, ids=lambda cls: cls.__name__)
+every_estimator = pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
 
 # -- rows
 
@@ -274,14 +271,11 @@ def fitted_attributes(estimator):
 
 def methods_of_rows(estimator):
     """The public methods that take X alone and do not fit."""
-    fitting = {"fit", "partial_fit", "fit_transform", "fit_predict", "add_class", "calibrate", "inverse_transform"}
-    for name in dir(estimator):
-        method = getattr(estimator, name, None) if not name.startswith("_") and name not in fitting else None
-        if callable(method):
-            parameters = list(inspect.signature(method).parameters.values())
-            required = [each for each in parameters if each.default is each.empty and each.kind < each.VAR_POSITIONAL]
-            if parameters and parameters[0].name == "X" and len(required) == 1:
-                yield name, method
+    for name in sorted({*methods_of_X(estimator)} - {"inverse_transform"}):
+        method = getattr(estimator, name)
+        parameters = inspect.signature(method).parameters.values()
+        if len([each for each in parameters if each.default is each.empty and each.kind < each.VAR_POSITIONAL]) == 1:
+            yield name, method
 
 
 def check_methods(estimator, X, n):

@@ -49,7 +49,7 @@ def denoising_score(model, X, mean, var, sample_weight=None, noise_scale=_NOISE_
     if noise_scale:
         chosen, numbers, weight = _distinct_rows(X, chosen, weight)
         n_draws = max(_N_DRAWS, min(-(-_N_NOISY_ROWS // len(weight)), n_rows))
-        with np.errstate(over="ignore"):  # of a float32 copy; the score overflows too then
+        with np.errstate(over="ignore", under="ignore"):  # of a float32 copy; the score overflows too then
             noise = HiddenNoise(model.W, np.sqrt(var), noise_scale, len(weight), n_draws)
     # Divide by the largest magnitude, so that squares of very small or large data neither underflow nor overflow.
     scale = _largest_magnitude(mean, var)

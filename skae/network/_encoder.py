@@ -16,11 +16,11 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 from skae._sklearn_compat import InvalidParameterError
 from skae._typing import FloatArray, MatrixLike
 from skae._unconverted_rows import UnconvertedRows
-from skae._validation import DTYPES, NO_NAMES, check_array, names_checked
+from skae._validation import DTYPES, check_array
 from skae.autoencoders import BaseAutoencoder, activation_of, fit_quietly, in_a_row, unfrozen
 from skae.objectives import Layer
 from skae.parameters import Layout
-from skae.training import drop_optimizer_state, quiet
+from skae.training import drop_optimizer_state, names_compared
 
 _NOT_FITTED = (
     "prefit=True takes a fitted encoder, and this %(name)s is not fitted; `clone` and cross-validation undo a fit, "
@@ -216,7 +216,7 @@ def _fit_transformed(step, X, y, sample_weight):
 def _same_rows(step, X, transform, *args, **options):
     """Return what a method of a step makes of rows X; raise ValueError if rows are lost."""
     n_before = X.shape[0]
-    with names_checked(), quiet(NO_NAMES), config_context(transform_output="default"):
+    with names_compared(), config_context(transform_output="default"):
         result = transform(*args, **options)
     n_rows = result.shape[0] if hasattr(result, "shape") else len(result)
     if n_rows != n_before:

@@ -5,11 +5,10 @@ They are the mean of an autoencoder's field along a straight path, times the len
 
 import numpy as np
 
-from skae._validation import NO_NAMES, names_checked
 from skae.autoencoders import activation_of, autoencoder_of, last_step, steps_before
 from skae.model import Model
 from skae.outlier._memory import memory_advice
-from skae.training import check_overflow, chunk_rows, like_frame, quiet, row_chunks
+from skae.training import check_overflow, chunk_rows, like_frame, names_compared, row_chunks
 
 # A path is integrated in pieces, each by Gauss-Legendre quadrature. A piece is halved while its integral differs from
 # the difference of its energies: at most 40 times, and not once the rows have 512 pieces on average.
@@ -130,7 +129,7 @@ def _through_affine_steps(steps, mean_field_between, X, start, mean, like):
     """
 
     def transform(X):
-        with names_checked(), quiet(NO_NAMES):
+        with names_compared():
             for i, step in enumerate(steps):
                 X = step.transform(X if i else like_frame(X, like))
         return np.asarray(X, dtype=np.float64)

@@ -24,15 +24,7 @@ from skae._sklearn_compat import (
     with_callbacks,
 )
 from skae._typing import Array, FloatArray, IntArray, RandomState
-from skae._validation import (
-    DTYPES,
-    NO_NAMES,
-    check_array,
-    check_is_fitted,
-    names_checked,
-    names_of_columns,
-    refuse_parameters_of_none,
-)
+from skae._validation import DTYPES, check_array, check_is_fitted, names_of_columns, refuse_parameters_of_none
 from skae._version import VersionedEstimator
 from skae.autoencoders import AutoencoderPrediction, has_frozen_model, is_frozen, last_step, unfrozen
 from skae.outlier._attribution import ensemble_contributions, ensemble_pipeline_contributions, pipeline_contributions
@@ -53,7 +45,7 @@ from skae.training import (
     conformal_p_values,
     dense,
     fit_task,
-    quiet,
+    names_compared,
     seed_of,
     too_many_units,
     unchanged_on_error,
@@ -337,7 +329,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, VersionedEstimat
             X = check_array(X, accept_sparse="csr", dtype=DTYPES)
             if X.shape[0] >= 2 * SAMPLE_ROWS:
                 unseen = X[rows_outside_sample(np.arange(X.shape[0]), SAMPLE_ROWS, seed)]
-                with names_checked(), quiet(NO_NAMES):
+                with names_compared():
                     return self.estimator_.score_samples(unseen)
             if X.shape[0] < 3:
                 raise ValueError(f"novelty=True needs at least 3 rows to set offset_, got n_samples = {X.shape[0]}")

@@ -36,7 +36,7 @@ from skae.training._supervised import hold_out, input_noise, labelled_route, spl
 from skae.training._threads import blas_threads
 from skae.training._train import Stage, Training, train
 from skae.training._verbose import active_above, active_share
-from skae.training._warnings import FEW_ROWS, quiet, too_many_units, warn
+from skae.training._warnings import FEW_ROWS, names_compared, quiet, too_many_units, warn
 
 __all__ = [
     "AUTO_BATCH_SIZE",
@@ -82,6 +82,7 @@ __all__ = [
     "merge_classes",
     "merge_moments",
     "moments",
+    "names_compared",
     "on_plateau",
     "over_rows",
     "plain_labels",

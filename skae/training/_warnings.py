@@ -4,6 +4,7 @@ import contextlib
 import sys
 import warnings
 
+from skae._validation import names_checked
 from skae.training._threads import alone
 
 # With fewer rows than this, `partial_fit` does not warn of dead units: a unit that is active on 5 % of all rows is
@@ -35,6 +36,16 @@ def quiet(message="", category=Warning):
         return
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message, category)
+        yield
+
+
+@contextlib.contextmanager
+def names_compared():
+    """Let steps that know names take arrays in the body without a warning: the names have been compared before.
+
+    skae's steps look at no names then. Those of others warn beside another thread, as in `quiet`.
+    """
+    with names_checked(), quiet("X does not have valid feature names"):
         yield
 
 
