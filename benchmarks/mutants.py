@@ -24,7 +24,7 @@ from collections import defaultdict
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
-#: The tests of each part of the package, the fastest and most telling first; the others follow (see `tests_of`).
+#: The tests of each part of the package, the fastest and most telling first; all others run after them.
 TESTS = {
     "activations": "reference activations objectives energy kmeans",
     "complements": "complements reference saturating",
@@ -269,10 +269,10 @@ def mutated(source, number):
 
 
 def tests_of(file):
-    """Return all tests, those of a module first, and of these the fastest."""
+    """Return the tests of a module, the fastest first, and all others."""
     first = [f"tests/test_{name}.py" for name in TESTS[part_of(ROOT / file)].split()]
     others = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").glob("test_*.py"))
-    return [*first, *(each for each in others if each not in first)]
+    return first, [each for each in others if each not in first]
 
 
 def outcome(mutant, folder, minutes):
@@ -281,24 +281,25 @@ def outcome(mutant, folder, minutes):
     source = (ROOT / mutant["file"]).read_text(encoding="utf-8")
     text, mutant["before"], mutant["after"] = mutated(source, mutant["number"])
     path.write_text(text, encoding="utf-8")
+    try:
+        # Two runs: to collect all tests takes longer than most mutants live.
+        return next(filter(None, (killer(tests, folder, minutes) for tests in tests_of(mutant["file"]))), "lives")
+    finally:
+        path.write_text(source, encoding="utf-8")
+
+
+def killer(tests, folder, minutes):
+    """Return the first of some tests that fails in a copy of the repository, "time", or None."""
     environment = {**os.environ, "PYTHONPATH": str(folder), "OPENBLAS_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly"]
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly", *tests]
     try:
         run = subprocess.run(
-            [*command, *tests_of(mutant["file"])],
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=60.0 * minutes,
-            check=False,
+            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60.0 * minutes, check=False
         )
     except subprocess.TimeoutExpired:
         return "time"
-    finally:
-        path.write_text(source, encoding="utf-8")
     if run.returncode == 0:
-        return "lives"
+        return None
     failed = [line for line in run.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
     return failed[0].split(" - ")[0] if failed else f"exit {run.returncode}"
 
@@ -324,11 +325,14 @@ def main():
     kept = json.loads(options.output.read_text()) if options.output.exists() else []
     known = {(each["file"], each["number"]) for each in kept}
     todo, lock = [each for each in chosen if (each["file"], each["number"]) not in known], threading.Lock()
-    ignored = shutil.ignore_patterns(".git", ".venv", ".ci", "__pycache__", ".*_cache", "_build", "results")
+    ignored = shutil.ignore_patterns(".git", ".venv", ".ci", "__pycache__", ".*_cache", "_build")
     with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         copies = [pathlib.Path(folder, str(job)) for job in range(options.jobs)]
         for each in copies:
             shutil.copytree(ROOT, each, ignore=ignored)
+        failed = killer(["tests"], copies[0], options.minutes)
+        if failed is not None:
+            parser.error(f"the tests must pass without a mutant, got {failed}")
 
         def measure(mutant):
             with lock:
