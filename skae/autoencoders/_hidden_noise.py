@@ -43,7 +43,10 @@ class HiddenNoise:
     def __init__(self, W, deviation, level, n_rows, n_draws):
         k, d = W.shape
         factor = level * deviation[:, None] * W.T.astype(np.float64)
-        self.factor = (np.linalg.qr(factor, mode="r") if k < d else factor).astype(W.dtype)
+        if k < d:
+            factor = np.linalg.qr(factor, mode="r")
+            factor[factor.diagonal() < 0.0] *= -1.0  # rows have the sign that a LAPACK chooses
+        self.factor = factor.astype(W.dtype)
         self.n_draws, n_numbers = n_draws, n_draws * len(self.factor)
         rng = np.random.default_rng(_SEED)
         self._frequencies = _N_QUANTILES * _FREQUENCY * rng.standard_normal((_DIMENSION, n_numbers))
