@@ -175,23 +175,25 @@ def test_softmax_does_not_change_under_a_shift(rng):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_softmax_in_groups_is_the_mean_of_softmaxes(dtype, rng):
+@pytest.mark.parametrize(("n_groups", "size"), [(3, 4), (70, 4)], ids=["few", "many"])
+def test_softmax_in_groups_is_the_mean_of_softmaxes(n_groups, size, dtype, rng):
     """Every G-th unit is of one group: potential, value, backward and divergence are means over the groups."""
-    u, W, V = rng.standard_normal((5, 12)), rng.standard_normal((12, 4)), rng.standard_normal((12, 4))
-    u, W, V, grad = (A.astype(dtype) for A in (u, W, V, rng.standard_normal((5, 12))))
-    alone, groups = Softmax(), Softmax(3)
+    k = n_groups * size
+    u, W, V = rng.standard_normal((5, k)), rng.standard_normal((k, 4)), rng.standard_normal((k, 4))
+    u, W, V, grad = (A.astype(dtype) for A in (u, W, V, rng.standard_normal((5, k))))
+    alone, groups = Softmax(), Softmax(n_groups)
     h = groups.value(u)
     assert h.dtype == dtype
-    parts = [slice(g, None, 3) for g in range(3)]
+    parts = [slice(g, None, n_groups) for g in range(n_groups)]
     tolerance = {"rtol": 1e-4, "atol": 1e-5} if dtype == np.float32 else {"rtol": 1e-12, "atol": 1e-12}
     assert_allclose(groups.potential(u), np.mean([alone.potential(u[:, part]) for part in parts], axis=0), **tolerance)
     backward = groups.backward(u, h, grad.copy())
     divergence = np.zeros(5)
     for part in parts:
         own = alone.value(u[:, part])
-        assert_allclose(h[:, part], own / 3.0, **tolerance)
-        assert_allclose(backward[:, part], alone.backward(u[:, part], own, grad[:, part]) / 3.0, **tolerance)
-        divergence += alone.divergence(own, W[part], V[part]) / 3.0
+        assert_allclose(h[:, part], own / n_groups, **tolerance)
+        assert_allclose(backward[:, part], alone.backward(u[:, part], own, grad[:, part]) / n_groups, **tolerance)
+        divergence += alone.divergence(own, W[part], V[part]) / n_groups
     assert_allclose(groups.divergence(h, W, V), divergence, **tolerance)
     assert_allclose(groups.divergence(h, W, V, np.ones((5, 4), dtype)), divergence, **tolerance)
 

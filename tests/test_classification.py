@@ -157,6 +157,9 @@ def test_activations_may_differ_in_their_threshold(loss):
     theta, X, target, _ = make_problem(objective)
     expected = numerical_gradient(lambda theta: objective.value(theta, X, target), theta)
     assert_allclose(objective.value_and_grad(theta, X, target)[1], expected, rtol=1e-6, atol=1e-6)
+    W = objective.layout.views(theta)["W"]
+    for j, activation in enumerate(objective.activations):
+        assert_allclose(objective.code(theta, X)[:, j], activation.value(X @ W[j].T), rtol=1e-12)
 
 
 @every_visible

@@ -480,3 +480,17 @@ def test_a_model_takes_sparse_rows(rng):
         for name in ("pre_activations", "code", "energy", "laplacian", "reconstruction_error"):
             for each in (model, model.by_columns()):
                 assert_allclose(getattr(each, name)(X), getattr(model, name)(X.toarray()), rtol=1e-10, atol=1e-12)
+
+
+def test_features_that_are_not_fitted_are_found_in_sparse_batches(route, rng):
+    """The sentence on features of very different scales has the shares of dense batches."""
+    scales = np.r_[np.full(3, 300.0), np.ones(37)]
+    X = sparse.csr_array(sparse_table(rng, d=40).toarray() * scales)
+    weight, sentences = rng.integers(0, 4, 150).astype(float), []
+    for stay_sparse in (True, False):
+        route(stay_sparse)
+        autoencoder = ContractiveAutoencoder(3, activation="identity", alpha=0.0, solver="lbfgs", random_state=0)
+        with pytest.warns(UserWarning, match="of the variance of a feature") as caught:
+            autoencoder.fit(X, sample_weight=weight)
+        sentences.append([str(each.message) for each in caught])
+    assert sentences[0] == sentences[1]

@@ -189,7 +189,7 @@ class Classification(Constrained):
 
     def code(self, theta: FloatArray, X: FloatArray) -> FloatArray:
         """Return the codes of the rows of X by all classes' autoencoders, shape (n, K, k)."""
-        return self._codes(self._biased(self.layout.views(theta), X)[0])
+        return self._codes_and_potentials(self._biased(self.layout.views(theta), X)[0])[0]
 
     def hidden_bias(self, blocks: Mapping[str, FloatArray]) -> FloatArray | None:
         """Return the hidden biases, given or derived, shape (K, k); None if there are none."""
@@ -237,17 +237,8 @@ class Classification(Constrained):
             out[:, j] = activation.potential(U[:, j])
         return out
 
-    def _codes(self, U):
-        """Return h(u_j), shape (n, K, k)."""
-        if self._alike:
-            return self.activation.value(U)
-        out = ops.empty_like(U)
-        for j, activation in enumerate(self.activations):
-            out[:, j] = activation.value(U[:, j])
-        return out
-
     def _codes_and_potentials(self, U):
-        """Return `_codes` and `_potentials` of U."""
+        """Return h(u_j), shape (n, K, k), and `_potentials` of U."""
         if self._alike:
             return self.activation.value_and_potential(U)
         H, potentials = ops.empty_like(U), ops.empty(U.shape[:2], dtype=U.dtype)
