@@ -17,7 +17,7 @@ from skae._typing import FloatArray, MatrixLike, RandomState, Schedule, Solver
 from skae._validation import refuse_other_kinds, validate_data
 from skae.corruption import Corruption
 from skae.network._base import FineTunedNetwork, can_continue
-from skae.training import split_rows, unchanged_on_error, warn
+from skae.training import near_one, split_rows, unchanged_on_error, warn
 
 
 @documented
@@ -322,6 +322,7 @@ class FineTunedRegressor(RegressorMixin, FineTunedNetwork):
     def _poor_fit(self, rows, data_loss):
         chosen = rows.chosen()
         target, weight = rows.target[chosen].astype(np.float64), None if rows.weight is None else rows.weight[chosen]
+        weight = near_one(weight)
         mean = np.average(target, axis=0, weights=weight)
         variance = np.average((target - mean) ** 2, axis=0, weights=weight)
         # The variance of a constant target is rounding.
