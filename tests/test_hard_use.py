@@ -31,7 +31,7 @@ from skae import ClassSpecificAEClassifier, ContractiveAutoencoder, PCAWhitener
 from skae.activations import ACTIVATIONS
 from skae.classifier._class_constants import log_constants
 from skae.corruption import CORRUPTIONS
-from skae.outlier import MixtureEnsemble
+from skae.outlier import BaggedMixtureAutoencoder, MixtureAutoencoder, MixtureEnsemble
 from skae.penalties import PENALTIES
 
 every_estimator = pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
@@ -549,6 +549,41 @@ def test_class_weights_that_overflow(class_weight, rng):
         estimator.set_params(class_weight=class_weight)
         _, error = attempt(estimator.fit, X, y, sample_weight=weight)
         assert "class_weight must be finite" in str(error)
+
+
+def test_a_first_call_without_weight(rng):
+    """Where `class_weight` leaves no row of the first call a weight, there is no loss: the call is refused."""
+    X, y = rng.standard_normal((12, 3)), np.arange(12) % 2
+    for make in (small_classifier, lambda: skae.FineTunedClassifier(small_autoencoder(), max_iter=2)):
+        classifier = make().set_params(class_weight={0: 0.0})
+        _, error = attempt(classifier.partial_fit, X[y == 0], y[y == 0], classes=[0, 1])
+        assert "class_weight must be positive" in str(error)
+        assert attempt(classifier.partial_fit, X, y, classes=[0, 1])[1] is None
+        assert np.isfinite(classifier.loss_)
+
+
+@pytest.mark.parametrize("cls", [MixtureAutoencoder, BaggedMixtureAutoencoder])
+def test_mixtures_alone(cls, rng):
+    """The autoencoders of a `MixtureEnsemble` check their own parameters and rows too."""
+    X = rng.standard_normal((12, 3))
+    for name in ("n_components", "max_iter" if cls is MixtureAutoencoder else "n_mixtures"):
+        for value in (-1, 2.5, "many", None):
+            assert f"'{name}' parameter" in str(attempt(cls().set_params(**{name: value}).fit, X)[1])
+    for factor in (1e-200, 1e-30, 1e30, 1e150, 1e160):
+        fitted, error = attempt(cls(random_state=0).fit, factor * X)
+        if error is None:
+            assert_finite(fitted, "mixture")
+            assert np.isfinite(fitted.score_samples(factor * X)).all()
+        else:
+            assert "whose squares float64 cannot hold" in str(error)
+
+
+def test_centers_of_a_mixture(rng):
+    """Centres of another width, and centres that are no numbers, are refused in words."""
+    X = rng.standard_normal((12, 3))
+    assert "centers must have 3 columns" in str(attempt(MixtureAutoencoder(centers=X[:2, :2]).fit, X)[1])
+    assert "centers contains NaN" in str(attempt(MixtureAutoencoder(centers=np.nan * X[:2]).fit, X)[1])
+    assert attempt(MixtureAutoencoder(centers=X[:2]).fit, X)[1] is None
 
 
 def test_temperatures_out_of_range(rng):

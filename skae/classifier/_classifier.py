@@ -506,6 +506,11 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         seed, n_updates = getattr(self, "_random_stream", None) or (seed_of(self.random_state), 0)
         rng = np.random.default_rng([seed, n_updates])
         template = self._template(X, weight, rng)
+        if first and not (rows.supervised is None or rows.supervised.any()):
+            raise ValueError(
+                "class_weight must be positive for some class with rows of the first partial_fit, got "
+                f"{self.class_weight}"
+            )
         if first:
             fixed = has_probabilities(self) and self.temperature != "auto"
             temperature = float(self.temperature) if fixed else 1.0
