@@ -33,6 +33,7 @@ from skae.classifier._class_constants import log_constants
 from skae.corruption import CORRUPTIONS
 from skae.outlier import BaggedMixtureAutoencoder, MixtureAutoencoder, MixtureEnsemble
 from skae.penalties import PENALTIES
+from skae.training import check_overflow
 
 every_estimator = pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
 
@@ -703,6 +704,20 @@ def test_a_raising_error_state(rng):
                     assert attempt(getattr(estimator, name), X)[1] is None
         _, error = attempt(PCAWhitener().fit, np.array([[np.inf, -np.inf], [1.0, 2.0]]))
         assert "infinity" in str(error)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+def test_infinities_of_both_signs(dtype, rng):
+    """The difference of two infinities, in rows or in results, is an error in words, and no warning of numpy's."""
+    X = rng.standard_normal((12, 3)).astype(dtype)
+    odd = X.copy()
+    odd[0, 0], odd[1, 0] = np.inf, -np.inf
+    for make in (small_autoencoder, PCAWhitener, MixtureEnsemble):
+        assert "infinity" in str(attempt(make().fit, odd)[1])
+        assert "infinity" in str(attempt(make().fit(X).score_samples, odd)[1])
+    assert "infinity" in str(attempt(small_autoencoder().fit, X, sample_weight=odd[:, 0])[1])
+    with pytest.raises(ValueError, match="the result overflows"):
+        check_overflow(odd.astype(np.float64), X)
 
 
 def test_calibration_of_equal_rows_at_a_low_temperature():
