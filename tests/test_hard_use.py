@@ -529,6 +529,32 @@ def test_the_unit_of_weights_may_be_huge_or_tiny(number, power, kind, rng):
     assert scaled.n_features_in_ == 3
 
 
+def test_scores_with_huge_weights(rng):
+    """Scores do not depend on the unit of the weights either."""
+    X, y, weight = rng.standard_normal((12, 3)), rng.standard_normal((12, 2)), rng.random(12)
+    for estimator in (PCAWhitener(), skae.FineTunedRegressor(small_autoencoder(), max_iter=2, random_state=0)):
+        fitted = estimator.fit(X, y)
+        for target in (y, 1e20 * y):
+            found = fitted.score(X, target, sample_weight=weight)
+            for power in (-900, 990):
+                scaled, error = attempt(fitted.score, X, target, sample_weight=np.ldexp(weight, power))
+                assert error is None
+                assert scaled == found
+        for bad in (-weight, np.zeros(12), weight[1:]):
+            assert "weight" in str(attempt(fitted.score, X, y, sample_weight=bad)[1])
+
+
+def test_weights_of_held_out_rows(rng):
+    """Weights of rows that are held out may exceed the others by more than float32 holds."""
+    X = rng.standard_normal((40, 3)).astype(np.float32)
+    weight = 10.0 ** rng.uniform(-30, 30, 40)
+    for seed in range(5):
+        estimator = ContractiveAutoencoder(3, max_iter=2, early_stopping=True, random_state=seed)
+        fitted, error = attempt(estimator.fit, X, sample_weight=weight)
+        assert error is None
+        assert_finite(fitted, "autoencoder")
+
+
 def test_weights_of_many_calls_that_overflow(rng):
     """The sum of the weights of all calls must be a number; the call that leaves the range changes nothing."""
     X, weight = rng.standard_normal((12, 3)), np.full(12, 1e306)
