@@ -113,15 +113,19 @@ def bits_of(X):
 @st.composite
 def weights(draw, n):
     """No weights, or weights with zeros and of any size."""
-    kind = draw(st.sampled_from([None, None, "ones", "zeros", "spread", "tiny", "huge"]))
+    ends = ["at the lower end", "at the upper end"]
+    kind = draw(st.sampled_from([None, None, "ones", "zeros", "spread", "wide", "tiny", "huge", *ends]))
     rng = np.random.default_rng(draw(st.integers(0, 100)))
     return {
         None: lambda: None,
         "ones": lambda: np.ones(n),
         "zeros": lambda: (rng.random(n) < 0.6).astype(float),
         "spread": lambda: np.exp(5.0 * rng.standard_normal(n)),
+        "wide": lambda: 10.0 ** rng.uniform(-30.0, 30.0, n),
         "tiny": lambda: np.full(n, 1e-30),
         "huge": lambda: 1e30 * rng.random(n),
+        "at the lower end": lambda: 1e-300 * rng.random(n),
+        "at the upper end": lambda: 1e300 * rng.random(n),
     }[kind]()
 
 
@@ -136,7 +140,7 @@ def targets(draw, cls, n):
         return None
     k = draw(st.sampled_from([2, 3, 2, 3, 5, 1]))
     codes = np.minimum(rng.integers(k * draw(st.sampled_from([1, 4])), size=n), k - 1)
-    kind = draw(st.sampled_from(["integers", "strings", "objects", "booleans", "floats", "negative", "list"]))
+    kind = draw(st.sampled_from(["integers", "strings", "objects", "booleans", "floats", "negative", "list", "mixed"]))
     names = np.array(["a", "bb", "", "d", "e"])
     return {
         "integers": lambda: codes,
@@ -146,6 +150,7 @@ def targets(draw, cls, n):
         "floats": lambda: codes.astype(np.float32),
         "negative": lambda: (10 * codes - 7).astype(np.int8),
         "list": lambda: codes.tolist(),
+        "mixed": lambda: np.array(["a", 1, 2.5, "d", None], dtype=object)[codes],
     }[kind]()
 
 
