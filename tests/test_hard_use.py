@@ -721,6 +721,16 @@ def test_whitened_rows_that_overflow(whiten, rng):
     assert "the result overflows" in str(attempt(whitener.inverse_transform, far)[1])
 
 
+def test_tlin_of_small_float32_values(rng):
+    """The units of float32 rows of size 1e-23, whose squares underflow, are as active as those of rows of size 1."""
+    X = rng.standard_normal((20, 3)).astype(np.float32)
+    parameters = {"activation": "tlin", "encoding": "natural", "threshold": 0.1, "max_iter": 2, "random_state": 0}
+    codes = skae.ZeroBiasAutoencoder(4, **parameters).fit(X).transform(X)
+    small = np.ldexp(X, -76)
+    assert_array_equal(skae.ZeroBiasAutoencoder(4, **parameters).fit(small).transform(small), np.ldexp(codes, -76))
+    assert codes.any()
+
+
 def test_a_raising_error_state(rng):
     """Numbers that underflow are no error, also where numpy is told to raise errors: fits, energies and whitening."""
     X, y = np.exp(8.0 * rng.standard_normal((30, 3))).astype(np.float32), np.arange(30) % 3
