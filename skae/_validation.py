@@ -105,7 +105,8 @@ def validate_data(estimator: BaseEstimator, /, X: Any, *args: Any, dtype: Any, *
             refuse_other_kinds(X, "X")
             return validation.validate_data(estimator, _plain(X), *args, dtype=_kept(X, dtype), **kwargs)
     # The finiteness has been checked.
-    result = validation.validate_data(estimator, rows.source, *args, dtype=None, ensure_all_finite=False, **kwargs)
+    with _explained("X or y" if args else "X"):
+        result = validation.validate_data(estimator, rows.source, *args, dtype=None, ensure_all_finite=False, **kwargs)
     if isinstance(result, tuple):
         return UnconvertedRows(result[0], rows.dtype), *result[1:]
     return UnconvertedRows(result, rows.dtype)
@@ -219,7 +220,7 @@ def _explained(name):
     Where a conversion overflows, there is an error, and no warning.
     """
     try:
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # inf - inf, in scikit-learn's sum
             yield
     except (OverflowError, ValueError) as error:
         for beginning, explanation in _EXPLAINED.items():

@@ -29,9 +29,11 @@ from sklearn.utils._param_validation import Interval, StrOptions
 import skae
 from skae import ClassSpecificAEClassifier, ContractiveAutoencoder, PCAWhitener
 from skae.activations import ACTIVATIONS
+from skae.classifier._class_constants import log_constants
 from skae.corruption import CORRUPTIONS
-from skae.outlier import MixtureEnsemble
+from skae.outlier import BaggedMixtureAutoencoder, MixtureAutoencoder, MixtureEnsemble
 from skae.penalties import PENALTIES
+from skae.training import check_overflow
 
 every_estimator = pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
 
@@ -111,15 +113,19 @@ def bits_of(X):
 @st.composite
 def weights(draw, n):
     """No weights, or weights with zeros and of any size."""
-    kind = draw(st.sampled_from([None, None, "ones", "zeros", "spread", "tiny", "huge"]))
+    ends = ["at the lower end", "at the upper end"]
+    kind = draw(st.sampled_from([None, None, "ones", "zeros", "spread", "wide", "tiny", "huge", *ends]))
     rng = np.random.default_rng(draw(st.integers(0, 100)))
     return {
         None: lambda: None,
         "ones": lambda: np.ones(n),
         "zeros": lambda: (rng.random(n) < 0.6).astype(float),
         "spread": lambda: np.exp(5.0 * rng.standard_normal(n)),
+        "wide": lambda: 10.0 ** rng.uniform(-30.0, 30.0, n),
         "tiny": lambda: np.full(n, 1e-30),
         "huge": lambda: 1e30 * rng.random(n),
+        "at the lower end": lambda: 1e-300 * rng.random(n),
+        "at the upper end": lambda: 1e300 * rng.random(n),
     }[kind]()
 
 
@@ -134,7 +140,7 @@ def targets(draw, cls, n):
         return None
     k = draw(st.sampled_from([2, 3, 2, 3, 5, 1]))
     codes = np.minimum(rng.integers(k * draw(st.sampled_from([1, 4])), size=n), k - 1)
-    kind = draw(st.sampled_from(["integers", "strings", "objects", "booleans", "floats", "negative", "list"]))
+    kind = draw(st.sampled_from(["integers", "strings", "objects", "booleans", "floats", "negative", "list", "mixed"]))
     names = np.array(["a", "bb", "", "d", "e"])
     return {
         "integers": lambda: codes,
@@ -144,6 +150,7 @@ def targets(draw, cls, n):
         "floats": lambda: codes.astype(np.float32),
         "negative": lambda: (10 * codes - 7).astype(np.int8),
         "list": lambda: codes.tolist(),
+        "mixed": lambda: np.array(["a", 1, 2.5, "d", None], dtype=object)[codes],
     }[kind]()
 
 
@@ -499,3 +506,280 @@ def test_networks_on_saturated_codes(rng):
         _, error = attempt(network.fit, X, rng.standard_normal((12, 2)), sample_weight=(rng.random(12) < 0.6) + 0.0)
         assert error is None
         assert_finite(network, "network")
+
+
+def weighted_estimators():
+    """One estimator of each kind that takes weights, and the labels that it takes beside 12 rows."""
+    labels = np.arange(12) % 2
+    normalize = {"method": "normalize", "temperature": 1.0, "random_state": 0}
+    return [
+        (small_autoencoder(), ()),
+        (PCAWhitener(), ()),
+        (PCAWhitener(2), ()),
+        (energies_classifier(), (labels,)),
+        (ClassSpecificAEClassifier(small_autoencoder(), **normalize), (labels,)),
+        (ClassSpecificAEClassifier(skae.DenoisingAutoencoder(3, max_iter=2), n_factors=2, **normalize), (labels,)),
+        (skae.FineTunedClassifier(small_autoencoder(), max_iter=2, random_state=0), (labels,)),
+        (skae.FineTunedRegressor(small_autoencoder(), max_iter=2, random_state=0), (labels + 0.5,)),
+    ]
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("power", [-990, 990])
+@pytest.mark.parametrize("number", range(len(weighted_estimators())))
+def test_the_unit_of_weights_may_be_huge_or_tiny(number, power, kind, rng):
+    """Weights times a power of two give the same predictions, bit by bit, or words: no product with a value overflows.
+
+    The values are large where the weights are, and small where they are small.
+    """
+    X = rng.standard_normal((12, 3)) * (1e12 if power > 0 else 1e-12)
+    X[:, 1] *= rng.random(12) < 0.3
+    weight = rng.random(12) + 0.1
+    (estimator, y), (other, _) = weighted_estimators()[number], weighted_estimators()[number]
+    fitted, error = attempt(estimator.fit, kind(X), *y, sample_weight=weight)
+    assert error is None
+    scaled, error = attempt(other.fit, kind(X), *y, sample_weight=np.ldexp(weight, power))
+    if error is not None:
+        assert isinstance(estimator, PCAWhitener), error
+        assert "leave the range of float64" in str(error)
+        return
+    assert_finite(scaled, "scaled")
+    method = next(each for each in ("predict_proba", "predict", "transform") if hasattr(fitted, each))
+    assert_array_equal(getattr(scaled, method)(X), getattr(fitted, method)(X))
+    assert scaled.n_features_in_ == 3
+
+
+def test_scores_with_huge_weights(rng):
+    """Scores do not depend on the unit of the weights either."""
+    X, y, weight = rng.standard_normal((12, 3)), rng.standard_normal((12, 2)), rng.random(12)
+    for estimator in (PCAWhitener(), skae.FineTunedRegressor(small_autoencoder(), max_iter=2, random_state=0)):
+        fitted = estimator.fit(X, y)
+        for target in (y, 1e20 * y):
+            found = fitted.score(X, target, sample_weight=weight)
+            for power in (-900, 990):
+                scaled, error = attempt(fitted.score, X, target, sample_weight=np.ldexp(weight, power))
+                assert error is None
+                assert scaled == found
+        for bad in (-weight, np.zeros(12), weight[1:]):
+            assert "weight" in str(attempt(fitted.score, X, y, sample_weight=bad)[1])
+
+
+def test_weights_of_held_out_rows(rng):
+    """Weights of rows that are held out may exceed the others by more than float32 holds."""
+    X = rng.standard_normal((40, 3)).astype(np.float32)
+    weight = 10.0 ** rng.uniform(-30, 30, 40)
+    for seed in range(5):
+        estimator = ContractiveAutoencoder(3, max_iter=2, early_stopping=True, random_state=seed)
+        fitted, error = attempt(estimator.fit, X, sample_weight=weight)
+        assert error is None
+        assert_finite(fitted, "autoencoder")
+
+
+def test_weights_of_many_calls_that_overflow(rng):
+    """The sum of the weights of all calls must be a number; the call that leaves the range changes nothing."""
+    X, weight = rng.standard_normal((12, 3)), np.full(12, 1e306)
+    for estimator in (small_autoencoder(), PCAWhitener()):
+        for _ in range(20):
+            before = copy.deepcopy(vars(estimator))
+            _, error = attempt(estimator.partial_fit, X, sample_weight=weight)
+            if error is not None:
+                break
+        assert "sample_weight over all calls" in str(error) or "leave the range" in str(error)
+        assert_equal_deeply(vars(estimator), before)
+
+
+@pytest.mark.parametrize("class_weight", [{0: 1e308}, {0: 1e200, 1: 1e200}])
+def test_class_weights_that_overflow(class_weight, rng):
+    """Weights of classes times weights of rows must have a finite sum."""
+    X, y, weight = rng.standard_normal((12, 3)), np.arange(12) % 2, np.full(12, 1e200)
+    for estimator in (energies_classifier(), skae.FineTunedClassifier(small_autoencoder(), max_iter=2)):
+        estimator.set_params(class_weight=class_weight)
+        _, error = attempt(estimator.fit, X, y, sample_weight=weight)
+        assert "class_weight must be finite" in str(error)
+
+
+def test_a_first_call_without_weight(rng):
+    """Where `class_weight` leaves no row of the first call a weight, there is no loss: the call is refused."""
+    X, y = rng.standard_normal((12, 3)), np.arange(12) % 2
+    for make in (small_classifier, lambda: skae.FineTunedClassifier(small_autoencoder(), max_iter=2)):
+        classifier = make().set_params(class_weight={0: 0.0})
+        _, error = attempt(classifier.partial_fit, X[y == 0], y[y == 0], classes=[0, 1])
+        assert "class_weight must be positive" in str(error)
+        assert attempt(classifier.partial_fit, X, y, classes=[0, 1])[1] is None
+        assert np.isfinite(classifier.loss_)
+
+
+@pytest.mark.parametrize("cls", [MixtureAutoencoder, BaggedMixtureAutoencoder])
+def test_mixtures_alone(cls, rng):
+    """The autoencoders of a `MixtureEnsemble` check their own parameters and rows too."""
+    X = rng.standard_normal((12, 3))
+    for name in ("n_components", "max_iter" if cls is MixtureAutoencoder else "n_mixtures"):
+        for value in (-1, 2.5, "many", None):
+            assert f"'{name}' parameter" in str(attempt(cls().set_params(**{name: value}).fit, X)[1])
+    for factor in (1e-200, 1e-30, 1e30, 1e150, 1e160):
+        fitted, error = attempt(cls(random_state=0).fit, factor * X)
+        if error is None:
+            assert_finite(fitted, "mixture")
+            assert np.isfinite(fitted.score_samples(factor * X)).all()
+        else:
+            assert "whose squares float64 cannot hold" in str(error)
+
+
+def test_centers_of_a_mixture(rng):
+    """Centres of another width, and centres that are no numbers, are refused in words."""
+    X = rng.standard_normal((12, 3))
+    assert "centers must have 3 columns" in str(attempt(MixtureAutoencoder(centers=X[:2, :2]).fit, X)[1])
+    assert "centers contains NaN" in str(attempt(MixtureAutoencoder(centers=np.nan * X[:2]).fit, X)[1])
+    assert attempt(MixtureAutoencoder(centers=X[:2]).fit, X)[1] is None
+
+
+def test_temperatures_out_of_range(rng):
+    """A temperature whose square float64 cannot hold is refused, as are energies that overflow over it."""
+    X, y = rng.standard_normal((12, 3)), np.arange(12) % 2
+    for temperature in (1e-300, 1e300):
+        classifier = ClassSpecificAEClassifier(small_autoencoder(), temperature=temperature)
+        assert "temperature" in str(attempt(classifier.fit, X, y)[1])
+    classifier = ClassSpecificAEClassifier(
+        ContractiveAutoencoder(3, max_iter=1, learning_rate_init=1e-300), temperature=1e-100, random_state=0
+    )
+    assert "too large for temperature=1e-100" in str(attempt(classifier.fit, 1e110 * X, y)[1])
+
+
+def test_constants_that_float32_cannot_hold(rng):
+    """After a fit to float64 rows, scores of float32 rows that overflow are refused in words."""
+    X, y = rng.standard_normal((12, 3)), np.arange(12) % 3
+    parameters = {"method": "normalize", "temperature": 1e60, "random_state": 0}
+    classifier = ClassSpecificAEClassifier(small_autoencoder(), **parameters).fit(X, y, sample_weight=1.0 + y)
+    assert np.isfinite(classifier.score_samples(X)).all()
+    assert "overflows float32" in str(attempt(classifier.score_samples, X.astype(np.float32))[1])
+
+
+def test_decisions_of_float32_rows_beside_a_far_threshold(rng):
+    """The detector's decisions are finite where the threshold is beyond the range of float32."""
+    X = 10.0 ** rng.uniform(-30, 30, 3) * rng.standard_normal((20, 3))
+    detector = skae.EnergyOutlierDetector().fit(X)
+    detector.offset_ = -1e60
+    decisions, error = attempt(detector.decision_function, rng.standard_normal((5, 3)).astype(np.float32))
+    assert error is None
+    assert np.isfinite(decisions).all()
+    assert decisions.dtype == np.float32
+
+
+def test_p_values_without_scores_of_unseen_rows(rng):
+    """After a fit with novelty=False, `set_params` does not make p-values: the error says what does."""
+    X = rng.standard_normal((20, 3))
+    detector = skae.EnergyOutlierDetector().fit(X).set_params(novelty=True)
+    assert "call calibrate" in str(attempt(detector.p_values, X)[1])
+
+
+@pytest.mark.parametrize("kind", [sparse.coo_array, sparse.dia_array, sparse.bsr_array, sparse.coo_matrix])
+def test_folds_of_sparse_rows_without_an_index(kind, rng):
+    """Formats of scipy that cannot be indexed are cut into folds too."""
+    X = rng.standard_normal((20, 3)) * (rng.random((20, 3)) < 0.5)
+    detector = skae.EnergyOutlierDetector(small_autoencoder(), novelty=True, random_state=0)
+    given, error = attempt(copy.deepcopy(detector).fit, kind(X))
+    assert error is None
+    assert_allclose(given.offset_, detector.fit(sparse.csr_array(X)).offset_, rtol=1e-9)
+
+
+@pytest.mark.parametrize("labels", [[0, "a"], [None, "a"], [1.5, "a", None]])
+def test_labels_of_several_kinds(labels, rng):
+    """Labels without an order are refused in words, by every method that takes labels."""
+    X, y = rng.standard_normal((12, 3)), np.array(labels * 12, dtype=object)[:12]
+    for make in (energies_classifier, lambda: skae.FineTunedClassifier(small_autoencoder(), max_iter=2)):
+        assert "several kinds" in str(attempt(make().fit, X, y)[1])
+    for make in (small_classifier, lambda: skae.FineTunedClassifier(small_autoencoder(), max_iter=2)):
+        classifier = make()
+        _, error = attempt(classifier.partial_fit, X, y, classes=["a", "b"])
+        assert "several kinds" in str(error)
+        assert not vars(classifier).keys() & {"classes_", "n_features_in_"}
+        _, error = attempt(classifier.partial_fit, X, np.arange(12) % 2, classes=[0.0, np.nan])
+        assert "classes must name" in str(error)
+
+
+def small_classifier():
+    return ClassSpecificAEClassifier(small_autoencoder(), max_iter=2, random_state=0)
+
+
+def test_validation_losses_are_finite(rng):
+    """A loss on held-out rows that is not finite is divergence, also if no epoch of training follows."""
+    options = {"solver": "sgd", "learning_rate": "constant", "learning_rate_init": 10.0, "early_stopping": True}
+    for seed in range(20):
+        X = 1e9 * np.random.default_rng(seed).standard_normal((5, 2))
+        encoder = skae.ZeroBiasAutoencoder(12, encoding="linear", max_iter=8, random_state=seed)
+        network = skae.FineTunedRegressor(encoder, max_iter=3, random_state=0, **options)
+        _, error = attempt(network.fit, X, X[:, 0] / 1e9)
+        if error is None:
+            assert_finite(network, "network")
+        else:
+            assert "diverged" in str(error)
+
+
+def test_a_step_of_partial_fit_that_would_end_all_training(rng):
+    """Where the squares of the gradients overflow float32, adam would not move again: the call is refused."""
+    X = rng.standard_normal((20, 3)).astype(np.float32)
+    autoencoder = skae.SparseAutoencoder(4, alpha=1e30, random_state=0)
+    _, error = attempt(autoencoder.partial_fit, X)
+    assert "overflow float32" in str(error)
+    assert not hasattr(autoencoder, "components_")
+
+
+@pytest.mark.parametrize("whiten", ["pca", "zca", None])
+def test_whitened_rows_that_overflow(whiten, rng):
+    """Rows far beyond the training data are refused where the result overflows, by every method of the whitener."""
+    whitener = PCAWhitener(whiten=whiten).fit(1e-12 * rng.standard_normal((40, 3)))
+    far = np.full((2, 3), 1e300)
+    for method in ("transform", "score_samples", "score"):
+        for kind in (np.asarray, sparse.csr_array):
+            assert "the result overflows" in str(attempt(getattr(whitener, method), kind(far))[1])
+    whitener = PCAWhitener(whiten=whiten).fit(1e12 * rng.standard_normal((40, 3)))
+    assert "the result overflows" in str(attempt(whitener.inverse_transform, far)[1])
+
+
+def test_tlin_of_small_float32_values(rng):
+    """The units of float32 rows of size 1e-23, whose squares underflow, are as active as those of rows of size 1."""
+    X = rng.standard_normal((20, 3)).astype(np.float32)
+    parameters = {"activation": "tlin", "encoding": "natural", "threshold": 0.1, "max_iter": 2, "random_state": 0}
+    codes = skae.ZeroBiasAutoencoder(4, **parameters).fit(X).transform(X)
+    small = np.ldexp(X, -76)
+    assert_array_equal(skae.ZeroBiasAutoencoder(4, **parameters).fit(small).transform(small), np.ldexp(codes, -76))
+    assert codes.any()
+
+
+def test_a_raising_error_state(rng):
+    """Numbers that underflow are no error, also where numpy is told to raise errors: fits, energies and whitening."""
+    X, y = np.exp(8.0 * rng.standard_normal((30, 3))).astype(np.float32), np.arange(30) % 3
+    estimators = [*(make() for make in (small_classifier, MixtureEnsemble, skae.EnergyOutlierDetector, PCAWhitener))]
+    estimators += [skae.ContrastNormalizer(eps=1e300), skae.FineTunedClassifier(small_autoencoder(), max_iter=2)]
+    with np.errstate(all="raise"):
+        for estimator in estimators:
+            _, error = attempt(estimator.fit, X, y)
+            assert error is None
+            for name in ("score_samples", "transform", "decision_function"):
+                if hasattr(estimator, name):
+                    assert attempt(getattr(estimator, name), X)[1] is None
+        _, error = attempt(PCAWhitener().fit, np.array([[np.inf, -np.inf], [1.0, 2.0]]))
+        assert "infinity" in str(error)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+def test_infinities_of_both_signs(dtype, rng):
+    """The difference of two infinities, in rows or in results, is an error in words, and no warning of numpy's."""
+    X = rng.standard_normal((12, 3)).astype(dtype)
+    odd = X.copy()
+    odd[0, 0], odd[1, 0] = np.inf, -np.inf
+    for make in (small_autoencoder, PCAWhitener, MixtureEnsemble):
+        assert "infinity" in str(attempt(make().fit, odd)[1])
+        assert "infinity" in str(attempt(make().fit(X).score_samples, odd)[1])
+    assert "infinity" in str(attempt(small_autoencoder().fit, X, sample_weight=odd[:, 0])[1])
+    with pytest.raises(ValueError, match="the result overflows"):
+        check_overflow(odd.astype(np.float64), X)
+
+
+def test_calibration_of_equal_rows_at_a_low_temperature():
+    """Constants are as exact as the rounding of the energies lets them be; no steps follow after that."""
+    E, labels = np.tile([3.0, 1.0, 2.0], (9, 1)), np.arange(9) % 3
+    for temperature in (1e-8, 1e-10, 1e-20):
+        constants, n_iter, _ = log_constants(E, labels, temperature=temperature)
+        assert n_iter < 200
+        assert_allclose(constants, [-1.0, 1.0, 0.0], atol=1e-6)

@@ -201,7 +201,8 @@ class TLin(_Thresholded):
 
     def value(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return h(u)."""
-        return ops.multiply(u, u * u > self.threshold, out=out)
+        # Small u have squares that underflow, in float32 below 1e-19.
+        return ops.multiply(u, ops.absolute(u) > math.sqrt(self.threshold), out=out)
 
     def derivative(self, u: FloatArray, h: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return 1 where u^2 > threshold, else 0."""
@@ -220,7 +221,7 @@ class TLin(_Thresholded):
 
     def complement_derivative(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return sign(u) where u^2 > threshold, else 0."""
-        return ops.multiply(ops.sign(u), u * u > self.threshold, out=out)
+        return ops.multiply(ops.sign(u), ops.absolute(u) > math.sqrt(self.threshold), out=out)
 
 
 @register_activation

@@ -353,7 +353,8 @@ class AutoencoderPrediction(TransformerMixin):
 
     def _model(self, dtype):
         """Return the fitted model in the given dtype."""
-        return self._prefix_errors(Model.from_estimator, self).astype(dtype)
+        with np.errstate(over="ignore", under="ignore"):  # a result that overflows is found where it is computed
+            return self._prefix_errors(Model.from_estimator, self).astype(dtype)
 
     def __skae_row_function__(self, dtype):
         """Return `transform` of dense rows of a dtype, without checks."""

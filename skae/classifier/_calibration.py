@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from skae._typing import BoolArray, FloatArray, IntArray
-from skae.classifier._class_constants import log_constants
+from skae.classifier._class_constants import finite_information, log_constants
 from skae.classifier._insertion import insert_classes
 
 # Share of the earlier information that a call of `partial_fit` keeps. It fades because the autoencoders change.
@@ -133,7 +133,8 @@ class Calibration:
                 start=constants[seen],
                 precision=precision,
             )
-            information[within] += precision
+            with np.errstate(over="ignore", under="ignore"):
+                information[within] = finite_information(information[within] + precision)
         constants[seen] -= constants[seen].mean()
         moved = self.with_constants(constants)
         return dataclasses.replace(moved, information=information, n_iter=max(n_iter, 1))

@@ -43,6 +43,12 @@ def log_constants(E, labels, weight=None, *, temperature=1.0, start=None, free=N
         Fisher information of all rows about C.
     """
     T = float(temperature)
+    largest = float(np.abs(E).max())
+    if largest / (np.finfo(np.float64).max / 4.0) > T:
+        raise ValueError(
+            f"the energies, of up to {largest:.3g}, are too large for temperature={T:.3g}: their quotients overflow "
+            "float64; bring the features to a common scale near 1, or raise the temperature"
+        )
     E = E.astype(np.float64) / T
     n_rows, n_classes = E.shape
     weight = np.ones(n_rows) if weight is None else weight.astype(np.float64)
@@ -60,9 +66,16 @@ def log_constants(E, labels, weight=None, *, temperature=1.0, start=None, free=N
         C, steps = _newton(problem, C, temperature, free, _MAX_STEPS - n_iter)
         n_iter += steps
         if temperature == 1.0:
-            information = mass * (problem(C, 1.0)[2] - problem.precision)
-            return T * C, n_iter, information / T**2
+            with np.errstate(over="ignore", under="ignore"):
+                information = mass * (problem(C, 1.0)[2] - problem.precision) / T**2
+            return T * C, n_iter, finite_information(information)
         temperature = max(1.0, temperature / 4.0)
+
+
+def finite_information(information):
+    """Return the information, with the largest numbers of float64 in place of larger ones."""
+    largest = np.finfo(np.float64).max
+    return np.clip(information, -largest, largest)
 
 
 class _NegativeLogLikelihood:
@@ -71,6 +84,7 @@ class _NegativeLogLikelihood:
     def __init__(self, E, labels, weight, start, precision):
         self.E, self.labels, self.weight, self.start, self.precision = E, labels, weight, start, precision
         self.observed = np.bincount(labels, weight, E.shape[1])
+        self.rounding = np.finfo(np.float64).eps * float(np.abs(E).max())  # of the scores
 
     @np.errstate(under="ignore")
     def __call__(self, C, temperature):
@@ -99,7 +113,7 @@ def _newton(problem, C, temperature, free, max_steps):
     for step in range(max_steps):
         g, H = gradient[free], hessian[within]
         size = float(np.linalg.norm(g))
-        if size <= _TOLERANCE:
+        if size <= max(_TOLERANCE, problem.rounding / temperature):  # the rounding moves the probabilities by as much
             return C, step
         # The damping keeps steps shorter than ten temperatures, even where the curvature is small.
         damping = size / (10.0 * temperature)

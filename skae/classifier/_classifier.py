@@ -51,7 +51,9 @@ from skae.training import (
     hold_out,
     input_noise,
     merge_classes,
+    named_classes,
     plain_labels,
+    refuse_mixed_labels,
     seed_of,
     supervised_weight,
     unchanged_on_error,
@@ -130,8 +132,9 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         on: trial fits hold out fifths of each class in turn, until there are 250 such rows. With 1250 rows or more that
         is one more fit, of four fifths of the rows. With 250 rows or fewer it is five.
 
-        A number is T itself, without trial fits. 1 gives eq. 45 of the paper. With "energies" or the hinge loss, T is
-        1: the logistic regression finds the scale itself, and the hinge loss gives no probabilities.
+        A number is T itself, in [1e-100, 1e100], without trial fits. 1 gives eq. 45 of the paper. With "energies" or
+        the hinge loss, T is 1: the logistic regression finds the scale itself, and the hinge loss gives no
+        probabilities.
 
     solver : {"adam", "sgd", "lbfgs"}, default="adam"
         Solver of the fine-tuning. Its parameters follow below, as in the autoencoders. The pretraining takes the
@@ -303,7 +306,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         "n_factors": [Interval(Integral, 1, None, closed="left"), None],
         "noise": [str, Corruption, None],
         "noise_level": [Interval(Real, 0, None, closed="left")],
-        "temperature": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
+        "temperature": [StrOptions({"auto"}), Interval(Real, 1e-100, 1e100, closed="both")],  # its square is finite
         **SolverParameters._parameter_constraints,
         "calibration_fraction": [Interval(Real, 0, 1, closed="left")],
         "class_weight": [dict, StrOptions({"balanced"}), None],
@@ -495,7 +498,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
     @with_callbacks
     def _partial_fit(self, given, y, sample_weight, classes):
         """Set all fitted attributes after one more pass."""
-        first = _check_partial_fit_first_call(self, plain_labels(classes))
+        first = _check_partial_fit_first_call(self, named_classes(classes))
         self._check_classes()
         X, labels, weight, index = self._validate_rows(given, y, sample_weight, reset=first)
         labels = encode_labels(np.asarray(labels if index is None else labels[index]), self.classes_)
@@ -503,6 +506,11 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         seed, n_updates = getattr(self, "_random_stream", None) or (seed_of(self.random_state), 0)
         rng = np.random.default_rng([seed, n_updates])
         template = self._template(X, weight, rng)
+        if first and not (rows.supervised is None or rows.supervised.any()):
+            raise ValueError(
+                "class_weight must be positive for some class with rows of the first partial_fit, got "
+                f"{self.class_weight}"
+            )
         if first:
             fixed = has_probabilities(self) and self.temperature != "auto"
             temperature = float(self.temperature) if fixed else 1.0
@@ -622,6 +630,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         """Check the rows; return X, y, the weights (or None), and the rows of positive weight (None for all rows)."""
         dtype = DTYPES if reset else np.result_type(self.estimators_[0].components_, np.float32)
         X, y = validate_data(self, X, plain_labels(y), reset=reset, accept_sparse="csr", dtype=dtype)
+        refuse_mixed_labels(y)
         check_classification_targets(y)
         return X, y, *checked_weight(X, sample_weight)
 

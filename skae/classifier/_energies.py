@@ -56,7 +56,8 @@ class ClassEnergies:
         """
         columns, start = len(self.estimators) * len(self.estimators[0].components_), 0
         stay_sparse = prediction_stays_sparse(X, self.n_products)
-        objective, theta = self.objective(X.dtype, by_columns=stay_sparse)
+        with np.errstate(over="ignore", under="ignore"):
+            objective, theta = self.objective(X.dtype, by_columns=stay_sparse)
         nothing = np.zeros(X.shape[1], dtype=X.dtype)
         out = np.empty((X.shape[0] if chosen is None else len(chosen), len(self.estimators)), dtype=X.dtype)
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
@@ -124,7 +125,7 @@ class ClassEnergies:
                 for j, each in enumerate(self.estimators):
                     view[j] = getattr(each, _OWN[name])
             else:
-                view[...] = shared.get(name, constants)
+                view[...] = shared[name] if name in shared else _held(constants, dtype)
         objective_class = FactoredClassification if shared else Classification
         visible = self.estimators[0].visible
         return objective_class(layout, activations, visible=visible, constraint=constraint, **options), theta
@@ -162,6 +163,17 @@ class ClassEnergies:
             factors = {**factors, "f": factors["f"].copy()}
             factors["f"][classes] = others.factors["f"]
         return ClassEnergies(estimators, factors)
+
+
+def _held(constants, dtype):
+    """Return the constants of the classes; raise ValueError if the dtype cannot hold them."""
+    largest = float(np.abs(constants).max())
+    if largest > float(np.finfo(dtype).max):
+        raise ValueError(
+            f"the constants of the classes reach {largest:.3g}, which {np.dtype(dtype)} cannot hold; use a lower "
+            "temperature, bring the features to a common scale near 1, or pass float64"
+        )
+    return constants
 
 
 def products(factors: dict[str, FloatArray]) -> FloatArray:

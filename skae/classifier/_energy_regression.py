@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from skae.training import near_one
+
 
 def fit_energy_classifier(E, rows, l2, loss):
     """Train the energy classifier on the energies E (n, K) of `LabelledRows`; return the fitted attributes."""
@@ -9,7 +11,8 @@ def fit_energy_classifier(E, rows, l2, loss):
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    mass = len(E) if rows.supervised is None else rows.supervised.sum()
+    weight = near_one(rows.supervised)
+    mass = len(E) if weight is None else weight.sum()
     strength = 1.0 / (l2 * mass) if l2 > 0.0 else np.inf
     E64 = E.astype(np.float64)
     largest = float(np.abs(E64).max())
@@ -20,9 +23,9 @@ def fit_energy_classifier(E, rows, l2, loss):
         )
     # A Pipeline passes weights to its steps in two ways, with and without metadata routing.
     with np.errstate(invalid="ignore"):  # scikit-learn's weighted variance of equal energies may be below zero
-        scaler = StandardScaler().fit(E64, sample_weight=rows.supervised)
+        scaler = StandardScaler().fit(E64, sample_weight=weight)
     regression = LogisticRegression(C=strength, max_iter=10_000, tol=1e-6)
-    regression.fit(scaler.transform(E64), rows.labels, sample_weight=rows.supervised)
+    regression.fit(scaler.transform(E64), rows.labels, sample_weight=weight)
     classifier = make_pipeline(scaler, regression)
     loss = rows.mean_loss(loss, linear_scores(classifier, E))
     return {"energy_classifier_": classifier, "n_iter_": int(np.max(regression.n_iter_)), "loss_": loss}

@@ -17,6 +17,7 @@ from skae.training import (
     convergence_problem,
     feature_errors,
     final_losses,
+    near_one,
     on_plateau,
     train,
 )
@@ -111,7 +112,7 @@ def _pooled(estimators):
 
     It stands for all of them where the solver and the test of convergence need moments.
     """
-    masses, pooled = [each.n_samples_seen_ for each in estimators], shallow_copy(estimators[0])
+    masses, pooled = _masses(estimators), shallow_copy(estimators[0])
     pooled.var_ = np.average([each.var_ for each in estimators], axis=0, weights=masses)
     pooled.mean_ = np.average([each.mean_ for each in estimators], axis=0, weights=masses)
     return pooled
@@ -120,7 +121,12 @@ def _pooled(estimators):
 def _feature_errors(estimators, rows, weight):
     """Return the mean squared reconstruction error of each feature, over all classes, shape (d,)."""
     of_classes = [feature_errors(each, _batches_of_class(rows, j, weight)) for j, each in enumerate(estimators)]
-    return np.average(of_classes, axis=0, weights=[each.n_samples_seen_ for each in estimators])
+    return np.average(of_classes, axis=0, weights=_masses(estimators))
+
+
+def _masses(estimators):
+    """Return the weights of the classes, those of their training rows, times a common factor."""
+    return near_one(np.array([each.n_samples_seen_ for each in estimators], dtype=np.float64))
 
 
 def _batches_of_class(rows, j, weight, size=None):

@@ -18,7 +18,7 @@ from skae.autoencoders import BaseAutoencoder
 from skae.classifier._conformal import class_p_values, has_p_values, warn_of_few_rows
 from skae.classifier._energies import ClassEnergies
 from skae.classifier._energy_regression import linear_scores
-from skae.training import check_visible_range, row_chunks, value_range
+from skae.training import check_overflow, check_visible_range, row_chunks, value_range
 
 
 def has_probabilities(classifier):
@@ -182,7 +182,9 @@ class ClassPrediction(ClassifierMixin, TransformerMixin):
             Scores, in X's dtype.
         """
         X = self._validate_prediction(X)
-        return _log_total(ClassEnergies.from_classifier(self)(X), self.class_log_constants_).astype(X.dtype)
+        total = _log_total(ClassEnergies.from_classifier(self)(X), self.class_log_constants_)
+        with np.errstate(over="ignore", under="ignore"):
+            return check_overflow(total.astype(X.dtype), X)
 
     def transform(self, X: MatrixLike) -> FloatArray:
         """Return the energies of all classes. They are not calibrated; ``transform(X) + class_log_constants_`` are.

@@ -365,7 +365,8 @@ class FineTunedNetwork(CallbackSupportMixin, SolverParameters, TransformerMixin,
 
     def _scores(self, X):
         """Return the scores (n, K) of checked rows, in X's dtype."""
-        coef, intercept = self.coef_.astype(X.dtype, copy=False), self.intercept_.astype(X.dtype, copy=False)
+        with np.errstate(over="ignore", under="ignore"):  # a result that overflows is found below
+            coef, intercept = self.coef_.astype(X.dtype, copy=False), self.intercept_.astype(X.dtype, copy=False)
         return self._by_chunks(X, lambda codes: codes @ coef.T + intercept, (X.shape[0], len(coef)))
 
     def transform(self, X: MatrixLike) -> FloatArray:

@@ -22,7 +22,16 @@ from skae._sklearn_compat import (
 from skae._typing import Array, FloatArray, MatrixLike, RandomState, Schedule, Solver
 from skae.corruption import Corruption
 from skae.network._base import FineTunedNetwork, can_continue
-from skae.training import encode_labels, hold_out, plain_labels, supervised_weight, unchanged_on_error, warn
+from skae.training import (
+    encode_labels,
+    hold_out,
+    named_classes,
+    plain_labels,
+    refuse_mixed_labels,
+    supervised_weight,
+    unchanged_on_error,
+    warn,
+)
 
 
 def _has_probabilities(classifier):
@@ -324,11 +333,12 @@ class FineTunedClassifier(ClassifierMixin, FineTunedNetwork):
     @with_callbacks
     def _partial_fit(self, X, y, sample_weight, classes):
         """Set all fitted attributes after one more pass; return the problems, each as the arguments of `warn`."""
-        _check_partial_fit_first_call(self, plain_labels(classes))
+        _check_partial_fit_first_call(self, named_classes(classes))
         return self._learn(X, y, sample_weight, partial=True)
 
     def _validated(self, X, y, reset, dtype):
         X, y = super()._validated(X, plain_labels(y), reset, dtype)
+        refuse_mixed_labels(y)
         check_classification_targets(y)
         return X, y
 

@@ -47,9 +47,10 @@ def linear_start(objective, theta, loss, batches, keys, rng):
     codes, target, weight = _codes_of(objective, theta, batches, rng)
     mean = np.average(codes, axis=0, weights=weight)
     codes -= mean
-    variance = np.average(codes**2, axis=0, weights=weight)
-    # A constant code, or one for which the squares of weights would overflow.
-    variance[variance <= np.maximum((1e-6 * mean) ** 2, np.finfo(theta.dtype).tiny ** 0.75)] = 0.0
+    with np.errstate(over="ignore"):  # a code whose square overflows says nothing
+        variance = np.average(codes**2, axis=0, weights=weight)
+        # A constant code, or one for which the squares of weights would overflow.
+        variance[variance <= np.maximum((1e-6 * mean) ** 2, np.finfo(theta.dtype).tiny ** 0.75)] = 0.0
     # Codes that are rarely active would have large weights otherwise.
     deviation = np.sqrt(variance + _LEAST_SHARE**2 * variance.mean())
     deviation[variance == 0.0] = np.inf  # it says nothing

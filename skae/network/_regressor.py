@@ -17,7 +17,7 @@ from skae._typing import FloatArray, MatrixLike, RandomState, Schedule, Solver
 from skae._validation import refuse_other_kinds, validate_data
 from skae.corruption import Corruption
 from skae.network._base import FineTunedNetwork, can_continue
-from skae.training import split_rows, unchanged_on_error, warn
+from skae.training import checked_weight, near_one, split_rows, unchanged_on_error, warn
 
 
 @documented
@@ -322,6 +322,7 @@ class FineTunedRegressor(RegressorMixin, FineTunedNetwork):
     def _poor_fit(self, rows, data_loss):
         chosen = rows.chosen()
         target, weight = rows.target[chosen].astype(np.float64), None if rows.weight is None else rows.weight[chosen]
+        weight = near_one(weight)
         mean = np.average(target, axis=0, weights=weight)
         variance = np.average((target - mean) ** 2, axis=0, weights=weight)
         # The variance of a constant target is rounding.
@@ -337,6 +338,27 @@ class FineTunedRegressor(RegressorMixin, FineTunedNetwork):
             "features (StandardScaler, PCAWhitener), or use a lower l2, dropout or noise_level"
         )
         return [(text, ConvergenceWarning)]
+
+    def score(self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Return R^2, the share of the variance of the targets that is predicted.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_features)
+            Data.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights.
+
+        Returns
+        -------
+        float
+            The score, at most 1; with several outputs, its mean over them.
+        """
+        if sample_weight is not None:
+            sample_weight = near_one(checked_weight(X, sample_weight)[0])
+        return super().score(X, y, sample_weight)
 
     def predict(self, X: MatrixLike) -> FloatArray:
         """Return the targets of each sample.

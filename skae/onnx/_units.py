@@ -139,7 +139,7 @@ def _trec_potential(graph, U, activation):
 
 
 def _tlin(graph, U, activation):
-    return graph("Mul", U, _where_above(graph, graph("Mul", U, U), activation.threshold))
+    return graph("Mul", U, _where_above(graph, graph("Abs", U), math.sqrt(activation.threshold)))
 
 
 def _tlin_potential(graph, U, activation):

@@ -1,12 +1,15 @@
 """BaggedMixtureAutoencoder: many small mixtures whose centres are rows drawn at random."""
 
+from numbers import Integral
+
 import numpy as np
 
+from skae._sklearn_compat import Interval, _fit_context
 from skae._validation import DTYPES, validate_data
 from skae._version import VersionedEstimator
 from skae.activations import Softmax
 from skae.autoencoders import AutoencoderPrediction
-from skae.training import dense, moments, seed_of, unchanged_on_error
+from skae.training import check_values, dense, moments, seed_of, unchanged_on_error
 
 
 class BaggedMixtureAutoencoder(AutoencoderPrediction, VersionedEstimator):
@@ -51,6 +54,12 @@ class BaggedMixtureAutoencoder(AutoencoderPrediction, VersionedEstimator):
         Rows and features.
     """
 
+    _parameter_constraints: dict = {
+        "n_mixtures": [Interval(Integral, 1, None, closed="left")],
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+    }
+
     def __init__(self, n_mixtures=10, n_components=8, *, random_state=None):
         self.n_mixtures = n_mixtures
         self.n_components = n_components
@@ -61,6 +70,7 @@ class BaggedMixtureAutoencoder(AutoencoderPrediction, VersionedEstimator):
         """Softmax units in a group for each mixture."""
         return Softmax(self.n_mixtures)
 
+    @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Draw the centres.
 
@@ -75,9 +85,15 @@ class BaggedMixtureAutoencoder(AutoencoderPrediction, VersionedEstimator):
         -------
         self : object
             The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the squares of X overflow.
         """
         with unchanged_on_error(self):
             X = validate_data(self, X, dtype=DTYPES)
+            check_values("gaussian", X)
             self.n_samples_seen_, self.mean_, self.var_ = moments(X)
             rng = np.random.default_rng(seed_of(self.random_state))
             size = max(1, min(self.n_components, len(X) // 2))

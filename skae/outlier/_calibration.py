@@ -2,6 +2,7 @@
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.utils import indexable
 
 from skae._sklearn_compat import _safe_indexing
 from skae.training import NO_CALLBACKS, quiet
@@ -95,6 +96,7 @@ def cross_fitted_scores(estimator, X, n_folds, seed, task=NO_CALLBACKS):
     """
     from sklearn.model_selection import KFold
 
+    (X,) = indexable(X)  # sparse formats without an index become CSR
     n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
     if n_folds == "auto":
         n_columns = X.shape[1] if getattr(X, "ndim", 1) == 2 else 1

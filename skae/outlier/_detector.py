@@ -470,7 +470,11 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, VersionedEstimat
         ndarray of shape (n_samples,)
             Shifted scores.
         """
-        return self.score_samples(X) - self.offset_
+        scores = np.asarray(self.score_samples(X))
+        dtype = scores.dtype if scores.dtype.kind == "f" else np.dtype(np.float64)
+        largest = np.finfo(dtype).max  # the offset may be beyond the range of float32
+        with np.errstate(over="ignore", under="ignore"):
+            return np.clip(scores - self.offset_, -largest, largest)
 
     def predict(self, X: Any) -> IntArray:
         """Return 1 for inliers and -1 for outliers.
@@ -541,6 +545,12 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, VersionedEstimat
         .. [1] Bates S., Candes E., Lei L., Romano Y., Sesia M., "Testing for outliers with conformal p-values", Annals
            of Statistics 51(1), 2023.
         """
+        check_is_fitted(self)
+        if not hasattr(self, "calibration_scores_"):
+            raise ValueError(
+                "p-values need scores of rows that the model has not seen, which a fit with novelty=False has not; fit "
+                "again with novelty=True, or call calibrate with such rows"
+            )
         return conformal_p_values(self.score_samples(X), self.calibration_scores_)
 
     @overload

@@ -253,6 +253,7 @@ class MixtureEnsemble(VersionedEstimator):
         checked = checked_rows(self, X, reset=False)
         return cast(self._energies(checked) @ self.weights_, checked.dtype)
 
+    @np.errstate(under="ignore")
     def _energies(self, X):
         """Return the energy of each row under each mixture, float64, shape (n_samples, n_estimators)."""
         models = [Model.from_estimator(each).astype(np.float64) for each in self.estimators_]
@@ -310,6 +311,7 @@ def _on_grid(Z, unit=1.0):
     return Z
 
 
+@np.errstate(under="ignore")
 def _energy(model, Z):
     """Return the energy of each row of Z, a chunk of rows at a time."""
     out = np.empty(len(Z))

@@ -1,12 +1,15 @@
 """MixtureAutoencoder: a softmax autoencoder trained by maximum likelihood, whose energy is a normalised density."""
 
+from numbers import Integral
+
 import numpy as np
 
-from skae._validation import DTYPES, validate_data
+from skae._sklearn_compat import Interval, _fit_context
+from skae._validation import DTYPES, check_array, validate_data
 from skae._version import VersionedEstimator
 from skae.autoencoders import AutoencoderPrediction
 from skae.outlier._kmeans import cluster, sample_rows
-from skae.training import dense, moments, seed_of, unchanged_on_error
+from skae.training import check_values, dense, moments, seed_of, unchanged_on_error
 
 
 class MixtureAutoencoder(AutoencoderPrediction, VersionedEstimator):
@@ -62,12 +65,20 @@ class MixtureAutoencoder(AutoencoderPrediction, VersionedEstimator):
 
     activation = "softmax"
 
+    _parameter_constraints: dict = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "centers": ["array-like", None],
+        "random_state": ["random_state"],
+    }
+
     def __init__(self, n_components=256, *, max_iter=2, centers=None, random_state=None):
         self.n_components = n_components
         self.max_iter = max_iter
         self.centers = centers
         self.random_state = random_state
 
+    @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Maximise the likelihood of the rows, or of a sample of at most 4096.
 
@@ -82,15 +93,25 @@ class MixtureAutoencoder(AutoencoderPrediction, VersionedEstimator):
         -------
         self : object
             The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the squares of X overflow, or `centers` are no rows like those of X.
         """
         with unchanged_on_error(self), np.errstate(under="ignore"):
             X = validate_data(self, X, dtype=DTYPES)
+            check_values("gaussian", X)
             self.n_samples_seen_, self.mean_, self.var_ = moments(X)
             rng = np.random.default_rng(seed_of(self.random_state))
             rows = dense(sample_rows(X, rng)).astype(np.float64, copy=False)
             W = self.centers
             if W is None:
                 W = cluster(rows, self.n_components, int(rng.integers(2**31)))[0]
+            else:
+                W = check_array(W, dtype=np.float64, input_name="centers")
+                if W.shape[1] != X.shape[1]:
+                    raise ValueError(f"centers must have {X.shape[1]} columns, as X, got {W.shape[1]}")
             W, log_p = np.asarray(W, dtype=np.float64), np.full(len(W), -np.log(len(W)))
             squares = np.einsum("ij,ij->i", rows, rows)
             constant, curve = 0.5 * (float(squares.mean()) + X.shape[1] * np.log(2.0 * np.pi)), []

@@ -111,6 +111,7 @@ class ContrastNormalizer(CallbackSupportMixin, OneToOneFeatureMixin, Transformer
         return tags
 
 
+@np.errstate(over="ignore", under="ignore")  # eps over the scale may be inf: such rows are 0
 def normalised(rows, eps, out=None):
     """Return rows less their own mean, over their own standard deviation + eps."""
     # Divide by a power of two near the largest value, so that no square overflows or underflows.

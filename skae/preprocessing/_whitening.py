@@ -29,11 +29,13 @@ from skae.preprocessing._log_density import log_density
 from skae.preprocessing._pca import Factor, Scatter, between, principal_components, squares_for
 from skae.preprocessing._whitening_of_rows import Whitening, scale_of
 from skae.training import (
+    check_overflow,
     checked_weight,
     effective_rows,
     fit_task,
     merge_moments,
     moments,
+    near_one,
     row_chunks,
     unchanged_on_error,
     value_range,
@@ -46,6 +48,9 @@ _ROWS_PER_DIRECTION = 4
 
 # For smaller data, the whitening scale or the squares leave the range of the dtype.
 _SMALLEST = {np.dtype(np.float64): 1e-140, np.dtype(np.float32): 1e-34}
+
+# For a smaller sum of weighted squares, those of the smaller components leave the range of float64.
+_SMALLEST_SUM = 1e-280
 
 # What `partial_fit` leaves to find when it is asked for.
 _DECOMPOSITION = ("components_", "explained_variance_", "explained_variance_ratio_", "n_components_", "_has_cut")
@@ -247,9 +252,11 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
             if not first:
                 seen, squares, dtype = (self.n_samples_seen_, self.mean_, self.var_), self._squares(), self._dtype()
                 squares = squares.with_centred(between(seen, fresh))
+            merged = merge_moments(seen, fresh)
+            _check_sums(merged)
             squares = squares_for(squares, X.shape[0], dtype, self.n_components)
             squares = squares.with_rows(X, sample_weight, fresh[1])
-            self.n_samples_seen_, self.mean_, self.var_ = merge_moments(seen, fresh)
+            self.n_samples_seen_, self.mean_, self.var_ = merged
             self._keep(squares, dtype)
 
     def _keep(self, squares, dtype):
@@ -310,6 +317,7 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
                 raise ValueError(
                     f"X holds values up to {largest:.3g} only, too small for {X.dtype} to whiten; scale them"
                 )
+        _check_sums(fresh)
         return X, sample_weight, fresh
 
     def _squares(self):
@@ -378,15 +386,17 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=DTYPES)
         stay_sparse = projects_sparse(X)
-        whitening = Whitening.of(self, X.dtype, subtracts_mean=not stay_sparse)
+        with _quiet():
+            whitening = Whitening.of(self, X.dtype, subtracts_mean=not stay_sparse)
         if stay_sparse:
             parts = ((rows, whitening.scaled(each)) for rows, each in projections(X, whitening.components))
         else:
             parts = ((rows, whitening(chunk)) for rows, chunk in row_chunks(X, len(whitening.components)))
         out = np.empty((X.shape[0], self._n_features_out), dtype=X.dtype)
-        for rows, Z in parts:
-            out[rows] = Z
-        return out
+        with _quiet():
+            for rows, Z in parts:
+                out[rows] = Z
+            return check_overflow(out, X)
 
     def inverse_transform(self, X: ArrayLike) -> FloatArray:
         """Return the data that `transform` maps to X; it is exact on the kept subspace.
@@ -405,15 +415,16 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
         Z = check_array(X, dtype=DTYPES, input_name="X")
         if Z.shape[1] != self._n_features_out:
             raise ValueError(f"inverse_transform takes {self._n_features_out} columns, got {Z.shape[1]}")
-        components, scale = self.components_.astype(Z.dtype), scale_of(self)
-        inverse = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0.0).astype(Z.dtype)
-        mean = self.mean_.astype(Z.dtype)
-        out = np.empty((Z.shape[0], len(mean)), dtype=Z.dtype)
-        for rows, chunk in row_chunks(Z, max(components.shape)):
-            kept = chunk @ components.T if self.whiten == "zca" else chunk
-            np.matmul(kept * inverse, components, out=out[rows])
-            out[rows] += mean
-        return out
+        with _quiet():
+            components, scale = self.components_.astype(Z.dtype), scale_of(self)
+            inverse = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0.0).astype(Z.dtype)
+            mean = self.mean_.astype(Z.dtype)
+            out = np.empty((Z.shape[0], len(mean)), dtype=Z.dtype)
+            for rows, chunk in row_chunks(Z, max(components.shape)):
+                kept = chunk @ components.T if self.whiten == "zca" else chunk
+                np.matmul(kept * inverse, components, out=out[rows])
+                out[rows] += mean
+            return check_overflow(out, Z)
 
     def score_samples(self, X: MatrixLike) -> FloatArray:
         """Return the log-likelihood of each row under the Gaussian of the components (probabilistic PCA).
@@ -451,7 +462,9 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
         variances = self.explained_variance_
         if not variances.all():
             raise ValueError("PCAWhitener: the training rows do not vary, so they have no density; fit rows that vary")
-        return log_density(X, self.mean_, self.components_, variances, self._dropped_variance())
+        with _quiet():
+            density = log_density(X, self.mean_, self.components_, variances, self._dropped_variance())
+            return check_overflow(density, X)
 
     def score(self, X: MatrixLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Return the mean log-likelihood of the rows; see `score_samples`.
@@ -474,7 +487,7 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
         """
         found = self.score_samples(X)
         weight, _ = checked_weight(found[:, None], sample_weight)
-        return float(np.average(found, weights=weight))
+        return float(np.average(found, weights=near_one(weight)))
 
     def __skae_row_function__(self, dtype):
         """Return `transform` of dense rows of a dtype, without checks."""
@@ -517,6 +530,24 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _check_sums(seen):
+    """Raise ValueError if the sums of the squares of the features, given moments, leave the range of float64."""
+    mass, mean, variance = seen
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        mean_square = float(np.max(mean**2 + variance))
+        total = float(mass) * mean_square
+    if mean_square and not _SMALLEST_SUM <= total <= np.finfo(np.float64).max / (4.0 * len(mean)):
+        raise ValueError(
+            f"the sample weights, {mass:.3g} in sum, times the squares of X, {mean_square:.3g} in the mean, leave the "
+            "range of float64; bring the weights to a mean near 1"
+        )
+
+
+def _quiet():
+    """Return a context in which numbers overflow and underflow in silence. What overflows is found afterwards."""
+    return np.errstate(over="ignore", under="ignore", invalid="ignore")
 
 
 def keep_squares(whitener, X, seen, squares, n_rows):

@@ -9,13 +9,14 @@ from skae.training._convergence import convergence_problem, feature_errors, on_p
 from skae.training._dead_units import constant_units, dead_units
 from skae.training._evaluation import final_losses, mean_value
 from skae.training._frames import like_frame
-from skae.training._labels import encode_labels, merge_classes, plain_labels
+from skae.training._labels import encode_labels, merge_classes, named_classes, plain_labels, refuse_mixed_labels
 from skae.training._moments import (
     checked_weight,
     effective_rows,
     largest_value,
     merge_moments,
     moments,
+    near_one,
     relative_weight,
 )
 from skae.training._nonzeros import is_csr
@@ -82,13 +83,16 @@ __all__ = [
     "merge_classes",
     "merge_moments",
     "moments",
+    "named_classes",
     "names_compared",
+    "near_one",
     "on_plateau",
     "over_rows",
     "plain_labels",
     "prediction_stays_sparse",
     "principal_axes",
     "quiet",
+    "refuse_mixed_labels",
     "relative_weight",
     "row_chunks",
     "row_keys",

@@ -151,8 +151,9 @@ class Batches:
         if sample_weight is not None:
             if unit_weight is None:
                 unit_weight = (sample_weight if rows is None else sample_weight[rows]).mean()
-            # No weight may underflow to 0.
-            self.sample_weight = np.maximum(sample_weight / unit_weight, np.finfo(X.dtype).tiny).astype(X.dtype)
+            # No weight may underflow to 0. Those of rows that are held out may overflow.
+            with np.errstate(over="ignore", under="ignore"):
+                self.sample_weight = np.maximum(sample_weight / unit_weight, np.finfo(X.dtype).tiny).astype(X.dtype)
         self.n_samples = X.shape[0] if rows is None else len(rows)
         self._length = max(1, math.ceil(self.n_samples / batch_size))
         self._buffer = self._noisy = self._alike = self._lasting = None

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skae.solvers import Plateau
+from skae.solvers import Plateau, check_finite
 from skae.training._evaluation import mean_value
 
 
@@ -27,8 +27,17 @@ class ValidationMonitor:
         self.curve, self.best_theta, self.best_loss = [], None, np.inf
 
     def __call__(self, epoch):
-        """Add the loss after an epoch to the curve; return whether to stop."""
-        self.curve.append(self.update(epoch.theta))
+        """Add the loss after an epoch to the curve; return whether to stop.
+
+        Raises
+        ------
+        DivergenceError
+            If the loss is not finite.
+        """
+        loss = self.update(epoch.theta)
+        advice = "; use a lower learning_rate_init, or bring the features to a common scale"
+        check_finite(loss, f"of the held-out rows after epoch {len(self.curve) + 1}", advice=advice)
+        self.curve.append(loss)
         return self.plateau.reached(self.curve[-1])
 
     def update(self, theta):

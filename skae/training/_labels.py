@@ -25,6 +25,30 @@ def plain_labels(y):
     return y.to_numpy(dtype=dtype) if isinstance(dtype, np.dtype) and dtype.kind in "biu" else y
 
 
+def named_classes(classes):
+    """Return `classes` of `partial_fit` as `plain_labels` does; raise ValueError if one of them is NaN or infinite."""
+    classes = plain_labels(classes)
+    values = np.asarray(classes) if isinstance(classes, (list, tuple, np.ndarray)) else np.empty(0)
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise ValueError(f"classes must name each class by a finite number or a string, got {values.tolist()}")
+    return classes
+
+
+def refuse_mixed_labels(y):
+    """Raise ValueError for labels of kinds that have no common order, such as numbers and strings."""
+    y = np.asarray(y)
+    if y.dtype != object:
+        return
+    try:
+        np.unique(y)
+    except TypeError:
+        kinds = sorted({type(label).__name__ for label in y.tolist()})
+        raise ValueError(
+            f"y has labels of several kinds, {' and '.join(kinds)}, which have no common order; make all of them "
+            "strings, or all of them numbers"
+        ) from None
+
+
 def merge_classes(known, y):
     """Return the sorted class names with those in y, and which of them are new.
 
@@ -52,12 +76,15 @@ def merge_classes(known, y):
 def encode_labels(y, classes, hint="add_class takes new ones"):
     """Return the position in `classes` of each label in y; raise ValueError, with a hint, for unknown labels."""
     own, fits = _in_dtype(y, classes.dtype)
-    known = fits & np.isin(own, classes)
+    if own.dtype == object:  # numpy would sort them, and labels of several kinds have no order
+        names = set(classes.tolist())
+        known = np.array([label in names for label in own.tolist()])
+    else:
+        known = fits & np.isin(own, classes)
     if not known.all():
-        raise ValueError(
-            f"y has the labels {np.unique(y[~known]).tolist()}, which are not among the classes {classes.tolist()}; "
-            f"{hint}"
-        )
+        unknown = list(dict.fromkeys(y[~known].tolist()))
+        unknown = unknown if own.dtype == object else sorted(unknown)
+        raise ValueError(f"y has the labels {unknown}, which are not among the classes {classes.tolist()}; {hint}")
     return np.searchsorted(classes, own)
 
 

@@ -13,6 +13,9 @@ from skae.training._threads import blas_threads
 # Where the variance is a smaller share of the mean square, a difference of squares would lose more than two digits.
 _FAR = 1e-2
 
+# Smaller sums of weights that are whole numbers may be counts of rows. Of larger ones, numpy would make objects.
+_LARGEST_COUNT = 2**53
+
 
 @functools.singledispatch
 def checked_weight(X, sample_weight):
@@ -41,6 +44,14 @@ def relative_weight(X, sample_weight):
     return (np.ones(X.shape[0]) if weight is None else weight / weight.max()), chosen
 
 
+def near_one(weight):
+    """Return weights times the power of two that brings the largest into [1/2, 1); None for None.
+
+    So products of weights and values neither overflow nor underflow. Powers of two round nothing.
+    """
+    return None if weight is None else np.ldexp(weight, -np.frexp(np.max(weight))[1])
+
+
 def effective_rows(n_rows, sample_weight=None):
     """Return the effective number of rows, (sum w)^2 / sum w^2 (Kish 1965). Rows of weight 0 do not count."""
     if sample_weight is None:
@@ -64,10 +75,14 @@ def moments(X, sample_weight=None, chosen=None):
     # Two threads make a product with a vector five times slower. Callers tell of squares that overflow.
     with blas_threads(0.0), np.errstate(over="ignore", under="ignore", invalid="ignore"):
         for rows, chunk in chunks:
-            weight = None if sample_weight is None else sample_weight[rows].astype(np.float64)
-            mass = chunk.shape[0] if weight is None else weight.sum()
+            if sample_weight is None:
+                total = merge_moments(total, (chunk.shape[0], *of_chunk(chunk, None, chunk.shape[0])))
+                continue
+            weight = sample_weight[rows].astype(np.float64)
+            mass = weight.sum()
             if mass > 0.0:
-                total = merge_moments(total, (mass, *of_chunk(chunk, weight, mass)))
+                weight = near_one(weight)
+                total = merge_moments(total, (mass, *of_chunk(chunk, weight, weight.sum())))
     return total
 
 
@@ -121,9 +136,19 @@ def largest_value(seen, smallest_weight=1.0):
 
 
 def merge_moments(a, b):
-    """Return weight, mean and variance of the union of two sets of rows (Chan et al. 1983)."""
+    """Return weight, mean and variance of the union of two sets of rows (Chan et al. 1983).
+
+    Raises
+    ------
+    ValueError
+        If the sum of the weights overflows float64.
+    """
+    with np.errstate(over="ignore"):
+        mass = float(a[0]) + float(b[0])
+    if not mass < math.inf:
+        raise ValueError(f"the sum of sample_weight over all calls must be finite, got {a[0]:.3g} + {b[0]:.3g}")
     mass = a[0] + b[0]
-    mass = int(mass) if float(mass).is_integer() else mass
+    mass = int(mass) if float(mass).is_integer() and mass < _LARGEST_COUNT else float(mass)
     share = b[0] / mass
     shift = b[1] - a[1]
     return mass, a[1] + share * shift, (1.0 - share) * a[2] + share * b[2] + share * (1.0 - share) * shift**2

@@ -93,7 +93,7 @@ def check_values(visible, X, rows=None, bound=np.inf):
 
 def check_overflow(result, X):
     """Return `result`, computed from the rows of X; raise ValueError if it is not finite."""
-    with np.errstate(over="ignore", under="ignore"):  # of the sum alone: then each value is looked at
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # of the sum: then each value is looked at
         total = np.sum(result)
     if not np.isfinite(total) and not np.isfinite(result).all():
         low, high = value_range(X.tocsr() if sparse.issparse(X) else X)

@@ -2,6 +2,8 @@
 
 import contextlib
 
+import numpy as np
+
 
 @contextlib.contextmanager
 def unchanged_on_error(estimator):
@@ -10,11 +12,13 @@ def unchanged_on_error(estimator):
     A shallow copy is enough, because a fit replaces fitted arrays and never writes to them. One assignment restores it,
     so that a second KeyboardInterrupt finds all attributes or none of them restored.
 
-    The body is the whole fit, with all that its callbacks do: they too may raise an error.
+    The body is the whole fit, with all that its callbacks do: they too may raise an error. Numbers that underflow to 0
+    are no error in it, whatever numpy's error state says.
     """
     before = dict(vars(estimator))
     try:
-        yield
+        with np.errstate(under="ignore"):
+            yield
     except BaseException:
         estimator.__dict__ = before
         raise

@@ -6,10 +6,12 @@ import math
 from numbers import Integral, Real
 from typing import Literal
 
+import numpy as np
+
 from skae._sklearn_compat import Interval, StrOptions
 from skae._typing import Array, FloatArray, RandomState, Schedule, Solver
 from skae.parameters import Layout
-from skae.solvers import LBFGS, SCHEDULES, SGD, UPDATE_RULES, Stochastic
+from skae.solvers import LBFGS, SCHEDULES, SGD, UPDATE_RULES, DivergenceError, Stochastic
 from skae.training._batches import batches_of, corrupting
 from skae.training._early_stopping import ValidationMonitor
 from skae.training._ranges import corruption_range
@@ -101,7 +103,20 @@ class SolverParameters:
         return {name: layout.rearranged(array, given) if name in vectors else array for name, array in state.items()}
 
     def _keep_state(self, state=None, layout=None):
-        """Keep the state of the optimiser, laid out as in `layout`, for `_continued_state`. None keeps no state."""
+        """Keep the state of the optimiser, laid out as in `layout`, for `_continued_state`. None keeps no state.
+
+        Raises
+        ------
+        DivergenceError
+            If the state is not finite: no later call would learn anything.
+        """
+        for array in (state or {}).values():
+            if not np.isfinite(array).all():
+                raise DivergenceError(
+                    f"training diverged: the squares of the gradients overflow {array.dtype}; use a lower "
+                    "learning_rate_init, bring the features to a common scale near 1 (StandardScaler, PCAWhitener), or "
+                    "pass float64"
+                )
         self._optimizer_state = state
         vars(self).pop("_columns_first", None)
         if layout is not None and layout.columns_first:
