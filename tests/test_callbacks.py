@@ -32,6 +32,7 @@ from skae import (
     FineTunedRegressor,
     PCAWhitener,
     SaturatingAutoencoder,
+    ZeroBiasAutoencoder,
 )
 from skae._sklearn_compat import CallbackSupportMixin, with_callbacks
 from skae.callbacks import EarlyStopping, TimeLimit
@@ -214,8 +215,10 @@ def test_a_plateau_ends_an_epoch_that_has_begun():
 
 
 def test_an_epochs_model_has_the_validation_loss():
-    """As if the fit had ended there, also over several stages."""
-    for autoencoder in (make(), SaturatingAutoencoder(8, alpha_steps=2, max_iter=8, tol=0.0, random_state=0)):
+    """As if the fit had ended there, also over several stages, and in the unit of the data."""
+    stages = SaturatingAutoencoder(8, alpha_steps=2, max_iter=8, tol=0.0, random_state=0)
+    scaled = ZeroBiasAutoencoder(8, max_iter=4, tol=0.0, random_state=0)
+    for autoencoder in (make(), stages, scaled):
         recorder = Recorder()
         autoencoder.set_params(early_stopping=True).set_callbacks(recorder).fit(X)
         curve = autoencoder.validation_loss_curve_

@@ -41,6 +41,7 @@ from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.estimator_checks import check_class_weight_classifiers
 from sklearn.utils.multiclass import type_of_target
 
@@ -63,7 +64,7 @@ from skae.classifier._temperature import fit_temperature
 from skae.corruption import Corruption
 from skae.metrics import activation_fraction
 from skae.objectives import Classification, FactoredReconstruction, Reconstruction
-from skae.training import _sparse_route
+from skae.training import _sparse_route, supervised_weight
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
@@ -1757,6 +1758,15 @@ def test_balanced_classes_in_parts():
         classifier.partial_fit(X, y, classes=[0, 1, 2, 3, 4])
         classifier.partial_fit(X[y != 1], y[y != 1])
     assert classifier.score(X, y) > 0.5
+
+
+def test_balanced_weights_are_those_of_the_classes_that_have_rows():
+    """As in scikit-learn. They sum to what the rows weigh, so that a part tells as much as its rows do."""
+    labels, classes = np.array([0, 0, 0, 2, 4, 4]), np.arange(5)
+    found = supervised_weight("balanced", classes, labels, None)
+    assert_allclose(found, compute_sample_weight("balanced", labels), rtol=1e-14)
+    weight = np.arange(1.0, 7.0)
+    assert supervised_weight("balanced", classes, labels, weight).sum() == pytest.approx(weight.sum(), rel=1e-14)
 
 
 def test_classes_come_with_the_first_part():

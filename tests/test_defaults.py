@@ -109,9 +109,9 @@ def test_enough_epochs_do_not_warn_that_the_loss_falls(rng):
 # ------------------------------------------------------------------ rates
 
 
-def rate(make, n_batches, rng, **parameters):
-    """Return the rate of a fit to features whose number and scale do not change it."""
-    X = 10.0 * rng.standard_normal((n_batches, 20))
+def rate(make, n_batches, rng, unit=10.0, **parameters):
+    """Return the rate of a fit to features whose number and scale do not change it, at the default unit."""
+    X = unit * rng.standard_normal((n_batches, 20))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         fitted = make(2, batch_size=1, random_state=0, **parameters).fit(X)
@@ -123,6 +123,11 @@ def rate(make, n_batches, rng, **parameters):
 def test_fewer_epochs_have_larger_rates(n_batches, factor, rng):
     """It is 200 / epochs, at most a sixth of the batches in an epoch, and at most three."""
     assert_allclose(rate(ContractiveAutoencoder, n_batches, rng), 0.01 * factor, rtol=1e-2)
+
+
+def test_rates_grow_tenfold_at_most(rng):
+    """Where both the features and the epochs call for larger ones, too."""
+    assert rate(ContractiveAutoencoder, 100, rng, unit=1e-3) == pytest.approx(0.1)
 
 
 def test_other_rates_do_not_grow(rng):

@@ -171,6 +171,16 @@ def test_zero_bias_features_need_no_scale(unit):
     assert warnings_of(lambda: ZeroBiasAutoencoder(4, max_iter=30, random_state=0).fit(X)) == []
 
 
+@pytest.mark.parametrize("unit", [1e-3, 1.0])
+def test_strong_weight_decay_does_not_warn_of_what_is_still_reconstructed(unit, rng):
+    """In any unit, the loss without weight decay tells, where the one with it is hardly below that of the mean."""
+    X = unit * rng.standard_normal((300, 6)) * [3.0, 2.0, 1.0, 0.5, 0.3, 0.2]
+    autoencoder = ZeroBiasAutoencoder(8, l2=3.0, threshold=0.1, max_iter=100, random_state=0)
+    assert warnings_of(lambda: autoencoder.fit(X)) == []
+    loss_of_mean = 0.5 * autoencoder.var_.sum()
+    assert autoencoder.loss_ > 0.9 * loss_of_mean > 0.5 * autoencoder.reconstruction_error(X).mean()
+
+
 def test_a_model_that_keeps_nothing_warns():
     """If the penalty leaves only the mean, a warning says so."""
     X = 0.1 * StandardScaler().fit_transform(load_wine().data[:, :1])
