@@ -58,7 +58,9 @@ from skae import (
 from skae._sklearn_compat import InvalidParameterError
 from skae.activations import ACTIVATIONS, Activation
 from skae.classifier import _calibration, _classifier, _learning, _temperature
+from skae.classifier._autoencoders import all_rows
 from skae.classifier._energies import ClassEnergies
+from skae.classifier._rows import LabelledRows
 from skae.classifier._stand_ins import stand_ins
 from skae.classifier._temperature import fit_temperature
 from skae.corruption import Corruption
@@ -1270,6 +1272,16 @@ def test_factors_are_trained_on_all_classes_at_once():
     assert trained.class_factor_weights_.std(axis=0).min() > 0.0
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_factors_start_from_the_chosen_rows_alone(weighted, rng):
+    """Rows that are held out have no weight, where rows of all classes start one autoencoder."""
+    X, labels, weight = rng.standard_normal((6, 2)), np.array([0, 1, 0, 1, 0, 1]), np.arange(1.0, 7.0)
+    rows = LabelledRows.of_weight(X, labels, weight if weighted else None, None).subset(np.array([0, 1, 3, 4]))
+    data, found = all_rows(rows)
+    assert_array_equal(data, X)
+    assert_array_equal(found, np.array([1, 1, 0, 1, 1, 0]) * (weight if weighted else 1.0))
+
+
 @pytest.mark.parametrize(
     ("estimator", "words"),
     [
@@ -2125,6 +2137,10 @@ def test_medians():
     for j in range(3):
         repeated = np.repeat(calibrated[y == j, j], times[y == j])
         assert classifier.class_median_energies_[j] == pytest.approx(np.median(repeated), rel=1e-9)
+    classifier = make("normalize", class_weight={0: 0.0}).fit(X, y)  # which counts for the constants alone
+    calibrated = classifier.transform(X) + classifier.class_log_constants_
+    expected = [np.median(calibrated[y == j, j]) for j in range(3)]
+    assert_allclose(classifier.class_median_energies_, expected, rtol=1e-9)
 
 
 @every_model

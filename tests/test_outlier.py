@@ -233,6 +233,8 @@ def test_bagged_energy_is_the_mean_log_density(n, rng):
     assert {row.tobytes() for row in bag.components_} <= {row.tobytes() for row in X}
     gradient = numerical_gradient(lambda X: float(bag.score_samples(X).sum()), X[:5])
     assert_allclose(bag.vector_field(X[:5]), gradient, rtol=1e-6, atol=1e-6)
+    nearest = ((X[:, None] - bag.components_) ** 2).sum(axis=2).reshape(n, -1, 10).min(axis=1)
+    assert_allclose(bag.nearest_variance(X), nearest.mean() / X.shape[1], rtol=1e-9, atol=1e-12)
 
 
 # Outliers among the training rows
@@ -423,6 +425,8 @@ def test_ensemble_is_a_weighted_sum_of_energies(rng):
     energies = [(weight, each.score_samples(scaler.transform(X))) for each, scaler, weight in parts]
     assert_allclose(ensemble.score_samples(X), sum(weight * energy for weight, energy in energies), rtol=1e-12)
     assert_allclose([weight * energy.std() for weight, energy in energies], 1.0, rtol=1e-10)
+    # Each mixture starts at clusters of its own view, in the unit of its rows, so that little is left to improve.
+    assert all(each.loss_curve_[0] < each.loss_curve_[-1] + 0.5 for each in ensemble.estimators_)
     assert [(each.unskew, each.whiten) for each in ensemble.scalers_] == [
         (False, False),
         (False, True),
@@ -442,6 +446,23 @@ def test_ensemble_describes_the_training_data(rng):
     assert_allclose(units, ensemble.estimators_[0].components_, rtol=1e-9, atol=1e-9)
     assert ensemble.n_features_in_ == 3
     assert ensemble.feature_names_in_.tolist() == list("abc")
+
+
+def test_robust_ensemble_is_trained_without_the_lowest_fifth(rng):
+    """Coarse mixtures weigh twice as much as fine ones. Features constant on the rows kept have the scale of all."""
+    X = np.vstack([rng.standard_normal((400, 4)), 30.0 * rng.standard_normal((100, 4))])
+    X[:400, 3] = 0.0
+    ensemble = MixtureEnsemble(robust=True, random_state=0).fit(X)
+    assert [each.n_samples_seen_ for each in ensemble.estimators_] == [400, 400]
+    assert [(each.unskew, each.whiten) for each in ensemble.scalers_] == [(False, False), (True, False)]
+    for scaler in ensemble.scalers_:
+        assert_allclose(scaler.mean_, X[:400].mean(axis=0), rtol=1e-10, atol=1e-15)
+        assert_allclose(scaler.deviation_, [*X[:400, :3].std(axis=0), X[:, 3].std()], rtol=1e-10)
+    views = [(each, scaler.transform(X[:400])) for each, scaler, _ in parts_of(ensemble)]
+    assert_allclose([each.nearest_variance(view) for each, view in views], 1.0, rtol=1e-5)  # rows are on a grid
+    energies = [each.score_samples(view) for each, view in views]
+    assert_allclose(ensemble.weights_ * np.std(energies, axis=1), [2.0, 1.0], rtol=1e-9)
+    assert np.abs(ensemble.centers_).max() < 6.0
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
