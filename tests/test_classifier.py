@@ -1739,6 +1739,8 @@ def test_a_class_without_rows_has_probability_zero(name):
             assert_array_equal(classifier.predict_proba(X)[:, 2], 0.0)
             assert_array_equal(classifier.predict_log_proba(X)[:, 2], -np.inf)
             assert_allclose(classifier.predict_proba(X).sum(axis=1), 1.0)
+        else:  # the scores are relative to the mean of the classes that have been seen
+            assert_allclose(classifier.decision_function(X)[:, [0, 1, 3]].mean(axis=1), 0.0, atol=1e-9)
         assert np.isfinite(classifier.score_samples(X)).all()
         assert np.isfinite(classifier.loss_)
     for _ in range(10):
