@@ -833,7 +833,7 @@ def test_weights_on_rotated_data_are_repetitions(rng):
 
 @pytest.mark.parametrize("first", [3, 60])
 def test_few_rows_join_many(first, rng):
-    """Rows fewer than features are kept as they are, and more as products: joined in either order, they are the whole."""
+    """Few rows are kept as they are, and many as products. Joined in either order, they are the whole."""
     X = rng.standard_normal((63, 5)) + 3.0
     seen, squares = joined_squares([squares_of(part, None, np.float32, None) for part in (X[:first], X[first:])])
     assert_allclose(seen[1], X.mean(axis=0), rtol=1e-12)
