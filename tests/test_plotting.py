@@ -451,6 +451,7 @@ def test_path_is_that_of_regularization_path(digits):
     assert [tick.get_text() for tick in display.ax_.get_yticklabels()] == ["0.01", "0.1"]
     pipeline = make_pipeline(PCAWhitener(10), model)
     display = PathDisplay.from_estimator(pipeline, X, alphas=alphas, n_filters=4)
+    assert not hasattr(pipeline[0], "mean_")
     whitener = PCAWhitener(10).fit(X)
     fits = regularization_path(model, whitener.transform(X), alphas=alphas)
     filters = [whitener.inverse_transform(fit.decoder_components_[:4]) - whitener.mean_ for fit in fits]
