@@ -57,7 +57,7 @@ from skae import (
 )
 from skae._sklearn_compat import InvalidParameterError
 from skae.activations import ACTIVATIONS, Activation
-from skae.classifier import _calibration, _classifier, _learning, _temperature
+from skae.classifier import _calibration, _classifier, _factored, _learning, _temperature
 from skae.classifier._autoencoders import all_rows
 from skae.classifier._energies import ClassEnergies
 from skae.classifier._rows import LabelledRows
@@ -1066,14 +1066,16 @@ def test_probabilities_are_calibrated_on_other_rows(method, size):
     assert loss(of_training_rows) > 1.1 * best
 
 
-def test_temperature_with_early_stopping_is_of_the_rows_that_it_holds_out(monkeypatch):
-    """Rows are held out already, so there are no trial fits."""
+@pytest.mark.parametrize("class_weight", [None, {0: 10.0}])
+def test_temperature_with_early_stopping_is_of_the_rows_that_it_holds_out(class_weight, monkeypatch):
+    """Rows are held out already, so there are no trial fits. They weigh as in the supervised phase."""
     X, y = digits()
-    classifier = make("early stopping", temperature="auto")
+    classifier = make("early stopping", temperature="auto", class_weight=class_weight)
     monkeypatch.setattr(_learning, "trial_splits", None)
     _, rows = held_out_rows(classifier, X, y, monkeypatch)
     scores = classifier.transform(X[rows]) + classifier.class_log_constants_
-    assert classifier.temperature_ == pytest.approx(fit_temperature(scores, y[rows]), rel=1e-6)
+    weight = np.where(y[rows] == 0, 10.0 if class_weight else 1.0, 1.0)
+    assert classifier.temperature_ == pytest.approx(fit_temperature(scores, y[rows], weight), rel=1e-6)
 
 
 @pytest.mark.parametrize("name", ["hinge", "energies", "factored energies"])
@@ -1280,6 +1282,19 @@ def test_factors_start_from_the_chosen_rows_alone(weighted, rng):
     data, found = all_rows(rows)
     assert_array_equal(data, X)
     assert_array_equal(found, np.array([1, 1, 0, 1, 1, 0]) * (weight if weighted else 1.0))
+
+
+def test_moments_and_errors_of_unequal_classes_are_means_over_all_rows():
+    """Convergence with shared factors is judged by them: a class counts as it has rows."""
+    X, y = iris()
+    X, y = X[:110], y[:110]
+    estimators = make("factored").fit(X, y).estimators_
+    own = np.stack([each.reconstruct(X) for each in estimators])[y, np.arange(110)]
+    errors = _factored._feature_errors(estimators, LabelledRows.of_weight(X, y, None, None), None)
+    assert_allclose(errors, ((own - X) ** 2).mean(axis=0), rtol=1e-9)
+    pooled, centres = _factored._pooled(estimators), np.stack([X[y == j].mean(axis=0) for j in range(3)])
+    assert_allclose(pooled.mean_, X.mean(axis=0), rtol=1e-9, atol=1e-12)
+    assert_allclose(pooled.var_, ((X - centres[y]) ** 2).mean(axis=0), rtol=1e-9)
 
 
 @pytest.mark.parametrize(
