@@ -31,6 +31,7 @@ from skae import (
 from skae.activations import ACTIVATIONS, as_activation
 from skae.network._encoder import Encoder
 from skae.network._output import STRENGTHS, _LinearModel, _Rows
+from skae.network._rows import Rows
 from skae.objectives import OUTPUT_LOSSES, Layer, Network, network_layout
 from skae.parameters import MaxNorm, UnitNorm
 
@@ -642,6 +643,14 @@ def test_the_strength_of_the_start_knows_the_weight_decay_of_training(rng):
     rows, layout = _Rows(codes, (codes[:, 0] > 0.0).astype(int), None), network_layout(1, (), (), 2)
     strengths = [_LinearModel(layout, "log_loss", np.full(1, l2)).best_strength(rows, codes[:, 0]) for l2 in (0.0, 1e3)]
     assert strengths[0] < strengths[1] == max(STRENGTHS)
+
+
+def test_the_start_sees_the_rows_to_train_on_alone(rng):
+    """Neither held-out rows nor those without weight."""
+    rows = Rows(np.zeros((9, 2)), np.zeros(9), np.array([1.0, 1.0, 0.0] * 3), np.array([0, 2, 3, 4, 7]))
+    assert_array_equal(rows.draw(100, rng), [0, 3, 4, 7])
+    assert set(rows.draw(2, rng)) < {0, 3, 4, 7}
+    assert_array_equal(rows.some(3), [0, 3, 7])
 
 
 def test_the_start_gives_no_large_weight_to_a_code_that_is_rarely_active():

@@ -18,7 +18,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import linalg, sparse
 from scipy.special import logsumexp
 from scipy.stats import false_discovery_control, norm, yeojohnson, yeojohnson_llf
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.ensemble import IsolationForest
@@ -43,7 +43,12 @@ from skae._sklearn_compat import InvalidParameterError
 from skae.autoencoders import AutoencoderPrediction
 from skae.model import Model
 from skae.outlier import BaggedMixtureAutoencoder, FeatureScaler, MixtureAutoencoder, MixtureEnsemble, _references
-from skae.outlier._calibration import new_row_threshold, rows_outside_sample, training_threshold
+from skae.outlier._calibration import (
+    cross_fitted_scores,
+    new_row_threshold,
+    rows_outside_sample,
+    training_threshold,
+)
 from skae.outlier._feature_scaler import location_and_scale, on_grid
 from skae.outlier._kmeans import sample_rows
 from skae.outlier._powers import likeliest_powers
@@ -273,6 +278,24 @@ def test_thresholds_lie_between_scores(rng):
     for share in (0.07, 0.1, 0.25):
         below = [row[0] < new_row_threshold(np.sort(row[1:]), share) for row in draws]
         assert np.mean(below) == pytest.approx(share, abs=0.02)
+
+
+@pytest.mark.parametrize(("shape", "expected"), [((20, 2), 20), ((500, 2), 8), ((5000, 2), 5), ((50, 20_000), 10)])
+def test_few_rows_have_more_folds(shape, expected):
+    """About 4000 rows are fitted in all, of ten million numbers at most, and five folds at least."""
+
+    class Counter(BaseEstimator):
+        n_fits = 0
+
+        def fit(self, X, y=None):
+            Counter.n_fits += 1
+            return self
+
+        def score_samples(self, X):
+            return np.zeros(len(X))
+
+    cross_fitted_scores(Counter(), np.broadcast_to(0.0, shape), "auto", 0)
+    assert Counter.n_fits == expected
 
 
 @pytest.mark.sampled(3)
