@@ -435,6 +435,14 @@ def test_partial_fit_after_fit(case, rng):
     assert autoencoder.n_samples_seen_ == 120
 
 
+@every_default
+def test_a_fit_forgets_the_parts_before_it(case, rng):
+    """Their optimiser and their place in the random stream too, so that parts after the fit go on alike."""
+    X = case.data(rng)
+    parts_before = case.make(batch_size=20).partial_fit(X).partial_fit(X).fit(X).partial_fit(X)
+    assert_same_fit(parts_before, case.make(batch_size=20).fit(X).partial_fit(X))
+
+
 @every_default_fit
 def test_warm_start_continues(case, solver, rng):
     """With warm_start a fit starts from the fitted parameters, without it afresh."""

@@ -2392,6 +2392,17 @@ def test_refit_forgets_the_fit_before():
         assert_same_bits(classifier, make("normalize").fit(X, y), X)
 
 
+def test_a_fit_forgets_the_parts_before_it():
+    """Their optimiser and their place in the random stream too, so that parts after the fit go on alike."""
+    X, y = digits(60)
+    classifier = make("untrained", noise="gaussian", learning_rate_init=0.01)
+    for _ in range(2):
+        classifier.partial_fit(X, y, classes=range(4))
+    classifier.fit(X, y).partial_fit(X, y)
+    alone = make("untrained", noise="gaussian", learning_rate_init=0.01).fit(X, y).partial_fit(X, y)
+    assert_same_bits(classifier, alone, X)
+
+
 def test_constructor_sets_and_nothing_more():
     """The constructor neither checks nor changes parameters."""
     parameters = {name: object() for name in ClassSpecificAEClassifier().get_params(deep=False)}

@@ -302,6 +302,16 @@ def test_prefit_needs_a_fitted_encoder(digits):
         FineTunedClassifier(autoencoder().fit(X[:, :5]), prefit=True).fit(X, y)
 
 
+def test_tuned_layers_have_no_momentum_of_their_pretraining(digits):
+    """It is that of other weights. Parts of the encoder start without, as those of a fit do."""
+    X, y = digits
+    encoder = autoencoder().partial_fit(X).partial_fit(X)
+    tuned = small(encoder=encoder, prefit=True).fit(X, y).encoder_
+    fresh = pickle.loads(pickle.dumps(tuned))
+    fresh._optimizer_state = None
+    assert_array_equal(tuned.partial_fit(X).components_, fresh.partial_fit(X).components_)
+
+
 @pytest.mark.parametrize("frozen", [FrozenEstimator, lambda encoder: encoder])
 def test_a_prefit_encoder_is_copied(frozen, digits):
     """What happens to it later does not change the network; a frozen one survives `clone`."""
@@ -439,6 +449,16 @@ def test_parts_are_disturbed_anew(disturbance, digits):
     for _ in range(3):
         network.partial_fit(X, y, classes=range(10))
     assert np.abs(np.diff(network.loss_curve_)).min() > 1e-6 * network.loss_
+
+
+@pytest.mark.parametrize("make", BOTH)
+def test_a_fit_forgets_the_parts_before_it(make, digits):
+    """Their optimiser and their place in the random stream too, so that parts after the fit go on alike."""
+    X, y = digits
+    classes = {"classes": range(10)} if make is FineTunedClassifier else {}
+    parts = small(make, dropout=0.5).partial_fit(X, y, **classes).partial_fit(X, y).fit(X, y).partial_fit(X, y)
+    alone = small(make, dropout=0.5).fit(X, y).partial_fit(X, y)
+    assert_array_equal(parts.coef_, alone.coef_)
 
 
 def test_partial_fit_asks_for_classes(digits):
