@@ -280,6 +280,18 @@ def test_thresholds_lie_between_scores(rng):
         assert np.mean(below) == pytest.approx(share, abs=0.02)
 
 
+def test_rows_of_a_fold_are_scored_by_a_model_that_has_not_seen_them(rng):
+    class Memory(BaseEstimator):
+        def fit(self, X, y=None):
+            self.rows_ = {row.tobytes() for row in X}
+            return self
+
+        def score_samples(self, X):
+            return np.array([row.tobytes() in self.rows_ for row in X], dtype=float)
+
+    assert_array_equal(cross_fitted_scores(Memory(), rng.standard_normal((20, 2)), 4, 0), np.zeros(20))
+
+
 @pytest.mark.parametrize(("shape", "expected"), [((20, 2), 20), ((500, 2), 8), ((5000, 2), 5), ((50, 20_000), 10)])
 def test_few_rows_have_more_folds(shape, expected):
     """About 4000 rows are fitted in all, of ten million numbers at most, and five folds at least."""

@@ -889,6 +889,11 @@ def test_sparsity_is_that_of_the_metrics(digits):
     model = SaturatingAutoencoder(10, activation="relu", **BRIEF).fit(X)
     model.intercept_hidden_[[2, 5]] = -1e3
     model.intercept_hidden_[7] = 1e3
+    smooth = ContractiveAutoencoder(10, **BRIEF).fit(X)  # whose units are never quite off: more than 0.1 is active
+    smooth.intercept_hidden_[:5] = -10.0
+    fractions = SparsityDisplay.from_estimator(smooth, X).fractions
+    assert_allclose(fractions, (smooth.transform(X) > 0.1).mean(axis=0))
+    assert fractions.mean() < 1.0
     display = SparsityDisplay.from_estimator(model, X, name="relu")
     assert_allclose(display.fractions.mean(), activation_fraction(model, X))
     assert_array_equal(display.dead_units, [2, 5])

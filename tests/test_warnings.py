@@ -1,6 +1,7 @@
 """Warnings of a fit: features off scale, and too few rows for the whitened directions or for the units."""
 
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from skae import (
     SaturatingAutoencoder,
     ZeroBiasAutoencoder,
 )
+from skae.training import _convergence
 
 OFF_SCALE = "predicting the mean|of the variance of a feature"
 
@@ -190,6 +192,15 @@ def test_a_model_that_keeps_nothing_warns():
 
 
 # -- the loss at the last epoch
+
+
+def test_a_falling_rate_may_leave_more_of_a_fall():
+    """Half a percent an epoch is much at a constant rate, and not at one that has fallen to zero."""
+    result = SimpleNamespace(loss_curve=0.995 ** np.arange(20), reason="max_iter")
+    for schedule, warns in (("constant", True), ("linear", False)):
+        estimator = ContractiveAutoencoder(max_iter=20, tol=1e-3, learning_rate=schedule)
+        estimator.n_iter_ = 20
+        assert bool(_convergence._still_falling(estimator, result)) == warns
 
 
 @pytest.mark.parametrize("noise", ["gaussian", "masking"])

@@ -322,9 +322,10 @@ def test_chunks_of_features_of_unlike_scales(data):
     assert_allclose(covariance(Z), np.eye(rank), atol=1e-6)
 
 
-@pytest.mark.parametrize("chunk", [1, 7, 50])
-def test_weighted_chunks(chunk, rng):
-    """With weights, chunks give the result of one weighted fit."""
+@pytest.mark.parametrize("chunk", [1, 7, 50, 100])
+def test_weighted_chunks(chunk, rng, monkeypatch):
+    """With weights, chunks give the result of one weighted fit. Those of 100 rows are taken in two parts."""
+    monkeypatch.setattr("skae.training._chunks._CHUNK_ELEMENTS", 1)
     X, weight = make_X(rng, n=100), rng.uniform(0.1, 3.0, 100)
     chunked = by_chunks(PCAWhitener(), X, range(chunk, 100, chunk), weight)
     assert_like(chunked, PCAWhitener().fit(X, sample_weight=weight), rtol=1e-9, atol=1e-12)
@@ -823,8 +824,10 @@ def test_products_on_rotated_data_are_as_exact_as_qr(ratio, rng):
     assert_allclose(np.cov(whitener.transform(X).T), np.eye(kept), atol=1e-5)
 
 
-def test_weights_on_rotated_data_are_repetitions(rng):
+@pytest.mark.parametrize("elements", [2**19, 1])
+def test_weights_on_rotated_data_are_repetitions(elements, rng, monkeypatch):
     """For standard deviations over ten decades too, where products of the centred rows alone would not do."""
+    monkeypatch.setattr("skae.training._chunks._CHUNK_ELEMENTS", elements)
     X, weight = low_rank(rng, 400, 8, 8, ratio=0.05), rng.integers(1, 4, 400)
     weighted, repeated = PCAWhitener().fit(X, None, weight), PCAWhitener().fit(np.repeat(X, weight, axis=0))
     assert len(weighted.components_) == 8
