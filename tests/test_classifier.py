@@ -1535,6 +1535,15 @@ def test_add_a_class_to_factors(with_old):
     assert np.argmin(errors) == 1
 
 
+def test_gates_of_an_added_class_start_at_the_mean_of_the_others():
+    """Without pretraining they stay there."""
+    X, y, new, labels = split_off([2])
+    classifier = make("factored", pretrain=False, learning_rate_init=0.05).fit(X, y)
+    gates = classifier.class_factor_weights_
+    assert np.abs(gates - 1.0).max() > 0.01
+    assert_allclose(classifier.add_class(new, labels).class_factor_weights_[2], gates.mean(axis=0), rtol=1e-12)
+
+
 def test_add_a_class_to_energies():
     """Rows of all classes train the linear classifier again. Fewer classes raise an error and change nothing."""
     X, y, new, labels = split_off([2])
