@@ -248,6 +248,16 @@ def test_early_stopping_returns_the_best_parameters(case, solver, rng):
 
 
 @every_default
+def test_early_stopping_keeps_a_start_that_no_epoch_betters(case, rng):
+    """Where the first step overshoots, the parameters returned are those that a warm start began with."""
+    X = case.data(rng, n=24)
+    autoencoder = case.make(early_stopping=True, validation_fraction=0.4, max_iter=3, **case.own(ONE_STAGE)).fit(X)
+    before = autoencoder.components_.copy()
+    autoencoder.set_params(warm_start=True, max_iter=1, learning_rate="constant", learning_rate_init=50.0).fit(X)
+    assert_array_equal(autoencoder.components_, before)
+
+
+@every_default
 def test_early_stopping_needs_rows_to_train_on(case, rng):
     """A validation fraction that leaves no row to train on is refused in a sentence."""
     autoencoder, X = case.make(early_stopping=True, validation_fraction=0.9), case.data(rng, n=3)
@@ -425,6 +435,14 @@ def test_partial_fit_after_fit(case, rng):
     assert autoencoder.n_samples_seen_ == 120
 
 
+@every_default
+def test_a_fit_forgets_the_parts_before_it(case, rng):
+    """Their optimiser and their place in the random stream too, so that parts after the fit go on alike."""
+    X = case.data(rng)
+    parts_before = case.make(batch_size=20).partial_fit(X).partial_fit(X).fit(X).partial_fit(X)
+    assert_same_fit(parts_before, case.make(batch_size=20).fit(X).partial_fit(X))
+
+
 @every_default_fit
 def test_warm_start_continues(case, solver, rng):
     """With warm_start a fit starts from the fitted parameters, without it afresh."""
@@ -479,6 +497,19 @@ def test_zero_weight_is_an_absent_row(case, solver, method, kind, rng):
     all_rows = getattr(case.make(**parameters), method)(kind(X), sample_weight=weight)
     fewer_rows = getattr(case.make(**parameters), method)(kind(X[kept]), sample_weight=weight[kept])
     assert_same_fit(all_rows, fewer_rows)
+
+
+def test_a_chunk_weighs_relative_to_all_rows_so_far(rng):
+    """Ten rows of weight 3 after ten of weight 1 take a step 1.5 times as long. Rows without weight do not count."""
+    X, steps = rng.standard_normal((25, 3)), {}
+    for heavy in (1.0, 3.0):
+        parameters = {"solver": "sgd", "momentum": 0.0, "learning_rate_init": 0.1, "batch_size": 100}
+        autoencoder = ContractiveAutoencoder(4, **parameters, random_state=0)
+        autoencoder.partial_fit(X[:15], sample_weight=np.r_[np.ones(10), np.zeros(5)])
+        before = autoencoder.components_.copy()
+        autoencoder.partial_fit(X[15:], sample_weight=np.full(10, heavy))
+        steps[heavy] = autoencoder.components_ - before
+    assert_allclose(steps[3.0], 1.5 * steps[1.0], rtol=1e-9, atol=1e-15)
 
 
 @pytest.mark.sampled(3)

@@ -16,9 +16,12 @@ from scipy import sparse
 from skae import ContractiveAutoencoder, PCAWhitener
 from skae._unconverted_rows import UnconvertedRows
 from skae._validation import DTYPES, check_array, validate_data
+from skae.activations import Sigmoid
 from skae.corruption import Masking
 from skae.objectives import Reconstruction
-from skae.training import Batches, _nonzeros, corrupting, dense, row_chunks, row_keys, value_range
+from skae.parameters import Layout
+from skae.penalties import Sparse
+from skae.training import Batches, _nonzeros, corrupting, dense, final_losses, row_chunks, row_keys, value_range
 from skae.training._moments import checked_weight, largest_value, merge_moments, moments
 from skae.training._ranges import feature_range
 
@@ -133,7 +136,7 @@ def test_moments_of_columns_far_from_zero(weighted, dtype, rng):
 def test_the_bound_on_the_values_holds(rng):
     """No value exceeds the bound that the moments give, with weights of any sizes too; it is close for a lone value."""
     X, weight = rng.standard_normal((50, 3)), rng.uniform(1e-3, 1e3, 50)
-    X[7, 1] = -1e6
+    X[7, 1], weight[7] = -1e6, 1e-3  # the largest value has the least weight
     assert 1e6 <= largest_value(moments(X)) < 1.001e6
     assert largest_value(moments(X, weight), weight.min()) >= 1e6
     assert not largest_value(moments(1e300 * X)) < np.inf
@@ -291,6 +294,18 @@ def test_sample_draws_distinct_rows_in_float64(make, weighted, rng):
             assert_array_equal(taken, X[numbers])
             relative = weight[numbers] / weight[expected].mean() if weighted else 1.0
             assert_allclose(w, relative, rtol=1e-6)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_losses_of_batches_are_those_of_all_rows(weighted, rng):
+    """Batches count by their rows, or by the weights of these. The code that a penalty needs is the mean over all."""
+    X, weight = rng.standard_normal((25, 3)), np.geomspace(1.0, 100.0, 25) if weighted else None
+    objective = Reconstruction(Layout(W=(4, 3), b=(4,), c=(3,)), Sigmoid(), penalties=[Sparse(1.0)])
+    theta = rng.standard_normal(objective.layout.size)
+    expected = objective.losses_at(theta)(X, None, weight)
+    for size in (8, 100):
+        batches = Batches(X, weight, None, size, False)
+        assert_allclose(final_losses(objective, theta, batches, rng), expected, rtol=1e-12)
 
 
 # Parts

@@ -10,6 +10,7 @@ from scipy import sparse
 from scipy.optimize import minimize
 from scipy.special import logsumexp, softmax
 
+from skae.classifier._calibration import Calibration
 from skae.classifier._class_constants import log_constants
 from skae.classifier._rows import LabelledRows, trial_splits
 from skae.classifier._temperature import fit_temperature
@@ -113,6 +114,29 @@ def test_prior_carries_what_earlier_rows_have_told():
     assert np.abs(both - whole).max() < 0.5 * np.abs(C - whole).max()
     few = slice(2000, 2003)
     assert_allclose(log_constants(E[few], labels[few], start=C, precision=precision)[0], C, atol=0.1)
+
+
+@pytest.mark.parametrize("T", [1.0, 3.0])
+def test_a_prior_counts_as_its_rows_at_any_temperature(T):
+    """At the optimum, the gradient of the new rows' loss cancels that of the prior; information is the curvature."""
+    E, labels = problem(scale=T)
+    C, _, precision = log_constants(E[:100], labels[:100], temperature=T)
+    both, _, information = log_constants(E[100:], labels[100:], temperature=T, start=C, precision=precision)
+    pull = precision @ (both - C)
+    assert np.abs(pull).max() > 0.1 / T
+    assert_allclose(len(E[100:]) * gradient(E[100:] / T, both / T, labels[100:]) / T, -pull, atol=1e-6)
+    P = softmax((E[100:] + both) / T, axis=1)
+    assert_allclose(information, (np.diag(P.sum(axis=0)) - P.T @ P) / T**2, rtol=1e-9, atol=1e-12)
+
+
+def test_a_part_lets_earlier_ones_count_less():
+    """Their information is multiplied by 0.9, and that of the rows of the part is added."""
+    E, labels = problem()
+    first = Calibration.without_rows(4, 2.0).update(E[:100], labels[:100], None)
+    second = first.update(E, labels, None)
+    P = softmax((E + second.constants) / 2.0, axis=1)
+    fresh = (np.diag(P.sum(axis=0)) - P.T @ P) / 4.0
+    assert_allclose(second.information, 0.9 * first.information + fresh, rtol=1e-9, atol=1e-12)
 
 
 # The temperature

@@ -2,11 +2,13 @@
 
 import contextlib
 import copy
+import datetime
 import gc
 import io
 import pickle
 import time
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -32,6 +34,7 @@ from skae import (
     FineTunedRegressor,
     PCAWhitener,
     SaturatingAutoencoder,
+    ZeroBiasAutoencoder,
 )
 from skae._sklearn_compat import CallbackSupportMixin, with_callbacks
 from skae.callbacks import EarlyStopping, TimeLimit
@@ -214,8 +217,10 @@ def test_a_plateau_ends_an_epoch_that_has_begun():
 
 
 def test_an_epochs_model_has_the_validation_loss():
-    """As if the fit had ended there, also over several stages."""
-    for autoencoder in (make(), SaturatingAutoencoder(8, alpha_steps=2, max_iter=8, tol=0.0, random_state=0)):
+    """As if the fit had ended there, also over several stages, and in the unit of the data."""
+    stages = SaturatingAutoencoder(8, alpha_steps=2, max_iter=8, tol=0.0, random_state=0)
+    scaled = ZeroBiasAutoencoder(8, max_iter=4, tol=0.0, random_state=0)
+    for autoencoder in (make(), stages, scaled):
         recorder = Recorder()
         autoencoder.set_params(early_stopping=True).set_callbacks(recorder).fit(X)
         curve = autoencoder.validation_loss_curve_
@@ -854,6 +859,15 @@ def test_time_limit_in_a_search(n_jobs):
         search.set_callbacks(limit).fit(X)
         assert search.best_estimator_[-1].n_iter_ == expected
         assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+def test_time_limit_counts_from_the_fit_of_its_depth():
+    """An hour is over for a search that began two hours ago, and not for the fit of a candidate that has just begun."""
+    now = datetime.datetime.now(datetime.UTC)
+    search = SimpleNamespace(parent=None, init_time=now - datetime.timedelta(hours=2))
+    candidate = SimpleNamespace(parent=search, source_estimator_name="estimator", init_time=now)
+    epoch = SimpleNamespace(parent=candidate)
+    assert [TimeLimit(3600.0, depth).on_fit_task_end(None, epoch) for depth in range(3)] == [True, False, False]
 
 
 def test_time_limit_of_a_classifier():

@@ -41,6 +41,7 @@ from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.estimator_checks import check_class_weight_classifiers
 from sklearn.utils.multiclass import type_of_target
 
@@ -56,14 +57,16 @@ from skae import (
 )
 from skae._sklearn_compat import InvalidParameterError
 from skae.activations import ACTIVATIONS, Activation
-from skae.classifier import _calibration, _classifier, _learning, _temperature
+from skae.classifier import _calibration, _classifier, _factored, _learning, _temperature
+from skae.classifier._autoencoders import all_rows
 from skae.classifier._energies import ClassEnergies
+from skae.classifier._rows import LabelledRows
 from skae.classifier._stand_ins import stand_ins
 from skae.classifier._temperature import fit_temperature
 from skae.corruption import Corruption
 from skae.metrics import activation_fraction
 from skae.objectives import Classification, FactoredReconstruction, Reconstruction
-from skae.training import _sparse_route
+from skae.training import _sparse_route, supervised_weight
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
@@ -1063,14 +1066,16 @@ def test_probabilities_are_calibrated_on_other_rows(method, size):
     assert loss(of_training_rows) > 1.1 * best
 
 
-def test_temperature_with_early_stopping_is_of_the_rows_that_it_holds_out(monkeypatch):
-    """Rows are held out already, so there are no trial fits."""
+@pytest.mark.parametrize("class_weight", [None, {0: 10.0}])
+def test_temperature_with_early_stopping_is_of_the_rows_that_it_holds_out(class_weight, monkeypatch):
+    """Rows are held out already, so there are no trial fits. They weigh as in the supervised phase."""
     X, y = digits()
-    classifier = make("early stopping", temperature="auto")
+    classifier = make("early stopping", temperature="auto", class_weight=class_weight)
     monkeypatch.setattr(_learning, "trial_splits", None)
     _, rows = held_out_rows(classifier, X, y, monkeypatch)
     scores = classifier.transform(X[rows]) + classifier.class_log_constants_
-    assert classifier.temperature_ == pytest.approx(fit_temperature(scores, y[rows]), rel=1e-6)
+    weight = np.where(y[rows] == 0, 10.0 if class_weight else 1.0, 1.0)
+    assert classifier.temperature_ == pytest.approx(fit_temperature(scores, y[rows], weight), rel=1e-6)
 
 
 @pytest.mark.parametrize("name", ["hinge", "energies", "factored energies"])
@@ -1267,6 +1272,29 @@ def test_factors_are_trained_on_all_classes_at_once():
     assert len({each.loss_ for each in trained.estimators_}) == 1
     assert trained.estimators_[0].n_iter_ == len(trained.estimators_[0].loss_curve_) > 1
     assert trained.class_factor_weights_.std(axis=0).min() > 0.0
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_factors_start_from_the_chosen_rows_alone(weighted, rng):
+    """Rows that are held out have no weight, where rows of all classes start one autoencoder."""
+    X, labels, weight = rng.standard_normal((6, 2)), np.array([0, 1, 0, 1, 0, 1]), np.arange(1.0, 7.0)
+    rows = LabelledRows.of_weight(X, labels, weight if weighted else None, None).subset(np.array([0, 1, 3, 4]))
+    data, found = all_rows(rows)
+    assert_array_equal(data, X)
+    assert_array_equal(found, np.array([1, 1, 0, 1, 1, 0]) * (weight if weighted else 1.0))
+
+
+def test_moments_and_errors_of_unequal_classes_are_means_over_all_rows():
+    """Convergence with shared factors is judged by them: a class counts as it has rows."""
+    X, y = iris()
+    X, y = X[:110], y[:110]
+    estimators = make("factored").fit(X, y).estimators_
+    own = np.stack([each.reconstruct(X) for each in estimators])[y, np.arange(110)]
+    errors = _factored._feature_errors(estimators, LabelledRows.of_weight(X, y, None, None), None)
+    assert_allclose(errors, ((own - X) ** 2).mean(axis=0), rtol=1e-9)
+    pooled, centres = _factored._pooled(estimators), np.stack([X[y == j].mean(axis=0) for j in range(3)])
+    assert_allclose(pooled.mean_, X.mean(axis=0), rtol=1e-9, atol=1e-12)
+    assert_allclose(pooled.var_, ((X - centres[y]) ** 2).mean(axis=0), rtol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -1507,6 +1535,15 @@ def test_add_a_class_to_factors(with_old):
     assert np.argmin(errors) == 1
 
 
+def test_gates_of_an_added_class_start_at_the_mean_of_the_others():
+    """Without pretraining they stay there."""
+    X, y, new, labels = split_off([2])
+    classifier = make("factored", pretrain=False, learning_rate_init=0.05).fit(X, y)
+    gates = classifier.class_factor_weights_
+    assert np.abs(gates - 1.0).max() > 0.01
+    assert_allclose(classifier.add_class(new, labels).class_factor_weights_[2], gates.mean(axis=0), rtol=1e-12)
+
+
 def test_add_a_class_to_energies():
     """Rows of all classes train the linear classifier again. Fewer classes raise an error and change nothing."""
     X, y, new, labels = split_off([2])
@@ -1726,6 +1763,8 @@ def test_a_class_without_rows_has_probability_zero(name):
             assert_array_equal(classifier.predict_proba(X)[:, 2], 0.0)
             assert_array_equal(classifier.predict_log_proba(X)[:, 2], -np.inf)
             assert_allclose(classifier.predict_proba(X).sum(axis=1), 1.0)
+        else:  # the scores are relative to the mean of the classes that have been seen
+            assert_allclose(classifier.decision_function(X)[:, [0, 1, 3]].mean(axis=1), 0.0, atol=1e-9)
         assert np.isfinite(classifier.score_samples(X)).all()
         assert np.isfinite(classifier.loss_)
     for _ in range(10):
@@ -1757,6 +1796,15 @@ def test_balanced_classes_in_parts():
         classifier.partial_fit(X, y, classes=[0, 1, 2, 3, 4])
         classifier.partial_fit(X[y != 1], y[y != 1])
     assert classifier.score(X, y) > 0.5
+
+
+def test_balanced_weights_are_those_of_the_classes_that_have_rows():
+    """As in scikit-learn. They sum to what the rows weigh, so that a part tells as much as its rows do."""
+    labels, classes = np.array([0, 0, 0, 2, 4, 4]), np.arange(5)
+    found = supervised_weight("balanced", classes, labels, None)
+    assert_allclose(found, compute_sample_weight("balanced", labels), rtol=1e-14)
+    weight = np.arange(1.0, 7.0)
+    assert supervised_weight("balanced", classes, labels, weight).sum() == pytest.approx(weight.sum(), rel=1e-14)
 
 
 def test_classes_come_with_the_first_part():
@@ -2115,6 +2163,10 @@ def test_medians():
     for j in range(3):
         repeated = np.repeat(calibrated[y == j, j], times[y == j])
         assert classifier.class_median_energies_[j] == pytest.approx(np.median(repeated), rel=1e-9)
+    classifier = make("normalize", class_weight={0: 0.0}).fit(X, y)  # which counts for the constants alone
+    calibrated = classifier.transform(X) + classifier.class_log_constants_
+    expected = [np.median(calibrated[y == j, j]) for j in range(3)]
+    assert_allclose(classifier.class_median_energies_, expected, rtol=1e-9)
 
 
 @every_model
@@ -2347,6 +2399,17 @@ def test_refit_forgets_the_fit_before():
         classifier.set_params(**make("normalize").get_params(deep=False)).fit(X, y)
         assert vars(classifier).keys() == vars(make("normalize").fit(X, y)).keys()
         assert_same_bits(classifier, make("normalize").fit(X, y), X)
+
+
+def test_a_fit_forgets_the_parts_before_it():
+    """Their optimiser and their place in the random stream too, so that parts after the fit go on alike."""
+    X, y = digits(60)
+    classifier = make("untrained", noise="gaussian", learning_rate_init=0.01)
+    for _ in range(2):
+        classifier.partial_fit(X, y, classes=range(4))
+    classifier.fit(X, y).partial_fit(X, y)
+    alone = make("untrained", noise="gaussian", learning_rate_init=0.01).fit(X, y).partial_fit(X, y)
+    assert_same_bits(classifier, alone, X)
 
 
 def test_constructor_sets_and_nothing_more():

@@ -38,10 +38,12 @@ from skae import (
     SparseAutoencoder,
     ZeroBiasAutoencoder,
 )
-from skae.dask._batches import BatchOfBlocks, OverBlocks
+from skae.corruption import Gaussian
+from skae.dask._batches import BatchOfBlocks, BlockBatches, OverBlocks
 from skae.dask._blocks import row_blocks
 from skae.dask._compute import reduced
 from skae.objectives import SparseReconstruction
+from skae.training import corrupting
 
 X, Y = load_digits(return_X_y=True)
 X = X[:700, ::2] / 16.0
@@ -137,6 +139,16 @@ def test_noise_is_drawn_by_row(autoencoder, solver):
     alone = clone(autoencoder).fit(rows)
     gap = abs(fits[0].loss_ - alone.loss_)
     assert gap < 0.2 * abs(alone.loss_ - without.loss_)
+
+
+def test_rows_drawn_from_blocks_are_noisy_too():
+    """What judges a plateau sees the noise of training, the same in every epoch."""
+    batches = BlockBatches(row_blocks(blocks()), None, None, 100, True, corruption=corrupting(Gaussian(0.3), {}))
+    drawn = batches.fixed(50, np.random.default_rng(0))
+    (noisy, clean, _), (again, _, _) = (next(iter(drawn(np.random.default_rng(seed)))) for seed in range(2))
+    assert clean.shape == (50, 32)
+    assert 0.25 < (noisy - clean).std() < 0.35
+    assert_array_equal(again, noisy)
 
 
 @pytest.mark.parametrize("solver", [{"solver": "lbfgs"}, {"batch_size": 200}])
@@ -265,6 +277,9 @@ def test_a_whitener_is_that_of_one_array(n_components, dtype):
 def test_few_rows_of_a_whitener_are_told_of():
     with pytest.warns(UserWarning, match="whitened by the variances of 60 rows"):
         skae.dask.fit(PCAWhitener(), da.from_array(np.random.default_rng(0).standard_normal((60, 20)), chunks=(25, 20)))
+    rows, weight = np.random.default_rng(0).standard_normal((900, 20)), np.r_[np.full(60, 3.0), np.full(840, 1e-9)]
+    with pytest.warns(UserWarning, match="whitened by the variances of 60 rows"):
+        skae.dask.fit(PCAWhitener(), da.from_array(rows, chunks=(25, 20)), weight)
 
 
 def faulty(number, change):

@@ -279,7 +279,7 @@ def test_rectangles_are_one_outline():
 
 def test_rectangles_have_uniform_sizes():
     """Every allowed pair of sizes is equally likely, and so is every place that it fits in."""
-    height, width = boxes(make_rectangles(60_000, random_state=0)[0].reshape(-1, 28, 28)).T[2:]
+    top, left, height, width = boxes(make_rectangles(60_000, random_state=0)[0].reshape(-1, 28, 28)).T
     allowed = [(h, w) for h in range(3, 29) for w in range(3, 29) if abs(h - w) >= 3]
     counts = np.array([((height == h) & (width == w)).sum() for h, w in allowed])
     assert counts.sum() == 60_000
@@ -287,6 +287,10 @@ def test_rectangles_have_uniform_sizes():
     # The statistic of Pearson has mean k - 1 and variance 2 (k - 1).
     freedom = len(allowed) - 1
     assert abs(((counts - expected) ** 2 / expected).sum() - freedom) < 4.0 * np.sqrt(2.0 * freedom)
+    for place, size in ((top, height), (left, width)):
+        share = 1.0 / (29 - size)
+        for edge in (0, 28 - size):
+            assert abs((place == edge).sum() - share.sum()) < 4.0 * np.sqrt((share * (1.0 - share)).sum())
 
 
 def ramps():

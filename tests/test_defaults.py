@@ -109,9 +109,9 @@ def test_enough_epochs_do_not_warn_that_the_loss_falls(rng):
 # ------------------------------------------------------------------ rates
 
 
-def rate(make, n_batches, rng, **parameters):
-    """Return the rate of a fit to features whose number and scale do not change it."""
-    X = 10.0 * rng.standard_normal((n_batches, 20))
+def rate(make, n_batches, rng, unit=10.0, **parameters):
+    """Return the rate of a fit to features whose number and scale do not change it, at the default unit."""
+    X = unit * rng.standard_normal((n_batches, 20))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         fitted = make(2, batch_size=1, random_state=0, **parameters).fit(X)
@@ -123,6 +123,11 @@ def rate(make, n_batches, rng, **parameters):
 def test_fewer_epochs_have_larger_rates(n_batches, factor, rng):
     """It is 200 / epochs, at most a sixth of the batches in an epoch, and at most three."""
     assert_allclose(rate(ContractiveAutoencoder, n_batches, rng), 0.01 * factor, rtol=1e-2)
+
+
+def test_rates_grow_tenfold_at_most(rng):
+    """Where both the features and the epochs call for larger ones, too."""
+    assert rate(ContractiveAutoencoder, 100, rng, unit=1e-3) == pytest.approx(0.1)
 
 
 def test_other_rates_do_not_grow(rng):
@@ -143,18 +148,25 @@ def correlated(rng):
     return X - X.mean(axis=0)
 
 
-def loss_of(theta, layout, X, activation, visible="gaussian"):
-    return Reconstruction(layout, activation, visible=visible).value(theta, X)
+def loss_of(theta, layout, X, activation, visible="gaussian", weight=None):
+    return Reconstruction(layout, activation, visible=visible).value(theta, X, None, weight)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("init", ["data", "pca"])
 @pytest.mark.parametrize("name", ["trec", "tlin", "sigmoid", "relu", "shrink", "identity"])
-def test_first_weights_have_the_length_that_reconstructs_best(name, init, rng):
-    """No other length of a range reconstructs much better, and the mean is beaten by all units that are active."""
-    X, activation = correlated(rng), as_activation(name, 1.0)
+def test_first_weights_have_the_length_that_reconstructs_best(name, init, weighted, rng):
+    """No other length of a range reconstructs much better, and the mean is beaten by all units that are active.
+
+    Rows that weigh next to nothing have no say, however large they are.
+    """
+    X, activation, weight = correlated(rng), as_activation(name, 1.0), np.ones(200)
+    if weighted:
+        X, weight = np.vstack([X, 20.0 + 10.0 * X[:200]]), np.r_[weight, np.full(200, 1e-9)]
+    mean = np.average(X, axis=0, weights=weight)
     biased = name not in ("trec", "tlin")
     layout = Layout(W=(50, 20), **({"b": (50,)} if biased else {}), c=(20,))
-    sample = Sample(X, np.ones(len(X)), X.mean(axis=0))
+    sample = Sample(X, weight, mean)
     theta = initial_parameters(layout, init, sample, activation, "gaussian", rng, np.float64)
     losses = []
     for factor in 2.0 ** np.arange(-4, 2):
@@ -163,10 +175,11 @@ def test_first_weights_have_the_length_that_reconstructs_best(name, init, rng):
         blocks["W"][...] *= factor
         blocks["c"][...] = 0.0
         H = activation.value(X @ blocks["W"].T + (blocks["b"] if biased else 0.0))
-        blocks["c"][...] = X.mean(axis=0) - H.mean(axis=0) @ blocks["W"]
-        losses.append(loss_of(scaled, layout, X, activation))
-    assert loss_of(theta, layout, X, activation) <= min(losses) * (1.0 + 1e-9)
-    assert loss_of(theta, layout, X, activation) < 0.5 * np.sum(X.var(axis=0)) * (1.0 + 1e-9)
+        blocks["c"][...] = mean - np.average(H, axis=0, weights=weight) @ blocks["W"]
+        losses.append(loss_of(scaled, layout, X, activation, weight=weight))
+    loss = loss_of(theta, layout, X, activation, weight=weight)
+    assert loss <= min(losses) * (1.0 + 1e-9)
+    assert loss < 0.5 * np.average((X - mean) ** 2, axis=0, weights=weight).sum() * (1.0 + 1e-9)
 
 
 def test_random_weights_keep_their_length(rng):

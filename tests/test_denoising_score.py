@@ -125,6 +125,15 @@ def test_rows_of_few_values_have_much_noise(name, rng):
     assert abs(autoencoder.score(X) - np.mean(draws)) < 4.0 * np.std(draws)
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rows_that_vary_by_rounding_are_constant(dtype):
+    """However many they are, rows next to a constant have the score of the constant."""
+    X = np.full((60, 3), 0.1, dtype=dtype)
+    autoencoder = ContractiveAutoencoder(2, max_iter=2, random_state=0).fit(X)
+    assert autoencoder.score(X) == autoencoder.score(X * dtype(1.0 + 4.0 * np.finfo(dtype).eps)) == 0.0
+
+
 def test_score_of_one_row_and_of_a_far_row(rng):
     """One row has a score; a row far outside the data has a very low one, without a warning."""
     X, autoencoder, _ = fit_and_model(rng, n_components=3)

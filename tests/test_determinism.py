@@ -18,8 +18,12 @@ import pytest
 import threadpoolctl
 from estimators import KINDS, data, digest_of, largest_difference, predictions, state_of, train
 from faults import limits, process_unchanged
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import is_classifier, is_regressor
+from sklearn.utils.validation import has_fit_parameter
 
 from skae import DenoisingAutoencoder
+from skae.autoencoders import BaseAutoencoder
 from skae.plotting import ReconstructionDisplay
 from skae.training import quiet
 
@@ -54,6 +58,51 @@ def test_numpys_generator_is_not_touched(kind, method):
     with process_unchanged():
         estimator = trained(kind, method)
         assert (state_of(estimator), state_of(predictions(estimator, data()[0]))) == first
+
+
+#: The sizes of the parts in which work is done, where they are kept, and small ones.
+PARTS = {
+    "training._chunks._CHUNK_ELEMENTS": 1,  # 64 rows
+    "training._principal_axes._PRODUCT_ROWS": 40,
+    "outlier._feature_scaler._CHUNK_ELEMENTS": 40,
+    "outlier._powers._CHUNK_ELEMENTS": 400,
+    "outlier._kmeans._NEAREST_ROWS": 7,
+    "_ops.CHUNK": 16,
+    "_ops._CONVERTED": 3,
+    "_ops._SUMMED": 3,
+}
+
+
+@every_kind
+def test_the_size_of_parts_changes_rounding_alone(kind, monkeypatch):
+    """Chunks of few rows, columns or parameters give the fit, with weights too, and the predictions of large ones."""
+    X, y = data(n=150)
+
+    def fitted():
+        estimator = kind.make(**({"noise": None, "dropout": 0.0} if kind.has("dropout") else {}))  # drawn by batch
+        weighted = has_fit_parameter(estimator, "sample_weight")
+        target = y if is_classifier(estimator) else X[:, 0] if is_regressor(estimator) else None
+        return estimator.fit(X, target, **({"sample_weight": np.linspace(0.5, 2.0, 150)} if weighted else {}))
+
+    def said_by(estimator):
+        said = predictions(estimator, X)
+        if hasattr(estimator, "explain"):
+            said["explain"] = estimator.explain(X, X[::-1])
+        if isinstance(estimator, BaseAutoencoder):
+            said["score"] = np.asarray(estimator.score(X, sample_weight=np.linspace(2.0, 0.5, 150)))
+        return said
+
+    whole = fitted()
+    said = said_by(whole)
+    for name, size in PARTS.items():
+        monkeypatch.setattr(f"skae.{name}", size)
+    for name, value in said_by(whole).items():
+        if value.dtype.kind == "f":
+            assert_allclose(value, said[name], rtol=1e-9, atol=1e-9, err_msg=name)
+        else:
+            assert_array_equal(value, said[name], err_msg=name)
+    difference, name = largest_difference(whole, fitted())
+    assert difference < 1e-6, name
 
 
 @every_kind

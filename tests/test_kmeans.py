@@ -255,6 +255,19 @@ def test_start_spreads_over_far_clusters(rng):
         assert len(set(((starts[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1))) == 10
 
 
+def test_start_takes_the_row_that_lowers_the_weighted_distances():
+    """One heavy row beats many light ones that are farther away, where both are among the rows drawn."""
+    X = np.vstack([[[0.0, 0.0]], [[1.0, 0.0]], [0.0, 10.0] + 0.01 * np.random.default_rng(0).standard_normal((50, 2))])
+    weight = np.r_[1e9, 1e4, np.full(50, 0.8)]
+    layout, sample = Layout(W=(2, 2), c=(2,)), Sample(X, weight, np.average(X, axis=0, weights=weight))
+    starts = [
+        layout.views(initial_parameters(layout, "data", sample, Max(), "gaussian", each, np.float64))["W"]
+        for each in map(np.random.default_rng, range(60))
+    ]
+    # A draw is the heavy row with probability 0.71; one of two is with 0.92, and each of two with 0.51.
+    assert sum(bool(start[1, 0] > 0.5) for start in starts) > 45
+
+
 def test_dead_units_are_warned_of():
     """More units than distinct rows: one sentence says how many win no row; enough rows: silence."""
     X = np.repeat(np.eye(4), 5, axis=0)

@@ -6,8 +6,11 @@ import sys
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
+from sklearn.linear_model import RidgeClassifierCV
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import Bunch
 
 import skae
@@ -66,6 +69,68 @@ def test_zero_bias_novelty_does_not_hang_on_rounding():
     moved = [(X * (1.0 + 2e-7 * each)).astype(np.float32) for each in noise]
     figures = [roc_auc_score(y_test != 0, model.fit(each).score_samples(X_test)) for each in moved]
     assert np.ptp(figures) <= 0.002
+
+
+@pytest.fixture
+def split():
+    """Few digits: rows to train and to test on, and their labels."""
+    X, y = load_digits(return_X_y=True)
+    return train_test_split((X[:300] / 16.0).astype(np.float32), y[:300], test_size=0.5, random_state=0)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_strength_with_the_best_score_is_chosen(split, monkeypatch, capsys):
+    monkeypatch.setattr(demonstration, "ALPHAS", (100.0, 0.03, 300.0))
+    monkeypatch.setattr(demonstration, "N_UNITS", 10)
+    monkeypatch.setattr(demonstration, "show_progress", lambda search: None)
+    assert demonstration.select_alpha(split[0], demonstration.checked(demonstration.parser(), [])) == 0.03
+    chosen = [line for line in capsys.readouterr().out.splitlines() if line.endswith("<- chosen")]
+    assert [line.split()[0] for line in chosen] == ["alpha=0.03"]
+
+
+def test_transformers_are_compared_on_test_digits(split, capsys):
+    """The accuracy is that of all digits; the novelty is left out of the training where scores tell it."""
+    X, X_test, y, y_test = split
+    transformers = {"raw pixels": FunctionTransformer(), "whitened": skae.PCAWhitener(10)}
+    fitted = demonstration.compare(transformers, X, X_test, y, y_test, 3)
+    assert list(fitted) == list(transformers)
+    assert fitted["whitened"].n_samples_seen_ == len(X)
+    printed = [line[48:].replace("%", "").split() for line in capsys.readouterr().out.splitlines()[-3:]]
+    for numbers, transformer in zip(printed[:2], transformers.values(), strict=True):
+        classifier = make_pipeline(transformer, StandardScaler(), RidgeClassifierCV(np.logspace(-3, 3, 13)))
+        assert numbers[0] == f"{100 * classifier.fit(X, y).score(X_test, y_test):.1f}"
+    scorers = [skae.PCAWhitener(10), skae.EnergyOutlierDetector(novelty=True)]
+    aucs = [roc_auc_score(y_test != 3, each.fit(X[y != 3]).score_samples(X_test)) for each in scorers]
+    assert [numbers[-1] for numbers in printed[1:]] == [f"{auc:.3f}" for auc in aucs]
+
+
+def test_classifiers_are_scored_on_test_digits(split, monkeypatch, capsys):
+    """Fitted to all digits for the accuracy, and to all but the novelty for its AUC."""
+    seen = []
+
+    class Recorder:
+        def __init__(self, autoencoder, **parameters):
+            self.method = parameters["method"]
+
+        def fit(self, X, y):
+            seen.append((self.method, set(y)))
+            return self
+
+        def score(self, X, y):
+            assert len(X) == len(y) == len(split[1])
+            return 0.875
+
+        def score_samples(self, X):
+            return X.sum(axis=1)
+
+    monkeypatch.setattr(demonstration, "ClassSpecificAEClassifier", Recorder)
+    demonstration.classify(*split, demonstration.checked(demonstration.parser(), ["--digit", "7"]))
+    known = set(range(10)) - {7}
+    methods = ("normalize", "finetune")
+    assert seen == [(method, digits) for method in methods for digits in (set(range(10)), known)]
+    auc = roc_auc_score(split[3] != 7, split[1].sum(axis=1))
+    printed = [line.split()[-3:] for line in capsys.readouterr().out.splitlines()[-2:]]
+    assert printed == [["87.5", "%", f"{auc:.3f}"]] * 2
 
 
 @pytest.mark.slow

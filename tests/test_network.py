@@ -1,5 +1,6 @@
 """Fine-tuned networks: their objective, their encoder, and the two estimators."""
 
+import dataclasses
 import pickle
 import warnings
 
@@ -29,6 +30,8 @@ from skae import (
 )
 from skae.activations import ACTIVATIONS, as_activation
 from skae.network._encoder import Encoder
+from skae.network._output import STRENGTHS, _LinearModel, _Rows
+from skae.network._rows import Rows
 from skae.objectives import OUTPUT_LOSSES, Layer, Network, network_layout
 from skae.parameters import MaxNorm, UnitNorm
 
@@ -299,6 +302,16 @@ def test_prefit_needs_a_fitted_encoder(digits):
         FineTunedClassifier(autoencoder().fit(X[:, :5]), prefit=True).fit(X, y)
 
 
+def test_tuned_layers_have_no_momentum_of_their_pretraining(digits):
+    """It is that of other weights. Parts of the encoder start without, as those of a fit do."""
+    X, y = digits
+    encoder = autoencoder().partial_fit(X).partial_fit(X)
+    tuned = small(encoder=encoder, prefit=True).fit(X, y).encoder_
+    fresh = pickle.loads(pickle.dumps(tuned))
+    fresh._optimizer_state = None
+    assert_array_equal(tuned.partial_fit(X).components_, fresh.partial_fit(X).components_)
+
+
 @pytest.mark.parametrize("frozen", [FrozenEstimator, lambda encoder: encoder])
 def test_a_prefit_encoder_is_copied(frozen, digits):
     """What happens to it later does not change the network; a frozen one survives `clone`."""
@@ -428,6 +441,26 @@ def test_partial_fit(make, digits):
     assert_array_equal(state.coef_, one.coef_)  # the optimiser's state and the random stream are in the file
 
 
+@pytest.mark.parametrize("disturbance", [{"noise": "gaussian"}, {"dropout": 0.5}])
+def test_parts_are_disturbed_anew(disturbance, digits):
+    """Parameters that hardly move have another loss in each call of partial_fit."""
+    X, y = digits
+    network = small(learning_rate_init=1e-12, **disturbance)
+    for _ in range(3):
+        network.partial_fit(X, y, classes=range(10))
+    assert np.abs(np.diff(network.loss_curve_)).min() > 1e-6 * network.loss_
+
+
+@pytest.mark.parametrize("make", BOTH)
+def test_a_fit_forgets_the_parts_before_it(make, digits):
+    """Their optimiser and their place in the random stream too, so that parts after the fit go on alike."""
+    X, y = digits
+    classes = {"classes": range(10)} if make is FineTunedClassifier else {}
+    parts = small(make, dropout=0.5).partial_fit(X, y, **classes).partial_fit(X, y).fit(X, y).partial_fit(X, y)
+    alone = small(make, dropout=0.5).fit(X, y).partial_fit(X, y)
+    assert_array_equal(parts.coef_, alone.coef_)
+
+
 def test_partial_fit_asks_for_classes(digits):
     X, y = digits
     with pytest.raises(ValueError, match="classes must be passed on the first call"):
@@ -452,6 +485,24 @@ def test_weights_count_as_rows(make, digits):
     rows = np.repeat(np.arange(60), weight)
     repeated = small(make, **parameters).fit(X[rows], y[rows])
     assert_allclose(weighted.coef_, repeated.coef_, rtol=1e-5, atol=1e-6)
+
+
+def test_class_weight_is_not_for_pretraining(digits):
+    """The autoencoders see no classes. The network starts at their weights."""
+    X, y = digits
+    unmoved = {"max_iter": 1, "learning_rate_init": 1e-12}
+    weighted, plain = (small(class_weight=each, **unmoved).fit(X, y) for each in ({0: 10.0}, None))
+    assert_allclose(weighted.encoder_.components_, plain.encoder_.components_, atol=1e-9)
+    assert np.abs(weighted.coef_ - plain.coef_).max() > 1e-3
+
+
+@pytest.mark.parametrize("disturbance", [{"noise": "gaussian"}, {"dropout": 0.5}])
+def test_held_out_rows_are_not_disturbed(disturbance, digits):
+    """Parameters that hardly move have the same validation loss after each epoch."""
+    parameters = {"early_stopping": True, "learning_rate_init": 1e-12, "tol": 0.0, **disturbance}
+    curve = small(**parameters).fit(*digits).validation_loss_curve_
+    assert len(curve) == 5
+    assert_allclose(curve, curve[0], rtol=1e-7)
 
 
 def test_class_weight(digits):
@@ -588,6 +639,40 @@ def test_the_start_sees_the_noise_of_training(disturbance, digits):
     assert start.loss_curve_[0] < 0.9 * continued.loss_curve_[0]
 
 
+def test_the_strength_of_the_start_is_chosen_by_all_held_out_weight():
+    """A fold with ten times the weight counts ten times as much."""
+
+    class Losses(_LinearModel):
+        def fit(self, rows, theta, strength, tol=1e-4):
+            return np.array([strength])
+
+        def value(self, rows, theta):
+            return (-1.0 if rows.weight[0] > 1.0 else 0.5) * -np.log10(theta[0])
+
+    weight = np.where(np.arange(10) % 5 == 0, 10.0, 1.0)
+    rows = _Rows(np.zeros((10, 1)), np.zeros(10, dtype=int), weight)
+    model = Losses(network_layout(1, (), (), 2), "log_loss", np.zeros(1))
+    assert model.best_strength(rows, np.arange(10.0)) == min(STRENGTHS)
+    light = dataclasses.replace(rows, weight=np.where(weight > 1.0, 1.1, 1.0))
+    assert model.best_strength(light, np.arange(10.0)) == max(STRENGTHS)
+
+
+def test_the_strength_of_the_start_knows_the_weight_decay_of_training(rng):
+    """Where training shrinks the weights, the start has small ones."""
+    codes = rng.standard_normal((60, 1))
+    rows, layout = _Rows(codes, (codes[:, 0] > 0.0).astype(int), None), network_layout(1, (), (), 2)
+    strengths = [_LinearModel(layout, "log_loss", np.full(1, l2)).best_strength(rows, codes[:, 0]) for l2 in (0.0, 1e3)]
+    assert strengths[0] < strengths[1] == max(STRENGTHS)
+
+
+def test_the_start_sees_the_rows_to_train_on_alone(rng):
+    """Neither held-out rows nor those without weight."""
+    rows = Rows(np.zeros((9, 2)), np.zeros(9), np.array([1.0, 1.0, 0.0] * 3), np.array([0, 2, 3, 4, 7]))
+    assert_array_equal(rows.draw(100, rng), [0, 3, 4, 7])
+    assert set(rows.draw(2, rng)) < {0, 3, 4, 7}
+    assert_array_equal(rows.some(3), [0, 3, 7])
+
+
 def test_the_start_gives_no_large_weight_to_a_code_that_is_rarely_active():
     """One of ten codes is zero but for two rows, and hardly more there; their class would give it a weight of 1e3."""
     rng = np.random.default_rng(0)
@@ -643,6 +728,9 @@ def test_predictions_that_are_no_better_than_the_mean_warn(solver, digits):
     X, y = digits
     with pytest.warns(ConvergenceWarning, match="hardly below that of the mean, .* bring the targets"):
         small(FineTunedRegressor, solver=solver, max_iter=50).fit(X, 1e-8 * y)
+    far, weight = np.r_[1.0, 1e-8 * y[1:]], np.r_[1e-25, np.ones(399)]  # rows that weigh nothing change nothing
+    with pytest.warns(ConvergenceWarning, match="hardly below that of the mean, .* bring the targets"):
+        small(FineTunedRegressor, solver=solver, max_iter=50).fit(X, far, weight)
     for target in (y, 1e4 * y, np.c_[y, np.full(400, 1e6)], np.zeros(400), np.full(400, 0.1)):
         with warnings.catch_warnings():
             warnings.filterwarnings("error", message=".*hardly below that of the mean")

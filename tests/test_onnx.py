@@ -289,6 +289,14 @@ def test_rows_with_nan_are_outliers():
         assert_array_equal(found["label"][1:, 0], fitted.predict(X[1:3]))
 
 
+def test_whitened_float32_rows_far_off_the_origin(rng):
+    """What float32 rounds off the mean is added after the product: no digits of small variances are lost."""
+    X = (100.3 + rng.standard_normal((300, 3)) * [1.0, 0.1, 0.01]).astype(np.float32)
+    whitener = PCAWhitener().fit(X)
+    exact = (X - whitener.mean_) @ whitener.components_.T / np.sqrt(whitener.explained_variance_)
+    assert np.abs(run(whitener, X)["variable"] - exact).max() < 5e-5
+
+
 def test_scores_far_out_stay_finite():
     X, _ = rows("wine", np.float64)
     for estimator in (

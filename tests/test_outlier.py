@@ -18,7 +18,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import linalg, sparse
 from scipy.special import logsumexp
 from scipy.stats import false_discovery_control, norm, yeojohnson, yeojohnson_llf
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.ensemble import IsolationForest
@@ -43,7 +43,12 @@ from skae._sklearn_compat import InvalidParameterError
 from skae.autoencoders import AutoencoderPrediction
 from skae.model import Model
 from skae.outlier import BaggedMixtureAutoencoder, FeatureScaler, MixtureAutoencoder, MixtureEnsemble, _references
-from skae.outlier._calibration import new_row_threshold, rows_outside_sample, training_threshold
+from skae.outlier._calibration import (
+    cross_fitted_scores,
+    new_row_threshold,
+    rows_outside_sample,
+    training_threshold,
+)
 from skae.outlier._feature_scaler import location_and_scale, on_grid
 from skae.outlier._kmeans import sample_rows
 from skae.outlier._powers import likeliest_powers
@@ -233,6 +238,8 @@ def test_bagged_energy_is_the_mean_log_density(n, rng):
     assert {row.tobytes() for row in bag.components_} <= {row.tobytes() for row in X}
     gradient = numerical_gradient(lambda X: float(bag.score_samples(X).sum()), X[:5])
     assert_allclose(bag.vector_field(X[:5]), gradient, rtol=1e-6, atol=1e-6)
+    nearest = ((X[:, None] - bag.components_) ** 2).sum(axis=2).reshape(n, -1, 10).min(axis=1)
+    assert_allclose(bag.nearest_variance(X), nearest.mean() / X.shape[1], rtol=1e-9, atol=1e-12)
 
 
 # Outliers among the training rows
@@ -271,6 +278,36 @@ def test_thresholds_lie_between_scores(rng):
     for share in (0.07, 0.1, 0.25):
         below = [row[0] < new_row_threshold(np.sort(row[1:]), share) for row in draws]
         assert np.mean(below) == pytest.approx(share, abs=0.02)
+
+
+def test_rows_of_a_fold_are_scored_by_a_model_that_has_not_seen_them(rng):
+    class Memory(BaseEstimator):
+        def fit(self, X, y=None):
+            self.rows_ = {row.tobytes() for row in X}
+            return self
+
+        def score_samples(self, X):
+            return np.array([row.tobytes() in self.rows_ for row in X], dtype=float)
+
+    assert_array_equal(cross_fitted_scores(Memory(), rng.standard_normal((20, 2)), 4, 0), np.zeros(20))
+
+
+@pytest.mark.parametrize(("shape", "expected"), [((20, 2), 20), ((500, 2), 8), ((5000, 2), 5), ((50, 20_000), 10)])
+def test_few_rows_have_more_folds(shape, expected):
+    """About 4000 rows are fitted in all, of ten million numbers at most, and five folds at least."""
+
+    class Counter(BaseEstimator):
+        n_fits = 0
+
+        def fit(self, X, y=None):
+            Counter.n_fits += 1
+            return self
+
+        def score_samples(self, X):
+            return np.zeros(len(X))
+
+    cross_fitted_scores(Counter(), np.broadcast_to(0.0, shape), "auto", 0)
+    assert Counter.n_fits == expected
 
 
 @pytest.mark.sampled(3)
@@ -423,6 +460,8 @@ def test_ensemble_is_a_weighted_sum_of_energies(rng):
     energies = [(weight, each.score_samples(scaler.transform(X))) for each, scaler, weight in parts]
     assert_allclose(ensemble.score_samples(X), sum(weight * energy for weight, energy in energies), rtol=1e-12)
     assert_allclose([weight * energy.std() for weight, energy in energies], 1.0, rtol=1e-10)
+    # Each mixture starts at clusters of its own view, in the unit of its rows, so that little is left to improve.
+    assert all(each.loss_curve_[0] < each.loss_curve_[-1] + 0.5 for each in ensemble.estimators_)
     assert [(each.unskew, each.whiten) for each in ensemble.scalers_] == [
         (False, False),
         (False, True),
@@ -442,6 +481,23 @@ def test_ensemble_describes_the_training_data(rng):
     assert_allclose(units, ensemble.estimators_[0].components_, rtol=1e-9, atol=1e-9)
     assert ensemble.n_features_in_ == 3
     assert ensemble.feature_names_in_.tolist() == list("abc")
+
+
+def test_robust_ensemble_is_trained_without_the_lowest_fifth(rng):
+    """Coarse mixtures weigh twice as much as fine ones. Features constant on the rows kept have the scale of all."""
+    X = np.vstack([rng.standard_normal((400, 4)), 30.0 * rng.standard_normal((100, 4))])
+    X[:400, 3] = 0.0
+    ensemble = MixtureEnsemble(robust=True, random_state=0).fit(X)
+    assert [each.n_samples_seen_ for each in ensemble.estimators_] == [400, 400]
+    assert [(each.unskew, each.whiten) for each in ensemble.scalers_] == [(False, False), (True, False)]
+    for scaler in ensemble.scalers_:
+        assert_allclose(scaler.mean_, X[:400].mean(axis=0), rtol=1e-10, atol=1e-15)
+        assert_allclose(scaler.deviation_, [*X[:400, :3].std(axis=0), X[:, 3].std()], rtol=1e-10)
+    views = [(each, scaler.transform(X[:400])) for each, scaler, _ in parts_of(ensemble)]
+    assert_allclose([each.nearest_variance(view) for each, view in views], 1.0, rtol=1e-5)  # rows are on a grid
+    energies = [each.score_samples(view) for each, view in views]
+    assert_allclose(ensemble.weights_ * np.std(energies, axis=1), [2.0, 1.0], rtol=1e-9)
+    assert np.abs(ensemble.centers_).max() < 6.0
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -123,7 +123,10 @@ def test_random_rows_have_unequal_lengths(n_components, n_features, rng):
 
 
 def test_adams_rate_grows_where_features_are_few_or_small(rng):
-    """The factor is 14 / (sum of the standard deviations), from 1 to 10. It does not change a given rate."""
+    """The factor is 14 / (sum of the standard deviations), from 1 to 10. It does not change a given rate.
+
+    A tenth of the means counts instead where it is more.
+    """
     X = rng.standard_normal((500, 28))
     X /= X.std(axis=0)
 
@@ -135,6 +138,7 @@ def test_adams_rate_grows_where_features_are_few_or_small(rng):
         [rate(X), rate(X[:, :14]), rate(X[:, :7]), rate(0.25 * X), rate(X[:, :1]), rate(1e-100 * X)],
         [0.01, 0.01, 0.02, 0.02, 0.1, 0.1],
     )
+    np.testing.assert_allclose([rate(X[:, :7] + 20.0), rate(X[:, :7] - X[:, :7].mean(axis=0) - 12.5)], [0.01, 0.016])
     assert rate(np.full((500, 3), 0.1)) == 0.01  # only rounding varies, so the rate must not grow
     assert rate(X[:, :7], learning_rate_init=0.003) == 0.003
     assert rate(X[:, :7], learning_rate="constant") is None  # Adam's own, as in `partial_fit`

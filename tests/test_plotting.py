@@ -451,6 +451,7 @@ def test_path_is_that_of_regularization_path(digits):
     assert [tick.get_text() for tick in display.ax_.get_yticklabels()] == ["0.01", "0.1"]
     pipeline = make_pipeline(PCAWhitener(10), model)
     display = PathDisplay.from_estimator(pipeline, X, alphas=alphas, n_filters=4)
+    assert not hasattr(pipeline[0], "mean_")
     whitener = PCAWhitener(10).fit(X)
     fits = regularization_path(model, whitener.transform(X), alphas=alphas)
     filters = [whitener.inverse_transform(fit.decoder_components_[:4]) - whitener.mean_ for fit in fits]
@@ -888,6 +889,11 @@ def test_sparsity_is_that_of_the_metrics(digits):
     model = SaturatingAutoencoder(10, activation="relu", **BRIEF).fit(X)
     model.intercept_hidden_[[2, 5]] = -1e3
     model.intercept_hidden_[7] = 1e3
+    smooth = ContractiveAutoencoder(10, **BRIEF).fit(X)  # whose units are never quite off: more than 0.1 is active
+    smooth.intercept_hidden_[:5] = -10.0
+    fractions = SparsityDisplay.from_estimator(smooth, X).fractions
+    assert_allclose(fractions, (smooth.transform(X) > 0.1).mean(axis=0))
+    assert fractions.mean() < 1.0
     display = SparsityDisplay.from_estimator(model, X, name="relu")
     assert_allclose(display.fractions.mean(), activation_fraction(model, X))
     assert_array_equal(display.dead_units, [2, 5])

@@ -719,6 +719,34 @@ def test_a_fit_that_diverges_starts_anew_at_a_lower_rate(quadratic, rows, rng):
     assert len(again) == 2  # it has started twice, from the same parameters
 
 
+def test_a_restart_judges_by_its_own_first_epoch():
+    """The loss of the run before says nothing: a second run that diverges from its own start is started anew too."""
+    losses = iter([1e6, 5e6, 10.0, 100.0, 1.0])
+
+    class Scripted:
+        def value_and_grad(self, theta, X, target=None, sample_weight=None, *, out):
+            out[...] = 1.0
+            return next(losses), out
+
+        def project_gradient(self, theta, grad):
+            pass
+
+        def project(self, theta):
+            pass
+
+    class OneBatch:
+        def __len__(self):
+            return 1
+
+        def __call__(self, rng):
+            yield np.ones((1, 1)), None, None
+
+    rule = SGD(momentum=0.0, nesterov=False)
+    solver = Stochastic(rule, max_iter=5, tol=0.0, schedule="constant", learning_rate=1.0, may_restart=True)
+    result = solver.minimize(Scripted(), np.zeros(1), OneBatch(), np.random.default_rng(0))
+    assert_allclose(result.theta, -1.0 / 9.0)  # one step at the second rate from the start
+
+
 def test_a_restart_keeps_the_rate_that_it_found(rows, rng):
     """`partial_fit` continues with it."""
     sgd = Stochastic(SGD(momentum=0.0), max_iter=40, tol=0.0, schedule="constant", may_restart=True)

@@ -22,7 +22,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
 
-from skae import ContractiveAutoencoder, DenoisingAutoencoder
+from skae import ContractiveAutoencoder, DenoisingAutoencoder, ZeroBiasAutoencoder, _ops
 from skae._unconverted_rows import UnconvertedRows
 from skae.activations import Identity, Sigmoid, Softmax, Tanh, TRec
 from skae.corruption import Masking
@@ -30,7 +30,7 @@ from skae.model import Model
 from skae.objectives import FirstOrder, Reconstruction, SparseReconstruction, for_sparse_rows
 from skae.parameters import Layout, MaxNorm, UnitNorm
 from skae.penalties import L2, Contractive, Penalty
-from skae.training import _sparse_route
+from skae.training import Batches, _sparse_route, feature_errors
 
 DTYPES = [np.float64, np.float32]
 ROUNDING = {np.float64: 1e-10, np.float32: 1e-5}
@@ -186,9 +186,12 @@ def sparse_table(rng, n=150, d=60, density=0.1, dtype=np.float64, kind="csr_arra
 
 @pytest.fixture
 def route(monkeypatch):
-    """Set the route of all fits and predictions with sparse rows."""
+    """Set the route of all fits and predictions with sparse rows. On the sparse one, sums are taken in small parts."""
+    usual = {name: getattr(_ops, name) for name in ("CHUNK", "_CONVERTED", "_SUMMED")}
 
     def choose(stay_sparse):
+        for name, size in usual.items():
+            monkeypatch.setattr(_ops, name, 2 if stay_sparse else size)
         calls = -np.inf if stay_sparse else np.inf
         monkeypatch.setattr(_sparse_route, "_STEP_CALLS", calls)
         monkeypatch.setattr(_sparse_route, "_CHUNK_CALLS", calls)
@@ -210,6 +213,19 @@ def test_both_routes_give_the_same_fit(case, solver, dtype, route, rng):
             route(stay_sparse)
             found = case.make(**parameters).fit(X, sample_weight=weight)
             assert_same_fit(found, expected, rtol=10 * ROUNDING[dtype], atol=10 * ROUNDING[dtype])
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("cls", [ContractiveAutoencoder, ZeroBiasAutoencoder])
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_errors_of_features_of_sparse_rows(cls, weighted, rng):
+    """They are the means of the squared errors over the rows, with weights, in the unit of the data."""
+    X, weight = sparse_table(rng, d=5, density=0.3), rng.uniform(0.1, 3.0, 150) if weighted else None
+    autoencoder = cls(4, max_iter=3, random_state=0).fit(X)
+    expected = np.average((autoencoder.reconstruct(X) - X.toarray()) ** 2, axis=0, weights=weight)
+    for stay_sparse in (False, True):
+        batches = Batches(X, weight, None, 20, True, scale=3.0, stay_sparse=stay_sparse)
+        assert_allclose(feature_errors(autoencoder, batches, 3.0), expected, rtol=1e-9, atol=1e-12)
 
 
 @every_dtype

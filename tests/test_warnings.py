@@ -1,6 +1,7 @@
 """Warnings of a fit: features off scale, and too few rows for the whitened directions or for the units."""
 
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from skae import (
     SaturatingAutoencoder,
     ZeroBiasAutoencoder,
 )
+from skae.training import _convergence
 
 OFF_SCALE = "predicting the mean|of the variance of a feature"
 
@@ -171,6 +173,16 @@ def test_zero_bias_features_need_no_scale(unit):
     assert warnings_of(lambda: ZeroBiasAutoencoder(4, max_iter=30, random_state=0).fit(X)) == []
 
 
+@pytest.mark.parametrize("unit", [1e-3, 1.0])
+def test_strong_weight_decay_does_not_warn_of_what_is_still_reconstructed(unit, rng):
+    """In any unit, the loss without weight decay tells, where the one with it is hardly below that of the mean."""
+    X = unit * rng.standard_normal((300, 6)) * [3.0, 2.0, 1.0, 0.5, 0.3, 0.2]
+    autoencoder = ZeroBiasAutoencoder(8, l2=3.0, threshold=0.1, max_iter=100, random_state=0)
+    assert warnings_of(lambda: autoencoder.fit(X)) == []
+    loss_of_mean = 0.5 * autoencoder.var_.sum()
+    assert autoencoder.loss_ > 0.9 * loss_of_mean > 0.5 * autoencoder.reconstruction_error(X).mean()
+
+
 def test_a_model_that_keeps_nothing_warns():
     """If the penalty leaves only the mean, a warning says so."""
     X = 0.1 * StandardScaler().fit_transform(load_wine().data[:, :1])
@@ -180,6 +192,15 @@ def test_a_model_that_keeps_nothing_warns():
 
 
 # -- the loss at the last epoch
+
+
+def test_a_falling_rate_may_leave_more_of_a_fall():
+    """Half a percent an epoch is much at a constant rate, and not at one that has fallen to zero."""
+    result = SimpleNamespace(loss_curve=0.995 ** np.arange(20), reason="max_iter")
+    for schedule, warns in (("constant", True), ("linear", False)):
+        estimator = ContractiveAutoencoder(max_iter=20, tol=1e-3, learning_rate=schedule)
+        estimator.n_iter_ = 20
+        assert bool(_convergence._still_falling(estimator, result)) == warns
 
 
 @pytest.mark.parametrize("noise", ["gaussian", "masking"])
@@ -320,9 +341,11 @@ def test_classes_with_many_units_a_row():
         return [str(each.message) for each in found if each.category is UserWarning]
 
     assert sentences(60, lambda classifier: classifier.fit(X, y)) == []
-    assert sentences(60, lambda classifier: classifier.fit(X, y, sample_weight=weight)) == [
-        f"class 2: 60 units were fitted to 10 rows, {sentence}"
-    ]
+    assert sentences(2 * np.bincount(y).min(), lambda classifier: classifier.fit(X, y)) == []
+    for light in (weight, np.maximum(weight, 1e-6)):
+        assert sentences(60, lambda classifier, light=light: classifier.fit(X, y, sample_weight=light)) == [
+            f"class 2: 60 units were fitted to 10 rows, {sentence}"
+        ]
     assert sentences(250, lambda classifier: classifier.fit(X[first], y[first])) == [
         f"class 0: 250 units were fitted to {np.sum(y == 0)} rows, {sentence} (2 other classes likewise)"
     ]

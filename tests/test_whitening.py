@@ -26,6 +26,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skae import ContrastNormalizer, PCAWhitener
 from skae._sklearn_compat import InvalidParameterError
+from skae.preprocessing import joined_squares, squares_of
 from skae.preprocessing._pca import Factor
 
 DTYPES = [np.float32, np.float64]
@@ -321,9 +322,10 @@ def test_chunks_of_features_of_unlike_scales(data):
     assert_allclose(covariance(Z), np.eye(rank), atol=1e-6)
 
 
-@pytest.mark.parametrize("chunk", [1, 7, 50])
-def test_weighted_chunks(chunk, rng):
-    """With weights, chunks give the result of one weighted fit."""
+@pytest.mark.parametrize("chunk", [1, 7, 50, 100])
+def test_weighted_chunks(chunk, rng, monkeypatch):
+    """With weights, chunks give the result of one weighted fit. Those of 100 rows are taken in two parts."""
+    monkeypatch.setattr("skae.training._chunks._CHUNK_ELEMENTS", 1)
     X, weight = make_X(rng, n=100), rng.uniform(0.1, 3.0, 100)
     chunked = by_chunks(PCAWhitener(), X, range(chunk, 100, chunk), weight)
     assert_like(chunked, PCAWhitener().fit(X, sample_weight=weight), rtol=1e-9, atol=1e-12)
@@ -822,6 +824,26 @@ def test_products_on_rotated_data_are_as_exact_as_qr(ratio, rng):
     assert_allclose(np.cov(whitener.transform(X).T), np.eye(kept), atol=1e-5)
 
 
+@pytest.mark.parametrize("elements", [2**19, 1])
+def test_weights_on_rotated_data_are_repetitions(elements, rng, monkeypatch):
+    """For standard deviations over ten decades too, where products of the centred rows alone would not do."""
+    monkeypatch.setattr("skae.training._chunks._CHUNK_ELEMENTS", elements)
+    X, weight = low_rank(rng, 400, 8, 8, ratio=0.05), rng.integers(1, 4, 400)
+    weighted, repeated = PCAWhitener().fit(X, None, weight), PCAWhitener().fit(np.repeat(X, weight, axis=0))
+    assert len(weighted.components_) == 8
+    assert_allclose(weighted.explained_variance_, repeated.explained_variance_, rtol=1e-6)
+
+
+@pytest.mark.parametrize("first", [3, 60])
+def test_few_rows_join_many(first, rng):
+    """Few rows are kept as they are, and many as products. Joined in either order, they are the whole."""
+    X = rng.standard_normal((63, 5)) + 3.0
+    seen, squares = joined_squares([squares_of(part, None, np.float32, None) for part in (X[:first], X[first:])])
+    assert_allclose(seen[1], X.mean(axis=0), rtol=1e-12)
+    centred = X - X.mean(axis=0)
+    assert_allclose(squares.S, centred.T @ centred, rtol=1e-9, atol=1e-12)
+
+
 def test_a_row_without_weight_is_not_looked_at(rng):
     """A row of zero weight is ignored, whatever it holds."""
     X, weight = make_X(rng), np.ones(60)
@@ -923,6 +945,11 @@ def test_float32_far_off_the_origin_is_centred(rng):
     Z = PCAWhitener(3).fit_transform(X)
     assert Z.dtype == np.float32
     assert np.abs(Z.mean(axis=0, dtype=np.float64)).max() < 1e-4
+    X = (low_rank(rng, 2000, 6, 6, ratio=0.8) + 1e6 + 0.03).astype(np.float32)  # float32 rounds the means to 1e6
+    whitener, exact = PCAWhitener().fit(X), np.cov(X.astype(np.float64).T)
+    variances = np.linalg.eigvalsh(exact)[::-1]
+    assert len(whitener.components_) >= 3
+    assert_allclose(whitener.explained_variance_, variances[: len(whitener.components_)], rtol=1e-5)
 
 
 def test_contrast_of_float32_rows_far_off_the_origin(rng):
