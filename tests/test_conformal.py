@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from scipy.stats import false_discovery_control
 from sklearn.datasets import load_digits
@@ -35,6 +35,19 @@ def test_p_value_is_a_rank():
     assert_array_equal(result, expected)
     assert_array_equal(result, [0.4, 0.2, 1.0, 1.0])
     assert_array_equal(conformal_p_values(scores, calibration[::-1]), result)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array])
+def test_ties_count_by_the_size_of_each_row(kind, rng, monkeypatch):
+    """Energies of 0 count as equal within 16 eps of |x|^2, in every chunk of rows."""
+    monkeypatch.setattr("skae.training._chunks._CHUNK_ELEMENTS", 1)
+    X = rng.standard_normal((150, 4)) * 10.0 ** rng.integers(0, 4, (150, 1))
+    size, eps = (X**2).sum(axis=1), np.finfo(np.float64).eps
+    held_out = np.sort(8.0 * eps * size)
+    expected = conformal_p_values(16.0 * eps * size, held_out)
+    p = _conformal.class_p_values(np.zeros((150, 1)), kind(X), [held_out])[:, 0]
+    assert_allclose(p, expected, rtol=1e-12)
+    assert len(np.unique(expected)) > 10
 
 
 @pytest.mark.parametrize("values", [(1, 2, 3, 4, 5), (1, 1, 2, 2, 2), (1, 1, 1, 1), (0,), (3, 1, 3)], ids=str)
