@@ -30,6 +30,7 @@ import skae
 from skae import ClassSpecificAEClassifier, ContractiveAutoencoder, PCAWhitener
 from skae.activations import ACTIVATIONS
 from skae.classifier._class_constants import log_constants
+from skae.classifier._temperature import fit_temperature
 from skae.corruption import CORRUPTIONS
 from skae.outlier import BaggedMixtureAutoencoder, MixtureAutoencoder, MixtureEnsemble
 from skae.penalties import PENALTIES
@@ -783,3 +784,18 @@ def test_calibration_of_equal_rows_at_a_low_temperature():
         constants, n_iter, _ = log_constants(E, labels, temperature=temperature)
         assert n_iter < 200
         assert_allclose(constants, [-1.0, 1.0, 0.0], atol=1e-6)
+
+
+def test_temperature_of_equal_scores():
+    """Scores of a row that are all the same say nothing, though their mean rounds to another number."""
+    for seed in range(50):
+        scores = np.repeat(np.random.default_rng(seed).standard_normal((20, 1)) * 1e8, 3, axis=1)
+        assert fit_temperature(scores, np.arange(20) % 3) == 1.0
+
+
+def test_output_weights_whose_squares_overflow_have_their_limit():
+    """Targets of 1e18 in float32: `max_norm` shortens the start of the output layer, and nothing warns."""
+    X, y = np.array([[0.0, 0.0], [0.0, 1e-4]], dtype=np.float32), np.array([[-1e18, 1e18], [1e18, 1e18]])
+    network = skae.FineTunedRegressor(small_autoencoder(), max_norm=0.9, max_iter=3, random_state=0)
+    _, error = attempt(network.fit, X, y)
+    assert error is None or "diverge" in str(error)

@@ -39,6 +39,7 @@ def fit_temperature(scores, labels, weight=None):
         The temperature. It is 1 if no row has two different scores.
     """
     Z = scores.astype(np.float64)
+    Z -= Z.max(axis=1, keepdims=True)  # so that the mean of equal scores is exact
     Z -= Z.mean(axis=1, keepdims=True)
     scale = float(np.abs(Z).max())
     if scale == 0.0:

@@ -67,14 +67,15 @@ def linear_start(objective, theta, loss, batches, keys, rng):
     model, rows = _LinearModel(layout, loss, decay), _Rows(codes, target, weight)
     blocks = layout.views(model.fit(rows, np.zeros(layout.size), model.best_strength(rows, keys), tol=1e-9))
     coef = spread[:, None] * blocks["O"] / deviation
-    outputs = objective.layout.views(theta)
-    outputs["O"][...] = coef
-    objective.project(theta)
-    limited = outputs["O"].astype(np.float64)
+    wide = theta.astype(np.float64)  # the squares of weights before a limit may be beyond the range of float32
+    limited = objective.layout.views(wide)["O"]
+    limited[...] = coef
+    objective.project(wide)
+    theta[...] = wide
     # Weights that a limit has shortened shrink the score as a whole: the bias of the longer ones would not fit.
     lengths = np.linalg.norm(coef, axis=1)
     shrunk = np.divide(np.linalg.norm(limited, axis=1), lengths, out=np.ones(n_outputs), where=lengths > 0.0)
-    outputs["o"][...] = centre + shrunk * spread * blocks["o"] - limited @ mean
+    objective.layout.views(theta)["o"][...] = centre + shrunk * spread * blocks["o"] - limited @ mean
 
 
 def _codes_of(objective, theta, batches, rng):
