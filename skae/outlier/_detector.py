@@ -474,7 +474,7 @@ class EnergyOutlierDetector(CallbackSupportMixin, OutlierMixin, VersionedEstimat
         dtype = scores.dtype if scores.dtype.kind == "f" else np.dtype(np.float64)
         largest = np.finfo(dtype).max  # the offset may be beyond the range of float32
         with np.errstate(over="ignore", under="ignore"):
-            return np.clip(scores - self.offset_, -largest, largest)
+            return np.clip(scores - self.offset_, -largest, largest).astype(dtype, copy=False)
 
     def predict(self, X: Any) -> IntArray:
         """Return 1 for inliers and -1 for outliers.
