@@ -386,14 +386,13 @@ class PCAWhitener(CallbackSupportMixin, TransformerMixin, VersionedEstimator):
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=DTYPES)
         stay_sparse = projects_sparse(X)
-        with _quiet():
-            whitening = Whitening.of(self, X.dtype, subtracts_mean=not stay_sparse)
-        if stay_sparse:
-            parts = ((rows, whitening.scaled(each)) for rows, each in projections(X, whitening.components))
-        else:
-            parts = ((rows, whitening(chunk)) for rows, chunk in row_chunks(X, len(whitening.components)))
         out = np.empty((X.shape[0], self._n_features_out), dtype=X.dtype)
         with _quiet():
+            whitening = Whitening.of(self, X.dtype, subtracts_mean=not stay_sparse)
+            if stay_sparse:
+                parts = ((rows, whitening.scaled(each)) for rows, each in projections(X, whitening.components))
+            else:
+                parts = ((rows, whitening(chunk)) for rows, chunk in row_chunks(X, len(whitening.components)))
             for rows, Z in parts:
                 out[rows] = Z
             return check_overflow(out, X)
