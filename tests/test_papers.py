@@ -193,3 +193,25 @@ def test_codes_have_the_rates_that_do_best_on_validation_images(load):
         if len(lines) == len(module.RATES):
             best = max(lines, key=lambda line: line["validation"])["rate"]
             assert module.CHOSEN.get((model, whiten), "auto") == best
+
+
+def test_codes_have_the_thresholds_that_do_best_on_validation_images(load):
+    module = load("zae_codes")
+    results = module.STUDY.results()
+    for whiten, names in module.ZERO_BIAS.items():
+        for model, name in zip(("TRec", "TLin"), names, strict=True):
+            lines = results.lines(part="threshold", model=model, whiten=whiten)
+            assert lines, "no thresholds"
+            lines += results.lines(part="rate", model=model, whiten=whiten)
+            best = max(lines, key=lambda line: line["validation"])
+            threshold = best.get("threshold", 1.0)
+            assert name == (model if threshold == 1.0 else f"{model} {threshold:g}")
+            assert best["rate"] == module.CHOSEN.get((name, whiten), "auto")
+
+
+def test_claims_in_brackets_are_not_counted_as_the_papers(load):
+    study, page = load("study"), load("page")
+    claims = [study.Claim("ZAE 1", text, "", None) for text in ("One.", "(Ours:) two.")]
+    text = page.summary([(claim, "holds", "") for claim in claims])
+    assert "| ZAE | 1 | 0 | 0 | 0 |" in text
+    assert "1 more claims" in text

@@ -28,8 +28,9 @@ HEAD = """# The papers, reproduced
 
 What [the four papers](papers.md) draw from their figures and tables, and what comes out here. The page is made by
 `python benchmarks/papers/page.py` from the files in `benchmarks/papers/results/`; no figure on it is typed by hand.
-Where seeds differ, a figure is a mean with its range. "Not measured yet" is a study, or a part of one, that has not
-run.
+In the tables, a mean of several seeds has its range behind it; a figure without a range is of one seed, or of something
+that has none. Among the claims, a figure without a range may be a mean of seeds too: the tables tell. "Not measured
+yet" is a study, or a part of one, that has not run.
 
 A study continues where it was stopped. `--quick` is a run of small models in minutes, `--only` takes the cells whose
 text contains something, and `--minutes` ends it. MNIST and CIFAR-10 come from `$SKAE_DATA`, or from OpenML. CIFAR-10
@@ -58,11 +59,12 @@ def summary(judged):
     """Return how many claims hold, paper by paper."""
     verdicts = (HOLDS, IN_PART, DOES_NOT_HOLD, NOT_MEASURED)
     lines = [f"| paper | {' | '.join(verdicts)} |", "|---" * (1 + len(verdicts)) + "|"]
+    theirs = [each for each in judged if not each[0].text.startswith("(")]
     for paper in PAPERS:
-        counts = collections.Counter(verdict for claim, verdict, _ in judged if claim.where.startswith(paper))
+        counts = collections.Counter(verdict for claim, verdict, _ in theirs if claim.where.startswith(paper))
         lines.append(f"| {paper} | {' | '.join(str(counts[verdict]) for verdict in verdicts)} |")
-    ours = sum(not claim.where.startswith(PAPERS) for claim, _, _ in judged)
-    return "\n".join([*lines, "", f"{ours} further claims below are our own.", ""] if ours else [*lines, ""])
+    ours = len(judged) - len(theirs)
+    return "\n".join([*lines, "", f"{ours} more claims, in brackets, are our own or repeat one on other data.", ""])
 
 
 def conditions(module):

@@ -116,9 +116,10 @@ class Results:
         """Return the mean of `values`."""
         return float(self.values(name, **where).mean())
 
-    def seconds(self) -> tuple[float, int]:
-        """Return how long the cells took, and of how many this was not kept."""
-        seconds = [line["seconds"] for line in self._lines.values()]
+    def seconds(self, **where: Any) -> tuple[float, int]:
+        """Return how long the cells that have these values took, and of how many this was not kept."""
+        lines = [line for line in self._lines.values() if all(line["cell"].get(k) == v for k, v in where.items())]
+        seconds = [line["seconds"] for line in lines]
         return sum(each for each in seconds if each is not None), seconds.count(None)
 
     def versions(self) -> list[str]:

@@ -3,8 +3,8 @@
     SKAE_DATA=folder python benchmarks/papers/zae_biases.py [--quick] [--only TEXT] [--minutes M]
 
 - "biases": 50,000 whitened colour patches of 6 x 6 pixels of CIFAR-10 (recompressed as JPEG), contrast-normalised
-  first, which leaves 36 components; 100 or 300 units and 20 epochs. The paper takes 400,000 patches, and does not give
-  the number of units. "none" is the same model without regularisation. All biases start at zero.
+  first, which leaves 36 components; 100 or 300 units and 20 epochs. The paper gives neither the
+  number of patches nor that of units. "none" is the same model without regularisation. All biases start at zero.
 - "filters": whole images, contrast-normalised and reduced by PCA to 99 % of the variance, with and without whitening;
   10,000 of them, 100 or 500 units and 20 epochs. The filters are mapped back to pixels. A contractive strength of the
   paper is twice `alpha`.
@@ -215,7 +215,7 @@ CLAIMS = (
     Claim(
         "ZAE figure 1",
         "Hidden biases of a contractive sigmoid and a denoising ReLU autoencoder are negative.",
-        "nearly all, in the histograms",
+        "",
         negative,
     ),
     Claim("ZAE section 2", "It is regularised training that gives negative biases.", "", more_negative),
