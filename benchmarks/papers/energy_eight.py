@@ -510,7 +510,47 @@ def tables(results):
     ]
 
 
-STUDY = Study("energy_eight", "One autoencoder per class on eight sets", cells, measure, CLAIMS, tables)
+def draw(results, folder):
+    """Save figures 6 and 8: bars of the mean test errors, with the range of the seeds."""
+    import matplotlib.pyplot as plt
+
+    panels = [
+        *(
+            (
+                model,
+                {
+                    "with pretraining": {"model": model, "pretrain": True},
+                    "without": {"model": model, "pretrain": False},
+                },
+            )
+            for model in ("sigmoid", "sigmoid, factored", "linear")
+        ),
+        (
+            "with factors and without (figure 8)",
+            {name: {"model": name, "pretrain": True} for name in ("sigmoid, factored", "sigmoid")},
+        ),
+    ]
+    figure, axes = plt.subplots(len(panels), 1, figsize=(9, 10), sharex=True, layout="constrained")
+    for axis, (title, bars) in zip(axes, panels, strict=True):
+        for i, (label, where) in enumerate(bars.items()):
+            found = {
+                j: 100.0 * results.values("error", data=data, variation="", **where)
+                for j, data in enumerate(SETS)
+                if results.lines(data=data, variation="", **where)
+            }
+            means = np.array([each.mean() for each in found.values()])
+            reach = np.array([[each.mean() - each.min(), each.max() - each.mean()] for each in found.values()])
+            at = np.array(list(found), dtype=float) + 0.4 * i - 0.2
+            axis.bar(at, means, 0.38, yerr=reach.reshape(-1, 2).T, label=label)
+        axis.set(title=title, ylabel="test error, %")
+        axis.legend(fontsize="small")
+    axes[-1].set_xticks(range(len(SETS)), SETS, fontsize="small")
+    figure.savefig(folder / "energy_eight.png", dpi=70)
+    plt.close(figure)
+    return {"energy_eight.png": "ENERGY figures 6 and 8: what pretraining does, and what factors do."}
+
+
+STUDY = Study("energy_eight", "One autoencoder per class on eight sets", cells, measure, CLAIMS, tables, draw)
 
 if __name__ == "__main__":
     STUDY.main(__doc__)

@@ -75,8 +75,11 @@ def cells(quick):
     if quick:
         found, continued = [each for each in found if not each.get("seed")], continued[:12:6]
     found += [each for each in continued if each["data"] == "digits"]
-    found += [*paths, *({"part": "relu", "data": data} for data in ("patches", "mnist"))]
+    paths += [{"part": "relu", "data": data} for data in ("patches", "mnist")]
+    found += paths
     found += [each for each in continued if each["data"] != "digits"]
+    if not quick:
+        found += [{**each, "seed": 1} for each in paths]  # those above have seed 0
     return [{**each, **common} for each in found]
 
 
@@ -283,10 +286,10 @@ def fits(data, activation, units, largest, quick, seed=0):
     raise RuntimeError(f"{data}, {activation}: no rate is stable")
 
 
-def path(data, activation, units, largest, quick):
-    """Return, for each alpha, what the filters cover and what the codes do; and some filters as text."""
+def path(data, activation, units, largest, quick, seed=0):
+    """Return, for each alpha, what the filters cover and what the codes do; of the first seed some filters as text."""
     X = rows(data, quick)
-    models, rate = fits(data, activation, units, largest, quick)
+    models, rate = fits(data, activation, units, largest, quick, seed)
     values = {"alphas": [model.alpha for model in models], "rate": rate}
     lists = {name: [] for name in ("covered", "spread", "band", "flat", "dead", "r2", "aligned", "kept")}
     examples = X[:500].astype(np.float64)
@@ -315,7 +318,7 @@ def path(data, activation, units, largest, quick):
             lists[name].append(float(value))
     values |= lists
     shown = next(each[4] for each in PATHS if each[:4] == (data, activation, units, largest))
-    if shown and not quick:
+    if shown and not quick and not seed:
         values["filters"] = [[filter_text(V[i]) for i in range(SHOWN)] for V in (directions[step] for step in shown)]
         if (data, activation) == ("cifar10", "satlinear"):
             covered = np.stack([spread_evenly(V**2 + 1e-12) for V in directions])
@@ -331,8 +334,9 @@ def filter_text(filter):
     return encoded(filter, -size, size)
 
 
-def relu(data, quick):
+def relu(data, quick, seed=0):
     """Return how alike filters of relu and shrink are, and those of shrink and another seed, at half of the path."""
+    first = 2 * seed
 
     def filters(activation, seed):
         models, _ = fits(data, activation, 100, 0.5, quick, seed)
@@ -341,7 +345,7 @@ def relu(data, quick):
         return V / np.linalg.norm(V, axis=1, keepdims=True), spread_evenly(V**2).mean(), np.mean(codes == 0.0)
 
     (one, covered, flat), (other, *_), (own, covered_relu, flat_relu) = (
-        filters(*each) for each in (("shrink", 0), ("shrink", 1), ("relu", 0))
+        filters(*each) for each in (("shrink", first), ("shrink", first + 1), ("relu", first))
     )
     values = {
         "alike": np.abs(own @ one.T).max(axis=1).mean(),
@@ -380,12 +384,12 @@ def planes(results, figure, name, alpha=None, solver=("sgd", "lbfgs")):
 
 
 def along(results, name, data, activation, units, largest=1.0):
-    """Return a list of a path."""
+    """Return a list of a path, the mean over the seeds."""
     where = {"part": "path", "data": data, "activation": activation, "units": units, "largest": largest}
     found = results.lines(**where)
     if not found:
         raise LookupError(where)
-    return np.array(found[0][name], dtype=float)
+    return np.mean([line[name] for line in found], axis=0)
 
 
 def ends(values, digits=2):
@@ -731,11 +735,11 @@ def tables(results):
                 )
     path_rows = []
     for line in results.lines(part="path"):
-        steps = range(0, len(line["alphas"]), 5 if len(line["alphas"]) > 5 else 1)
-        for i in steps:
+        for i in range(0, len(line["alphas"]), 5 if len(line["alphas"]) > 5 else 1):
             path_rows.append(
                 (
                     line["data"],
+                    str(line.get("seed", 0)),
                     f"{line['activation']}, {line['units']}",
                     f"{line['rate']:.2g}",
                     f"{line['alphas'][i]:g}",
@@ -764,6 +768,7 @@ def tables(results):
             "filters with the nearest image and with their start; R^2",
             (
                 "data",
+                "seed",
                 "activation, units",
                 "rate",
                 "alpha",
