@@ -46,6 +46,7 @@ COLUMNS = (
     "directions",
     "theta of threshold=1",
     "zero-bias",
+    "threshold=2",
     "contractive, rectified",
     "contractive, natural",
     "random filters",
@@ -67,8 +68,9 @@ def measured(whitener, X_train, y_train, X_test, y_test, options, seed):
     parameters = {"n_components": options.units, "max_iter": options.epochs, "tol": 0, "random_state": seed}
     fits = [ContractiveAutoencoder(alpha=alpha, **parameters).fit(A[~held_out]) for alpha in ALPHAS]
     best = max(fits, key=lambda fitted: fitted.score(A[held_out]))
-    zero_bias, random = ZeroBiasAutoencoder(**parameters).fit(A), RandomFilters(options.units, random_state=seed).fit(A)
-    codes = [(zero_bias.transform(A), zero_bias.transform(B))]
+    zero_bias = [ZeroBiasAutoencoder(threshold=threshold, **parameters).fit(A) for threshold in (1.0, 2.0)]
+    random = RandomFilters(options.units, random_state=seed).fit(A)
+    codes = [(fitted.transform(A), fitted.transform(B)) for fitted in zero_bias]
     for encoding in "rectified", "natural":
         best.set_params(encoding=encoding)
         codes.append((best.transform(A), best.transform(B)))

@@ -50,7 +50,8 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
     threshold : float, default=1.0
         Threshold in units of the root mean variance of the features ("tlin": of the mean variance). On whitened data it
         is the paper's theta. `threshold_` has X's unit. The paper's data without whitening are contrast-normalised
-        pixels, not rescaled: on CIFAR-10, at 99 % of the variance, 1 is its theta = 2.18.
+        pixels, not rescaled: on CIFAR-10, at 99 % of the variance, 1 is its theta = 2.18. Behind a whitener 2 or 3 can
+        give much better features.
 
     l2 : float, default=0.0
         Strength of l2/2 times the sum of the squared weights, in units of the mean variance of the features.
