@@ -389,6 +389,7 @@ def tables(results):
 
     for name, where in (("Without whitening", UNWHITENED), ("Whitened", WHITENED)):
         rows = [(model, *(cell(model=model, units=units, **where) for units in WIDTHS)) for model in MODELS]
+        rows = [row for row in rows if any(row[1:])]
         rows.append(("the components themselves", *[cell(model="raw", **where)] * len(WIDTHS)))
         found.append(Table(f"{name}: test accuracy in percent", ("model", *map("{} units".format, WIDTHS)), rows))
     for units in (500, 1000):
