@@ -12,7 +12,8 @@ SAT trains by gradient descent at a constant rate of 0.05. On images this is too
 pixels: it is halved until halving it does not lower the loss of the fit at alpha 0 any more, and until the whole path
 is stable; each cell has its rate. Batches have 100 rows (10 in the plane). Rows are scaled to unit length after each
 update, SAT's after every tenth. SAT's largest alpha is 1; beside a loss that sums over 3,072 pixels this is little, so
-on CIFAR-10 a larger one is tried too. `--quick` takes 200 images, 20 units, 3 alphas and one epoch at each.
+on CIFAR-10 a larger one is tried too. Paths, and relu, have two seeds, of which the claims take the mean; pictures are
+of the first. `--quick` takes 200 images, 20 units, 3 alphas and one epoch at each.
 """
 
 import base64
