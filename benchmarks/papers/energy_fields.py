@@ -24,7 +24,6 @@ Figures 7 and 9 are pictures of small fits. A picture of filters that exists is 
 
 import functools
 import itertools
-import warnings
 
 import numpy as np
 from energy_eight import images
@@ -517,11 +516,9 @@ def draw(results, folder):
         "by factored models.",
     }
     functions = (draw_circle, draw_digits, draw_filters, draw_rectangles)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # as in the study's own fits
-        for name, function in zip(captions, functions, strict=True):
-            if function is draw_digits or not (folder / name).exists():
-                function(results, folder / name)
+    for name, function in zip(captions, functions, strict=True):
+        if function is draw_digits or not (folder / name).exists():
+            function(results, folder / name)
     return captions
 
 

@@ -10,13 +10,13 @@ alone. Noise in fine-tuning is ours: the paper has none.
 
 "Fine-tuning" is ENERGY figure 5, on MNIST-small, 100 units: what some epochs of fine-tuning do to the filters of all
 classes. The change of each filter is split into the part along the filter (its scale) and the part across it (its
-direction), as shares of its length before; medians over all filters. `--quick` takes 300 training images and 20 units.
+direction), as shares of its length before; medians over all filters. The picture is of the same fits; if it exists, it
+is kept: delete it to draw it again. `--quick` takes 300 training images and 20 units.
 """
 
 import dataclasses
 import functools
 import itertools
-import warnings
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
@@ -484,9 +484,7 @@ def draw(results, folder):
     """Save figure 5 where it is not there."""
     path = folder / "energy_mnist_filters.png"
     if not path.exists():
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # as in the study's own fits
-            draw_filters(path, any("quick" in line for line in results.lines()))
+        draw_filters(path, any("quick" in line for line in results.lines()))
     return {
         path.name: "ENERGY figure 5: filters of the zeros before and after 20 epochs of fine-tuning, one grey scale."
     }

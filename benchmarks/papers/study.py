@@ -146,7 +146,8 @@ class Study:
     tables : callable
         ``tables(results)`` returns tables for the page.
     draw : callable or None
-        ``draw(results, folder)`` saves pictures NAME*.png, and returns a dict of their file names and captions.
+        ``draw(results, folder)`` saves pictures NAME*.png, and returns a dict of their file names and captions. A
+        picture that takes fits is drawn only where it is not there.
     notes : sequence of str
         Paragraphs for the page: what the tables do not say.
     """
@@ -197,7 +198,9 @@ class Study:
         for claim, verdict, ours in self.judged(results):
             print(f"\n{claim.where}: {claim.text}\n  {verdict}: {ours}")
         if self.draw is not None:
-            results.keep_pictures(self.draw(results, folder))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of fits for pictures, as above
+                results.keep_pictures(self.draw(results, folder))
 
     def judged(self, results: Results) -> list[tuple[Claim, str, str]]:
         """Return each claim with a verdict and our figures."""

@@ -20,7 +20,6 @@ patches or images, and 3 epochs.
 
 import functools
 import itertools
-import warnings
 
 import numpy as np
 from sklearn.pipeline import make_pipeline
@@ -278,9 +277,7 @@ def draw(results, folder):
     }
     draw_biases(results, folder / "zae_biases.png")
     if not (folder / "zae_biases_filters.png").exists():
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # as in the study's own fits
-            draw_filters(folder / "zae_biases_filters.png", any("quick" in line for line in results.lines()))
+        draw_filters(folder / "zae_biases_filters.png", any("quick" in line for line in results.lines()))
     return captions
 
 

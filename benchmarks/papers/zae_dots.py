@@ -22,7 +22,6 @@ it to draw it again. `--quick` takes 1,000 videos of dots and 5 of each class of
 
 import functools
 import itertools
-import warnings
 
 import numpy as np
 from compared import CovarianceAutoencoder, GaussianRBM, RandomFilters, TriangleKMeans
@@ -375,9 +374,7 @@ def draw(results, folder):
     """Save figure 5, and return its caption."""
     path = folder / "zae_dots.png"
     if not path.exists():
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # as in the study's own fits
-            draw_filters(path, any("quick" in line for line in results.lines()))
+        draw_filters(path, any("quick" in line for line in results.lines()))
     return {path.name: "ZAE figure 5: the filters nearest to rotational Fourier components, frames 2 and 4."}
 
 
