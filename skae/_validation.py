@@ -43,6 +43,9 @@ _OTHER_KINDS = {"M": "dates", "m": "durations", "V": "structured values"}
 
 _ADVICE = "turn them into numbers before the model"
 
+#: What to do where a fit with ``warm_start=True`` cannot go on.
+CONTINUED = "; give the same columns in the same order, or fit with warm_start=False"
+
 # An error names at most this number of columns.
 _MOST_NAMES = 5
 
@@ -71,6 +74,21 @@ def refuse_parameters_of_none(
         raise ValueError(
             f"{nested[0]} is a parameter of the {part}, and {name} is None, the default one; give one: {example}"
         )
+
+
+def refuse_other_names(fitted: Any, given: Any, whose: str, hint: str = "") -> None:
+    """Raise ValueError if features are named otherwise, or ordered otherwise, than in an earlier fit.
+
+    `fitted` and `given` are names, or None where there were none. Their number is checked elsewhere.
+    """
+    if fitted is None or given is None or len(fitted) != len(given):
+        return
+    for number, (before, now) in enumerate(zip(fitted, given, strict=True)):
+        if before != now:
+            raise ValueError(
+                f"The feature names should match those that {whose} was fitted with, in the same order: "
+                f"column {number} is {now!r}, and was {before!r}{hint}"
+            )
 
 
 def validate_data(estimator: BaseEstimator, /, X: Any, *args: Any, dtype: Any, **kwargs: Any) -> Any:

@@ -338,6 +338,26 @@ def test_names_of_a_prefit_encoder(digits):
         network.fit(frame[frame.columns[::-1]], y)
 
 
+def test_one_object_cannot_be_two_layers(digits):
+    X, y = digits
+    layer = autoencoder(n_components=64)
+    twice = make_pipeline(layer, layer)
+    small(encoder=twice).fit(X, y)  # clones are two
+    with pytest.raises(ValueError, match="two layers of the encoder are one object"):
+        small(encoder=twice.fit(X), prefit=True).fit(X, y)
+
+
+def test_names_where_a_fit_goes_on(digits):
+    pd = pytest.importorskip("pandas")
+    X, y = digits
+    frame = pd.DataFrame(X, columns=[f"p{i}" for i in range(64)])
+    network = small(warm_start=True).fit(frame, y)
+    with pytest.raises(ValueError, match="column 0 is 'p63', and was 'p0'; give the same columns in the same order"):
+        network.fit(frame[frame.columns[::-1]], y)
+    assert list(network.feature_names_in_) == list(frame.columns)
+    network.set_params(warm_start=False).fit(frame[frame.columns[::-1]], y)
+
+
 def test_steps_must_keep_the_rows(digits):
     encoder = make_pipeline(FunctionTransformer(lambda X: X[::2]), autoencoder())
     with pytest.raises(ValueError, match="FunctionTransformer made 200 rows of 400: a step must keep the rows"):

@@ -191,6 +191,18 @@ def test_partial_fit_refuses_another_width(case, rng):
         estimator.partial_fit(table.to_numpy()[:, :4])
 
 
+@every_default
+def test_warm_start_refuses_other_columns(case, rng):
+    """Each weight belongs to a column: a fit that goes on from fitted weights takes the same columns."""
+    table = pd.DataFrame(make_X(rng), columns=list("abcde"))
+    estimator = case.make(max_iter=1, warm_start=True).fit(table)
+    with unchanged(estimator), pytest.raises(ValueError, match="column 3 is 'e', and was 'd'; give the same columns"):
+        estimator.fit(table[list("abced")])
+    estimator.fit(table).fit(table.to_numpy())  # without names, nothing is known to be wrong
+    estimator.set_params(warm_start=False).fit(table).fit(table[list("abced")])
+    assert list(estimator.feature_names_in_) == list("abced")
+
+
 # Bad data to predict on
 
 

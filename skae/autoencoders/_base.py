@@ -21,7 +21,7 @@ from skae._sklearn_compat import (
     with_callbacks,
 )
 from skae._typing import Init, MatrixLike, WeightConstraint
-from skae._validation import DTYPES, validate_data
+from skae._validation import CONTINUED, DTYPES, refuse_other_names, validate_data
 from skae._version import VersionedEstimator
 from skae.activations import Activation
 from skae.autoencoders._learning_rate import LARGEST_FACTOR, rate_factor
@@ -233,7 +233,10 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         # A file is read once for all checks: its moments tell of values that are not finite.
         read_once = sample_weight is None and isinstance(X, np.ndarray) and X.dtype in DTYPES
         options = {"ensure_all_finite": False} if read_once else {}
+        continued, names = self.warm_start and hasattr(self, "components_"), getattr(self, "feature_names_in_", None)
         X, sample_weight, rows = self._validate_training(X, sample_weight, reset=True, ensure_min_samples=2, **options)
+        if continued:
+            refuse_other_names(names, getattr(self, "feature_names_in_", None), type(self).__name__, CONTINUED)
         fresh = self._checked_moments(X, sample_weight, rows)
         objectives = [self._objective(X.shape[1], penalty) for penalty in self._penalties()]
         route, objectives = over_rows(X, *self._route(X, objectives), self.batch_size == "auto")
@@ -242,7 +245,7 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
         self._range = corruption_range(self._corruption(), X, rows)
         rng = np.random.default_rng(seed_of(self.random_state))
         batches, validation = self._split(X, sample_weight, rows, route, rng, objectives[-1].uses_seed)
-        theta = self._initial(objectives[-1], batches, X.dtype, rng, continued=self.warm_start)
+        theta = self._initial(objectives[-1], batches, X.dtype, rng, continued)
         self._keep_state()
         self._random_stream = None
         self._n_rows_seen = X.shape[0] if rows is None else len(rows)
@@ -450,7 +453,7 @@ class BaseAutoencoder(CallbackSupportMixin, SolverParameters, AutoencoderPredict
 
     def _initial(self, objective, batches, dtype, rng, continued):
         """Return the starting parameters: the fitted ones if the fit is `continued`, else fresh ones."""
-        if not (continued and hasattr(self, "components_")):
+        if not continued:
             mean = self.mean_ / self._scale
             return fresh_parameters(objective, self.init, self.visible, batches, mean, dtype, rng)
         parts = {"W": self.components_, "V": self.decoder_components_, "c": self.intercept_visible_ / self._scale}

@@ -13,7 +13,7 @@ from skae.activations import Activation
 from skae.autoencoders._base import BaseAutoencoder
 from skae.complements import complement
 from skae.penalties import Saturation
-from skae.training import FEW_ROWS, constant_units
+from skae.training import constant_units, too_many_dead
 
 
 class SaturatingAutoencoder(BaseAutoencoder):
@@ -327,7 +327,7 @@ class SaturatingAutoencoder(BaseAutoencoder):
 
     def _diagnose(self, objective, theta, batches, rng, partial=False):
         self.dead_unit_fraction_ = float(constant_units(objective, theta, batches, rng).mean())
-        if self.dead_unit_fraction_ > 0.5 and not (partial and batches.n_samples < FEW_ROWS):
+        if too_many_dead(self.dead_unit_fraction_, batches.n_samples, partial):
             return (
                 f"SaturatingAutoencoder: {self.dead_unit_fraction_:.0%} of the units have the same code on all "
                 "training rows; use a lower alpha or threshold, more alpha_steps, fewer units, or features of a common "

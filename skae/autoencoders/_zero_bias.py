@@ -12,7 +12,7 @@ from skae._sklearn_compat import Interval, StrOptions
 from skae._typing import Encoding, Init, RandomState, Schedule, Solver, WeightConstraint
 from skae.activations import as_activation
 from skae.autoencoders._base import BaseAutoencoder
-from skae.training import FEW_ROWS, dead_units
+from skae.training import dead_units, too_many_dead
 
 # For max_iter="auto": this many epochs are enough, if they have this many updates.
 _ENOUGH_EPOCHS, _LEAST_UPDATES = 30, 300
@@ -299,7 +299,7 @@ class ZeroBiasAutoencoder(BaseAutoencoder):
 
     def _diagnose(self, objective, theta, batches, rng, partial=False):
         self.dead_unit_fraction_ = float(dead_units(objective, theta, batches, rng).mean())
-        if self.dead_unit_fraction_ > 0.5 and not (partial and batches.n_samples < FEW_ROWS):
+        if too_many_dead(self.dead_unit_fraction_, batches.n_samples, partial):
             return (
                 f"ZeroBiasAutoencoder: {self.dead_unit_fraction_:.0%} of the units are active on no training row; take "
                 "the mean off the data (PCAWhitener), or use a lower threshold or fewer units",

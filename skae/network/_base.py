@@ -23,7 +23,7 @@ from skae._sklearn_compat import (
     set_random_states,
 )
 from skae._typing import Array, FloatArray, MatrixLike
-from skae._validation import DTYPES, refuse_parameters_of_none, validate_data
+from skae._validation import CONTINUED, DTYPES, refuse_other_names, refuse_parameters_of_none, validate_data
 from skae._version import VersionedEstimator
 from skae.autoencoders import DenoisingAutoencoder
 from skae.corruption import Corruption
@@ -162,8 +162,10 @@ class FineTunedNetwork(CallbackSupportMixin, SolverParameters, TransformerMixin,
         """
         fitted = hasattr(self, "encoder_")
         continued = fitted and (partial or self.warm_start)
-        given, outputs = (X, y, sample_weight), self._outputs()
+        given, outputs, names = (X, y, sample_weight), self._outputs(), getattr(self, "feature_names_in_", None)
         X, y, target, weight = self._validate_rows(*given, reset=not (partial and fitted), partial=partial)
+        if continued:
+            refuse_other_names(names, getattr(self, "feature_names_in_", None), "the network", CONTINUED)
         input_noise(self)  # raises an error for invalid noise
         supervised = self._supervised(target, weight)
         rng, stream = self._generator(partial)

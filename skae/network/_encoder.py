@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 from skae._sklearn_compat import InvalidParameterError
 from skae._typing import FloatArray, MatrixLike
 from skae._unconverted_rows import UnconvertedRows
-from skae._validation import DTYPES, check_array
+from skae._validation import DTYPES, check_array, refuse_other_names
 from skae.autoencoders import BaseAutoencoder, activation_of, fit_quietly, in_a_row, unfrozen
 from skae.objectives import Layer
 from skae.parameters import Layout
@@ -62,6 +62,8 @@ class Encoder:
                 "the encoder must be an autoencoder of skae, or a Pipeline whose last steps are autoencoders, got "
                 f"{type(last).__name__}{' as its last step' if last is not self.estimator else ''}{hint}"
             )
+        if len({id(layer) for layer in self.layers}) < len(self.layers):
+            raise InvalidParameterError("two layers of the encoder are one object: fit another autoencoder for each")
         for number, step in enumerate(self.fixed):
             if isinstance(step, BaseAutoencoder):
                 after = type(([*self.fixed, *self.layers])[number + 1]).__name__
@@ -150,11 +152,7 @@ class Encoder:
         """Raise ValueError if a fitted encoder has seen other names of features than the network."""
         first = [*self.fixed, *self.layers][0]
         own, given = (getattr(each, "feature_names_in_", None) for each in (first, estimator))
-        if own is not None and given is not None and list(own) != list(given):
-            raise ValueError(
-                "The feature names should match those that the encoder was fitted with, in the same order: "
-                f"{list(own)[:5]}, got {list(given)[:5]}"
-            )
+        refuse_other_names(own, given, "the encoder")
 
     # -- parameters
 

@@ -37,11 +37,10 @@ from skae.training._supervised import hold_out, input_noise, labelled_route, spl
 from skae.training._threads import blas_threads
 from skae.training._train import Stage, Training, train
 from skae.training._verbose import active_above, active_share
-from skae.training._warnings import FEW_ROWS, names_compared, quiet, too_many_units, warn
+from skae.training._warnings import names_compared, quiet, too_many_dead, too_many_units, warn
 
 __all__ = [
     "AUTO_BATCH_SIZE",
-    "FEW_ROWS",
     "NO_CALLBACKS",
     "Batches",
     "SolverParameters",
@@ -103,6 +102,7 @@ __all__ = [
     "stored",
     "stored_values",
     "supervised_weight",
+    "too_many_dead",
     "too_many_units",
     "train",
     "unchanged_on_error",

@@ -9,7 +9,12 @@ from skae.training._threads import alone
 
 # With fewer rows than this, `partial_fit` does not warn of dead units: a unit that is active on 5 % of all rows is
 # silent on 10 rows with probability 0.6.
-FEW_ROWS = 50
+_FEW_ROWS = 50
+
+
+def too_many_dead(share, n_rows, partial):
+    """Return whether a share of dead units deserves a warning after a fit, or a `partial_fit`, of that many rows."""
+    return share > 0.5 and not (partial and n_rows < _FEW_ROWS)
 
 
 def too_many_units(n_units, n_rows):
