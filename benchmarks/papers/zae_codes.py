@@ -61,6 +61,9 @@ CHOSEN = {
 }
 #: What is measured against the patches.
 PATCHED = ("TRec", "TLin", "TRec 2", "TLin 3", "CAE 20", "K-means")
+#: What is trained five times as long too, with 200 and 500 units, by whitening.
+EPOCHS, LONGER = 20, 100
+TRAINED_LONGER = {False: ("TRec", "TLin 3", "CAE 3", "CAE 20"), True: ("TRec 2", "TLin 3", "CAE 3", "CAE 20")}
 #: Whose code is taken in more than one way (figure 1).
 SCHEMES = {"CAE 20": ("rectified", "rectified_bias", "natural"), "CAE 3": ("rectified", "rectified_bias", "natural")}
 
@@ -69,9 +72,10 @@ def cells(quick):
     """Return the cells: rates, the curves over the widths, those over the patches, further seeds, wide models last."""
     common = {"quick": True} if quick else {}
 
-    def cell(whiten, patch, model, units, seed=0):
+    def cell(whiten, patch, model, units, seed=0, **others):
         rate = {"rate": CHOSEN[model, whiten]} if (model, whiten) in CHOSEN else {}
-        return {"whiten": whiten, "patch": patch, "model": model, "units": units, "seed": seed, **rate, **common}
+        which = {"whiten": whiten, "patch": patch, "model": model, "units": units, "seed": seed}
+        return {**which, **rate, **others, **common}
 
     def curves(widths):
         each = itertools.product(MODELS, widths, (False, True))
@@ -99,6 +103,11 @@ def cells(quick):
             cell(True, patch, "TLin 3", units, seed)
             for units, seed, patch in itertools.product((500, 1000), (1, 2), PATCHES)
         ]
+        found += [
+            cell(whiten, 32, model, units, epochs=LONGER)
+            for units, whiten in itertools.product((200, 500), (False, True))
+            for model in TRAINED_LONGER[whiten]
+        ]
         found += sorted(curves((2000, 4000)), key=lambda each: (each["units"], each["whiten"]))
     return list({tuple(each.items()): each for each in found}.values())
 
@@ -118,7 +127,9 @@ def images(whiten, patch, quick):
     return steps.transform(X), y, steps.transform(X_test), y_test
 
 
-def measure(whiten, model, patch=32, units=500, seed=0, rate="auto", threshold=None, part="test", quick=False):
+def measure(
+    whiten, model, patch=32, units=500, seed=0, rate="auto", threshold=None, epochs=EPOCHS, part="test", quick=False
+):
     """Return the accuracy of each code, or one on the last fifth of the training images, to choose by."""
     X, y, X_test, y_test = images(whiten, patch, quick)
     if part in ("rate", "threshold"):
@@ -127,7 +138,8 @@ def measure(whiten, model, patch=32, units=500, seed=0, rate="auto", threshold=N
         return {"validation": chosen(codes, y)[1]}
     if model == "raw":
         return {"accuracy": accuracy(X, y, X_test, y_test)}
-    autoencoder = fitted(model, units, seed, rate, X, quick)
+    longer = {"max_iter": epochs} if epochs != EPOCHS else {}
+    autoencoder = fitted(model, units, seed, rate, X, quick, **longer)
     values = {}
     for encoding in SCHEMES.get(model, ("rectified",)):
         if "encoding" in autoencoder.get_params():
@@ -141,7 +153,7 @@ def fitted(model, units, seed, rate, X, quick, **parameters):
     """Return a fitted model. `parameters` are further ones of the model's."""
     if model in OTHERS:
         return OTHERS[model](units, random_state=seed).fit(X)
-    common = {"max_iter": 3 if quick else 20, "tol": 0, "learning_rate_init": rate, "random_state": seed}
+    common = {"max_iter": 3 if quick else EPOCHS, "tol": 0, "learning_rate_init": rate, "random_state": seed}
     return TRAINED[model](units, common).set_params(**parameters).fit(X)
 
 
@@ -183,7 +195,7 @@ def better(results, first, second, by=0.0, **where):
     return bool(one.min() > results.values(its or "accuracy", model=other, **where).max() + by)
 
 
-UNWHITENED, WHITENED = {"whiten": False, "patch": 32}, {"whiten": True, "patch": 32}
+UNWHITENED, WHITENED = ({"whiten": whiten, "patch": 32, "epochs": None} for whiten in (False, True))
 NATURAL = ("CAE 3, natural", "CAE 20, natural")
 OTHER_CODES = ("rectified_bias", "natural")
 #: What no single seed decides: the seeds of 500 units differ by up to 0.4 points without whitening.
@@ -290,7 +302,9 @@ def tiling(results):
 
 def over_patches(results, model, units):
     """Return the mean accuracies of a model over the patches."""
-    return np.array([results.mean("accuracy", model=model, units=units, whiten=True, patch=patch) for patch in PATCHES])
+    return np.array(
+        [results.mean("accuracy", model=model, units=units, **{**WHITENED, "patch": patch}) for patch in PATCHES]
+    )
 
 
 def written(accuracies):
@@ -312,7 +326,8 @@ def monotone(results):
 
 def small_patches(results):
     """ZAE figure 4: all models are alike on small patches."""
-    values = {model: results.mean("accuracy", model=model, units=500, whiten=True, patch=10) for model in PATCHED}
+    where = {**WHITENED, "patch": 10, "units": 500}
+    values = {model: results.mean("accuracy", model=model, **where) for model in PATCHED}
     text = ", ".join(f"{model} {100 * value:.1f} %" for model, value in values.items())
     return verdict(max(values.values()) - min(values.values()) < 0.03), text
 
@@ -394,11 +409,20 @@ def tables(results):
         found.append(Table(f"{name}: test accuracy in percent", ("model", *map("{} units".format, WIDTHS)), rows))
     for units in (500, 1000):
         rows = [
-            (model, *(cell(model=model, units=units * (model != "raw"), whiten=True, patch=p) for p in PATCHES))
+            (model, *(cell(model=model, units=units * (model != "raw"), **{**WHITENED, "patch": p}) for p in PATCHES))
             for model in (*PATCHED, "raw")
         ]
         columns = ("model", *(f"{p} x {p}" for p in PATCHES))
         found.append(Table(f"Whitened patches, {units} units: test accuracy in percent", columns, rows))
+    rows = []
+    for (name, where), units in itertools.product((("not whitened", UNWHITENED), ("whitened", WHITENED)), (200, 500)):
+        for model, scheme in itertools.product(TRAINED_LONGER[where["whiten"]], ("accuracy", "natural")):
+            which = [{**where, "model": model, "units": units, "epochs": epochs} for epochs in (None, LONGER)]
+            values = [cell(scheme, **each) for each in which]
+            if all(values):
+                rows.append((name, str(units), model + (", natural" if scheme == "natural" else ""), *values))
+    columns = ("data", "units", "model", *map("{} epochs".format, (EPOCHS, LONGER)))
+    found.append(Table("Five times as long: test accuracy in percent", columns, rows))
     rows = []
     for name, model in itertools.product(("not whitened", "whitened"), RATED):
         where = {"part": "rate", "whiten": name == "whitened", "model": model}
@@ -444,7 +468,7 @@ def draw(results, folder):
                 axes[1, i],
                 f"{units} units",
                 PATCHES,
-                [{"units": units, "whiten": True, "patch": p} for p in PATCHES],
+                [{"units": units, **WHITENED, "patch": p} for p in PATCHES],
                 PATCHED,
             )
             for i, units in enumerate((500, 1000))
