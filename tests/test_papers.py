@@ -135,7 +135,8 @@ def test_a_stop_while_a_file_is_written_loses_nothing(place, results, load, monk
         patch.setattr(study.os if place == "replace" else study.pathlib.Path, place, stopped)
         with pytest.raises(KeyboardInterrupt):
             results.add({"seed": 1}, {"error": 0.6}, 0.0)
-    results.path.with_suffix(".partial").write_text('{"cells": [', encoding="utf-8")
+    for rest in results.path.parent.glob("*.partial"):
+        rest.write_text('{"cells": [', encoding="utf-8")
     again = study.Results(results.path)
     assert len(again) == 1
     again.add({"seed": 1}, {"error": 0.6}, 0.0)
@@ -161,10 +162,28 @@ def test_a_study_is_stopped_and_continued(load, tmp_path):
     assert results.values("square").tolist() == [81, 0, 1, 4, 9, 16]
 
 
+def test_two_runs_of_a_study_keep_what_the_other_adds(results, load):
+    other = load("study").Results(results.path)
+    results.add({"seed": 0}, {"error": 0.5}, 0.0)
+    other.add({"seed": 1}, {"error": 0.6}, 0.0)
+    results.keep_pictures({"one.png": "One."})
+    again = load("study").Results(results.path)
+    assert again.values("error").tolist() == [0.5, 0.6]
+    assert again.pictures == {"one.png": "One."}
+
+
+def test_a_file_that_holds_no_results_is_refused(results, load):
+    results.path.write_text('{"cells": [', encoding="utf-8")
+    with pytest.raises(SystemExit, match=r"some.json holds no results .*: restore it, or delete it"):
+        load("study").Results(results.path)
+
+
 def test_a_study_measures_a_part(load, tmp_path):
     """`only` takes the cells whose text has it; no cell starts after its time."""
     study = load("study")
     one = study.Study("one", "", lambda quick: [{"name": name} for name in "abc"], lambda name: {"value": 1})
+    with pytest.raises(SystemExit, match="no cell of one contains 'seed=0'; one is: name=a"):
+        one.run(False, tmp_path, only="seed=0")
     assert len(one.run(False, tmp_path, only="name=b")) == 1
     assert len(one.run(False, tmp_path, minutes=-1.0)) == 1
     assert len(one.run(False, tmp_path)) == 3

@@ -33,9 +33,9 @@ that has none. Among the claims, a figure without a range may be a mean of seeds
 yet" is a study, or a part of one, that has not run.
 
 A study continues where it was stopped. `--quick` is a run of small models in minutes, `--only` takes the cells whose
-text contains something, and `--minutes` ends it. MNIST and CIFAR-10 come from `$SKAE_DATA`, or from OpenML. CIFAR-10
-here is recompressed as JPEG. The sets of Larochelle et al. (2007) are made again by `skae.datasets`: compare models on
-them with each other, not with the papers' figures.
+text contains something, and `--minutes` ends it. Two runs may share a file, each with a part of the cells (`--only`).
+MNIST and CIFAR-10 come from `$SKAE_DATA`, or from OpenML. CIFAR-10 here is recompressed as JPEG. The sets of Larochelle
+et al. (2007) are made again by `skae.datasets`: compare models on them with each other, not with the papers' figures.
 """
 
 

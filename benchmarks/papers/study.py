@@ -63,13 +63,21 @@ class Results:
     """What the cells of a study gave, kept in a file."""
 
     def __init__(self, path: pathlib.Path) -> None:
-        self.path, self._lines = path, {}
+        self.path = path
         #: Captions of pictures, by the names of their files.
-        self.pictures: dict[str, str] = {}
-        if path.exists():
-            kept = json.loads(path.read_text(encoding="utf-8"))
-            self._lines = {_key(line["cell"]): line for line in kept["cells"]}
-            self.pictures = kept.get("pictures", {})
+        self._lines, self.pictures = self._kept()
+
+    def _kept(self):
+        """Return what the file has: lines by the keys of their cells, and captions."""
+        if not self.path.exists():
+            return {}, {}
+        try:
+            kept = json.loads(self.path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise SystemExit(
+                f"{self.path} holds no results ({error}): restore it, or delete it to start anew"
+            ) from None
+        return {_key(line["cell"]): line for line in kept["cells"]}, kept.get("pictures", {})
 
     def __contains__(self, cell: dict) -> bool:
         return _key(cell) in self._lines
@@ -93,10 +101,14 @@ class Results:
         self._write()
 
     def _write(self):
-        """Replace the file in one step, so that it is whole whenever a study is stopped."""
+        """Replace the file in one step, so that it is whole whenever a study is stopped.
+
+        What another run of the study has added meanwhile stays.
+        """
+        self._lines = {**self._kept()[0], **self._lines}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         lines = ",\n".join(json.dumps(line) for line in self._lines.values())
-        partial = self.path.with_suffix(".partial")
+        partial = self.path.with_suffix(f".{os.getpid()}.partial")
         partial.write_text(f'{{"pictures": {json.dumps(self.pictures)},\n"cells": [\n{lines}\n]}}\n', encoding="utf-8")
         os.replace(partial, self.path)
 
@@ -168,7 +180,12 @@ class Study:
     def run(self, quick: bool, folder: pathlib.Path, only: str = "", minutes: float = float("inf")) -> Results:
         """Measure the cells that the file does not have, and return all results; stop after so many minutes."""
         results, end = self.results(folder), time.monotonic() + 60.0 * minutes
-        todo = [cell for cell in self.cells(quick) if cell not in results and only in _text(cell)]
+        wanted = [cell for cell in self.cells(quick) if only in _text(cell)]
+        if not wanted:
+            raise SystemExit(
+                f"no cell of {self.name} contains {only!r}; one is: {_text(next(iter(self.cells(quick))))}"
+            )
+        todo = [cell for cell in wanted if cell not in results]
         for number, cell in enumerate(todo, 1):
             if time.monotonic() > end:
                 print(f"{len(todo) - number + 1} cells are left", flush=True)
