@@ -27,7 +27,10 @@ def load(name):
         return X_train.astype(np.float32), y_train, X_test.astype(np.float32), y_test
     folder = os.environ.get("SKAE_DATA")
     if folder:
-        with np.load(pathlib.Path(folder) / f"{name}.npz") as file:
+        path = pathlib.Path(folder) / f"{name}.npz"
+        if not path.is_file():
+            raise FileNotFoundError(f"SKAE_DATA is {folder!r}, which has no {name}.npz (see benchmarks/README.md)")
+        with np.load(path) as file:
             parts = [file[key] for key in ("X_train", "y_train", "X_test", "y_test")]
     else:
         openml_name, n_train = OPENML[name]
