@@ -208,6 +208,7 @@ def better(results, first, second, by=0.0, **where):
 
 
 UNWHITENED, WHITENED = ({"whiten": whiten, "patch": 32, "epochs": None} for whiten in (False, True))
+PREPROCESSED = {"not whitened": UNWHITENED, "whitened": WHITENED}
 NATURAL = ("CAE 3, natural", "CAE 20, natural")
 OTHER_CODES = ("rectified_bias", "natural")
 #: What no single seed decides: the seeds of 500 units differ by up to 0.4 points without whitening.
@@ -224,29 +225,29 @@ def measured_widths(results, names, **where):
 
 
 def schemes(results):
-    """ZAE figure 1: inference without biases against that of the training."""
-    wheres, models = (
-        [({**UNWHITENED, "units": 500}, "500 units"), *after_longer(results, False, (500,))],
-        tuple(SCHEMES),
-    )
-    against = [(model, f"{model}, {scheme}") for model in models for scheme in ("natural", "rectified_bias")]
-    names = [f"{model}{scheme}" for model in models for scheme in ("", ", rectified_bias", ", natural")]
-    conditions = [better(results, *pair, by=0.03, **where) for where, _ in wheres for pair in against]
-    return verdict(*conditions), ". ".join(f"{text}: {figures(results, names, **where)}" for where, text in wheres)
+    """ZAE figure 1: inference without biases against that of the training, by 3 points; with and without whitening."""
+    against = [(model, f"{model}, {scheme}") for model in SCHEMES for scheme in OTHER_CODES]
+    names = [f"{model}{scheme}" for model in SCHEMES for scheme in ("", *(f", {each}" for each in OTHER_CODES))]
+    conditions, text = [], []
+    for name, where in PREPROCESSED.items():
+        wheres = [({**where, "units": 500}, "500 units"), *after_longer(results, where["whiten"], (500,))]
+        conditions += [better(results, *pair, by=0.03, **each) for each, _ in wheres for pair in against]
+        text += [f"{name}, {which}: {figures(results, names, **each)}" for each, which in wheres]
+    return verdict(*conditions), ". ".join(text)
 
 
 def best_scheme(results):
     """ZAE 4.3: of three codes, that without biases is the best, at all widths; a tie counts for it."""
     conditions, text = [], []
-    for model in SCHEMES:
+    for (name, where), model in itertools.product(PREPROCESSED.items(), SCHEMES):
         parts = []
-        for units in measured_widths(results, (model,), **UNWHITENED):
+        for units in measured_widths(results, (model,), **where):
             own, *others = (
-                results.mean(name, model=model, units=units, **UNWHITENED) for name in ("accuracy", *OTHER_CODES)
+                results.mean(code, model=model, units=units, **where) for code in ("accuracy", *OTHER_CODES)
             )
             conditions.append(own > max(others) - TIE)
             parts.append(f"{units} units {100 * (own - max(others)):+.1f}")
-        text.append(f"{model}: {', '.join(parts)}")
+        text.append(f"{name}, {model}: {', '.join(parts)}")
     return verdict(*conditions), f"points above the better of the others. {'; '.join(text)}"
 
 
@@ -254,19 +255,20 @@ def on_par(results):
     """ZAE 3.1: TRec against all regularised autoencoders; half of the settings make "often"."""
     rivals = [model for model in TRAINED if not model.startswith(("TRec", "TLin"))]
     conditions, text = [], []
-    for whiten, where in ((False, UNWHITENED), (True, WHITENED)):
+    for name, where in PREPROCESSED.items():
+        whiten = where["whiten"]
         own, parts = ZERO_BIAS[whiten][0], []
         for units in measured_widths(results, (own, *rivals), **where):
             best = max(results.mean("accuracy", model=model, units=units, **where) for model in rivals)
             margin = results.mean("accuracy", model=own, units=units, **where) - best
             conditions.append(margin > -TIE)
             parts.append(f"{units} units {100 * margin:+.1f}")
-        for longer, name in after_longer(results, whiten):
+        for longer, which in after_longer(results, whiten):
             best = max(results.mean("accuracy", model=model, **longer) for model in SCHEMES)
             margin = results.mean("accuracy", model=own, **longer) - best
             conditions.append(margin > -TIE)
-            parts.append(f"{name} {100 * margin:+.1f}")
-        text.append(f"{'whitened' if whiten else 'without whitening'}: {', '.join(parts)}")
+            parts.append(f"{which} {100 * margin:+.1f}")
+        text.append(f"{name}: {', '.join(parts)}")
     return verdict(
         np.mean(conditions) >= 0.5
     ), f"points above the best of six (of {LONGER} epochs: of CAE 3 and CAE 20). {'; '.join(text)}"
@@ -293,7 +295,7 @@ def few_units(results):
     """ZAE figure 4: TRec and TLin at 200 units."""
     others = [model for model in MODELS if not model.startswith(("TRec", "TLin"))]
     conditions, text = [], []
-    for name, where in (("without whitening", UNWHITENED), ("whitened", WHITENED)):
+    for name, where in PREPROCESSED.items():
         where = {**where, "units": 200}
         models = ZERO_BIAS[where["whiten"]]
         conditions += [better(results, one, other, **where) for one in models for other in others]
@@ -321,12 +323,15 @@ def against_natural(results):
 def tiling(results):
     """ZAE figure 4: what tiles the inputs gains by units."""
     conditions, text, models = [], [], ("K-means", "CAE 1", "CAE 2", "CAE 3")
-    least, *_, most = measured_widths(results, models, **UNWHITENED)
-    for model in models:
-        few, many = (results.mean("accuracy", model=model, units=units, **UNWHITENED) for units in (least, most))
-        conditions.append(many > few)
-        text.append(f"{model} from {100 * few:.1f} to {100 * many:.1f} %")
-    return verdict(*conditions), f"from {least} to {most} units, " + ", ".join(text)
+    for name, where in PREPROCESSED.items():
+        least, *_, most = measured_widths(results, models, **where)
+        parts = []
+        for model in models:
+            few, many = (results.mean("accuracy", model=model, units=units, **where) for units in (least, most))
+            conditions.append(many > few)
+            parts.append(f"{model} from {100 * few:.1f} to {100 * many:.1f} %")
+        text.append(f"{name}, from {least} to {most} units, {', '.join(parts)}")
+    return verdict(*conditions), "; ".join(text)
 
 
 def over_patches(results, model, units):
@@ -355,19 +360,25 @@ def monotone(results):
 
 def small_patches(results):
     """ZAE figure 4: all models are alike on small patches."""
-    where = {**WHITENED, "patch": 10, "units": 500}
-    values = {model: results.mean("accuracy", model=model, **where) for model in PATCHED}
-    text = ", ".join(f"{model} {100 * value:.1f} %" for model, value in values.items())
-    return verdict(max(values.values()) - min(values.values()) < 0.03), text
+    conditions, text = [], []
+    for units in (500, 1000):
+        where = {**WHITENED, "patch": 10, "units": units}
+        values = {model: results.mean("accuracy", model=model, **where) for model in PATCHED}
+        conditions.append(max(values.values()) - min(values.values()) < 0.03)
+        text.append(f"{units} units: " + ", ".join(f"{model} {100 * value:.1f} %" for model, value in values.items()))
+    return verdict(*conditions), "; ".join(text)
 
 
 def suffers(results):
     """ZAE figure 4: all but TLin lose on the largest patches, TRec least of them."""
-    curves = {model: over_patches(results, model, 500) for model in PATCHED}
-    losses = {model: float(curve.max() - curve[-1]) for model, curve in curves.items()}
-    text = ", ".join(f"{model} {100 * loss:.1f} points below its best" for model, loss in losses.items())
-    others = [losses[model] for model in ("CAE 20", "K-means")]
-    return verdict(all(loss > 0.0 for loss in others), losses["TRec 2"] <= min(others)), text
+    conditions, text = [], []
+    for units in (500, 1000):
+        curves = {model: over_patches(results, model, units) for model in PATCHED}
+        losses = {model: float(curve.max() - curve[-1]) for model, curve in curves.items()}
+        others = [losses[model] for model in ("CAE 20", "K-means")]
+        conditions += [all(loss > 0.0 for loss in others), losses["TRec 2"] <= min(others)]
+        text.append(f"{units} units: " + ", ".join(f"{model} {100 * loss:.1f}" for model, loss in losses.items()))
+    return verdict(*conditions), f"points below the best of all sizes. {'; '.join(text)}"
 
 
 CLAIMS = (
@@ -431,11 +442,13 @@ def tables(results):
         except LookupError:
             return ""
 
-    for name, where in (("Without whitening", UNWHITENED), ("Whitened", WHITENED)):
+    for name, where in PREPROCESSED.items():
         rows = [(model, *(cell(model=model, units=units, **where) for units in WIDTHS)) for model in MODELS]
         rows = [row for row in rows if any(row[1:])]
         rows.append(("the components themselves", *[cell(model="raw", **where)] * len(WIDTHS)))
-        found.append(Table(f"{name}: test accuracy in percent", ("model", *map("{} units".format, WIDTHS)), rows))
+        found.append(
+            Table(f"{name.capitalize()}: test accuracy in percent", ("model", *map("{} units".format, WIDTHS)), rows)
+        )
     for units in (500, 1000):
         rows = [
             (model, *(cell(model=model, units=units * (model != "raw"), **{**WHITENED, "patch": p}) for p in PATCHES))
@@ -444,7 +457,7 @@ def tables(results):
         columns = ("model", *(f"{p} x {p}" for p in PATCHES))
         found.append(Table(f"Whitened patches, {units} units: test accuracy in percent", columns, rows))
     rows = []
-    for (name, where), units in itertools.product((("not whitened", UNWHITENED), ("whitened", WHITENED)), (200, 500)):
+    for (name, where), units in itertools.product(PREPROCESSED.items(), (200, 500)):
         for model, scheme in itertools.product(TRAINED_LONGER[where["whiten"]], ("accuracy", "natural")):
             which = [{**where, "model": model, "units": units, "epochs": epochs} for epochs in (None, LONGER)]
             values = [cell(scheme, **each) for each in which]
@@ -472,15 +485,17 @@ def tables(results):
     found.append(Table(title, ("data", "rate", "model", *map("{:g}".format, sorted((1.0, *THRESHOLDS)))), rows))
     rows = [
         (
+            name,
             model,
             str(units),
-            *(cell(name, model=model, units=units, **UNWHITENED) for name in ("accuracy", *OTHER_CODES)),
+            *(cell(code, model=model, units=units, **where) for code in ("accuracy", *OTHER_CODES)),
         )
-        for model, units in itertools.product(SCHEMES, WIDTHS)
-        if results.lines(model=model, units=units, **UNWHITENED)
+        for (name, where), model, units in itertools.product(PREPROCESSED.items(), SCHEMES, WIDTHS)
+        if results.lines(model=model, units=units, **where)
     ]
-    title = "Figure 1 (right): three codes of contractive autoencoders, not whitened: test accuracy in percent"
-    found.append(Table(title, ("model", "units", "no biases", "rectified, biases", "natural"), rows))
+    columns = ("data", "model", "units", "no biases", "rectified, biases", "natural")
+    title = "Figure 1 (right): three codes of contractive autoencoders: test accuracy in percent"
+    found.append(Table(title, columns, rows))
     return found
 
 
