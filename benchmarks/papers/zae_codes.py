@@ -55,8 +55,9 @@ THRESHOLDS = (0.5, 2.0, 3.0, 5.0)
 TRIED = (("not whitened", False, "auto"), ("whitened", True, "auto"), ("whitened", True, 0.001))
 #: The best of them, by whitening.
 ZERO_BIAS = {False: ("TRec", "TLin 3"), True: ("TRec 2", "TLin 3")}
-#: Learning rates, and those of models whose codes do better with another than the automatic one, by whitening.
-RATES = ("auto", 0.001)
+#: Learning rates that are tried. The automatic one is 0.004 for TRec and TLin, 0.01 for the others.
+RATES = {model: ("auto", 0.001, 0.01 if model in ("TRec", "TLin") else 0.003, 0.03) for model in RATED}
+#: Those of models whose codes do better with another than the automatic one, by whitening.
 CHOSEN = {
     ("CAE -3", False): 0.001,
     **{(model, True): 0.001 for model in ("TLin", "CAE 1", "CAE 2", "CAE 3", "standout")},
@@ -85,7 +86,8 @@ def cells(quick):
 
     found = [
         {"part": "rate", "whiten": whiten, "model": model, "rate": rate, **common}
-        for whiten, model, rate in itertools.product((False, True), RATED, RATES)
+        for whiten, model in itertools.product((False, True), RATED)
+        for rate in RATES[model]
     ]
     found += [
         {"part": "threshold", "whiten": whiten, "model": model, "rate": rate, "threshold": threshold, **common}
@@ -465,14 +467,14 @@ def tables(results):
                 rows.append((name, str(units), model + (", natural" if scheme == "natural" else ""), *values))
     columns = ("data", "units", "model", *map("{} epochs".format, (EPOCHS, LONGER)))
     found.append(Table("Five times as long: test accuracy in percent", columns, rows))
-    rows = []
+    rows, columns = [], ("auto", 0.001, 0.003, 0.01, 0.03)
     for name, model in itertools.product(("not whitened", "whitened"), RATED):
         where = {"part": "rate", "whiten": name == "whitened", "model": model}
-        values = [results.lines(rate=rate, **where) for rate in RATES]
-        if all(values):
-            rows.append((name, model, *(f"{100 * line[0]['validation']:.1f}" for line in values)))
+        values = {line["rate"]: f"{100 * line['validation']:.1f}" for line in results.lines(**where)}
+        if len(values) == len(RATES[model]):
+            rows.append((name, model, *(values.get(rate, "") for rate in columns)))
     title = "Learning rates, 500 units: accuracy on the validation images in percent"
-    found.append(Table(title, ("data", "model", *map(str, RATES)), rows))
+    found.append(Table(title, ("data", "model", *map(str, columns)), rows))
     rows = []
     for (name, whiten, rate), model in itertools.product(TRIED, ("TRec", "TLin")):
         where = {"whiten": whiten, "model": model, "rate": rate}
