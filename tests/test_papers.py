@@ -1,9 +1,11 @@
 """The studies of the papers (`benchmarks/papers`): their cells, their claims, and the file that keeps results."""
 
+import concurrent.futures
 import contextlib
 import importlib
 import itertools
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -51,13 +53,13 @@ def results(load, tmp_path):
 
 
 @every_study
-def test_cells_are_unique_and_plain(name, load):
+def test_cells_are_unique_and_plain(name, load, tmp_path):
     """A cell is the key of its results: it survives JSON, and no quick cell is taken for another."""
     study = load(name).STUDY
     assert study.name == name
     keys = {}
     for quick in (True, False):
-        cells = list(study.cells(quick))
+        cells = list(study.cells(quick, study.results(tmp_path)))
         texts = [json.dumps(cell, sort_keys=True, allow_nan=False) for cell in cells]
         assert [json.loads(text) for text in texts] == cells
         assert len(set(texts)) == len(texts) > 0
@@ -94,7 +96,8 @@ def test_claims_and_tables_of_what_is_kept(name, load):
 def test_theory_of_sparse(load, tmp_path):
     """The study of bounds and signs as a whole: all that is proved holds, and what is only conjectured does not."""
     study = load("sparse_bounds").STUDY
-    judged = study.judged(study.run(False, tmp_path))
+    study.run(False, tmp_path)
+    judged = study.judged(study.results(tmp_path))
     failed = [claim.text for claim, verdict, _ in judged if verdict != "holds"]
     assert failed == ["Relu has a positive slope in the biases due to the first-order term."]
 
@@ -144,7 +147,7 @@ def test_a_stop_while_a_file_is_written_loses_nothing(place, results, load, monk
 
 
 def test_a_study_is_stopped_and_continued(load, tmp_path):
-    """What is measured is not measured again; cells that the study no longer has are kept."""
+    """What is measured is not measured again; cells that the study no longer has are kept, and do not count."""
     study, measured = load("study"), []
 
     def measure(number):
@@ -153,13 +156,25 @@ def test_a_study_is_stopped_and_continued(load, tmp_path):
             raise KeyboardInterrupt
         return {"square": number**2}
 
-    one = study.Study("one", "", lambda quick: [{"number": i} for i in range(5)], measure)
-    one.results(tmp_path).add({"number": 9}, {"square": 81}, 0.0)
+    one = study.Study("one", "", lambda quick, results: [{"number": i} for i in range(5)], measure)
+    study.Results(tmp_path / "one.json").add({"number": 9}, {"square": 81}, 0.0)
     with pytest.raises(KeyboardInterrupt):
         one.run(False, tmp_path)
-    results = one.run(False, tmp_path)
+    one.run(False, tmp_path)
     assert measured == [0, 1, 2, 2, 3, 4]
-    assert results.values("square").tolist() == [81, 0, 1, 4, 9, 16]
+    assert one.results(tmp_path).values("square").tolist() == [0, 1, 4, 9, 16]
+    assert len(study.Results(tmp_path / "one.json")) == 6
+
+
+def test_cells_may_follow_from_results(load, tmp_path):
+    """Those of a run at its end are measured in the same run."""
+
+    def cells(quick, results):
+        return [{"number": 0}, *({"number": line["next"]} for line in results.lines() if line["next"] < 3)]
+
+    one = load("study").Study("one", "", cells, lambda number: {"next": number + 1})
+    one.run(False, tmp_path)
+    assert one.results(tmp_path).values("next").tolist() == [1, 2, 3]
 
 
 def test_two_runs_of_a_study_keep_what_the_other_adds(results, load):
@@ -167,13 +182,37 @@ def test_two_runs_of_a_study_keep_what_the_other_adds(results, load):
     results.add({"seed": 0}, {"error": 0.5}, 0.0)
     other.add({"seed": 1}, {"error": 0.6}, 0.0)
     results.keep_pictures({"one.png": "One."})
+    other.add({"seed": 2}, {"error": 0.7}, 0.0)
     again = load("study").Results(results.path)
-    assert again.values("error").tolist() == [0.5, 0.6]
+    assert again.values("error").tolist() == [0.5, 0.6, 0.7]
     assert again.pictures == {"one.png": "One."}
 
 
-def test_a_file_that_holds_no_results_is_refused(results, load):
-    results.path.write_text('{"cells": [', encoding="utf-8")
+@pytest.mark.skipif(os.name == "nt", reason="has no such locks")
+def test_runs_that_write_at_once_lose_nothing(results, load):
+    def run(first):
+        own = load("study").Results(results.path)
+        for number in range(first, first + 20):
+            own.add({"number": number}, {"square": number**2}, 0.0)
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        list(pool.map(run, range(0, 80, 20)))
+    assert len(load("study").Results(results.path)) == 80
+
+
+def test_a_file_that_breaks_during_a_run_is_put_aside(results, load, capsys):
+    """What has been measured is kept."""
+    results.add({"seed": 0}, {"error": 0.5}, 0.0)
+    results.path.write_text("[]", encoding="utf-8")
+    results.add({"seed": 1}, {"error": 0.6}, 0.0)
+    assert load("study").Results(results.path).values("error").tolist() == [0.5, 0.6]
+    assert results.path.with_suffix(".broken").read_text(encoding="utf-8") == "[]"
+    assert "some.broken" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", ['{"cells": [', "{}", "[]", "null", '{"cells": null}'])
+def test_a_file_that_holds_no_results_is_refused(text, results, load):
+    results.path.write_text(text, encoding="utf-8")
     with pytest.raises(SystemExit, match=r"some.json holds no results .*: restore it, or delete it"):
         load("study").Results(results.path)
 
@@ -181,12 +220,12 @@ def test_a_file_that_holds_no_results_is_refused(results, load):
 def test_a_study_measures_a_part(load, tmp_path):
     """`only` takes the cells whose text has it; no cell starts after its time."""
     study = load("study")
-    one = study.Study("one", "", lambda quick: [{"name": name} for name in "abc"], lambda name: {"value": 1})
+    one = study.Study("one", "", lambda quick, results: [{"name": name} for name in "abc"], lambda name: {"value": 1})
     with pytest.raises(SystemExit, match="no cell of one contains 'seed=0'; one is: name=a"):
         one.run(False, tmp_path, only="seed=0")
-    assert len(one.run(False, tmp_path, only="name=b")) == 1
-    assert len(one.run(False, tmp_path, minutes=-1.0)) == 1
-    assert len(one.run(False, tmp_path)) == 3
+    for options, n_results in (({"only": "name=b"}, 1), ({"minutes": 0.0}, 1), ({"minutes": float("nan")}, 1), ({}, 3)):
+        one.run(False, tmp_path, **options)
+        assert len(one.results(tmp_path)) == n_results
 
 
 def test_the_page_says_what_the_results_say(load):
@@ -198,8 +237,9 @@ def test_the_page_says_what_the_results_say(load):
 
 def test_a_quick_study_runs_as_a_whole(load, tmp_path):
     study = load("zae_dots").STUDY
-    results = study.run(True, tmp_path)
-    assert len(results) == len(list(study.cells(True)))
+    study.run(True, tmp_path)
+    results = study.results(tmp_path, quick=True)
+    assert len(results) == len(list(study.cells(True, results)))
     assert all(table.rows for table in study.tables(results))
 
 
@@ -207,7 +247,7 @@ def test_codes_have_the_rates_that_do_best_on_validation_images(load):
     """Learning rates of the compared models are not chosen on test images."""
     module = load("zae_codes")
     results = module.STUDY.results()
-    for model, whiten in itertools.product(module.TRAINED, (False, True)):
+    for model, whiten in itertools.product(module.RATED, (False, True)):
         lines = results.lines(part="rate", model=model, whiten=whiten)
         if len(lines) == len(module.RATES[model]):
             best = max(lines, key=lambda line: line["validation"])["rate"]

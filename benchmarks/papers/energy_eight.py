@@ -18,7 +18,7 @@ import itertools
 import numpy as np
 from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.svm import SVC
-from study import Claim, Study, Table, spread, verdict
+from study import Claim, Study, Table, save, spread, verdict
 
 from skae import ClassSpecificAEClassifier, ContractiveAutoencoder, DenoisingAutoencoder
 from skae.datasets import make_convex, make_digit_variations, make_rectangles, make_rectangles_image
@@ -93,7 +93,7 @@ PAPER_4 = {
 }
 
 
-def cells(quick):
+def cells(quick, results):
     """Return the cells: the SVM and the sigmoid models on all sets, then the others, then further seeds."""
     common = {"quick": True} if quick else {}
 
@@ -510,7 +510,7 @@ def tables(results):
     ]
 
 
-def draw(results, folder):
+def draw(results, folder, quick):
     """Save figures 6 and 8: bars of the mean test errors, with the range of the seeds."""
     import matplotlib.pyplot as plt
 
@@ -545,8 +545,7 @@ def draw(results, folder):
         axis.set(title=title, ylabel="test error, %")
         axis.legend(fontsize="small")
     axes[-1].set_xticks(range(len(SETS)), SETS, fontsize="small")
-    figure.savefig(folder / "energy_eight.png", dpi=70)
-    plt.close(figure)
+    save(figure, folder / "energy_eight.png")
     return {"energy_eight.png": "ENERGY figures 6 and 8: what pretraining does, and what factors do."}
 
 

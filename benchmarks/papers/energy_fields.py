@@ -29,7 +29,7 @@ import numpy as np
 from energy_eight import images
 from scipy.special import expit, logit
 from sklearn.metrics import roc_auc_score
-from study import Claim, Study, Table, spread, verdict
+from study import Claim, Study, Table, save, spread, verdict
 from zae_biases import extent, roughness
 
 from skae import ClassSpecificAEClassifier, ContractiveAutoencoder, DenoisingAutoencoder, PCAWhitener
@@ -47,7 +47,7 @@ FILTERS = ("extent", "roughness")
 UNITS = {"identity": "linear", "modulus": "modulus", "sigmoid": "sigmoid"}
 
 
-def cells(quick):
+def cells(quick, results):
     """Return the cells, all seeds of a part together."""
     common = {"quick": True} if quick else {}
     seeds = (0,) if quick else (0, 1, 2)
@@ -505,7 +505,7 @@ def tables(results):
     ]
 
 
-def draw(results, folder):
+def draw(results, folder, quick):
     """Save the pictures, and return their captions."""
     captions = {
         "energy_fields_circle.png": "ENERGY figure 2: energy with the field, and squared reconstruction error.",
@@ -520,14 +520,6 @@ def draw(results, folder):
         if function is draw_digits or not (folder / name).exists():
             function(results, folder / name)
     return captions
-
-
-def saved(figure, path):
-    """Save a figure, small."""
-    import matplotlib.pyplot as plt
-
-    figure.savefig(path, dpi=70)
-    plt.close(figure)
 
 
 def draw_circle(results, path):
@@ -546,7 +538,7 @@ def draw_circle(results, path):
     axes[1].set_aspect("equal")
     axes[0].set_title("energy")
     axes[1].set_title("reconstruction error")
-    saved(figure, path)
+    save(figure, path)
 
 
 def draw_digits(results, path):
@@ -563,7 +555,7 @@ def draw_digits(results, path):
             axes[i, j].stairs(other, edges, fill=True, alpha=0.6, label=f"digits {15 - digit}")
             axes[i, j].legend(fontsize="x-small")
         axes[i, j].set(title=f"{activation}, model of {digit}", xlabel="energy", yticks=[])
-    saved(figure, path)
+    save(figure, path)
 
 
 def drawn_filters(fits, shape, path, size):
@@ -578,7 +570,7 @@ def drawn_filters(fits, shape, path, size):
         longest = np.argsort(-np.linalg.norm(filters, axis=1), kind="stable")[:25]
         FiltersDisplay(filters[longest]).plot(ax)
         ax.set_title(title, fontsize="small")
-    saved(figure, path)
+    save(figure, path)
 
 
 def shared_filters(activation, X, y):

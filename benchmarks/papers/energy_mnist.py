@@ -24,7 +24,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
-from study import Claim, Study, Table, spread, verdict
+from study import Claim, Study, Table, save, spread, verdict
 
 from skae import ClassSpecificAEClassifier, ContractiveAutoencoder, DenoisingAutoencoder
 from skae.corruption import Corruption, as_corruption
@@ -232,7 +232,7 @@ FINE_TUNING, TUNED_EPOCHS = "Fine-tuning, MNIST-small", (1, 3, 5, 10, 20)
 VALIDATION = {"Validation, MNIST": "mnist", "Validation, MNIST-small": "mnist-small"}
 
 
-def cells(quick):
+def cells(quick, results):
     """Return the cells: the tables, then novelty with each digit held out, then validation."""
     common = {"quick": True} if quick else {}
     found = []
@@ -480,11 +480,11 @@ NOTES = (
 )
 
 
-def draw(results, folder):
+def draw(results, folder, quick):
     """Save figure 5 where it is not there."""
     path = folder / "energy_mnist_filters.png"
     if not path.exists():
-        draw_filters(path, any("quick" in line for line in results.lines()))
+        draw_filters(path, quick)
     return {
         path.name: "ENERGY figure 5: filters of the zeros before and after 20 epochs of fine-tuning, one grey scale."
     }
@@ -505,8 +505,7 @@ def draw_filters(path, quick):
     for axis, title, rows in zip(axes, ("before", "after"), filters, strict=True):
         FiltersDisplay(rows[longest]).plot(axis, n_columns=6, limit=limit)
         axis.set_title(f"{title}, {rows.min():.2f} to {rows.max():.2f}", fontsize="small")
-    figure.savefig(path, dpi=70)
-    plt.close(figure)
+    save(figure, path)
 
 
 STUDY = Study("energy_mnist", "One autoencoder per class on MNIST", cells, measure, CLAIMS, tables, draw, NOTES)

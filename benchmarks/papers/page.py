@@ -95,7 +95,7 @@ def section(study, text, results, judged):
 
 def measured(study, results):
     """Return how much of a study has been measured, in words."""
-    cells = list(study.cells(False))
+    cells = list(study.cells(False, results))
     done = sum(cell in results for cell in cells)
     if not done:
         return f"None of {len(cells)} cells."

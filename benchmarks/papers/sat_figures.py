@@ -21,7 +21,7 @@ import functools
 import itertools
 
 import numpy as np
-from study import Claim, Study, Table, verdict
+from study import Claim, Study, Table, save, verdict
 
 from skae import SaturatingAutoencoder, regularization_path
 from skae.activations import Activation, as_activation
@@ -57,7 +57,7 @@ SHAPES = {"mnist": (1, 28, 28), "patches": (1, 12, 12), "cifar10": (3, 32, 32), 
 CONTINUED = tuple(itertools.product(("digits", "patches"), ("shrink", "relu", "satlinear"), (0.1, 1.0, 5.0)))
 
 
-def cells(quick):
+def cells(quick, results):
     """Return the cells: formulas, the plane, the continuation on digits, the paths, then the rest."""
     common = {"quick": True} if quick else {}
     found = [{"part": "complement"}, *({"part": "identities", "data": data} for data in ("digits", "mnist"))]
@@ -791,16 +791,15 @@ def tables(results):
     ]
 
 
-def draw(results, folder):
+def draw(results, folder, quick):
     """Save figures 2 to 6 of what is measured."""
     import matplotlib.pyplot as plt
 
     captions = {}
 
-    def save(figure, name, caption):
+    def keep(figure, name, caption):
         file = f"sat_figures_{name}.png"
-        figure.savefig(folder / file, dpi=70)
-        plt.close(figure)
+        save(figure, folder / file)
         captions[file] = caption
 
     for figure_name in ("2", "3"):
@@ -834,7 +833,7 @@ def draw(results, folder):
                     for row in np.reshape(line[name], (-1, 2)):
                         axis.plot(*np.outer(row / np.linalg.norm(row) * 0.8, [0, 1]), color=color)
             axis.set(xticks=[], yticks=[], xlim=(-1, 1), ylim=(-1, 1), title=f"alpha={line['alpha']:g}")
-        save(figure, f"figure{figure_name}", f"SAT figure {figure_name}: errors over the square, {activation}.")
+        keep(figure, f"figure{figure_name}", f"SAT figure {figure_name}: errors over the square, {activation}.")
     shown = [line for line in results.lines(part="path") if "filters" in line]
     if shown:
         figure, axes = plt.subplots(2 * len(shown), SHOWN, figsize=(SHOWN, 2.4 * len(shown)), layout="constrained")
@@ -846,7 +845,7 @@ def draw(results, folder):
                 _show(row, texts, line["data"])
                 title = f"{line['data']}, {line['activation']}, alpha={line['alphas'][step[j]]:g}"
                 row[0].set_title(title, fontsize="small", loc="left")
-        save(figure, "figure4", "SAT figure 4: filters.")
+        keep(figure, "figure4", "SAT figure 4: filters.")
     grown = [line for line in results.lines(part="path") if "evolution" in line]
     if grown:
         n = max(len(line["alphas"]) for line in grown)
@@ -856,13 +855,13 @@ def draw(results, folder):
                 _show(axes[2 * i + j], texts, line["data"])
             for axis, alpha in zip(axes[2 * i], line["alphas"], strict=False):
                 axis.set_title(f"{alpha:g}", fontsize="small")
-        save(figure, "figure5", "SAT figure 5: filters of satlinear on CIFAR-10 as alpha rises.")
+        keep(figure, "figure5", "SAT figure 5: filters of satlinear on CIFAR-10 as alpha rises.")
     for line in results.lines(part="complement"):
         figure, axis = plt.subplots(figsize=(5, 3.2), layout="constrained")
         for name, label in (("h", "f"), ("slope", "|f'|"), ("complement", "complement (eq. 3)")):
             axis.plot(line["u"], line[name], label=label)
         axis.legend()
-        save(figure, "figure6", "SAT figure 6: the complement of a non-monotonic activation.")
+        keep(figure, "figure6", "SAT figure 6: the complement of a non-monotonic activation.")
     return captions
 
 

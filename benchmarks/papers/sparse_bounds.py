@@ -28,7 +28,7 @@ PENALTIES = {"contractive": Contractive, "marginalized": Marginalized, "sparse":
 NOISY = ("first order", "denoising")
 
 
-def cells(quick):
+def cells(quick, results):
     """Return the cells; the sparse penalty refuses codes below zero."""
     common = {"rows": 300} if quick else {"rows": 1797}
     return [

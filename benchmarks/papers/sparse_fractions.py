@@ -20,7 +20,7 @@ epochs and 20 units.
 import functools
 
 import numpy as np
-from study import Claim, Study, Table, verdict
+from study import Claim, Study, Table, save, verdict
 from threadpoolctl import threadpool_limits
 
 from skae import (
@@ -87,7 +87,7 @@ SOFTPLUS = (("softplus", "unit", ALL), FEW)
 TITLES = {"mnist": "MNIST", "cifar10": "CIFAR-10, 8 x 8 patches"}
 
 
-def cells(quick):
+def cells(quick, results):
     """Return the short runs, then those of the paper's length of what has not settled."""
     settings = [(*setting, VARIANCES) for setting in FIGURES.values()] + [(*SOFTPLUS[0], SOFTPLUS[1])]
     short = {}
@@ -102,12 +102,11 @@ def cells(quick):
     if quick:
         return list(short.values())
     full = {}
-    known = STUDY.results()
     # Unit length first: the paper's predictions are of it. Then by data, of which CIFAR-10 is the cheaper.
     for cell in sorted(short.values(), key=lambda cell: cell["length"] != "unit"):
         where = {name: value for name, value in cell.items() if name not in ("rows", "epochs")}
         wanted = cell["data"] != "mnist" or cell["variance"] in FEW
-        if wanted and cell in known and not settled(known.lines(**cell)[0]):
+        if wanted and cell in results and not settled(results.lines(**cell)[0]):
             which = {**where, **fit(*(where[name] for name in ("activation", "length", "model", "variance")), one=True)}
             full[tuple(which.values())] = {**which, "rows": FULL[0], "epochs": FULL[1]}
     return [*short.values(), *full.values()]
@@ -443,7 +442,7 @@ def _text(line, activation):
     return f"{line['fraction']:.2f}{dead}{'*' if line['rate'] < LEARNING_RATES[activation][0] else ''}"
 
 
-def draw(results, folder):
+def draw(results, folder, quick):
     """Save the figures: activation fractions solid, dead units dotted."""
     import matplotlib.pyplot as plt
 
@@ -464,8 +463,7 @@ def draw(results, folder):
         lengths = "rows of unit length" if length == "unit" else "free lengths"
         figure.suptitle(f"{activation}, {lengths}", fontsize="medium")
         file = f"sparse_fractions_{name}.png"
-        figure.savefig(folder / file, dpi=80)
-        plt.close(figure)
+        save(figure, folder / file, dpi=80)
         captions[file] = f"SPARSE figure {name[-1]}: {activation}, {lengths}."
     return captions
 

@@ -6,6 +6,8 @@ what a paper draws from a figure or a table; it is judged by the cells.
 """
 
 import argparse
+import contextlib
+import copy
 import dataclasses
 import json
 import os
@@ -21,6 +23,11 @@ import numpy as np
 import sklearn
 
 import skae
+
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None
 
 HERE = pathlib.Path(__file__).parent
 sys.path.append(str(HERE.parent))  # for the data
@@ -73,11 +80,18 @@ class Results:
             return {}, {}
         try:
             kept = json.loads(self.path.read_text(encoding="utf-8"))
-        except ValueError as error:
+            return {_key(line["cell"]): line for line in kept["cells"]}, dict(kept.get("pictures", {}))
+        except (ValueError, KeyError, TypeError) as error:
             raise SystemExit(
-                f"{self.path} holds no results ({error}): restore it, or delete it to start anew"
+                f"{self.path} holds no results ({error!r}): restore it, or delete it to start anew"
             ) from None
-        return {_key(line["cell"]): line for line in kept["cells"]}, kept.get("pictures", {})
+
+    def of(self, cells: Iterable[dict]) -> "Results":
+        """Return the results of these cells, to be read."""
+        found = copy.copy(self)
+        keys = {_key(cell) for cell in cells}
+        found._lines = {key: line for key, line in self._lines.items() if key in keys}
+        return found
 
     def __contains__(self, cell: dict) -> bool:
         return _key(cell) in self._lines
@@ -93,23 +107,47 @@ class Results:
             "seconds": round(seconds, 1),
             "versions": _versions(),
         }
-        self._write()
+        with self._alone():
+            lines, self.pictures = self._kept_or_aside()
+            self._write(lines)
 
     def keep_pictures(self, captions: dict[str, str]) -> None:
         """Keep which pictures there are, with their captions."""
-        self.pictures = captions
-        self._write()
+        with self._alone():
+            lines, _ = self._kept_or_aside()
+            self.pictures = captions
+            self._write(lines)
 
-    def _write(self):
+    @contextlib.contextmanager
+    def _alone(self):
+        """Let no other run of the study read and replace the file in the body, where the system has such locks."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if fcntl is None:
+            yield
+            return
+        with self.path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _kept_or_aside(self):
+        """Return what the file has. One that was broken meanwhile is put aside: what has just been measured is kept."""
+        try:
+            return self._kept()
+        except SystemExit:
+            aside = self.path.with_suffix(".broken")
+            os.replace(self.path, aside)
+            print(f"{self.path} was broken by something else, and is now {aside}", flush=True)
+            return {}, self.pictures
+
+    def _write(self, lines):
         """Replace the file in one step, so that it is whole whenever a study is stopped.
 
         What another run of the study has added meanwhile stays.
         """
-        self._lines = {**self._kept()[0], **self._lines}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        lines = ",\n".join(json.dumps(line) for line in self._lines.values())
-        partial = self.path.with_suffix(f".{os.getpid()}.partial")
-        partial.write_text(f'{{"pictures": {json.dumps(self.pictures)},\n"cells": [\n{lines}\n]}}\n', encoding="utf-8")
+        self._lines = {**lines, **self._lines}
+        text = ",\n".join(json.dumps(line) for line in self._lines.values())
+        partial = self.path.with_suffix(".partial")
+        partial.write_text(f'{{"pictures": {json.dumps(self.pictures)},\n"cells": [\n{text}\n]}}\n', encoding="utf-8")
         os.replace(partial, self.path)
 
     def lines(self, **where: Any) -> list[dict]:
@@ -150,7 +188,8 @@ class Study:
     title : str
         Heading on the page.
     cells : callable
-        ``cells(quick)`` returns the cells. Those of a quick run differ from the others in what they say.
+        ``cells(quick, results)`` returns the cells. Those of a quick run differ from the others in what they say. Some
+        may follow from results of others.
     measure : callable
         ``measure(**cell)`` returns a dict of numbers and lists of numbers.
     claims : sequence of Claim
@@ -158,46 +197,44 @@ class Study:
     tables : callable
         ``tables(results)`` returns tables for the page.
     draw : callable or None
-        ``draw(results, folder)`` saves pictures NAME*.png, and returns a dict of their file names and captions. A
-        picture that takes fits is drawn only where it is not there.
+        ``draw(results, folder, quick)`` saves pictures NAME*.png by `save`, and returns a dict of their file names and
+        captions. A picture that takes fits is drawn only where it is not there.
     notes : sequence of str
         Paragraphs for the page: what the tables do not say.
     """
 
     name: str
     title: str
-    cells: Callable[[bool], Iterable[dict]]
+    cells: Callable[[bool, Results], Iterable[dict]]
     measure: Callable[..., dict]
     claims: tuple[Claim, ...] = ()
     tables: Callable[[Results], list[Table]] = lambda results: []
-    draw: Callable[[Results, pathlib.Path], dict[str, str]] | None = None
+    draw: Callable[[Results, pathlib.Path, bool], dict[str, str]] | None = None
     notes: tuple[str, ...] = ()
 
-    def results(self, folder: pathlib.Path = HERE / "results") -> Results:
-        """Return what the file in a folder has."""
-        return Results(folder / f"{self.name}.json")
+    def results(self, folder: pathlib.Path = HERE / "results", quick: bool = False) -> Results:
+        """Return what the file in a folder has of the cells of the study."""
+        kept = Results(folder / f"{self.name}.json")
+        return kept.of(self.cells(quick, kept))
 
-    def run(self, quick: bool, folder: pathlib.Path, only: str = "", minutes: float = float("inf")) -> Results:
-        """Measure the cells that the file does not have, and return all results; stop after so many minutes."""
-        results, end = self.results(folder), time.monotonic() + 60.0 * minutes
-        wanted = [cell for cell in self.cells(quick) if only in _text(cell)]
-        if not wanted:
-            raise SystemExit(
-                f"no cell of {self.name} contains {only!r}; one is: {_text(next(iter(self.cells(quick))))}"
-            )
-        todo = [cell for cell in wanted if cell not in results]
-        for number, cell in enumerate(todo, 1):
-            if time.monotonic() > end:
-                print(f"{len(todo) - number + 1} cells are left", flush=True)
-                break
-            start = time.process_time()
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of fits that have not converged: the study says how long they are
-                values = self.measure(**cell)
-            results.add(cell, values, time.process_time() - start)
-            numbers = {name: value for name, value in values.items() if not isinstance(value, list)}
-            print(f"{number}/{len(todo)}: {_text(cell)}: {_text(numbers)}", flush=True)
-        return results
+    def run(self, quick: bool, folder: pathlib.Path, only: str = "", minutes: float = float("inf")) -> None:
+        """Measure the cells that the file does not have; start none after so many minutes."""
+        results, end = Results(folder / f"{self.name}.json"), time.monotonic() + 60.0 * minutes
+        cells = list(self.cells(quick, results))
+        if not any(only in _text(cell) for cell in cells):
+            raise SystemExit(f"no cell of {self.name} contains {only!r}; one is: {_text(cells[0])}")
+        while todo := [cell for cell in self.cells(quick, results) if cell not in results and only in _text(cell)]:
+            for number, cell in enumerate(todo, 1):
+                if not time.monotonic() < end:  # or it is no number
+                    print(f"{len(todo) - number + 1} cells are left", flush=True)
+                    return
+                start = time.process_time()
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # of fits that have not converged: the study says their length
+                    values = self.measure(**cell)
+                results.add(cell, values, time.process_time() - start)
+                numbers = {name: value for name, value in values.items() if not isinstance(value, list)}
+                print(f"{number}/{len(todo)}: {_text(cell)}: {_text(numbers)}", flush=True)
 
     def main(self, description: str) -> None:
         """Run from the command line."""
@@ -209,15 +246,16 @@ class Study:
         options = parser.parse_args()
         folder = options.output or HERE / ("quick" if options.quick else "results")
         print(_versions(), flush=True)
-        results = self.run(options.quick, folder, options.only, options.minutes)
+        self.run(options.quick, folder, options.only, options.minutes)
+        results = self.results(folder, options.quick)
         for table in self.tables(results):
             print(f"\n{table.title}\n\n{markdown(table)}")
         for claim, verdict, ours in self.judged(results):
             print(f"\n{claim.where}: {claim.text}\n  {verdict}: {ours}")
-        if self.draw is not None:
+        if self.draw is not None and len(results):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of fits for pictures, as above
-                results.keep_pictures(self.draw(results, folder))
+                results.keep_pictures(self.draw(results, folder, options.quick))
 
     def judged(self, results: Results) -> list[tuple[Claim, str, str]]:
         """Return each claim with a verdict and our figures."""
@@ -228,6 +266,20 @@ class Study:
             except LookupError:
                 found.append((claim, NOT_MEASURED, ""))
         return found
+
+
+def save(figure: Any, path: pathlib.Path, dpi: int = 70, colours: int | None = None) -> None:
+    """Save a picture in one step, so that it is whole if it is there, and close it; `colours` makes it smaller."""
+    import matplotlib.pyplot as plt
+
+    partial = path.with_suffix(".partial")
+    figure.savefig(partial, dpi=dpi, format="png")
+    plt.close(figure)
+    if colours is not None:
+        from PIL import Image
+
+        Image.open(partial).convert("RGB").quantize(colours).save(partial, format="png")
+    os.replace(partial, path)
 
 
 def markdown(table: Table) -> str:

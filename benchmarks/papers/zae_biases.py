@@ -23,7 +23,7 @@ import itertools
 
 import numpy as np
 from sklearn.pipeline import make_pipeline
-from study import Claim, Study, Table, spread, verdict
+from study import Claim, Study, Table, save, spread, verdict
 
 from skae import ContractiveAutoencoder, ContrastNormalizer, DenoisingAutoencoder, PCAWhitener, ZeroBiasAutoencoder
 from skae.metrics import bias_statistics, dead_unit_fraction
@@ -45,7 +45,7 @@ LOCAL, GLOBAL = 0.15, 0.3
 WIDTHS, FILTER_WIDTHS = (100, 300), (100, 500)
 
 
-def cells(quick):
+def cells(quick, results):
     """Return the cells of figure 1, then those of figure 3."""
     common = {"quick": True} if quick else {}
     seeds = (0,) if quick else (0, 1, 2)
@@ -269,7 +269,7 @@ def tables(results):
     ]
 
 
-def draw(results, folder):
+def draw(results, folder, quick):
     """Save the pictures, and return their captions."""
     captions = {
         "zae_biases.png": "ZAE figure 1: hidden biases with regularisation and without.",
@@ -277,7 +277,7 @@ def draw(results, folder):
     }
     draw_biases(results, folder / "zae_biases.png")
     if not (folder / "zae_biases_filters.png").exists():
-        draw_filters(folder / "zae_biases_filters.png", any("quick" in line for line in results.lines()))
+        draw_filters(folder / "zae_biases_filters.png", quick)
     return captions
 
 
@@ -295,14 +295,12 @@ def draw_biases(results, path):
         axis.axvline(0.0, color="black", linewidth=0.5)
         axis.set(title=f"{units} units", xlabel="hidden bias", yticks=[])
         axis.legend(fontsize="x-small")
-    figure.savefig(path, dpi=70)
-    plt.close(figure)
+    save(figure, path)
 
 
 def draw_filters(path, quick):
     """Draw 16 filters of each model."""
     import matplotlib.pyplot as plt
-    from PIL import Image
 
     from skae.plotting import FiltersDisplay
 
@@ -312,9 +310,7 @@ def draw_filters(path, quick):
         chosen = filters[np.linspace(0, len(filters) - 1, 16).astype(int)].reshape(16, -1)
         FiltersDisplay(chosen, image_shape=(3, 32, 32)).plot(axes[i, j])
         axes[i, j].set_title(f"{model}{', whitened' if whiten else ''}", fontsize="small")
-    figure.savefig(path, dpi=70)
-    plt.close(figure)
-    Image.open(path).convert("RGB").quantize(64).save(path)  # a third of the size
+    save(figure, path, colours=64)
 
 
 STUDY = Study("zae_biases", "Negative biases and filters", cells, measure, CLAIMS, tables, draw)

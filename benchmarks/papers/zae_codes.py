@@ -24,7 +24,7 @@ from compared import RandomFilters, StandoutAutoencoder, TriangleKMeans
 from scipy.stats import spearmanr
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from study import Claim, Study, Table, spread, verdict
+from study import Claim, Study, Table, save, spread, verdict
 
 from skae import ContractiveAutoencoder, ContrastNormalizer, PCAWhitener, ZeroBiasAutoencoder
 
@@ -71,7 +71,7 @@ TRAINED_LONGER = {False: ("TRec", "TLin 3", "CAE 3", "CAE 20"), True: ("TRec 2",
 SCHEMES = {"CAE 20": ("rectified", "rectified_bias", "natural"), "CAE 3": ("rectified", "rectified_bias", "natural")}
 
 
-def cells(quick):
+def cells(quick, results):
     """Return the cells: rates, the curves over the widths, those over the patches, further seeds, wide models last."""
     common = {"quick": True} if quick else {}
 
@@ -501,7 +501,7 @@ def tables(results):
     return found
 
 
-def draw(results, folder):
+def draw(results, folder, quick):
     """Save figure 4."""
     import matplotlib.pyplot as plt
 
@@ -534,8 +534,7 @@ def draw(results, folder):
         )
         if axis.lines:
             axis.legend(fontsize="x-small")
-    figure.savefig(folder / "zae_codes.png", dpi=70)
-    plt.close(figure)
+    save(figure, folder / "zae_codes.png")
     return {"zae_codes.png": "ZAE figure 4: accuracy against the number of features, and against the size of patches."}
 
 

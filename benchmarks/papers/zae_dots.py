@@ -30,7 +30,7 @@ from scipy.stats import spearmanr
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.svm import SVC
-from study import Claim, Study, Table, spread, verdict
+from study import Claim, Study, Table, save, spread, verdict
 
 from skae import ContractiveAutoencoder, PCAWhitener, ZeroBiasAutoencoder
 from skae.datasets import make_rotating_dots, natural_patches
@@ -69,7 +69,7 @@ MOTIONS = ("left", "right", "up", "down", "clockwise", "anticlockwise", "in", "o
 VIDEO, BLOCK, SUPER, STRIDE = (14, 28, 28), (6, 10, 10), (10, 14, 14), 4
 
 
-def cells(quick):
+def cells(quick, results):
     """Return the cells of the dots, then those of the motions."""
     common = {"quick": True} if quick else {}
     seeds = (0,) if quick else (0, 1, 2)
@@ -370,11 +370,11 @@ def tables(results):
     ]
 
 
-def draw(results, folder):
+def draw(results, folder, quick):
     """Save figure 5, and return its caption."""
     path = folder / "zae_dots.png"
     if not path.exists():
-        draw_filters(path, any("quick" in line for line in results.lines()))
+        draw_filters(path, quick)
     return {path.name: "ZAE figure 5: the filters nearest to rotational Fourier components, frames 2 and 4."}
 
 
@@ -393,8 +393,7 @@ def draw_filters(path, quick):
         for row, frame in enumerate((1, 3)):
             FiltersDisplay(chosen[:, frame].reshape(16, -1)).plot(axes[row, column])
             axes[row, column].set_title(f"{model}, frame {frame + 1}", fontsize="small")
-    figure.savefig(path, dpi=70)
-    plt.close(figure)
+    save(figure, path)
 
 
 STUDY = Study("zae_dots", "Rotating dots and motions", cells, measure, CLAIMS, tables, draw)
