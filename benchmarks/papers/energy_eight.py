@@ -18,7 +18,7 @@ import itertools
 import numpy as np
 from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.svm import SVC
-from study import Claim, Study, Table, save, spread, verdict
+from study import Claim, NotMeasuredError, Study, Table, save, spread, verdict
 
 from skae import ClassSpecificAEClassifier, ContractiveAutoencoder, DenoisingAutoencoder
 from skae.datasets import make_convex, make_digit_variations, make_rectangles, make_rectangles_image
@@ -365,7 +365,7 @@ def fast(results):
         where = {"data": data, "model": "sigmoid", "pretrain": True, "seed": 0}
         times = {name: results.seconds(**where, variation=name)[0] for name in ("", "normalize", "energies")}
         if not all(times.values()):
-            raise LookupError(f"times of {data}")
+            raise NotMeasuredError(f"times of {data}")
         shares = [times[name] / times[""] for name in ("normalize", "energies")]
         outcomes += [share < 0.5 for share in shares]
         parts.append(f"{data}: {shares[0]:.2f} and {shares[1]:.2f}")
@@ -449,13 +449,13 @@ def tables(results):
     def cell(name="error", **where):
         try:
             return spread(results.values(name, **where), 2, unit="")
-        except LookupError:
+        except NotMeasuredError:
             return ""
 
     def best(data):
         try:
             return f"{validated(results, data):.2f}"
-        except LookupError:
+        except NotMeasuredError:
             return ""
 
     rows = []

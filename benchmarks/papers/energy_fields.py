@@ -29,7 +29,7 @@ import numpy as np
 from energy_eight import images
 from scipy.special import expit, logit
 from sklearn.metrics import roc_auc_score
-from study import Claim, Study, Table, save, spread, verdict
+from study import Claim, NotMeasuredError, Study, Table, save, spread, verdict
 from zae_biases import extent, roughness
 
 from skae import ClassSpecificAEClassifier, ContractiveAutoencoder, DenoisingAutoencoder, PCAWhitener
@@ -259,7 +259,7 @@ def ring(results):
     """Figure 2: the energy has its maximum on the circle and its minimum inside, the error is small at both."""
     lines = results.lines(part="circle")
     if not lines:
-        raise LookupError("circle")
+        raise NotMeasuredError("circle")
     on, outcomes, text = int(np.argmin(np.abs(RADII - 1.0))), [], []
     for line in lines:
         energy, error = line["energy"], line["error"]
@@ -455,7 +455,7 @@ def tables(results):
     def cell(name, digits=1, scale=100.0, **where):
         try:
             return spread(results.values(name, **where), digits, scale, "")
-        except LookupError:
+        except NotMeasuredError:
             return ""
 
     names = [f"{score}_auc{suffix}" for score in ("energy", "error") for suffix in ("_6", "_9", "")]

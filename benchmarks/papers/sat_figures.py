@@ -21,7 +21,7 @@ import functools
 import itertools
 
 import numpy as np
-from study import Claim, Study, Table, save, verdict
+from study import Claim, NotMeasuredError, Study, Table, save, verdict
 
 from skae import SaturatingAutoencoder, regularization_path
 from skae.activations import Activation, as_activation
@@ -389,7 +389,7 @@ def along(results, name, data, activation, units, largest=1.0):
     where = {"part": "path", "data": data, "activation": activation, "units": units, "largest": largest}
     found = results.lines(**where)
     if not found:
-        raise LookupError(where)
+        raise NotMeasuredError(where)
     return np.mean([line[name] for line in found], axis=0)
 
 
@@ -599,7 +599,7 @@ def needed(results):
             f"dead {dead:.2f} against {dead_at_once:.2f}"
         )
     if not outcomes:
-        raise LookupError("continuation")
+        raise NotMeasuredError("continuation")
     return verdict(*outcomes), f"in steps, and at once: {'; '.join(text)}"
 
 
@@ -753,7 +753,7 @@ def tables(results):
         where = {"part": "continuation", "data": data, "activation": activation, "alpha": alpha}
         try:
             four = [results.mean(name, steps=steps, **where) for name in ("loss", "dead") for steps in (10, 0)]
-        except LookupError:
+        except NotMeasuredError:
             continue
         continued.append(
             (data, activation, f"{alpha:g}", *(f"{four[i]:.4g}" for i in (0, 1)), *(f"{four[i]:.2f}" for i in (2, 3)))

@@ -13,7 +13,7 @@ import itertools
 
 import numpy as np
 from sklearn.datasets import load_digits
-from study import Claim, Study, Table, verdict
+from study import Claim, NotMeasuredError, Study, Table, verdict
 
 from skae import DenoisingAutoencoder, PCAWhitener
 from skae.activations import as_activation
@@ -302,7 +302,7 @@ def tables(results):
     def cell(name, text, **where):
         try:
             return text(results.mean(name, **where))
-        except LookupError:
+        except NotMeasuredError:
             return ""
 
     rows, bounds = [], []

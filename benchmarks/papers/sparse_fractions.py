@@ -20,7 +20,7 @@ epochs and 20 units.
 import functools
 
 import numpy as np
-from study import Claim, Study, Table, save, verdict
+from study import Claim, NotMeasuredError, Study, Table, save, verdict
 from threadpoolctl import threadpool_limits
 
 from skae import (
@@ -205,11 +205,11 @@ def is_long(line):
 
 
 def curve(results, data, activation, length, model, name="fraction"):
-    """Return a value against the variance, of the variances where there is one; LookupError where there are not two."""
+    """Return a value against the variance, of the variances where there is one; NotMeasuredError where there are not two."""
     lines = along(results, data, activation, length, model)
     kept = np.array([line[name] for line in lines if line], dtype=float)
     if len(kept) < 2:
-        raise LookupError((data, activation, length, model))
+        raise NotMeasuredError((data, activation, length, model))
     return kept
 
 

@@ -35,6 +35,10 @@ sys.path.append(str(HERE.parent))  # for the data
 HOLDS, IN_PART, DOES_NOT_HOLD, NOT_MEASURED = "holds", "holds in part", "does not hold here", "not measured yet"
 
 
+class NotMeasuredError(Exception):
+    """Cells are missing."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Claim:
     """A sentence of a paper.
@@ -48,7 +52,7 @@ class Claim:
     theirs : str
         The paper's figures, or "" where it prints none.
     judge : callable
-        ``judge(results)`` returns a verdict and our figures as text. It raises LookupError where cells are missing.
+        ``judge(results)`` returns a verdict and our figures as text. It raises NotMeasuredError where cells are missing.
     """
 
     where: str
@@ -159,7 +163,7 @@ class Results:
         """Return one value of the cells that have these values, in the order of their seeds, at least one."""
         found = [line for line in self.lines(**where) if name in line]
         if not found:
-            raise LookupError(f"no cell of {where} has {name}")
+            raise NotMeasuredError(f"no cell of {where} has {name}")
         return np.array([line[name] for line in sorted(found, key=lambda line: line.get("seed", 0))], dtype=float)
 
     def mean(self, name: str, **where: Any) -> float:
@@ -245,6 +249,10 @@ class Study:
         parser.add_argument("--minutes", type=float, default=float("inf"), help="start no cell after so many minutes")
         options = parser.parse_args()
         folder = options.output or HERE / ("quick" if options.quick else "results")
+        if folder.exists() and not folder.is_dir():
+            parser.error(f"--output must be a folder, and {folder} is a file")
+        if options.quick and folder.resolve() == HERE / "results":
+            parser.error("the results of a quick run go into another folder than those of the full one")
         print(_versions(), flush=True)
         self.run(options.quick, folder, options.only, options.minutes)
         results = self.results(folder, options.quick)
@@ -263,7 +271,7 @@ class Study:
         for claim in self.claims:
             try:
                 found.append((claim, *claim.judge(results)))
-            except LookupError:
+            except NotMeasuredError:
                 found.append((claim, NOT_MEASURED, ""))
         return found
 

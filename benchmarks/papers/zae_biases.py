@@ -23,7 +23,7 @@ import itertools
 
 import numpy as np
 from sklearn.pipeline import make_pipeline
-from study import Claim, Study, Table, save, spread, verdict
+from study import Claim, NotMeasuredError, Study, Table, save, spread, verdict
 
 from skae import ContractiveAutoencoder, ContrastNormalizer, DenoisingAutoencoder, PCAWhitener, ZeroBiasAutoencoder
 from skae.metrics import bias_statistics, dead_unit_fraction
@@ -234,7 +234,7 @@ def tables(results):
     def cell(name, digits=1, scale=100.0, **where):
         try:
             return spread(results.values(name, **where), digits, scale, "")
-        except LookupError:
+        except NotMeasuredError:
             return ""
 
     measured = (("negative", 1, 100.0), ("mean", 2, 1.0), ("relative", 2, 1.0), ("dead", 1, 100.0))

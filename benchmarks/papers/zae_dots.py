@@ -30,7 +30,7 @@ from scipy.stats import spearmanr
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.svm import SVC
-from study import Claim, Study, Table, save, spread, verdict
+from study import Claim, NotMeasuredError, Study, Table, save, spread, verdict
 
 from skae import ContractiveAutoencoder, PCAWhitener, ZeroBiasAutoencoder
 from skae.datasets import make_rotating_dots, natural_patches
@@ -328,7 +328,7 @@ def tables(results):
     def cell(name, digits=1, scale=100.0, **where):
         try:
             return spread(results.values(name, **where), digits, scale, "")
-        except LookupError:
+        except NotMeasuredError:
             return ""
 
     def orders(model):
