@@ -52,7 +52,7 @@ class Claim:
     theirs : str
         The paper's figures, or "" where it prints none.
     judge : callable
-        ``judge(results)`` returns a verdict and our figures as text. It raises NotMeasuredError where cells are missing.
+        ``judge(results)`` returns a verdict and our figures as text; or raises NotMeasuredError where cells are missing.
     """
 
     where: str
