@@ -167,13 +167,3 @@ def test_both_fields_lead_to_a_fixed_point(fields):
     starts = np.array([[0.0, 0.5], [1.0, 0.2]])
     for field in ("plain", "log-odds"):
         assert_allclose(fields.followed(Constant(), starts, field, 60), 0.3, rtol=1e-9)
-
-
-def test_cells_are_distinct_and_quick_ones_are_others(studies):
-    """No cell is measured twice, and a quick run does not write over the results."""
-    for study in studies.values():
-        full, quick = (
-            [repr(sorted(cell.items())) for cell in study.cells(each, study.results())] for each in (False, True)
-        )
-        assert len(set(full)) == len(full)
-        assert not set(full) & set(quick)

@@ -52,7 +52,8 @@ class Claim:
     theirs : str
         The paper's figures, or "" where it prints none.
     judge : callable
-        ``judge(results)`` returns a verdict and our figures as text; or raises NotMeasuredError where cells are missing.
+        ``judge(results)`` returns a verdict and our figures as text. Where cells are missing, it raises
+        NotMeasuredError.
     """
 
     where: str
