@@ -268,6 +268,21 @@ def test_codes_have_the_thresholds_that_do_best_on_validation_images(load):
             assert best["rate"] == module.CHOSEN.get((name, whiten), "auto")
 
 
+def test_mnist_has_the_settings_that_do_best_on_validation_images(load):
+    module = load("energy_mnist")
+    results = module.STUDY.results()
+    for table, data in module.VALIDATION.items():
+        errors = {line["model"]: line["error"] for line in results.lines(table=table)}
+        ours = module.named(**module.CHOSEN[data])
+        peers = [each for each in module.peers() if each.startswith(("SVC", "LogisticRegression"))]
+        for chosen in (ours, *peers):
+            kind = chosen.partition("(")[0] if chosen in peers else ("100 ", "200 ", "300 ")
+            rivals = [each for each in module.validated(data) if each.startswith(kind)]
+            assert chosen in rivals
+            if all(each in errors for each in rivals):
+                assert min(rivals, key=errors.get) == chosen
+
+
 def test_claims_in_brackets_are_not_counted_as_the_papers(load):
     study, page = load("study"), load("page")
     claims = [study.Claim("ZAE 1", text, "", None) for text in ("One.", "(Ours:) two.")]

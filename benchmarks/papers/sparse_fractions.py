@@ -484,7 +484,7 @@ def draw(results, folder, quick):
 NOTES = (
     "**Two fits of one objective can end apart.** CAE and mDAE of relu at unit length are one objective. Rounding "
     "alone moves their fractions, on MNIST more than on CIFAR-10. Each fit has one seed; what is judged is curves over "
-    "sigma^2. Shares of dead units differ by about 0.01 between seeds, so the claims on them are judged at 4, 5 and 6 %.",
+    "sigma^2. Shares of dead units differ by about 0.01 between seeds, so the claims are judged at 4, 5 and 6 %.",
     "**How rows keep their length decides.** Along the sphere, relu's CAE and mDAE do not depend on sigma^2: the "
     "gradient of the penalty is radial, and the biases have none (`tests/test_denoising.py` has it exactly, in "
     "float64). If the rows are scaled after a full step, the penalty shortens them first. This lengthens the step "
