@@ -52,7 +52,12 @@ MODELS = (*TRAINED, *OTHERS)
 RATED = tuple(model for model in TRAINED if model not in ("TRec 2", "TLin 3"))
 #: Thresholds of TRec and TLin that are tried beside 1, and with which learning rates.
 THRESHOLDS = (0.5, 2.0, 3.0, 5.0)
-TRIED = (("not whitened", False, "auto"), ("whitened", True, "auto"), ("whitened", True, 0.001))
+TRIED = (
+    ("not whitened", False, "auto"),
+    ("not whitened", False, 0.01),
+    ("whitened", True, "auto"),
+    ("whitened", True, 0.001),
+)
 #: The best of them, by whitening.
 ZERO_BIAS = {False: ("TRec", "TLin 3"), True: ("TRec 2", "TLin 3")}
 #: Learning rates that are tried, by whitening. The automatic one is 0.004 for TRec and TLin, 0.01 for the others.
@@ -63,8 +68,11 @@ RATES = {
 }
 #: Those of models whose codes do better with another than the automatic one, by whitening.
 CHOSEN = {
-    ("CAE -3", False): 0.001,
-    **{(model, True): 0.001 for model in ("TLin", "CAE 1", "CAE 2", "CAE 3", "standout")},
+    ("TRec", False): 0.01,
+    **{(model, False): 0.03 for model in ("CAE 1", "CAE 2", "CAE 3")},
+    ("CAE -3", False): 0.1,
+    **{(model, True): 0.001 for model in ("TLin", "CAE 1", "CAE 2", "CAE 3")},
+    **{(model, True): 0.003 for model in ("CAE 20", "standout")},
 }
 #: What is measured against the patches.
 PATCHED = ("TRec", "TLin", "TRec 2", "TLin 3", "CAE 20", "K-means")

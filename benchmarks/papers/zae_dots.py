@@ -240,7 +240,12 @@ def motion(content, model, seed, quick=False):
     svm = SVC(C=10.0).fit(histograms[0], sets[0][1])
     right = svm.predict(histograms[1]) == sets[1][1]
     by_motion = [float(right[sets[1][1] == label].mean()) for label in range(len(MOTIONS))]
-    return {"accuracy": float(right.mean()), "validation": float(validation), "by_motion": by_motion, "components": rows.shape[1]}
+    return {
+        "accuracy": float(right.mean()),
+        "validation": float(validation),
+        "by_motion": by_motion,
+        "components": rows.shape[1],
+    }
 
 
 def fourier(results):
