@@ -12,8 +12,8 @@ SAT trains by gradient descent at a constant rate of 0.05. On images this is too
 pixels: it is halved until halving it does not lower the loss of the fit at alpha 0 any more, and until the whole path
 is stable; each cell has its rate. Batches have 100 rows (10 in the plane). Rows are scaled to unit length after each
 update, SAT's after every tenth. SAT's largest alpha is 1; beside a loss that sums over 3,072 pixels this is little, so
-on CIFAR-10 a larger one is tried too. Paths, and relu, have two seeds, of which the claims take the mean; pictures are
-of the first. `--quick` takes 200 images, 20 units, 3 alphas and one epoch at each.
+on CIFAR-10 a larger one is tried too. Paths have two seeds, of which the claims take the mean, relu has two, the plane
+three, and figure 3 nine, of which eight make "holds"; pictures are of the first. `--quick` takes 200 images, 20 units, 3 alphas and one epoch at each.
 """
 
 import base64
@@ -21,7 +21,7 @@ import functools
 import itertools
 
 import numpy as np
-from study import Claim, NotMeasuredError, Study, Table, save, verdict
+from study import Claim, NotMeasuredError, Study, Table, save, spread, verdict
 
 from skae import SaturatingAutoencoder, regularization_path
 from skae.activations import Activation, as_activation
@@ -52,6 +52,8 @@ PATHS = (
     ("cifar10", "shrink", 100, 30.0, (1, 5)),
     ("cifar10", "satlinear", 300, 10.0, (1, 6)),
 )
+#: Seeds of each figure in the plane; two units may end elsewhere.
+SEEDS = {"2": 3, "3": 9, "3, tied": 3}
 ROWS, EPOCHS, SHOWN = {"mnist": 10_000, "patches": 20_000, "cifar10": 5_000, "digits": 1_797}, 30, 8
 SHAPES = {"mnist": (1, 28, 28), "patches": (1, 12, 12), "cifar10": (3, 32, 32), "digits": (1, 8, 8)}
 CONTINUED = tuple(itertools.product(("digits", "patches"), ("shrink", "relu", "satlinear"), (0.1, 1.0, 5.0)))
@@ -61,7 +63,9 @@ def cells(quick, results):
     """Return the cells: formulas, the plane, the continuation on digits, the paths, then the rest."""
     common = {"quick": True} if quick else {}
     found = [{"part": "complement"}, *({"part": "identities", "data": data} for data in ("digits", "mnist"))]
-    for solver, (figure, plane), seed in itertools.product(("sgd", "lbfgs"), PLANES.items(), range(3)):
+    for seed, solver, (figure, plane) in itertools.product(range(9), ("sgd", "lbfgs"), PLANES.items()):
+        if seed >= SEEDS[figure]:
+            continue
         found += [
             {"part": "plane", "figure": figure, "alpha": alpha, "solver": solver, "seed": seed} for alpha in plane[3]
         ]
@@ -398,13 +402,25 @@ def ends(values, digits=2):
     return f"{values[0]:.{digits}f} to {values[-1]:.{digits}f}"
 
 
+def mostly(conditions):
+    """Return the verdict on conditions by fit: eight of nine for "holds", half for "in part"; and the share as text."""
+    share = float(np.mean(conditions))
+    return (share >= 8 / 9, share > 0.5), f" ({int(np.sum(conditions))} of {np.size(conditions)} fits)"
+
+
+def paired(before, figure):
+    """Return the values at alpha = 0 once for each other alpha, as `planes` has them."""
+    return np.tile(before, (len(PLANES[figure][3]) - 1, 1))
+
+
 def smaller(figure):
     """Return a judge of whether the penalty shrinks what is reconstructed."""
 
     def judge(results):
         before, after = planes(results, figure, "share", 0.0), planes(results, figure, "share")
         text = f"share of the square: {before.min():.2f} to {before.max():.2f} without the penalty, "
-        return verdict(bool(after.max() < before.min())), f"{text}{after.min():.2f} to {after.max():.2f} with it"
+        conditions, count = mostly(after < paired(before, figure))
+        return verdict(*conditions), f"{text}{after.min():.2f} to {after.max():.2f} with it{count}"
 
     return judge
 
@@ -418,28 +434,31 @@ def on_the_curve(results):
 def random_basis(results):
     """Figure 3: an orthogonal basis (to 10 degrees) of a random orientation, without penalty."""
     cosine, angle = planes(results, "3", "cosine", 0.0), planes(results, "3", "angle", 0.0)
-    text = f"cosine of the two encoder rows {cosine.min():.2f} to {cosine.max():.2f}, "
+    conditions, count = mostly(cosine < 0.17)
+    text = f"cosine of the two encoder rows {cosine.min():.2f} to {cosine.max():.2f}{count}, "
     text += f"angles from {angle.min():.0f} to {angle.max():.0f} degrees (of 90)"
-    return verdict(bool(cosine.max() < 0.17), bool(np.ptp(angle, axis=-1).min() > 10.0)), text
+    return verdict(*conditions, bool(np.ptp(angle, axis=-1).min() > 10.0)), text
 
 
 def aligned_basis(results):
-    """Figure 3: with the larger penalty the orientations of three seeds are nearer to each other than without it."""
+    """Figure 3: with the larger penalty the middle half of the orientations is nearer together than without it."""
     outcomes, text = [], []
     for solver in ("sgd", "lbfgs"):
         without, with_it = (
-            float(np.ptp(planes(results, "3", "angle", alpha, (solver,)))) for alpha in (0.0, PLANES["3"][3][-1])
+            float(np.subtract(*np.quantile(planes(results, "3", "angle", alpha, (solver,)), (0.75, 0.25))))
+            for alpha in (0.0, PLANES["3"][3][-1])
         )
         outcomes.append(with_it < 0.5 * without)
         text.append(f"{solver}: {without:.0f} degrees without the penalty, {with_it:.0f} with it")
-    return verdict(*outcomes), f"range of the angle over three seeds. {'; '.join(text)}"
+    return verdict(*outcomes), f"range of the middle half of the angles. {'; '.join(text)}"
 
 
 def outer_product(results):
     """Figure 3: the region is where both units are linear."""
     agreement = planes(results, "3", "agreement", 0.0)
-    text = f"{100 * agreement.min():.0f} to {100 * agreement.max():.0f} % of the square is both or neither"
-    return verdict(bool(agreement.min() > 0.95)), text
+    conditions, count = mostly(agreement > 0.95)
+    text = f"{100 * agreement.min():.0f} to {100 * agreement.max():.0f} % of the square is both or neither{count}"
+    return verdict(*conditions), text
 
 
 def saturated_ends(results):
@@ -448,15 +467,17 @@ def saturated_ends(results):
     everywhere = planes(results, "3", "flat")
     parts = [(alpha, planes(results, "3", "flat_at_ends", alpha)) for alpha in PLANES["3"][3]]
     shares = "; ".join(f"alpha {alpha:g}: {each.min():.2f} to {each.max():.2f}" for alpha, each in parts)
-    text = f"share of the ends of the curve where a unit or both are flat, {shares}"
-    return verdict(bool(after.min() > 0.9), bool(after.mean() > everywhere.mean())), text
+    conditions, count = mostly(after > 0.9)
+    text = f"share of the ends of the curve where a unit or both are flat, {shares}; above 0.9 with it{count}"
+    return verdict(*conditions, bool(after.mean() > everywhere.mean())), text
 
 
 def scaled_up(results):
-    """Figure 3: longer encoder rows."""
+    """Figure 3: longer encoder rows, of the same solver and seed."""
     before, after = planes(results, "3", "encoder_length", 0.0), planes(results, "3", "encoder_length")
+    conditions, count = mostly(after > paired(before, "3"))
     text = f"mean length of the encoder rows {before.min():.2f} to {before.max():.2f} without the penalty, "
-    return verdict(bool(after.min() > before.max())), f"{text}{after.min():.2f} to {after.max():.2f} with it"
+    return verdict(*conditions), f"{text}{after.min():.2f} to {after.max():.2f} with it; longer than without{count}"
 
 
 def l1(name):
@@ -484,20 +505,27 @@ def strokes(results):
 
 
 def like_shrink(results):
-    """Section 3.2: relu against shrink, and shrink against another seed."""
+    """Section 3.2: relu against shrink, and shrink against another seed; every seed counts."""
     outcomes, text = [], []
     for data in ("patches", "mnist"):
-        line = {
-            name: results.mean(name, part="relu", data=data)
-            for name in ("alike", "alike_seeds", "covered", "covered_relu")
-        }
-        outcomes.append(line["alike"] > line["alike_seeds"] - 0.05)
-        outcomes.append(abs(line["covered_relu"] - line["covered"]) < 0.25 * line["covered"])
+        found = {name: results.values(name, part="relu", data=data) for name in RELU}
+        outcomes += [*(found["alike"] > found["alike_seeds"] - 0.05)]
+        outcomes += [*(np.abs(found["covered_relu"] - found["covered"]) < 0.25 * found["covered"])]
+        mean = {name: values.mean() for name, values in found.items()}
         text.append(
-            f"{data}: cosine with the nearest filter of shrink {line['alike']:.2f} (another seed of shrink "
-            f"{line['alike_seeds']:.2f}), pixels covered {line['covered_relu']:.2f} and {line['covered']:.2f}"
+            f"{data}: cosine with the nearest filter of shrink {mean['alike']:.2f} (another seed of shrink "
+            f"{mean['alike_seeds']:.2f}), pixels covered {mean['covered_relu']:.2f} and {mean['covered']:.2f}"
         )
     return verdict(*outcomes), "; ".join(text)
+
+
+#: What is measured of relu beside shrink, with the headings of the table.
+RELU = {
+    "alike": "cosine of relu's filters with the nearest of shrink's",
+    "alike_seeds": "of shrink's with another seed's",
+    "covered_relu": "pixels covered, relu",
+    "covered": "shrink",
+}
 
 
 SATURATED = (("patches", 300), ("mnist", 300), ("cifar10", 300))
@@ -591,12 +619,12 @@ def needed(results):
         if alpha < 1.0 or not results.lines(**where):
             continue
         (loss, dead), (at_once, dead_at_once) = (
-            [results.mean(name, steps=steps, **where) for name in ("loss", "dead")] for steps in (10, 0)
+            [results.values(name, steps=steps, **where) for name in ("loss", "dead")] for steps in (10, 0)
         )
-        outcomes.append(bool(loss < at_once and dead <= dead_at_once))
+        outcomes.append(bool(loss.max() < at_once.min() and dead.mean() <= dead_at_once.mean()))
         text.append(
-            f"{data}, {activation}, {alpha:g}: loss {loss:.4g} against {at_once:.4g}, "
-            f"dead {dead:.2f} against {dead_at_once:.2f}"
+            f"{data}, {activation}, {alpha:g}: loss {spread(loss, 2, 1.0, '')} against {spread(at_once, 2, 1.0, '')}, "
+            f"dead {dead.mean():.2f} against {dead_at_once.mean():.2f}"
         )
     if not outcomes:
         raise NotMeasuredError("continuation")
@@ -752,12 +780,14 @@ def tables(results):
     for data, activation, alpha in CONTINUED:
         where = {"part": "continuation", "data": data, "activation": activation, "alpha": alpha}
         try:
-            four = [results.mean(name, steps=steps, **where) for name in ("loss", "dead") for steps in (10, 0)]
+            four = [results.values(name, steps=steps, **where) for name in ("loss", "dead") for steps in (10, 0)]
         except NotMeasuredError:
             continue
-        continued.append(
-            (data, activation, f"{alpha:g}", *(f"{four[i]:.4g}" for i in (0, 1)), *(f"{four[i]:.2f}" for i in (2, 3)))
-        )
+        continued.append((data, activation, f"{alpha:g}", *(spread(each, 2, 1.0, "") for each in four)))
+    relu = [
+        (line["data"], str(line.get("seed", 0)), *(f"{line[name]:.2f}" for name in RELU))
+        for line in results.lines(part="relu")
+    ]
     return [
         Table(
             "The plane: the share of the square that is reconstructed to 0.05, and the error on the curve, by seed",
@@ -783,8 +813,9 @@ def tables(results):
             ),
             path_rows,
         ),
+        Table("Relu beside shrink: its filters", ("data", "seed", *RELU.values()), relu),
         Table(
-            "Continuation: means of three seeds",
+            "Continuation",
             ("data", "activation", "alpha", "loss, 10 steps", "loss at once", "dead, 10 steps", "dead at once"),
             continued,
         ),
@@ -804,7 +835,7 @@ def draw(results, folder, quick):
 
     for figure_name in ("2", "3"):
         activation, _, shape, alphas, _ = PLANES[figure_name]
-        lines = results.lines(part="plane", figure=figure_name, solver="sgd")
+        lines = [each for each in results.lines(part="plane", figure=figure_name, solver="sgd") if each["seed"] < 3]
         if not lines:
             continue
         X, _ = make_curve(200, shape=shape, random_state=0)
