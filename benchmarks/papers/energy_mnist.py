@@ -494,8 +494,8 @@ NOTES = (
     "Novelty compares `score_samples` with the largest probability of the same model. With bernoulli visible units the "
     "energy is better by far. With gaussian ones it is not: their energies differ by few nats, so the softmax is soft "
     "and its maximum carries information. Ones are the hard novelty, because all models give images of few pixels a "
-    "high energy. Fine-tuning lowers the AUC of the energy, since it is blind to what is common to all energies, and "
-    "raises the AUC of the probability.",
+    "high energy. Fine-tuning is blind to what is common to all energies. It lowers the AUC of the energy, of gaussian "
+    "units little, and raises the AUC of the probability.",
     "The seconds of the first cells are those of a clock, with two threads, and those of later ones leave out the work "
     "of a second process: the time above is too short. `benchmarks/README.md` has what default fits take.",
 )

@@ -27,10 +27,11 @@ PAPERS = ("ZAE", "SPARSE", "SAT", "ENERGY")
 HEAD = """# The papers, reproduced
 
 What [the four papers](papers.md) draw from their figures and tables, and what comes out here. The page is made by
-`python benchmarks/papers/page.py` from the files in `benchmarks/papers/results/`; no figure on it is typed by hand.
-In the tables, a mean of several seeds has its range behind it; a figure without a range is of one seed, or of something
-that has none. Among the claims, a figure without a range may be a mean of seeds too: the tables tell. "Not measured
-yet" is a study, or a part of one, that has not run.
+`python benchmarks/papers/page.py` from the files in `benchmarks/papers/results/`; no result on it is typed by hand.
+In most tables, a mean of several seeds has its range behind it, and a figure without a range is of one seed, or of
+something that has none. Among the claims, a figure without a range may be a mean of seeds too: the tables tell. Where
+seeds differ, "better" is the worst seed of one against the best of the other. "Not measured yet" is a study, or a part
+of one, that has not run.
 
 A study continues where it was stopped. `--quick` is a run of small models in minutes, `--only` takes the cells whose
 text contains something, and `--minutes` ends it. Two runs may share a file, each with a part of the cells (`--only`).
@@ -49,7 +50,10 @@ def page():
     studies = [module.STUDY for module in modules]
     results = [study.results() for study in studies]
     judged = [study.judged(own) for study, own in zip(studies, results, strict=True)]
-    parts = [HEAD, summary([each for found in judged for each in found])]
+    versions = sorted(
+        {each.partition(", ")[2] for own in results for each in own.versions() if each.startswith("skae ")}
+    )
+    parts = [HEAD, f"Measured with {'; '.join(versions)}.\n", summary([each for found in judged for each in found])]
     for module, study, own, found in zip(modules, studies, results, judged, strict=True):
         parts.append(section(study, conditions(module), own, found))
     return "\n".join(parts)

@@ -13,7 +13,8 @@ pixels: it is halved until halving it does not lower the loss of the fit at alph
 is stable; each cell has its rate. Batches have 100 rows (10 in the plane). Rows are scaled to unit length after each
 update, SAT's after every tenth. SAT's largest alpha is 1; beside a loss that sums over 3,072 pixels this is little, so
 on CIFAR-10 a larger one is tried too. Paths have two seeds, of which the claims take the mean, relu has two, the plane
-three, and figure 3 nine, of which eight make "holds"; pictures are of the first. `--quick` takes 200 images, 20 units, 3 alphas and one epoch at each.
+three, and figure 3 nine, of which eight make "holds"; pictures are of the first. `--quick` takes 200 images, 20 units,
+3 alphas and one epoch at each.
 """
 
 import base64

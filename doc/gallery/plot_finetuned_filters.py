@@ -30,7 +30,7 @@ before, after = (
 # %%
 # With so few rows there is nothing to gain: these autoencoders have fitted their classes so well that the constants are
 # enough, and fine-tuning leaves the test error as it is, give or take a few digits of 899. On all of MNIST it takes it
-# from 2.6 to 1.5 % (``benchmarks/papers/energy_mnist.py``). The filters of the zeros' autoencoder show what it does:
+# from 2.6 to 1.4 % (``benchmarks/papers/energy_mnist.py``). The filters of the zeros' autoencoder show what it does:
 # how far they have turned, and how their length has changed.
 for name, classifier in (("constants alone", before), ("fine-tuned", after)):
     print(f"{name}: {classifier.score(X_train, y_train):.1%} of the training digits right, ", end="")
