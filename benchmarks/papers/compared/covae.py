@@ -7,8 +7,8 @@ from skae.corruption import as_corruption
 from skae.objectives import Constrained
 from skae.parameters import Layout
 from skae.solvers import Adam, Stochastic
-from skae.training import Batches, corrupting, corruption_range
 
+from .batches import Batches
 from .transformer import Transformer, root_mean_variance, row_weights
 
 
@@ -127,9 +127,7 @@ class CovarianceAutoencoder(Transformer):
         X, rng = self._checked(X, reset=True), np.random.default_rng(self.random_state)
         self.scale_ = root_mean_variance(X)
         corruption = as_corruption(self.noise, self.noise_level)
-        limits = {name: limit / self.scale_ for name, limit in corruption_range(corruption, X).items()}
-        noisy = corrupting(corruption, limits) if corruption.level > 0.0 else None
-        batches = Batches(X, None, None, self.batch_size, True, scale=self.scale_, corruption=noisy)
+        batches = Batches(X, self.batch_size, self.scale_, corruption if corruption.level > 0.0 else None)
         objective = self._objective(X.shape[1])
         solver = Stochastic(Adam(), max_iter=self.max_iter, tol=0.0, learning_rate=self.learning_rate)
         result = solver.minimize(objective, self._start(objective.layout, batches, X, rng), batches, rng)
@@ -150,7 +148,7 @@ class CovarianceAutoencoder(Transformer):
         (f, d), k = layout.shapes["U"], self.n_components
         U = rng.standard_normal((f, d)) / np.sqrt(f)
         P = rng.uniform(0.0, 4.0 / k, (k, f))
-        rows, _ = batches.sample(2000, rng)
+        rows = batches.X[np.sort(rng.permutation(len(X))[:2000])] if len(X) > 2000 else batches.X
         b = -(np.square(rows @ U.T).mean(axis=0) @ P.T)
         return layout.pack(X.dtype, U=U, P=P, b=b, c=X.mean(axis=0, dtype=np.float64) / self.scale_)
 

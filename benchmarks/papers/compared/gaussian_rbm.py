@@ -7,8 +7,8 @@ from skae.model import Model
 from skae.objectives import Constrained
 from skae.parameters import Layout
 from skae.solvers import SGD, Stochastic
-from skae.training import Batches
 
+from .batches import Batches
 from .transformer import Transformer, root_mean_variance, row_weights
 
 
@@ -113,7 +113,7 @@ class GaussianRBM(Transformer):
         theta = objective.layout.pack(X.dtype, W=W, b=np.zeros(k), c=X.mean(axis=0, dtype=np.float64) / scale)
         rule = SGD(momentum=self.momentum, nesterov=False)
         solver = Stochastic(rule, max_iter=self.max_iter, tol=0.0, learning_rate=self.learning_rate)
-        batches = Batches(X, None, None, self.batch_size, True, scale=scale, seeded=True)
+        batches = Batches(X, self.batch_size, scale, seeded=True)
         result = solver.minimize(objective, theta, batches, rng)
         blocks = objective.layout.views(result.theta)
         self.components_ = blocks["W"] / X.dtype.type(scale)
