@@ -6,7 +6,8 @@ MNIST: 60,000 and 10,000 images. MNIST-small: 12,000 images for training, 2,000 
 testing, drawn from all 70,000; the benchmark of Larochelle et al. (2007) is another draw of these sizes. Errors are on
 the test images, training errors on the first 10,000 training images. The hyper-parameters of our models did best on the
 last 10,000 training images of MNIST (2,000 of MNIST-small), as did those of the SVM and of logistic regression: tables
-"Validation". Noise in fine-tuning is ours: the paper has none.
+"Validation". Those that have not run yet were chosen before on the last rows of MNIST-small in the order of the files,
+most of which are test images of MNIST. Noise in fine-tuning is ours: the paper has none.
 
 "Fine-tuning" is ENERGY figure 5, on MNIST-small, 100 units: what some epochs of fine-tuning do to the filters of all
 classes. The change of each filter is split into the part along the filter (its scale) and the part across it (its
