@@ -57,7 +57,7 @@ from skae import (
 )
 from skae._sklearn_compat import InvalidParameterError
 from skae.activations import ACTIVATIONS, Activation
-from skae.classifier import _calibration, _classifier, _factored, _learning, _temperature
+from skae.classifier import _calibration, _classifier, _factored, _incremental_learning, _learning, _temperature
 from skae.classifier._autoencoders import all_rows
 from skae.classifier._energies import ClassEnergies
 from skae.classifier._rows import LabelledRows
@@ -1416,8 +1416,10 @@ def test_stand_ins_after_fine_tuning(name, given, monkeypatch):
     old = np.isin(y, given)
     rows, targets = np.concatenate([X[old], new]), np.concatenate([y[old], labels])
     weight = np.linspace(0.5, 2.0, len(rows))
-    draw = _classifier.stand_ins
-    monkeypatch.setattr(_classifier, "stand_ins", lambda *arguments: drawn.append(draw(*arguments)) or drawn[0])
+    draw = _incremental_learning.stand_ins
+    monkeypatch.setattr(
+        _incremental_learning, "stand_ins", lambda *arguments: drawn.append(draw(*arguments)) or drawn[0]
+    )
     classifier.add_class(rows, targets, weight)
     ((E, places, weights),) = drawn
     assert set(places) == {0, 1, 3} - set(given)

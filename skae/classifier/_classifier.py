@@ -28,23 +28,19 @@ from skae._typing import MatrixLike, RandomState, Schedule, Solver
 from skae._validation import DTYPES, refuse_parameters_of_none, validate_data
 from skae._version import VersionedEstimator
 from skae.autoencoders import BaseAutoencoder
-from skae.classifier._autoencoders import continue_each, fit_each, start_alike, warn_jointly
+from skae.classifier._autoencoders import start_alike, warn_jointly
 from skae.classifier._calibration import Calibration
 from skae.classifier._conformal import merge, own_energies, split
 from skae.classifier._energies import ClassEnergies
-from skae.classifier._energy_regression import fit_energy_classifier
-from skae.classifier._factored import add_factored
-from skae.classifier._finetuning import FineTuning
-from skae.classifier._learning import class_names, learn, n_phases, pretraining_task, trial_temperatures
+from skae.classifier._incremental_learning import learn_classes, learn_more
+from skae.classifier._learning import Learnt, learn, n_phases, trial_temperatures
 from skae.classifier._prediction import ClassPrediction, has_probabilities
 from skae.classifier._rows import LabelledRows, small_split
-from skae.classifier._stand_ins import stand_ins
 from skae.classifier._template import template_of
 from skae.corruption import Corruption
 from skae.objectives import LOSSES
 from skae.training import (
     SolverParameters,
-    Stage,
     begin_fit_task,
     checked_weight,
     encode_labels,
@@ -446,9 +442,7 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         elif calibrates and test is None:  # without trials and held-out rows, it is fitted to the training rows
             test = rows.subset(held_out)
         learnt = learn(self, template, rows, train_rows, held_out, rng, task, test, temperature)
-        for each in learnt.problems:
-            warn_jointly(each)
-        self._set(learnt.energies, learnt.calibration, **learnt.history)
+        self._set(learnt)
         if calibration_rows is not None:
             self.calibration_energies_ = own_energies(learnt.energies, calibration_rows)
         if after is not None:
@@ -516,28 +510,12 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
             temperature = float(self.temperature) if fixed else 1.0
             calibration = Calibration.without_rows(len(self.classes_), temperature)
             energies = start_alike(template.autoencoder, rows, len(self.classes_))
-            self._set(energies, calibration, loss_=math.nan, loss_curve_=None)
-        energies, calibration = ClassEnergies.from_classifier(self), Calibration.from_classifier(self)
+            self._set(Learnt(energies, calibration, {"loss_": math.nan, "loss_curve_": None}, []))
+        energies = ClassEnergies.from_classifier(self)
         template.check_alike(energies, self.n_factors, rows.subset([0]).X)
         options = {"inner": self.estimator, "task_name": "partial-fit", "max_subtasks": n_phases(self)}
         task = begin_fit_task(self, given, y, sample_weight, **options)
-        phase = pretraining_task(self, task, len(self.classes_), max_iter=1)
-        energies = continue_each(template.autoencoder, energies, rows, calibration.seen, self.pretrain, phase)
-        phase.end()
-        E = energies.of(rows)
-        calibration = calibration.update(E, rows.labels, rows.supervised)
-        self.n_iter_ = calibration.n_iter
-        if rows.supervised is None or rows.supervised.any():
-            seen = calibration.seen
-            self.loss_ = calibration.subset(seen).mean_loss(E[:, seen], rows.relabelled(seen), self.loss)
-            if self.method == "finetune":
-                energies, calibration = self._continue_finetuning(
-                    energies, calibration, template.constraint, rows, rng, task
-                )
-                E = energies.of(rows)
-        calibration = calibration.with_medians(E, rows)
-        self._set(energies, calibration)
-        self.validation_loss_curve_ = None
+        self._set(learn_more(self, template, energies, rows, rng, task))
         self._random_stream = seed, n_updates + 1
         task.end(dict)
 
@@ -595,32 +573,26 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         y = np.asarray(y) if index is None else np.asarray(y)[index]
         self.classes_, added = merge_classes(self.classes_, y)
         labels, energies = encode_labels(y, self.classes_), ClassEnergies.from_classifier(self)
-        calibration = Calibration.from_classifier(self).with_places(added)
-        present = np.isin(np.arange(len(self.classes_)), labels)
-        new = present & np.isneginf(calibration.constants)
-        if not new.any():
+        seen = Calibration.from_classifier(self).with_places(added).seen
+        places = np.setdiff1d(labels, seen)
+        if not len(places):
             raise ValueError(f"y has no new class: {np.unique(y).tolist()} are all known")
-        if self.method == "energies" and not present.all():
+        if self.method == "energies" and len(np.unique(labels)) < len(self.classes_):
             raise ValueError(
                 "method='energies' trains its linear classifier again, which needs rows of all classes; y has only "
                 f"{np.unique(y).tolist()} of {self.classes_.tolist()}"
             )
         options = {"inner": self.estimator, "task_name": "add-class", "max_subtasks": int(self.pretrain)}
         task = begin_fit_task(self, *given, **options)
-        places, known = np.flatnonzero(new), getattr(self, "calibration_energies_", None)
-        seed = seed_of(self.random_state)
+        known, seed = getattr(self, "calibration_energies_", None), seed_of(self.random_state)
         rng = np.random.default_rng(seed)
         rows, held_out = self._split(X, labels, weight, index, [] if known is None else places, seed)
-        energies = self._add_autoencoders(energies, weight, rows, added, places, rng, task)
-        others = {} if held_out is None else {"calibration_energies_": merge(known, energies, held_out, added)}
-        E = energies.of(rows)
-        missing = np.setdiff1d(calibration.seen, rows.labels)
-        joint_E, joint_rows = self._with_stand_ins(energies, E, rows, missing, rng)
-        calibration = calibration.add_classes(joint_E, joint_rows, new, complete=not len(missing))
-        calibration = calibration.with_medians(E, rows)
-        if self.method == "energies":
-            others |= fit_energy_classifier(E, rows, self.l2, self.loss)
-        self._set(energies, calibration, **others)
+        template = self._template(rows.data, weight, rng)
+        template.check_alike(energies, self.n_factors, rows.subset([0]).X)
+        learnt = learn_classes(self, template, energies, rows, added, places, rng, task)
+        self._set(learnt)
+        if held_out is not None:
+            self.calibration_energies_ = merge(known, learnt.energies, held_out, added)
         self._keep_state()
         task.end(dict)
 
@@ -663,56 +635,6 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         options = {"tunes": self.method == "finetune", "rows_per_class": rows_per_class}
         return template_of(self.estimator, self.n_factors, X, weight, self.random_state is not None, rng, **options)
 
-    def _add_autoencoders(self, energies, weight, rows, added, places, rng, task):
-        """Train the autoencoders of new classes on `rows`; return the energies of all classes.
-
-        `places` are the classes to train. `added` (K,) is true for those that `energies` has no place for. `weight` has
-        the weights of all data, or is None.
-        """
-        template = self._template(rows.data, weight, rng)
-        template.check_alike(energies, self.n_factors, rows.subset([0]).X)
-        own = rows.subset(np.flatnonzero(np.isin(rows.labels, places))).relabelled(places)
-        names, autoencoder = class_names(self.classes_[places]), template.autoencoder
-        phase = pretraining_task(self, task, len(places), autoencoder.max_iter)
-        if energies.factors is None:
-            fitted, problems = fit_each(autoencoder, own, names, self.pretrain, self.n_jobs, phase, places)
-        else:
-            fitted, problems = add_factored(autoencoder, energies.factors, own, names, self.pretrain, rng, phase)
-        phase.end()
-        for each in problems:
-            warn_jointly(each)
-        return energies.with_places(added).replaced(places, fitted)
-
-    # -- the supervised phase
-
-    def _with_stand_ins(self, energies, E, rows, missing, rng):
-        """Return the energies E and the rows; after fine-tuning, with rows drawn for the classes that have none."""
-        if self.loss_curve_ is None or not len(missing):
-            return E, rows
-        drawn, labels, weight = stand_ins(energies, missing, E.dtype, rng)
-        own = np.ones(len(E)) if rows.weight is None else rows.weight
-        labels, weight = np.concatenate([rows.labels, labels]), np.concatenate([own, weight])
-        return np.concatenate([E, drawn]), self._weighted(LabelledRows(None, labels, weight, None))
-
-    def _continue_finetuning(self, energies, calibration, constraint, rows, rng, task):
-        """Fine-tune the classes that have had rows, with one pass at a constant learning rate."""
-        seen, curve = calibration.seen, [] if self.loss_curve_ is None else self.loss_curve_
-        rows = rows.relabelled(seen)
-        tuning = FineTuning(self, energies.subset(seen), calibration.constants[seen], constraint, rows)
-        active = tuning.active_share(None) if self.verbose else None
-        on_epoch = self._on_epoch(None, "", active, n_before=len(curve))
-        stage = Stage(tuning.objective, self._solver(1, max_iter=1, schedule="constant"), on_epoch=on_epoch)
-        task = task.subtask("fine-tuning").begin()
-        trained = tuning.minimize(stage, None, rng, state=self._continued_state(tuning.objective.layout))
-        task.end()
-        (result,), constants = trained.results, calibration.constants.copy()
-        part, constants[seen] = tuning.unpack(trained.theta)
-        self._keep_state(result.state, tuning.objective.layout)
-        self.loss_ = trained.loss
-        self.loss_curve_, self.validation_loss_curve_ = np.append(curve, result.loss_curve), None
-        self.n_iter_ = len(self.loss_curve_)
-        return energies.replaced(seen, part), dataclasses.replace(calibration, constants=constants)
-
     def _automatic_rate(self, schedule, n_batches):
         """Return the automatic rate. It is lower than in pretraining, because the autoencoders are trained already.
 
@@ -721,11 +643,13 @@ class ClassSpecificAEClassifier(CallbackSupportMixin, SolverParameters, ClassPre
         brief = self.estimator is None and schedule == "linear"
         return {"adam": 1e-3 if brief else 5e-4, "sgd": 1e-2}.get(self.solver)
 
-    def _set(self, energies, calibration, **others):
-        """Set the fitted attributes. Remove those of an earlier fit that `others` does not have."""
+    def _set(self, learnt):
+        """Set the fitted attributes, and warn. Remove those of an earlier fit that have not been learnt again."""
+        for each in learnt.problems:
+            warn_jointly(each)
         for name in ("energy_classifier_", "calibration_energies_"):
             vars(self).pop(name, None)
-        vars(self).update({**energies.attributes(), **calibration.attributes(), **others})
+        vars(self).update(learnt.attributes())
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 from numbers import Real
 from typing import Any, Self
 
@@ -28,30 +26,18 @@ from skae._version import VersionedEstimator
 from skae.autoencoders import DenoisingAutoencoder
 from skae.corruption import Corruption
 from skae.network._encoder import Encoder, plain, stays_sparse
-from skae.network._output import linear_start
+from skae.network._finetuning import FineTuning
 from skae.network._rows import Rows
-from skae.objectives import Network, network_layout
-from skae.parameters import MaxNorm
 from skae.training import (
     SolverParameters,
     Stage,
-    active_share,
     begin_fit_task,
     check_overflow,
     checked_weight,
     chunk_rows,
     input_noise,
-    labelled_route,
-    mean_value,
-    row_keys,
     seed_of,
-    train,
 )
-
-# Rows on which the losses before and after fine-tuning are compared.
-_COMPARED_ROWS = 2000
-# Rows that the start of the output layer is fitted to, at most, and their codes, unless that were too few rows.
-_START_ROWS, _START_CODES, _FEWEST_ROWS = 10_000, 20_000_000, 1000
 
 
 def default_encoder() -> DenoisingAutoencoder:
@@ -62,21 +48,6 @@ def default_encoder() -> DenoisingAutoencoder:
 def can_continue(estimator: Any) -> bool:
     """Return whether the solver has steps that `partial_fit` can continue."""
     return estimator.solver != "lbfgs"
-
-
-@dataclasses.dataclass(frozen=True)
-class Start:
-    """A network to train: its objective, the parameters at the start, and how training takes the rows."""
-
-    objective: Network
-    theta: FloatArray
-    route: Any
-
-    def set_output(self, coef: FloatArray, intercept: FloatArray) -> None:
-        """Set the output layer."""
-        blocks = self.objective.layout.views(self.theta)
-        blocks["O"][...], blocks["o"][...] = coef, intercept
-        self.objective.project(self.theta)
 
 
 class FineTunedNetwork(CallbackSupportMixin, SolverParameters, TransformerMixin, VersionedEstimator):
@@ -169,12 +140,7 @@ class FineTunedNetwork(CallbackSupportMixin, SolverParameters, TransformerMixin,
         input_noise(self)  # raises an error for invalid noise
         supervised = self._supervised(target, weight)
         rng, stream = self._generator(partial)
-        train_rows = held_out = None
-        if self.early_stopping and not partial:
-            train_rows, held_out = self._hold_out(target, rng)
-            for rows, purpose in ((train_rows, "train on"), (held_out, "hold out")):
-                if supervised is not None and not supervised[rows].any():
-                    raise ValueError(f"class_weight must be positive for some class with rows to {purpose}")
+        index, held_out = (None, None) if partial else self._split(target, supervised, rng)
         encoder = self._initial_encoder(continued, rng)
         n_phases = 1 if self.prefit or continued else 2
         options = {"task_name": "partial-fit"} if partial else {}
@@ -185,81 +151,71 @@ class FineTunedNetwork(CallbackSupportMixin, SolverParameters, TransformerMixin,
             phase = task.subtask("autoencoders", max_subtasks=len(encoder.layers)).begin()
             inputs, problems = encoder.fit(X, y, weight, phase)
             phase.end()
-        rows = Rows(inputs, target, supervised, train_rows)
-        network = self._network(encoder, inputs)
-        clean = functools.partial(rows.batches, network.route)
-
-        def noisy(positions):
-            options = {"range_rows": train_rows, "labels": target}
-            options["seeded"] = any(layer.dropout for layer in network.objective.layers)
-            return self._corrupted_batches(
-                inputs, supervised, positions, network.route, rng, input_noise(self), **options
-            )
-
+        rows, dropout = Rows(inputs, target, supervised, index), self._dropout(len(encoder.layers))
+        tuning = FineTuning(self, encoder, dropout, rows, len(self._outputs()), rng)
         if continued and outputs == self._outputs():
-            network.set_output(self.coef_, self.intercept_)
+            tuning.set_output(self.coef_, self.intercept_)
         else:
-            n_rows = min(max(_START_CODES // encoder.sizes[-1], _FEWEST_ROWS), _START_ROWS)
-            some = rows.draw(n_rows, rng)
-            seen = noisy(some).in_batches_of(network.route.chunk_size)
-            keys = row_keys(inputs, some)
-            linear_start(network.objective, network.theta, self.loss, seen, keys, rng)
-        batches = noisy(train_rows)
-        monitor = None
-        if held_out is not None:
-            monitor = self._monitor(network.objective, clean(held_out), rng, len(batches))
-        before = mean_value(network.objective, network.theta, clean(rows.some(_COMPARED_ROWS)), rng)
-        curve = self.loss_curve_ if partial and fitted else np.empty(0)
-        stage = self._stage(encoder, network, batches, monitor, clean(train_rows), len(curve), partial)
+            tuning.fit_output()
+        batches = tuning.noisy_batches(index)
+        problems += self._finetune(tuning, batches, held_out, partial, task)
+        self._random_stream = (stream[0], stream[1] + len(batches)) if partial else None
+        task.end(dict)
+        return problems
+
+    def _finetune(self, tuning, batches, held_out, partial, task):
+        """Set all fitted attributes by fine-tuning; return the problems. `held_out` are rows, or None."""
+        objective, monitor = tuning.objective, tuning.monitor(held_out, len(batches))
+        before = tuning.loss(tuning.theta)
+        curve = self.loss_curve_ if partial and hasattr(self, "encoder_") else np.empty(0)
+        stage = self._stage(tuning, len(batches), monitor, len(curve), partial)
         phase = task.subtask("fine-tuning", max_subtasks=stage.solver.max_iter).begin()
-        trained = train(
-            network.objective,
-            [stage],
-            network.theta,
-            batches,
-            rng,
-            multiplications=batches.rows_per_batch * encoder.n_inputs * encoder.sizes[0],
-            task=phase,
-            state=self._continued_state(network.objective.layout) if partial else None,
-            final_batches=clean(train_rows),
-        )
+        state = self._continued_state(objective.layout) if partial else None
+        trained = tuning.minimize(stage, batches, task=phase, state=state)
         phase.end()
-        after = mean_value(network.objective, trained.theta, clean(rows.some(_COMPARED_ROWS)), rng)
+        after, problems = tuning.loss(trained.theta), []
         if not partial and after > before + 1e-3 * abs(before):
-            problems.append(self._raised(before, after))
+            problems = [self._raised(before, after)]
         elif not partial:
-            problems += self._poor_fit(rows, trained.data_loss)
+            problems = self._poor_fit(tuning.rows, trained.data_loss)
         (result,) = trained.results
-        for name, value in self._attributes(encoder, network.objective, trained.theta).items():
+        for name, value in self._attributes(tuning.encoder, objective, trained.theta).items():
             setattr(self, name, value)
         self.loss_curve_ = np.append(curve, result.loss_curve)
         self.loss_, self.n_iter_ = trained.loss, len(self.loss_curve_)
         self.validation_loss_curve_ = None if monitor is None else np.array(monitor.curve)
-        self._keep_state(*(result.state, network.objective.layout) if partial else ())
-        self._random_stream = (stream[0], stream[1] + len(batches)) if partial else None
-        task.end(dict)
+        self._keep_state(*(result.state, objective.layout) if partial else ())
         return problems
+
+    def _split(self, target, supervised, rng):
+        """Return the rows to train on and those held out for early stopping, or None for all and None."""
+        if not self.early_stopping:
+            return None, None
+        train_rows, held_out = self._hold_out(target, rng)
+        for rows, purpose in ((train_rows, "train on"), (held_out, "hold out")):
+            if supervised is not None and not supervised[rows].any():
+                raise ValueError(f"class_weight must be positive for some class with rows to {purpose}")
+        return train_rows, held_out
 
     def _generator(self, partial):
         """Return a generator of random numbers, and the seed and the number of updates that it comes from."""
         stream = (partial and getattr(self, "_random_stream", None)) or (seed_of(self.random_state), 0)
         return np.random.default_rng(list(stream) if partial else stream[0]), stream
 
-    def _stage(self, encoder, network, batches, monitor, clean, n_before, partial):
+    def _stage(self, tuning, n_batches, monitor, n_before, partial):
         """Return the stage of fine-tuning."""
         options = {"max_iter": 1, "schedule": "constant"} if partial else {}
-        active = active_share(network.objective, clean, clean.X.dtype) if self.verbose else None
 
         def attributes(epoch, losses, validation_losses):
-            return self._attributes(encoder.copy(), network.objective, epoch.theta) | {
+            return self._attributes(tuning.encoder.copy(), tuning.objective, epoch.theta) | {
                 "n_iter_": len(losses),
                 "loss_": epoch.loss,
                 "loss_curve_": np.array(losses),
                 "validation_loss_curve_": None if validation_losses is None else np.array(validation_losses),
             }
 
-        on_epoch = self._on_epoch(monitor, "", active, n_before)
-        return Stage(network.objective, self._solver(len(batches), **options), monitor, on_epoch, attributes)
+        on_epoch = self._on_epoch(monitor, "", tuning.active_share() if self.verbose else None, n_before)
+        return Stage(tuning.objective, self._solver(n_batches, **options), monitor, on_epoch, attributes)
 
     def _validate_rows(self, X, y, sample_weight, reset, partial):
         """Check the rows; return those of positive weight, with their y, their targets and their weights (or None)."""
@@ -289,23 +245,6 @@ class FineTunedNetwork(CallbackSupportMixin, SolverParameters, TransformerMixin,
                 set_random_states(encoder.estimator, int(rng.integers(2**31)))
         self._dropout(len(encoder.layers))  # raises an error before the long part
         return encoder
-
-    def _network(self, encoder, inputs):
-        """Return the network to train. Its output layer is zero."""
-        blocks, sizes = encoder.blocks(), encoder.sizes
-        layers = encoder.network_layers(self._dropout(len(sizes)))
-        biased = [layer.uses_bias and f"b{number}" in blocks for number, layer in enumerate(layers, 1)]
-        layout = network_layout(encoder.n_inputs, sizes, biased, len(self._outputs()))
-        route = labelled_route(self, inputs, sizes[0], max(sizes))
-        if route.stay_sparse:
-            layout = layout.by_columns()
-        names = [name for name in layout.shapes if name[0] in "WO"]
-        limits = [] if self.max_norm is None else [MaxNorm(name, float(self.max_norm)) for name in names]
-        objective = Network(layout, layers, loss=self.loss, l2=self.l2, constraints=limits)
-        blocks |= {name: np.zeros(layout.shapes[name]) for name in "Oo"}
-        theta = layout.pack(inputs.dtype, **{name: blocks[name] for name in layout.shapes})
-        objective.project(theta)
-        return Start(objective, theta, route)
 
     def _refuse_early_stopping(self):
         """Raise ValueError if `partial_fit` is to stop early."""
