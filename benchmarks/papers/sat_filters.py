@@ -1,46 +1,36 @@
-"""What the saturation penalty does: SAT figures 2 to 6 and sections 3 to 5.
+"""What the saturation penalty does to filters: SAT figures 4 and 5, sections 3.2 to 4.
 
-    SKAE_DATA=folder python benchmarks/papers/sat_figures.py [--quick] [--only TEXT] [--minutes M]
+    SKAE_DATA=folder python benchmarks/papers/sat_filters.py [--quick] [--only TEXT] [--minutes M]
 
-plane: how much of the square [-1, 1]^2 is reconstructed where the data are a curve (SAT does not give its curves and
-strengths; ours are a sine and an arc). path: 30 epochs at each of eleven alphas, from 0 to the largest, each fit from
-the last, on binary MNIST (10,000 images), natural patches of 12 x 12 (20,000, of scikit-learn's two photographs) and
-CIFAR-10 (5,000), less their mean, over their standard deviation. relu: filters of relu against those of shrink.
-continuation: steps of alpha against alpha at once (Adam, 110 epochs in all). identities and complement: formulas.
+path: 30 epochs at each of eleven alphas, from 0 to the largest, each fit from the last, on binary MNIST (10,000
+images), natural patches of 12 x 12 (20,000, of scikit-learn's two photographs) and CIFAR-10 (5,000), less their mean,
+over their standard deviation. relu: filters of relu against those of shrink. continuation: steps of alpha against alpha
+at once (Adam, 110 epochs in all). identities: formulas, and the identity basis of binary data.
 
 SAT trains by gradient descent at a constant rate of 0.05. On images this is too large for a loss that sums over the
 pixels: it is halved until halving it does not lower the loss of the fit at alpha 0 any more, and until the whole path
-is stable; each cell has its rate. Batches have 100 rows (10 in the plane). Rows are scaled to unit length after each
-update, SAT's after every tenth. SAT's largest alpha is 1; beside a loss that sums over 3,072 pixels this is little, so
-on CIFAR-10 a larger one is tried too. Paths have two seeds, of which the claims take the mean, relu has two, the plane
-three, and figure 3 nine, of which eight make "holds"; pictures are of the first. `--quick` takes 200 images, 20 units,
-3 alphas and one epoch at each.
+is stable; each cell has its rate. Batches have 100 rows. Rows are scaled to unit length after each update, SAT's after
+every tenth. SAT's largest alpha is 1; beside a loss that sums over 3,072 pixels this is little, so on CIFAR-10 a larger
+one is tried too. Paths have two seeds, of which the claims take the mean, and relu has two; pictures are of the first.
+`--quick` takes 200 images, 20 units, 3 alphas and one epoch at each.
 """
 
-import base64
 import functools
 import itertools
 
 import numpy as np
+from sat_plane import RATE, decoded, descent, encoded
 from study import Claim, NotMeasuredError, Study, Table, save, spread, verdict
 
 from skae import SaturatingAutoencoder, regularization_path
-from skae.activations import Activation, as_activation
+from skae.activations import as_activation
 from skae.complements import complement
-from skae.datasets import make_curve, natural_patches
+from skae.datasets import natural_patches
 from skae.objectives import Reconstruction
 from skae.parameters import Layout
 from skae.penalties import Saturation
 from skae.solvers import DivergenceError
 
-#: Of the square: reconstructed to a twentieth of its half side.
-NEAR, RATE, HALVINGS = 0.05, 0.05, 12
-#: Activation, units, curve, alphas, further parameters.
-PLANES = {
-    "2": ("shrink", 10, "sine", (0.0, 0.01, 0.03), {"threshold": 0.1}),
-    "3": ("satlinear", 2, "arc", (0.0, 0.003, 0.01), {"tied_weights": False, "weight_constraint": None}),
-    "3, tied": ("satlinear", 2, "arc", (0.0, 0.003, 0.01), {}),
-}
 #: Data, activation, units, largest alpha, the alphas whose filters are shown (of ten steps).
 PATHS = (
     ("patches", "shrink", 100, 1.0, (1, 10)),
@@ -53,23 +43,17 @@ PATHS = (
     ("cifar10", "shrink", 100, 30.0, (1, 5)),
     ("cifar10", "satlinear", 300, 10.0, (1, 6)),
 )
-#: Seeds of each figure in the plane; two units may end elsewhere.
-SEEDS = {"2": 3, "3": 9, "3, tied": 3}
+#: The rate is halved at most so often.
+HALVINGS = 12
 ROWS, EPOCHS, SHOWN = {"mnist": 10_000, "patches": 20_000, "cifar10": 5_000, "digits": 1_797}, 30, 8
 SHAPES = {"mnist": (1, 28, 28), "patches": (1, 12, 12), "cifar10": (3, 32, 32), "digits": (1, 8, 8)}
 CONTINUED = tuple(itertools.product(("digits", "patches"), ("shrink", "relu", "satlinear"), (0.1, 1.0, 5.0)))
 
 
 def cells(quick, results):
-    """Return the cells: formulas, the plane, the continuation on digits, the paths, then the rest."""
+    """Return the cells: formulas, the continuation on digits, relu, the paths, then the rest."""
     common = {"quick": True} if quick else {}
-    found = [{"part": "complement"}, *({"part": "identities", "data": data} for data in ("digits", "mnist"))]
-    for seed, solver, (figure, plane) in itertools.product(range(9), ("sgd", "lbfgs"), PLANES.items()):
-        if seed >= SEEDS[figure]:
-            continue
-        found += [
-            {"part": "plane", "figure": figure, "alpha": alpha, "solver": solver, "seed": seed} for alpha in plane[3]
-        ]
+    found = [{"part": "identities", "data": data} for data in ("digits", "mnist")]
     paths = [
         {"part": "path", "data": data, "activation": activation, "units": units, "largest": largest}
         for data, activation, units, largest, _ in PATHS
@@ -79,7 +63,7 @@ def cells(quick, results):
         for (data, activation, alpha), seed, steps in itertools.product(CONTINUED, range(3), (10, 0))
     ]
     if quick:
-        found, continued = [each for each in found if not each.get("seed")], continued[:12:6]
+        continued = continued[:12:6]
     found += [each for each in continued if each["data"] == "digits"]
     paths += [{"part": "relu", "data": data} for data in ("patches", "mnist")]
     found += paths
@@ -109,54 +93,8 @@ def rows(data, quick, n=None):
 
 def measure(part, quick=False, **cell):
     """Return what a part measures."""
-    parts = {
-        "complement": figure_6,
-        "identities": identities,
-        "plane": plane,
-        "path": path,
-        "relu": relu,
-        "continuation": continuation,
-    }
+    parts = {"identities": identities, "path": path, "relu": relu, "continuation": continuation}
     return parts[part](quick=quick, **cell)
-
-
-class Bump(Activation):
-    """Non-monotonic units for figure 6: a smooth rise from 0, less a smaller one later."""
-
-    name = "bump"
-
-    def value(self, u, out=None):
-        """Return h."""
-        return _sigmoid(3.0 * u + 6.0) - 0.5 * _sigmoid(3.0 * u - 3.0)
-
-    def derivative(self, u, h, out=None):
-        """Return h'."""
-        one, other = _sigmoid(3.0 * u + 6.0), _sigmoid(3.0 * u - 3.0)
-        return 3.0 * one * (1.0 - one) - 1.5 * other * (1.0 - other)
-
-
-def _sigmoid(u):
-    return 0.5 * (1.0 + np.tanh(0.5 * u))
-
-
-def figure_6(quick):
-    """Return a non-monotonic activation, the size of its slope, its complement (eq. 3), and where they are smallest."""
-    u = np.linspace(-8.0, 8.0, 161 if quick else 321)
-    units = Bump()
-    h = units.value(u)
-    slope = units.derivative(u, h)
-    value, derivative = complement(units, u)
-    inside = np.flatnonzero(slope[:-1] * slope[1:] < 0.0)  # the maximum of h
-    return {
-        "u": u.tolist(),
-        "h": h.tolist(),
-        "slope": np.abs(slope).tolist(),
-        "complement": value.tolist(),
-        "slope_at_extremum": float(np.abs(slope[inside]).max() / np.abs(slope).max()),
-        "complement_at_extremum": float(value[inside].max() / value.max()),
-        "flatness_at_extremum": float(np.abs(derivative[inside]).max() / np.abs(derivative).max()),
-        "complement_at_ends": float(value[[0, -1]].max() / value.max()),
-    }
 
 
 def identities(data, quick):
@@ -179,68 +117,6 @@ def identities(data, quick):
     loss = Reconstruction(layout, units).value(theta, X)
     both = Reconstruction(layout, units, penalties=[Saturation(1.0)]).value(theta, X)
     return {**values, "loss": loss, "penalty": both - loss, "gap": float(high - low)}
-
-
-def descent(batch_size, rate):
-    """Return the parameters of SAT's gradient descent."""
-    return {
-        "solver": "sgd",
-        "learning_rate": "constant",
-        "learning_rate_init": rate,
-        "momentum": 0.0,
-        "nesterovs_momentum": False,
-        "batch_size": batch_size,
-        "tol": 0.0,
-    }
-
-
-def plane(figure, alpha, solver, seed, quick):
-    """Return how much of the square is reconstructed well, what the units do, and a picture of the errors."""
-    activation, n_units, shape, _, parameters = PLANES[figure]
-    X, t = make_curve(200 if quick else 1000, shape=shape, random_state=0)
-
-    how = {"solver": "lbfgs", "max_iter": 2000, "tol": 1e-6}
-    if solver == "sgd":  # ten steps of 30 epochs, and as many at the last alpha
-        how = {**descent(10, RATE), "max_iter": 22 if quick else 600}
-    model = SaturatingAutoencoder(
-        n_units, activation=activation, alpha=alpha, random_state=seed, **how, **parameters
-    ).fit(X)
-    ticks = np.linspace(-1.0, 1.0, 101)
-    square = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
-    error = np.sqrt(model.reconstruction_error(square))
-    norms = np.linalg.norm(model.components_, axis=1)
-    values = {
-        "share": float(np.mean(error < NEAR)),
-        "error": float(np.sqrt(model.reconstruction_error(X).mean())),
-        "encoder_length": float(norms.mean()),
-        "encoder": model.components_.ravel().tolist(),
-        "decoder": model.decoder_components_.ravel().tolist(),
-        "surface": [encoded(error.reshape(len(ticks), -1)[::5, ::5], 0.0, 0.5)],
-    }
-    if activation == "satlinear":
-        cosine = np.abs(model.components_[0] @ model.components_[1]) / norms.prod()
-        linear = np.all(np.abs(model.transform(square)) < 1.0, axis=1)
-        flat = np.any(np.abs(model.transform(X)) == 1.0, axis=1)
-        low, high = np.quantile(t, [0.025, 0.975])
-        values |= {
-            "cosine": float(cosine),
-            "angle": float(np.degrees(np.arctan2(*model.components_[0][::-1])) % 90.0),
-            "agreement": float(np.mean((error < NEAR) == linear)),
-            "flat": float(flat.mean()),
-            "flat_at_ends": float(flat[(t <= low) | (t >= high)].mean()),
-        }
-    return values
-
-
-def encoded(values, low, high):
-    """Return an array as text: a byte a number, from low to high."""
-    scaled = np.clip((values - low) / (high - low), 0.0, 1.0)
-    return base64.b64encode(np.round(255.0 * scaled).astype(np.uint8).tobytes()).decode()
-
-
-def decoded(text):
-    """Return the numbers of such a text, from 0 to 1."""
-    return np.frombuffer(base64.b64decode(text), dtype=np.uint8) / 255.0
 
 
 def spread_evenly(squares):
@@ -380,13 +256,19 @@ def continuation(data, activation, alpha, steps, seed, quick):
 
 # What the claims read
 
-
-def planes(results, figure, name, alpha=None, solver=("sgd", "lbfgs")):
-    """Return values of the plane, by solver and seed, of one alpha or of all but 0."""
-    alphas = PLANES[figure][3][1:] if alpha is None else (alpha,)
-    return np.array(
-        [results.values(name, part="plane", figure=figure, alpha=each, solver=one) for each in alphas for one in solver]
-    )
+#: What is measured of relu beside shrink, with the headings of the table.
+RELU = {
+    "alike": "cosine of relu's filters with the nearest of shrink's",
+    "alike_seeds": "of shrink's with another seed's",
+    "covered_relu": "pixels covered, relu",
+    "covered": "shrink",
+}
+SATURATED = (("patches", 300), ("mnist", 300), ("cifar10", 300))
+NAMES = {
+    "covered": "share of pixels covered",
+    "flat": "share of codes that are flat",
+    "aligned": "cosine of a filter with the nearest image",
+}
 
 
 def along(results, name, data, activation, units, largest=1.0):
@@ -401,84 +283,6 @@ def along(results, name, data, activation, units, largest=1.0):
 def ends(values, digits=2):
     """Return the first and the last value as text."""
     return f"{values[0]:.{digits}f} to {values[-1]:.{digits}f}"
-
-
-def mostly(conditions):
-    """Return the verdict on conditions by fit: eight of nine for "holds", half for "in part"; and the share as text."""
-    share = float(np.mean(conditions))
-    return (share >= 8 / 9, share > 0.5), f" ({int(np.sum(conditions))} of {np.size(conditions)} fits)"
-
-
-def paired(before, figure):
-    """Return the values at alpha = 0 once for each other alpha, as `planes` has them."""
-    return np.tile(before, (len(PLANES[figure][3]) - 1, 1))
-
-
-def smaller(figure):
-    """Return a judge of whether the penalty shrinks what is reconstructed."""
-
-    def judge(results):
-        before, after = planes(results, figure, "share", 0.0), planes(results, figure, "share")
-        text = f"share of the square: {before.min():.2f} to {before.max():.2f} without the penalty, "
-        conditions, count = mostly(after < paired(before, figure))
-        return verdict(*conditions), f"{text}{after.min():.2f} to {after.max():.2f} with it{count}"
-
-    return judge
-
-
-def on_the_curve(results):
-    """Figure 2: the curve stays reconstructed."""
-    errors, share = planes(results, "2", "error"), NEAR
-    return verdict(bool(errors.max() < share)), f"root mean square error on the curve: {errors.max():.3f} at most"
-
-
-def random_basis(results):
-    """Figure 3: an orthogonal basis (to 10 degrees) of a random orientation, without penalty."""
-    cosine, angle = planes(results, "3", "cosine", 0.0), planes(results, "3", "angle", 0.0)
-    conditions, count = mostly(cosine < 0.17)
-    text = f"cosine of the two encoder rows {cosine.min():.2f} to {cosine.max():.2f}{count}, "
-    text += f"angles from {angle.min():.0f} to {angle.max():.0f} degrees (of 90)"
-    return verdict(*conditions, bool(np.ptp(angle, axis=-1).min() > 10.0)), text
-
-
-def aligned_basis(results):
-    """Figure 3: with the larger penalty the middle half of the orientations is nearer together than without it."""
-    outcomes, text = [], []
-    for solver in ("sgd", "lbfgs"):
-        without, with_it = (
-            float(np.subtract(*np.quantile(planes(results, "3", "angle", alpha, (solver,)), (0.75, 0.25))))
-            for alpha in (0.0, PLANES["3"][3][-1])
-        )
-        outcomes.append(with_it < 0.5 * without)
-        text.append(f"{solver}: {without:.0f} degrees without the penalty, {with_it:.0f} with it")
-    return verdict(*outcomes), f"range of the middle half of the angles. {'; '.join(text)}"
-
-
-def outer_product(results):
-    """Figure 3: the region is where both units are linear."""
-    agreement = planes(results, "3", "agreement", 0.0)
-    conditions, count = mostly(agreement > 0.95)
-    text = f"{100 * agreement.min():.0f} to {100 * agreement.max():.0f} % of the square is both or neither{count}"
-    return verdict(*conditions), text
-
-
-def saturated_ends(results):
-    """Figure 3: units are flat at the ends of the curve."""
-    after = planes(results, "3", "flat_at_ends")
-    everywhere = planes(results, "3", "flat")
-    parts = [(alpha, planes(results, "3", "flat_at_ends", alpha)) for alpha in PLANES["3"][3]]
-    shares = "; ".join(f"alpha {alpha:g}: {each.min():.2f} to {each.max():.2f}" for alpha, each in parts)
-    conditions, count = mostly(after > 0.9)
-    text = f"share of the ends of the curve where a unit or both are flat, {shares}; above 0.9 with it{count}"
-    return verdict(*conditions, bool(after.mean() > everywhere.mean())), text
-
-
-def scaled_up(results):
-    """Figure 3: longer encoder rows, of the same solver and seed."""
-    before, after = planes(results, "3", "encoder_length", 0.0), planes(results, "3", "encoder_length")
-    conditions, count = mostly(after > paired(before, "3"))
-    text = f"mean length of the encoder rows {before.min():.2f} to {before.max():.2f} without the penalty, "
-    return verdict(*conditions), f"{text}{after.min():.2f} to {after.max():.2f} with it; longer than without{count}"
 
 
 def l1(name):
@@ -518,18 +322,6 @@ def like_shrink(results):
             f"{mean['alike_seeds']:.2f}), pixels covered {mean['covered_relu']:.2f} and {mean['covered']:.2f}"
         )
     return verdict(*outcomes), "; ".join(text)
-
-
-#: What is measured of relu beside shrink, with the headings of the table.
-RELU = {
-    "alike": "cosine of relu's filters with the nearest of shrink's",
-    "alike_seeds": "of shrink's with another seed's",
-    "covered_relu": "pixels covered, relu",
-    "covered": "shrink",
-}
-
-
-SATURATED = (("patches", 300), ("mnist", 300), ("cifar10", 300))
 
 
 def identity_basis(results):
@@ -592,13 +384,6 @@ def rising(name, activation, units, start, stop, cells, below=np.inf):
     return judge
 
 
-NAMES = {
-    "covered": "share of pixels covered",
-    "flat": "share of codes that are flat",
-    "aligned": "cosine of a filter with the nearest image",
-}
-
-
 def small_alpha(results):
     """Section 3.4: the identity at a small alpha."""
     covered = along(results, "covered", "cifar10", "satlinear", 300)[1]
@@ -632,44 +417,7 @@ def needed(results):
     return verdict(*outcomes), f"in steps, and at once: {'; '.join(text)}"
 
 
-def plateau(results):
-    """Figure 6."""
-    names = ("slope_at_extremum", "complement_at_extremum", "flatness_at_extremum", "complement_at_ends")
-    slope, value, flatness, ends_value = (results.mean(name, part="complement") for name in names)
-    text = f"at the inner extremum, as shares of the largest: |f'| {slope:.3f}, complement {value:.2f}, its slope "
-    text += f"{flatness:.2f}; complement at the ends {ends_value:.1g}"
-    return verdict(slope < 0.05 and value > 0.1, flatness < 0.1), text
-
-
 CLAIMS = (
-    Claim(
-        "SAT 3.1, figure 2",
-        "The penalty decreases the volume of the space that is well reconstructed (shrink, 10 units).",
-        "",
-        smaller("2"),
-    ),
-    Claim("SAT 3.1, figure 2", "Good reconstruction is kept on or near the data.", "", on_the_curve),
-    Claim(
-        "SAT 3.1, figure 3",
-        "Without the penalty, two satlinear units learn an orthogonal basis with a random orientation.",
-        "",
-        random_basis,
-    ),
-    Claim(
-        "SAT 3.1, figure 3",
-        "Without it, the region that is well reconstructed is where both units are linear.",
-        "",
-        outer_product,
-    ),
-    Claim(
-        "SAT 3.1, figure 3",
-        "With the penalty, units are saturated at the extreme points of the data.",
-        "",
-        saturated_ends,
-    ),
-    Claim("SAT 3.1, figure 3", "The penalty induces the basis to align with the data.", "", aligned_basis),
-    Claim("SAT 3.1, figure 3", "This limits the space that is well reconstructed.", "", smaller("3")),
-    Claim("SAT 3.1, figure 3", "With free weights, the encoder is scaled up.", "", scaled_up),
     Claim("SAT 3.2, 5.3", "The penalty of shrink is an L1 penalty on the codes.", "", l1("shrink")),
     Claim("SAT 3.2, 5.3", "So is that of relu.", "", l1("relu")),
     Claim(
@@ -737,36 +485,15 @@ CLAIMS = (
         more_units,
     ),
     Claim("SAT 4", "A large penalty must be raised step by step.", "steps of 0.1", needed),
-    Claim(
-        "SAT 5.1, figure 6",
-        "At an extremum of a non-monotonic activation |f'| is smallest, the complement of eq. 3 only has a plateau.",
-        "",
-        plateau,
-    ),
 )
 
 
-def tables(results):
-    """Return the plane, the paths, relu and the continuation."""
-    plane_rows = []
-    for (figure, plane), solver in itertools.product(PLANES.items(), ("sgd", "lbfgs")):
-        for alpha in plane[3]:
-            lines = results.lines(part="plane", figure=figure, solver=solver, alpha=alpha)
-            if lines:
-                plane_rows.append(
-                    (
-                        figure,
-                        f"{plane[0]}, {plane[1]}",
-                        solver,
-                        f"{alpha:g}",
-                        ", ".join(f"{line['share']:.2f}" for line in lines),
-                        ", ".join(f"{line['error']:.3f}" for line in lines),
-                    )
-                )
-    path_rows = []
+def path_rows(results):
+    """Return rows of the table of paths: every fifth alpha."""
+    found = []
     for line in results.lines(part="path"):
         for i in range(0, len(line["alphas"]), 5 if len(line["alphas"]) > 5 else 1):
-            path_rows.append(
+            found.append(
                 (
                     line["data"],
                     str(line.get("seed", 0)),
@@ -777,24 +504,29 @@ def tables(results):
                     f"{line['r2'][i]:.3f}",
                 )
             )
-    continued = []
+    return found
+
+
+def continuation_rows(results):
+    """Return rows of the table of the continuation."""
+    found = []
     for data, activation, alpha in CONTINUED:
         where = {"part": "continuation", "data": data, "activation": activation, "alpha": alpha}
         try:
             four = [results.values(name, steps=steps, **where) for name in ("loss", "dead") for steps in (10, 0)]
         except NotMeasuredError:
             continue
-        continued.append((data, activation, f"{alpha:g}", *(spread(each, 2, 1.0, "") for each in four)))
+        found.append((data, activation, f"{alpha:g}", *(spread(each, 2, 1.0, "") for each in four)))
+    return found
+
+
+def tables(results):
+    """Return the paths, relu and the continuation."""
     relu = [
         (line["data"], str(line.get("seed", 0)), *(f"{line[name]:.2f}" for name in RELU))
         for line in results.lines(part="relu")
     ]
     return [
-        Table(
-            "The plane: the share of the square that is reconstructed to 0.05, and the error on the curve, by seed",
-            ("figure", "activation, units", "solver", "alpha", "share of the square", "error"),
-            plane_rows,
-        ),
         Table(
             "Paths: shares of pixels and of frequencies that filters cover, of flat codes, of dead units; cosines of "
             "filters with the nearest image and with their start; R^2",
@@ -812,60 +544,28 @@ def tables(results):
                 "start",
                 "R^2",
             ),
-            path_rows,
+            path_rows(results),
         ),
         Table("Relu beside shrink: its filters", ("data", "seed", *RELU.values()), relu),
         Table(
             "Continuation",
             ("data", "activation", "alpha", "loss, 10 steps", "loss at once", "dead, 10 steps", "dead at once"),
-            continued,
+            continuation_rows(results),
         ),
     ]
 
 
 def draw(results, folder, quick):
-    """Save figures 2 to 6 of what is measured."""
+    """Save figures 4 and 5 of what is measured."""
     import matplotlib.pyplot as plt
 
     captions = {}
 
     def keep(figure, name, caption):
-        file = f"sat_figures_{name}.png"
+        file = f"sat_filters_{name}.png"
         save(figure, folder / file)
         captions[file] = caption
 
-    for figure_name in ("2", "3"):
-        activation, _, shape, alphas, _ = PLANES[figure_name]
-        lines = [each for each in results.lines(part="plane", figure=figure_name, solver="sgd") if each["seed"] < 3]
-        if not lines:
-            continue
-        X, _ = make_curve(200, shape=shape, random_state=0)
-        figure, axes = plt.subplots(
-            len(alphas), 3, figsize=(7.5, 2.6 * len(alphas)), squeeze=False, layout="constrained"
-        )
-        for axis in axes.flat:
-            axis.set_axis_off()
-        for line in lines:
-            axis = axes[alphas.index(line["alpha"]), line["seed"]]
-            axis.set_axis_on()
-            surface = decoded(line["surface"][0])
-            side = int(np.sqrt(surface.size))
-            axis.imshow(
-                surface.reshape(side, side),
-                origin="lower",
-                extent=(-1, 1, -1, 1),
-                cmap="gray",
-                vmin=0,
-                vmax=1,
-                interpolation="bilinear",
-            )
-            axis.plot(*X.T, ".", color="gold", markersize=2)
-            if activation == "satlinear":
-                for name, color in (("encoder", "red"), ("decoder", "green")):
-                    for row in np.reshape(line[name], (-1, 2)):
-                        axis.plot(*np.outer(row / np.linalg.norm(row) * 0.8, [0, 1]), color=color)
-            axis.set(xticks=[], yticks=[], xlim=(-1, 1), ylim=(-1, 1), title=f"alpha={line['alpha']:g}")
-        keep(figure, f"figure{figure_name}", f"SAT figure {figure_name}: errors over the square, {activation}.")
     shown = [line for line in results.lines(part="path") if "filters" in line]
     if shown:
         figure, axes = plt.subplots(2 * len(shown), SHOWN, figsize=(SHOWN, 2.4 * len(shown)), layout="constrained")
@@ -888,12 +588,6 @@ def draw(results, folder, quick):
             for axis, alpha in zip(axes[2 * i], line["alphas"], strict=False):
                 axis.set_title(f"{alpha:g}", fontsize="small")
         keep(figure, "figure5", "SAT figure 5: filters of satlinear on CIFAR-10 as alpha rises.")
-    for line in results.lines(part="complement"):
-        figure, axis = plt.subplots(figsize=(5, 3.2), layout="constrained")
-        for name, label in (("h", "f"), ("slope", "|f'|"), ("complement", "complement (eq. 3)")):
-            axis.plot(line["u"], line[name], label=label)
-        axis.legend()
-        keep(figure, "figure6", "SAT figure 6: the complement of a non-monotonic activation.")
     return captions
 
 
@@ -915,7 +609,6 @@ NOTES = (
     "samples on either side of their edge, so few are silent before training.",
 )
 
-STUDY = Study("sat_figures", "What the saturation penalty does", cells, measure, CLAIMS, tables, draw, notes=NOTES)
-
-if __name__ == "__main__":
-    STUDY.main(__doc__)
+STUDY = Study(
+    "sat_filters", "What the saturation penalty does to filters", cells, measure, CLAIMS, tables, draw, notes=NOTES
+)
