@@ -6,6 +6,7 @@ import importlib
 import itertools
 import json
 import os
+import runpy
 import sys
 from pathlib import Path
 
@@ -65,6 +66,15 @@ def test_cells_are_unique_and_plain(name, load, tmp_path):
         assert len(set(texts)) == len(texts) > 0
         keys[quick] = set(texts)
     assert not keys[True] & keys[False]
+
+
+@every_study
+def test_study_is_a_command(name, load, monkeypatch, capsys):
+    """`python benchmarks/papers/NAME.py` runs it. Its help is what the page says of it."""
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", "--help"])
+    with pytest.raises(SystemExit, match=r"^0$"):
+        runpy.run_path(str(FOLDER / f"{name}.py"), run_name="__main__")
+    assert load(name).__doc__.strip() in capsys.readouterr().out
 
 
 @every_study
@@ -213,7 +223,9 @@ def test_a_file_that_breaks_during_a_run_is_put_aside(results, load, capsys):
 @pytest.mark.parametrize("text", ['{"cells": [', "{}", "[]", "null", '{"cells": null}'])
 def test_a_file_that_holds_no_results_is_refused(text, results, load):
     results.path.write_text(text, encoding="utf-8")
-    with pytest.raises(SystemExit, match=r"some.json holds no results .*: restore it, or delete it"):
+    with pytest.raises(
+        load("study").BrokenResultsError, match=r"some.json holds no results .*: restore it, or delete it"
+    ):
         load("study").Results(results.path)
 
 

@@ -489,71 +489,65 @@ CLAIMS = (
 )
 
 
-def tables(results):
-    """Return tables 1, 3 and 5 in one, and table 4."""
-
-    def cell(name="error", **where):
-        try:
-            return spread(results.values(name, **where), 2, unit="")
-        except NotMeasuredError:
-            return ""
-
-    def best(data):
-        try:
-            return f"{validated(results, data).mean():.2f}"
-        except NotMeasuredError:
-            return ""
-
+def error_table(results):
+    """Return tables 3 and 5."""
     rows = []
     for data in SETS:
-        own = {"data": data, "variation": ""}
-        row = [data, cell(model="SVM", **own), str(PAPER[data]["SVM"])]
+        where = {"data": data, "variation": ""}
+        row = [data, results.text("error", 2, model="SVM", **where), str(PAPER[data]["SVM"])]
         for model in MODELS:
-            row += [
-                cell(model=model, pretrain=True, **own),
-                cell(model=model, pretrain=False, **own),
-                str(PAPER[data][model]),
-            ]
+            row += [results.text("error", 2, model=model, pretrain=pretrain, **where) for pretrain in (True, False)]
+            row.append(str(PAPER[data][model]))
         rows.append(tuple(row))
     columns = ["set", "SVM", "paper"] + [text for model in MODELS for text in (model, "without pretraining", "paper")]
-    linear = []
+    return Table("Test errors in percent (tables 3 and 5, figure 6)", tuple(columns), rows)
+
+
+def linear_table(results):
+    """Return table 1."""
+    rows = []
     for data in SETS:
-        printed = iter(map(str, PAPER_1.get(data, [""] * 4)))
-        row = [data]
+        printed, row = iter(map(str, PAPER_1.get(data, [""] * 4))), [data]
         for pretrain in (True, False):
-            own = (cell(name, model="linear", data=data, pretrain=pretrain) for name in ("train_error", "error"))
-            row += [" / ".join(own), " / ".join(filter(None, (next(printed), next(printed))))]
-        linear.append(tuple(row))
-    others = [
-        (data, cell(data=data, model="SVM"), best(data), str(PAPER[data]["SVM"]), *map(str, PAPER_5[data]))
-        for data in SETS
-    ]
+            where = {"model": "linear", "data": data, "pretrain": pretrain}
+            row.append(" / ".join(results.text(name, 2, **where) for name in ("train_error", "error")))
+            row.append(" / ".join(filter(None, (next(printed), next(printed)))))
+        rows.append(tuple(row))
+    title = "Linear units: training / test errors in percent (table 1)"
+    return Table(title, ("set", "with pretraining", "paper", "without", "paper"), rows)
+
+
+def rival_table(results):
+    """Return table 5 with all models of the paper."""
+    rows = []
+    for data in SETS:
+        try:
+            best = f"{validated(results, data).mean():.2f}"
+        except NotMeasuredError:
+            best = ""
+        svm = results.text("error", 2, data=data, model="SVM")
+        rows.append((data, svm, best, str(PAPER[data]["SVM"]), *map(str, PAPER_5[data])))
+    columns = ("set", "our SVM", "our sigmoid, factored or not", "the paper's SVM", *RIVALS)
+    return Table("Beside other models: test errors in percent (table 5)", columns, rows)
+
+
+def variation_table(results):
+    """Return table 4."""
     names = {name: {"pretrain": True, "variation": name} for name in ("", *VARIATIONS)}
     names["no pretraining"] = {"pretrain": False, "variation": ""}
-    variations = []
+    rows = []
     for name, where in names.items():
         row = [name or "log loss"]
         for data, printed in zip(VARIED, PAPER_4.get(name, [""] * 3), strict=True):
-            row += [cell(data=data, model="sigmoid", **where), str(printed)]
-        variations.append(tuple(row))
-    return [
-        Table("Test errors in percent (tables 3 and 5, figure 6)", tuple(columns), rows),
-        Table(
-            "Linear units: training / test errors in percent (table 1)",
-            ("set", "with pretraining", "paper", "without", "paper"),
-            linear,
-        ),
-        Table(
-            "Beside other models: test errors in percent (table 5)",
-            ("set", "our SVM", "our sigmoid, factored or not", "the paper's SVM", *RIVALS),
-            others,
-        ),
-        Table(
-            "Variations, sigmoid units: test errors in percent (table 4, and ours)",
-            ("variation", *(text for data in VARIED for text in (data, "paper"))),
-            variations,
-        ),
-    ]
+            row += [results.text("error", 2, data=data, model="sigmoid", **where), str(printed)]
+        rows.append(tuple(row))
+    title = "Variations, sigmoid units: test errors in percent (table 4, and ours)"
+    return Table(title, ("variation", *(text for data in VARIED for text in (data, "paper"))), rows)
+
+
+def tables(results):
+    """Return tables 3 and 5 in one, table 1, table 5 with other models, and table 4."""
+    return [table(results) for table in (error_table, linear_table, rival_table, variation_table)]
 
 
 def draw(results, folder, quick):

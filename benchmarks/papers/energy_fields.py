@@ -451,20 +451,13 @@ CLAIMS = (
 
 def tables(results):
     """Return the tables of figure 3, of the Jacobian and of the penalties."""
-
-    def cell(name, digits=1, scale=100.0, **where):
-        try:
-            return spread(results.values(name, **where), digits, scale, "")
-        except NotMeasuredError:
-            return ""
-
     names = [f"{score}_auc{suffix}" for score in ("energy", "error") for suffix in ("_6", "_9", "")]
     separation = [
-        (activation, *(cell(name, part="digits", activation=activation) for name in names))
+        (activation, *(results.text(name, part="digits", activation=activation) for name in names))
         for activation in ACTIVATIONS
     ]
     untied = [
-        (f"{alpha:g}", *(cell(name, 3, 1.0, part="jacobian", alpha=alpha) for name in ("asymmetry", "r2")))
+        (f"{alpha:g}", *(results.text(name, 3, 1.0, part="jacobian", alpha=alpha) for name in ("asymmetry", "r2")))
         for alpha in UNTIED
     ]
     measured = (("absorbing", 1, 100.0), ("trace", 1, 1.0), ("contrast", 1, 100.0), ("novelty", 1, 100.0))
@@ -473,7 +466,7 @@ def tables(results):
         (
             penalty if alpha else "none",
             f"{alpha:g}",
-            *(cell(*each, part="absorbing", penalty=penalty, alpha=alpha) for each in measured),
+            *(results.text(*each, part="absorbing", penalty=penalty, alpha=alpha) for each in measured),
         )
         for penalty, alpha in [("contractive", 0.0), *itertools.product(PENALTIES, STRENGTHS)]
     ]
@@ -496,8 +489,8 @@ def tables(results):
                 (
                     TURNED_OR_BEFORE[variation],
                     text,
-                    cell("extent", part="filters", variation=variation, activation=name),
-                    cell("roughness", 3, 1.0, part="filters", variation=variation, activation=name),
+                    results.text("extent", part="filters", variation=variation, activation=name),
+                    results.text("roughness", 3, 1.0, part="filters", variation=variation, activation=name),
                 )
                 for variation, (name, text) in itertools.product(TURNED_OR_BEFORE, UNITS.items())
             ],

@@ -4,14 +4,16 @@
 
 path: 30 epochs at each of eleven alphas, from 0 to the largest, each fit from the last, on binary MNIST (10,000
 images), natural patches of 12 x 12 (20,000, of scikit-learn's two photographs) and CIFAR-10 (5,000), less their mean,
-over their standard deviation. relu: filters of relu against those of shrink. continuation: steps of alpha against alpha
-at once (Adam, 110 epochs in all). identities: formulas, and the identity basis of binary data.
+over their standard deviation. adam: satlinear without the penalty, 200 epochs of Adam. relu: filters of relu against
+those of shrink. continuation: steps of alpha against alpha at once (Adam, 110 epochs in all). identities: formulas, and
+the identity basis of binary data.
 
 SAT trains by gradient descent at a constant rate of 0.05. On images this is too large for a loss that sums over the
 pixels: it is halved until halving it does not lower the loss of the fit at alpha 0 any more, and until the whole path
 is stable; each cell has its rate. Batches have 100 rows. Rows are scaled to unit length after each update, SAT's after
 every tenth. SAT's largest alpha is 1; beside a loss that sums over 3,072 pixels this is little, so on CIFAR-10 a larger
-one is tried too. Paths have two seeds, of which the claims take the mean, and relu has two; pictures are of the first.
+one is tried too. Paths have two seeds, of which the claims take the mean; adam and relu have two. Pictures are of the
+first.
 `--quick` takes 200 images, 20 units, 3 alphas and one epoch at each.
 """
 
@@ -46,6 +48,10 @@ PATHS = (
 #: The rate is halved at most so often.
 HALVINGS = 12
 ROWS, EPOCHS, SHOWN = {"mnist": 10_000, "patches": 20_000, "cifar10": 5_000, "digits": 1_797}, 30, 8
+#: Share of the pixels below which filters count as single pixels.
+IDENTITY = 0.02
+#: Data and units of satlinear.
+SATURATED = (("patches", 300), ("mnist", 300), ("cifar10", 300))
 SHAPES = {"mnist": (1, 28, 28), "patches": (1, 12, 12), "cifar10": (3, 32, 32), "digits": (1, 8, 8)}
 CONTINUED = tuple(itertools.product(("digits", "patches"), ("shrink", "relu", "satlinear"), (0.1, 1.0, 5.0)))
 
@@ -66,6 +72,7 @@ def cells(quick, results):
         continued = continued[:12:6]
     found += [each for each in continued if each["data"] == "digits"]
     paths += [{"part": "relu", "data": data} for data in ("patches", "mnist")]
+    paths += [{"part": "adam", "data": data} for data, _ in SATURATED]
     found += paths
     found += [each for each in continued if each["data"] != "digits"]
     if not quick:
@@ -93,7 +100,7 @@ def rows(data, quick, n=None):
 
 def measure(part, quick=False, **cell):
     """Return what a part measures."""
-    parts = {"identities": identities, "path": path, "relu": relu, "continuation": continuation}
+    parts = {"identities": identities, "path": path, "adam": adam, "relu": relu, "continuation": continuation}
     return parts[part](quick=quick, **cell)
 
 
@@ -216,6 +223,25 @@ def filter_text(filter):
     return encoded(filter, -size, size)
 
 
+def adam(data, quick, seed=0):
+    """Return what filters of satlinear cover without the penalty, and what the codes do, after Adam's training."""
+    X = rows(data, quick)
+    model = SaturatingAutoencoder(
+        20 if quick else dict(SATURATED)[data],
+        activation="satlinear",
+        alpha=0.0,
+        max_iter=1 if quick else 200,
+        tol=0.0,
+        random_state=seed,
+    ).fit(X)
+    V = model.decoder_components_.astype(np.float64)
+    return {
+        "covered": float(spread_evenly(V[(V != 0.0).any(axis=1)] ** 2).mean()),
+        "flat": float(np.mean(np.abs(model.transform(X)) == 1.0)),
+        "r2": float(1.0 - model.reconstruction_error(X).sum() / ((X - X.mean(axis=0)) ** 2).sum()),
+    }
+
+
 def relu(data, quick, seed=0):
     """Return how alike filters of relu and shrink are, and those of shrink and another seed, at half of the path."""
     first = 2 * seed
@@ -263,7 +289,6 @@ RELU = {
     "covered_relu": "pixels covered, relu",
     "covered": "shrink",
 }
-SATURATED = (("patches", 300), ("mnist", 300), ("cifar10", 300))
 NAMES = {
     "covered": "share of pixels covered",
     "flat": "share of codes that are flat",
@@ -328,10 +353,14 @@ def identity_basis(results):
     """Section 3.3: the identity without penalty, on all data."""
     outcomes, text = [], []
     for data, units in SATURATED:
-        covered = along(results, "covered", data, "satlinear", units)[0]
-        outcomes.append(bool(covered < 0.1))
-        text.append(f"{data} {covered:.2f}")
-    return verdict(*outcomes), f"share of pixels covered at alpha = 0: {', '.join(text)}; of an identity below 0.01"
+        covered, longer = (
+            along(results, "covered", data, "satlinear", units)[0],
+            results.values("covered", part="adam", data=data),
+        )
+        outcomes += [bool(covered < IDENTITY), bool(longer.max() < IDENTITY)]
+        text.append(f"{data} {covered:.2f} ({longer.mean():.2f})")
+    text = ", ".join(text)
+    return verdict(*outcomes), f"share of pixels covered at alpha = 0 (Adam): {text}; of an identity below 0.01"
 
 
 def small_activations(results):
@@ -339,9 +368,13 @@ def small_activations(results):
     outcomes, text = [], []
     for data, units in SATURATED:
         r2, flat = (along(results, name, data, "satlinear", units)[0] for name in ("r2", "flat"))
+        longer = {name: results.values(name, part="adam", data=data) for name in ("r2", "flat")}
         outcomes += [bool(r2 > 0.99), bool(flat < 0.05)]
-        text.append(f"{data}: R^2 {r2:.3f}, flat codes {flat:.2f}")
-    return verdict(*outcomes), f"at alpha = 0, {'; '.join(text)}"
+        outcomes += [bool(longer["r2"].min() > 0.99), bool(longer["flat"].max() < 0.05)]
+        text.append(
+            f"{data}: R^2 {r2:.3f} ({longer['r2'].mean():.3f}), flat codes {flat:.2f} ({longer['flat'].mean():.2f})"
+        )
+    return verdict(*outcomes), f"at alpha = 0 (Adam), {'; '.join(text)}"
 
 
 def binary(results):
@@ -387,7 +420,7 @@ def rising(name, activation, units, start, stop, cells, below=np.inf):
 def small_alpha(results):
     """Section 3.4: the identity at a small alpha."""
     covered = along(results, "covered", "cifar10", "satlinear", 300)[1]
-    return verdict(bool(covered < 0.1)), f"share of pixels covered at alpha = 0.1: {covered:.2f}"
+    return verdict(bool(covered < IDENTITY)), f"share of pixels covered at alpha = 0.1: {covered:.2f}"
 
 
 def more_units(results):
@@ -476,7 +509,7 @@ CLAIMS = (
         "SAT 3.4, figure 5",
         "Filters of satlinear change from single pixels over edges to templates.",
         "alpha 0.1 to 1",
-        rising("covered", "satlinear", 300, 1, 10, (1.0, 10.0), below=0.1),
+        rising("covered", "satlinear", 300, 1, 10, (1.0, 10.0), below=IDENTITY),
     ),
     Claim(
         "SAT 4",
@@ -604,6 +637,8 @@ NOTES = (
     "**On binary MNIST, the identity basis of satlinear comes with the penalty, not without it.** At alpha 0 our "
     "filters stay broad, near their random start; from alpha 0.5 on they shrink to single pixels. SAT has them from "
     "the beginning, and sees no effect of the penalty.",
+    "**Short training is not the reason.** At alpha 0, Adam reconstructs patches perfectly, but filters stay broad: "
+    "any basis whose codes stay in the linear region does as well as the identity.",
     "**SAT's rate of 0.05** diverges on images for a loss that sums over pixels; the study halves it until it is "
     "stable. SAT says that it could not do without raising alpha step by step. Our units start with half of the "
     "samples on either side of their edge, so few are silent before training.",
@@ -612,3 +647,6 @@ NOTES = (
 STUDY = Study(
     "sat_filters", "What the saturation penalty does to filters", cells, measure, CLAIMS, tables, draw, notes=NOTES
 )
+
+if __name__ == "__main__":
+    STUDY.main(__doc__)

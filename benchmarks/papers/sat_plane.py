@@ -371,3 +371,6 @@ def _show(axis, line, X, activation):
 
 
 STUDY = Study("sat_plane", "What the saturation penalty does in the plane", cells, measure, CLAIMS, tables, draw)
+
+if __name__ == "__main__":
+    STUDY.main(__doc__)

@@ -39,6 +39,10 @@ class NotMeasuredError(Exception):
     """Cells are missing."""
 
 
+class BrokenResultsError(SystemExit):
+    """A file holds no results. It ends a command with a sentence."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Claim:
     """A sentence of a paper.
@@ -87,7 +91,7 @@ class Results:
             kept = json.loads(self.path.read_text(encoding="utf-8"))
             return {_key(line["cell"]): line for line in kept["cells"]}, dict(kept.get("pictures", {}))
         except (ValueError, KeyError, TypeError) as error:
-            raise SystemExit(
+            raise BrokenResultsError(
                 f"{self.path} holds no results ({error!r}): restore it, or delete it to start anew"
             ) from None
 
@@ -138,7 +142,7 @@ class Results:
         """Return what the file has. One that was broken meanwhile is put aside: what has just been measured is kept."""
         try:
             return self._kept()
-        except SystemExit:
+        except BrokenResultsError:
             aside = self.path.with_suffix(".broken")
             os.replace(self.path, aside)
             print(f"{self.path} was broken by something else, and is now {aside}", flush=True)
@@ -170,6 +174,13 @@ class Results:
     def mean(self, name: str, **where: Any) -> float:
         """Return the mean of `values`."""
         return float(self.values(name, **where).mean())
+
+    def text(self, name: str, digits: int = 1, scale: float = 100.0, **where: Any) -> str:
+        """Return the mean and the range of `values` as text for a table, "" if there are none."""
+        try:
+            return spread(self.values(name, **where), digits, scale, "")
+        except NotMeasuredError:
+            return ""
 
     def seconds(self, **where: Any) -> tuple[float, int]:
         """Return how long the cells that have these values took, and of how many this was not kept."""

@@ -23,7 +23,7 @@ import itertools
 
 import numpy as np
 from sklearn.pipeline import make_pipeline
-from study import Claim, NotMeasuredError, Study, Table, save, spread, verdict
+from study import Claim, Study, Table, save, spread, verdict
 
 from skae import ContractiveAutoencoder, ContrastNormalizer, DenoisingAutoencoder, PCAWhitener, ZeroBiasAutoencoder
 from skae.metrics import bias_statistics, dead_unit_fraction
@@ -230,16 +230,9 @@ CLAIMS = (
 
 def tables(results):
     """Return the tables of figures 1 and 3."""
-
-    def cell(name, digits=1, scale=100.0, **where):
-        try:
-            return spread(results.values(name, **where), digits, scale, "")
-        except NotMeasuredError:
-            return ""
-
     measured = (("negative", 1, 100.0), ("mean", 2, 1.0), ("relative", 2, 1.0), ("dead", 1, 100.0))
     signs = [
-        (str(units), model, *(cell(*each, part="biases", model=model, units=units) for each in measured))
+        (str(units), model, *(results.text(*each, part="biases", model=model, units=units) for each in measured))
         for units, model in itertools.product(WIDTHS, BIASED)
     ]
     reach = [
@@ -248,10 +241,10 @@ def tables(results):
             model,
             "yes" if whiten else "no",
             *(
-                cell(name, part="filters", model=model, units=units, whiten=whiten)
+                results.text(name, part="filters", model=model, units=units, whiten=whiten)
                 for name in ("extent", "local", "global")
             ),
-            cell("roughness", 2, 1.0, part="filters", model=model, units=units, whiten=whiten),
+            results.text("roughness", 2, 1.0, part="filters", model=model, units=units, whiten=whiten),
         )
         for units, whiten, model in itertools.product(FILTER_WIDTHS, (True, False), FILTERS)
     ]

@@ -444,39 +444,40 @@ CLAIMS = (
 )
 
 
-def tables(results):
-    """Return the accuracies against the width and against the patches."""
-    found = []
+def width_table(results, name, where):
+    """Return the accuracies against the width."""
+    rows = [(model, *(results.text("accuracy", model=model, units=n, **where) for n in WIDTHS)) for model in MODELS]
+    rows = [row for row in rows if any(row[1:])]
+    rows.append(("the components themselves", *[results.text("accuracy", model="raw", **where)] * len(WIDTHS)))
+    columns = ("model", *map("{} units".format, WIDTHS))
+    return Table(f"{name.capitalize()}: test accuracy in percent", columns, rows)
 
-    def cell(name="accuracy", **where):
-        try:
-            return spread(results.values(name, **where), unit="")
-        except NotMeasuredError:
-            return ""
 
-    for name, where in PREPROCESSED.items():
-        rows = [(model, *(cell(model=model, units=units, **where) for units in WIDTHS)) for model in MODELS]
-        rows = [row for row in rows if any(row[1:])]
-        rows.append(("the components themselves", *[cell(model="raw", **where)] * len(WIDTHS)))
-        found.append(
-            Table(f"{name.capitalize()}: test accuracy in percent", ("model", *map("{} units".format, WIDTHS)), rows)
-        )
-    for units in (500, 1000):
-        rows = [
-            (model, *(cell(model=model, units=units * (model != "raw"), **{**WHITENED, "patch": p}) for p in PATCHES))
-            for model in (*PATCHED, "raw")
-        ]
-        columns = ("model", *(f"{p} x {p}" for p in PATCHES))
-        found.append(Table(f"Whitened patches, {units} units: test accuracy in percent", columns, rows))
+def patch_table(results, units):
+    """Return the accuracies against the size of the patches."""
+    rows = []
+    for model in (*PATCHED, "raw"):
+        where = {**WHITENED, "model": model, "units": units * (model != "raw")}
+        rows.append((model, *(results.text("accuracy", **{**where, "patch": p}) for p in PATCHES)))
+    columns = ("model", *(f"{p} x {p}" for p in PATCHES))
+    return Table(f"Whitened patches, {units} units: test accuracy in percent", columns, rows)
+
+
+def longer_table(results):
+    """Return what five times as many epochs make of some models."""
     rows = []
     for (name, where), units in itertools.product(PREPROCESSED.items(), (200, 500)):
         for model, scheme in itertools.product(TRAINED_LONGER[where["whiten"]], ("accuracy", "natural")):
             which = [{**where, "model": model, "units": units, "epochs": epochs} for epochs in (None, LONGER)]
-            values = [cell(scheme, **each) for each in which]
+            values = [results.text(scheme, **each) for each in which]
             if all(values):
                 rows.append((name, str(units), model + (", natural" if scheme == "natural" else ""), *values))
     columns = ("data", "units", "model", *map("{} epochs".format, (EPOCHS, LONGER)))
-    found.append(Table("Five times as long: test accuracy in percent", columns, rows))
+    return Table("Five times as long: test accuracy in percent", columns, rows)
+
+
+def rate_table(results):
+    """Return the accuracies on validation images against the learning rate."""
     rows, columns = [], ("auto", 0.001, 0.003, 0.01, 0.03, 0.1)
     for name, model in itertools.product(("not whitened", "whitened"), RATED):
         whiten = name == "whitened"
@@ -485,7 +486,11 @@ def tables(results):
         if len(values) == len(RATES[model, whiten]):
             rows.append((name, model, *(values.get(rate, "") for rate in columns)))
     title = "Learning rates, 500 units: accuracy on the validation images in percent"
-    found.append(Table(title, ("data", "model", *map(str, columns)), rows))
+    return Table(title, ("data", "model", *map(str, columns)), rows)
+
+
+def threshold_table(results):
+    """Return the accuracies on validation images against the threshold."""
     rows = []
     for (name, whiten, rate), model in itertools.product(TRIED, ("TRec", "TLin")):
         where = {"whiten": whiten, "model": model, "rate": rate}
@@ -495,21 +500,26 @@ def tables(results):
             values = (f"{100 * lines[threshold][0]['validation']:.1f}" for threshold in sorted(lines))
             rows.append((name, str(rate), model, *values))
     title = "Thresholds, 500 units: accuracy on the validation images in percent"
-    found.append(Table(title, ("data", "rate", "model", *map("{:g}".format, sorted((1.0, *THRESHOLDS)))), rows))
-    rows = [
-        (
-            name,
-            model,
-            str(units),
-            *(cell(code, model=model, units=units, **where) for code in ("accuracy", *OTHER_CODES)),
-        )
-        for (name, where), model, units in itertools.product(PREPROCESSED.items(), SCHEMES, WIDTHS)
-        if results.lines(model=model, units=units, **where)
-    ]
-    columns = ("data", "model", "units", "no biases", "rectified, biases", "natural")
+    columns = ("data", "rate", "model", *map("{:g}".format, sorted((1.0, *THRESHOLDS))))
+    return Table(title, columns, rows)
+
+
+def code_table(results):
+    """Return the accuracies of three codes of the same models."""
+    rows = []
+    for (name, where), model, units in itertools.product(PREPROCESSED.items(), SCHEMES, WIDTHS):
+        if results.lines(model=model, units=units, **where):
+            values = [results.text(code, model=model, units=units, **where) for code in ("accuracy", *OTHER_CODES)]
+            rows.append((name, model, str(units), *values))
     title = "Figure 1 (right): three codes of contractive autoencoders: test accuracy in percent"
-    found.append(Table(title, columns, rows))
-    return found
+    return Table(title, ("data", "model", "units", "no biases", "rectified, biases", "natural"), rows)
+
+
+def tables(results):
+    """Return the accuracies on test images, and those by which rates and thresholds are chosen."""
+    found = [width_table(results, name, where) for name, where in PREPROCESSED.items()]
+    found += [patch_table(results, units) for units in (500, 1000)]
+    return [*found, *(table(results) for table in (longer_table, rate_table, threshold_table, code_table))]
 
 
 def draw(results, folder, quick):

@@ -31,7 +31,7 @@ from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.model_selection import cross_val_score
 from sklearn.svm import SVC
-from study import Claim, NotMeasuredError, Study, Table, save, spread, verdict
+from study import Claim, Study, Table, save, spread, verdict
 
 from skae import ContractiveAutoencoder, PCAWhitener, ZeroBiasAutoencoder
 from skae.datasets import make_rotating_dots, natural_patches
@@ -332,12 +332,6 @@ CLAIMS = (
 def tables(results):
     """Return the tables of the dots and of the pipeline."""
 
-    def cell(name, digits=1, scale=100.0, **where):
-        try:
-            return spread(results.values(name, **where), digits, scale, "")
-        except NotMeasuredError:
-            return ""
-
     def orders(model):
         lines = results.lines(part="dots", model=model)
         counts = np.sum([line["orders"] for line in lines], axis=0) if lines else []
@@ -345,13 +339,13 @@ def tables(results):
 
     measured = (("rotational", 1, 100.0), ("share", 2, 1.0), ("coherence", 2, 1.0))
     filters = [
-        (model, *(cell(*each, part="dots", model=model) for each in measured), orders(model))
+        (model, *(results.text(*each, part="dots", model=model) for each in measured), orders(model))
         for model in (*DOTS, *BESIDE)
     ]
     accuracies = [
         (
             model,
-            *(cell("accuracy", part="motion", content=content, model=model) for content in CONTENTS),
+            *(results.text("accuracy", part="motion", content=content, model=model) for content in CONTENTS),
             str(PAPER.get(model, "")),
         )
         for model in MOTION
