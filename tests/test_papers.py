@@ -260,7 +260,7 @@ def test_codes_have_the_rates_that_do_best_on_validation_images(load):
     module = load("zae_codes")
     results = module.STUDY.results()
     for model, whiten in itertools.product(module.RATED, (False, True)):
-        lines = results.lines(part="rate", model=model, whiten=whiten)
+        lines = results.lines(part="rate", model=model, whiten=whiten, units=None)
         if len(lines) == len(module.RATES[model, whiten]):
             best = max(lines, key=lambda line: line["validation"])["rate"]
             assert module.CHOSEN.get((model, whiten), "auto") == best
@@ -273,7 +273,7 @@ def test_codes_have_the_thresholds_that_do_best_on_validation_images(load):
         for model, name in zip(("TRec", "TLin"), names, strict=True):
             lines = results.lines(part="threshold", model=model, whiten=whiten)
             assert lines, "no thresholds"
-            lines += results.lines(part="rate", model=model, whiten=whiten)
+            lines += results.lines(part="rate", model=model, whiten=whiten, units=None)
             best = max(lines, key=lambda line: line["validation"])
             threshold = best.get("threshold", 1.0)
             assert name == (model if threshold == 1.0 else f"{model} {threshold:g}")

@@ -7,11 +7,13 @@ whitening. Every model is trained without labels, for 20 epochs where the paper 
 strength chosen on the last 10,000 training images, tells how much its code says. The same for the middle of each image,
 from 10 x 10 to 32 x 32 pixels. A contractive strength of the paper is twice `alpha`; the negative one has rows of
 length 1, and 20 is ours. K-means has its triangle code. The learning rate of each model, between 0.001 and 0.1, is what
-does best on the last 10,000 training images with 500 units. So are the thresholds of TRec and TLin, of 0.5, 1, 2, 3 and
-5 in units of the data's variance (see `ZeroBiasAutoencoder`): "TRec 2" and "TLin 3" have them; without whitening, TRec
-does best with 1. Claims are judged with these. TRec and TLin without a number have 1. On whitened data this is the
-paper's threshold; without whitening the paper's is 0.46 (TLin: 0.21), which does worse here, as 0.5 shows. A table has
-what 100 epochs make of some models with 200 and 500 units. `--quick` takes 2,000 images, 50 units and 3 epochs.
+does best on the last 10,000 training images with 500 units. Without whitening, where that is not skae's automatic rate,
+the two are compared again with 1,000 and 2,000 units; 4,000 units have the rate of 2,000. The thresholds of TRec and
+TLin, of 0.5, 1, 2, 3 and 5 in units of the data's variance (see `ZeroBiasAutoencoder`), are chosen like the rates, with
+500 units: "TRec 2" and "TLin 3" have them; without whitening, TRec does best with 1. Claims are judged with these. TRec
+and TLin without a number have 1. On whitened data this is the paper's threshold; without whitening the paper's is 0.46
+(TLin: 0.21), which does worse here, as 0.5 shows. A table has what 100 epochs make of some models with 200 and 500
+units. `--quick` takes 2,000 images, 50 units and 3 epochs.
 """
 
 import functools
@@ -72,6 +74,9 @@ CHOSEN = {
     **{(model, True): 0.001 for model in ("TLin", "CAE 1", "CAE 2", "CAE 3")},
     **{(model, True): 0.003 for model in ("CAE 20", "standout")},
 }
+#: More units, with which the two rates of these models are compared again.
+WIDE = (1000, 2000)
+WIDE_RATED = tuple(model for model, whiten in CHOSEN if not whiten)
 #: What is measured against the patches.
 PATCHED = ("TRec", "TLin", "TRec 2", "TLin 3", "CAE 20", "K-means")
 #: What is trained five times as long too, with 200 and 500 units, by whitening.
@@ -86,13 +91,15 @@ def cells(quick, results):
     common = {"quick": True} if quick else {}
 
     def cell(whiten, patch, model, units, seed=0, **others):
-        rate = {"rate": CHOSEN[model, whiten]} if (model, whiten) in CHOSEN else {}
+        rate = rate_of(results, whiten, model, units)
+        rate = {} if rate == "auto" else {"rate": rate}
         which = {"whiten": whiten, "patch": patch, "model": model, "units": units, "seed": seed}
         return {**which, **rate, **others, **common}
 
     def curves(widths):
         each = itertools.product(MODELS, widths, (False, True))
-        return [cell(whiten, 32, model, units) for model, units, whiten in each if whiten or model != "TRec 2"]
+        each = [(whiten, 32, model, units) for model, units, whiten in each if whiten or model != "TRec 2"]
+        return [cell(*which) for which in each if rate_of(results, which[0], *which[2:]) is not None]
 
     found = [
         {"part": "rate", "whiten": whiten, "model": model, "rate": rate, **common}
@@ -110,6 +117,11 @@ def cells(quick, results):
     for units, patch in itertools.product((50,) if quick else (500, 1000), (10, 32) if quick else PATCHES):
         found += [cell(True, patch, "raw", 0)] + [cell(True, patch, model, units) for model in PATCHED]
     if not quick:
+        found += [
+            {"part": "rate", "whiten": False, "model": model, "units": units, "rate": rate}
+            for units, model in itertools.product(WIDE, WIDE_RATED)
+            for rate in ("auto", CHOSEN[model, False])
+        ]
         seeded = (*ZERO_BIAS[False], "TLin", "CAE 3", "CAE 20")
         found += [cell(False, 32, model, 500, seed) for seed in (1, 2) for model in seeded]
         found += [cell(True, patch, "TLin", 500, seed) for seed in (1, 2) for patch in PATCHES]
@@ -124,6 +136,16 @@ def cells(quick, results):
         ]
         found += sorted(curves((2000, 4000)), key=lambda each: (each["units"], each["whiten"]))
     return list({tuple(each.items()): each for each in found}.values())
+
+
+def rate_of(results, whiten, model, units):
+    """Return the learning rate of a model with so many units, or None if it depends on what is not measured yet."""
+    rate = CHOSEN.get((model, whiten), "auto")
+    if whiten or model not in WIDE_RATED or units < WIDE[0]:
+        return rate
+    compared = max(each for each in WIDE if each <= units)
+    lines = results.lines(part="rate", whiten=False, model=model, units=compared)
+    return max(lines, key=lambda line: line["validation"])["rate"] if len(lines) == 2 else None
 
 
 @functools.lru_cache(maxsize=1)
@@ -481,12 +503,17 @@ def rate_table(results):
     rows, columns = [], ("auto", 0.001, 0.003, 0.01, 0.03, 0.1)
     for name, model in itertools.product(("not whitened", "whitened"), RATED):
         whiten = name == "whitened"
-        where = {"part": "rate", "whiten": whiten, "model": model}
+        where = {"part": "rate", "whiten": whiten, "model": model, "units": None}
         values = {line["rate"]: f"{100 * line['validation']:.1f}" for line in results.lines(**where)}
         if len(values) == len(RATES[model, whiten]):
-            rows.append((name, model, *(values.get(rate, "") for rate in columns)))
-    title = "Learning rates, 500 units: accuracy on the validation images in percent"
-    return Table(title, ("data", "model", *map(str, columns)), rows)
+            rows.append((name, model, "500", *(values.get(rate, "") for rate in columns)))
+    for units, model in itertools.product(WIDE, WIDE_RATED):
+        lines = results.lines(part="rate", whiten=False, model=model, units=units)
+        if len(lines) == 2:
+            values = {line["rate"]: f"{100 * line['validation']:.1f}" for line in lines}
+            rows.append(("not whitened", model, str(units), *(values.get(rate, "") for rate in columns)))
+    title = "Learning rates: accuracy on the validation images in percent"
+    return Table(title, ("data", "model", "units", *map(str, columns)), rows)
 
 
 def threshold_table(results):
@@ -494,7 +521,7 @@ def threshold_table(results):
     rows = []
     for (name, whiten, rate), model in itertools.product(TRIED, ("TRec", "TLin")):
         where = {"whiten": whiten, "model": model, "rate": rate}
-        lines = {1.0: results.lines(part="rate", **where)}
+        lines = {1.0: results.lines(part="rate", units=None, **where)}
         lines |= {threshold: results.lines(threshold=threshold, **where) for threshold in THRESHOLDS}
         if all(lines.values()):
             values = (f"{100 * lines[threshold][0]['validation']:.1f}" for threshold in sorted(lines))
