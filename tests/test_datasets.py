@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from helpers import name_of
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.sparse import csr_matrix
 from scipy.spatial import ConvexHull
 from sklearn.datasets import load_digits, load_sample_images
 
@@ -550,7 +551,14 @@ def vary(X=np.zeros((3, 784)), **arguments):  # noqa: B008
         (make_rotating_dots, {"max_angle": np.inf}, "max_angle must be a finite number >= 0, got inf"),
         (make_rotating_dots, {"n_frames": 0}, "n_frames must be an integer >= 1, got 0"),
         (make_rotating_dots, {"size": "13"}, "size must be an integer >= 1, got '13'"),
-        (make_circle, {"random_state": "now"}, "'now' cannot be used to seed"),
+        (
+            make_circle,
+            {"random_state": "now"},
+            "random_state must be an integer from 0 to 4294967295, a RandomState or None, got 'now'",
+        ),
+        (make_convex, {"random_state": -1}, "random_state must be .* got -1"),
+        (make_curve, {"random_state": 2**32}, "random_state must be .* got 4294967296"),
+        (natural_patches, {"random_state": 2.5}, "random_state must be .* got 2.5"),
         (make_rectangles, {"n_samples": 0}, "n_samples must be an integer >= 1, got 0"),
         (make_convex, {"n_samples": 1.5}, "n_samples must be an integer >= 1, got 1.5"),
         (make_rectangles_image, {"n_samples": "many"}, "n_samples must be an integer >= 1, got 'many'"),
@@ -580,9 +588,20 @@ def vary(X=np.zeros((3, 784)), **arguments):  # noqa: B008
         (vary, {"X": np.full((3, 784), np.nan)}, "got float64 from nan to nan"),
         (vary, {"X": np.full((3, 784), "7")}, "X must have integers .* got dtype <U1"),
         (vary, {"X": np.ones((3, 784), dtype=np.uint8)}, "got integers 0 and 1 only; if 1 is white, give floating"),
+        (vary, {"X": [[0.1] * 784, [0.2]]}, "X must be an array, and its rows do not make one"),
+        (vary, {"X": csr_matrix((3, 784))}, r"X must be dense, got a csr_matrix; give X.toarray\(\)"),
+        (
+            make_rectangles_image,
+            {"photographs": [[[0.5], [0.5, 0.5]]]},
+            r"photographs\[0\] must be an array, and its rows do not make one",
+        ),
         (vary, {"y": [1, 2]}, r"y must have a label for each of the 3 rows of X, got shape \(2,\)"),
         (vary, {"y": "rot"}, r"y must have a label for each of the 3 rows of X, got shape \(\)"),
-        (vary, {"random_state": "now"}, "'now' cannot be used to seed"),
+        (
+            vary,
+            {"random_state": "now"},
+            "random_state must be an integer from 0 to 4294967295, a RandomState or None, got 'now'",
+        ),
     ],
     ids=name_of,
 )

@@ -10,6 +10,7 @@ import runpy
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 FOLDER = Path(__file__).parents[1] / "benchmarks" / "papers"
@@ -103,13 +104,41 @@ def test_claims_and_tables_of_what_is_kept(name, load):
         assert all(isinstance(text, str) for row in table.rows for text in row)
 
 
+@every_study
+def test_a_study_may_stop_anywhere(name, load):
+    """Claims and tables of some of the results say what is measured, and what is not yet."""
+    study, rng = load(name).STUDY, np.random.default_rng(0)
+    results = study.results()
+    cells = [cell for cell in study.cells(False, results) if cell in results]
+    for n_cells in (1, 2, 5, *[len(cells) // 3] * 3, *[max(len(cells) - 1, 0)] * 3):
+        chosen = rng.permutation(len(cells))[:n_cells]
+        part = results.of([cells[i] for i in chosen])
+        assert len(study.judged(part)) == len(study.claims)
+        assert all(len(row) == len(table.columns) for table in study.tables(part) for row in table.rows)
+
+
+def test_a_quick_path_is_judged(load, tmp_path):
+    """It has three steps. Claims on other steps are not measured by it."""
+    study = load("sat_filters").STUDY
+    results = study.results(tmp_path)
+    names = ("alphas", "covered", "spread", "local", "band", "flat", "dead", "r2", "aligned", "kept")
+    for cell in study.cells(False, results):
+        if cell["part"] == "path":
+            results.add(cell, {"rate": 0.05, **{name: [0.0, 0.1, 0.2] for name in names}}, 0.0)
+    judged = {claim.text: verdict for claim, verdict, _ in study.judged(results)}
+    assert judged["As the penalty rises, filters of shrink become less local."] == "not measured yet"
+
+
 def test_theory_of_sparse(load, tmp_path):
     """The study of bounds and signs as a whole: all that is proved holds, and what is only conjectured does not."""
     study = load("sparse_bounds").STUDY
     study.run(False, tmp_path)
     judged = study.judged(study.results(tmp_path))
     failed = [claim.text for claim, verdict, _ in judged if verdict != "holds"]
-    assert failed == ["Relu has a positive slope in the biases due to the first-order term."]
+    assert failed == [
+        "So there is a lambda for which a step raises the mean pre-activation of no unit.",
+        "Relu has a positive slope in the biases due to the first-order term.",
+    ]
 
 
 # Results

@@ -241,6 +241,8 @@ class Study:
             raise SystemExit(f"no cell of {self.name} contains {only!r}; one is: {_text(cells[0])}")
         while todo := [cell for cell in self.cells(quick, results) if cell not in results and only in _text(cell)]:
             for number, cell in enumerate(todo, 1):
+                if cell in results:  # another run has measured it meanwhile
+                    continue
                 if not time.monotonic() < end:  # or it is no number
                     print(f"{len(todo) - number + 1} cells are left", flush=True)
                     return

@@ -166,12 +166,13 @@ def images(whiten, patch, quick):
 def measure(
     whiten, model, patch=32, units=500, seed=0, rate="auto", threshold=None, epochs=EPOCHS, part="test", quick=False
 ):
-    """Return the accuracy of each code, or one on the last fifth of the training images, to choose by."""
+    """Return the accuracy of each code, or those on the last fifth of the training images, to choose by."""
     X, y, X_test, y_test = images(whiten, patch, quick)
     if part in ("rate", "threshold"):
         n, more = len(X) * 4 // 5, {} if threshold is None else {"threshold": threshold}
-        codes = fitted(model, min(units, 50) if quick else units, seed, rate, X[:n], quick, **more).transform(X)
-        return {"validation": chosen(codes, y)[1]}
+        autoencoder = fitted(model, min(units, 50) if quick else units, seed, rate, X[:n], quick, **more)
+        natural = {"natural": chosen(autoencoder.transform(X), y)[1]} if autoencoder.encoding == "natural" else {}
+        return {"validation": chosen(autoencoder.set_params(encoding="rectified").transform(X), y)[1], **natural}
     if model == "raw":
         return {"accuracy": accuracy(X, y, X_test, y_test)}
     longer = {"max_iter": epochs} if epochs != EPOCHS else {}

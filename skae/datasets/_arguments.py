@@ -1,4 +1,4 @@
-"""What the functions of this package are given: numbers and seeds."""
+"""What the functions of this package are given: numbers, arrays and seeds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.utils import check_random_state
 
 from skae._typing import RandomState
@@ -15,7 +16,22 @@ from skae._typing import RandomState
 
 def generator(random_state: RandomState) -> np.random.RandomState:
     """Return the source of randomness; None does not touch numpy's global state."""
-    return np.random.RandomState() if random_state is None else check_random_state(random_state)
+    try:
+        return np.random.RandomState() if random_state is None else check_random_state(random_state)
+    except ValueError:
+        raise ValueError(
+            f"random_state must be an integer from 0 to {2**32 - 1}, a RandomState or None, got {random_state!r}"
+        ) from None
+
+
+def dense_array(name: str, value: Any) -> NDArray[Any]:
+    """Return an array; refuse sparse ones and ragged lists in a sentence."""
+    if sparse.issparse(value):
+        raise ValueError(f"{name} must be dense, got a {type(value).__name__}; give {name}.toarray()")
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} must be an array, and its rows do not make one: {error}") from None
 
 
 def count(name: str, value: Any) -> int:

@@ -11,7 +11,7 @@ from scipy.ndimage import affine_transform
 from sklearn.utils import gen_batches
 
 from skae._typing import RandomState
-from skae.datasets._arguments import generator
+from skae.datasets._arguments import dense_array, generator
 from skae.datasets._patches import TexturedPatches, unit_pixels
 
 _SIDE = 28
@@ -128,7 +128,7 @@ def make_digit_variations(
     """
     if not isinstance(variation, str) or variation not in _VARIATIONS:
         raise ValueError(f"variation must be one of {', '.join(_VARIATIONS)}, got {variation!r}")
-    digits = np.asarray(X)
+    digits = dense_array("X", X)
     if digits.ndim != 2 or digits.shape[1] != _SIDE**2 or not len(digits):
         raise ValueError(
             f"X must have shape (n_samples, {_SIDE**2}), a digit of 28 x 28 pixels a row, got {digits.shape}"

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.datasets import load_sample_images
 
 from skae._typing import RandomState
-from skae.datasets._arguments import count, generator
+from skae.datasets._arguments import count, dense_array, generator
 
 
 def natural_patches(
@@ -137,7 +137,8 @@ def _checked(photographs: Any, size: int) -> list[NDArray[np.float32]]:
         raise ValueError(f"photographs must be a sequence of grey images, arrays of 2 dimensions, got {photographs!r}")
     images = []
     for number, image in enumerate(photographs):
-        name, image = f"photographs[{number}]", np.asarray(image)
+        name = f"photographs[{number}]"
+        image = dense_array(name, image)
         if image.ndim != 2 or min(image.shape) < size:
             raise ValueError(
                 f"{name} must be a grey image of 2 dimensions, at least {size} x {size} pixels, got shape {image.shape}"
