@@ -269,6 +269,22 @@ def test_a_study_measures_a_part(load, tmp_path):
         assert len(one.results(tmp_path)) == n_results
 
 
+def test_a_cell_that_another_run_measures_meanwhile_is_not_measured_again(load, tmp_path):
+    study, measured = load("study"), []
+
+    def measure(model):
+        measured.append(model)
+        if model == "a":
+            study.Results(tmp_path / "one.json").add({"model": "b"}, {"error": 1.0}, 0.0)
+        return {"error": 0.0}
+
+    cells = [{"model": model} for model in "abc"]
+    one = study.Study("one", "One", lambda quick, results: cells, measure)
+    one.run(False, tmp_path)
+    assert measured == ["a", "c"]
+    assert one.results(tmp_path).values("error", model="b") == 1.0
+
+
 def test_the_page_says_what_the_results_say(load):
     """Nothing on it is typed by hand; `python benchmarks/papers/page.py` writes it."""
     module = load("page")
@@ -330,3 +346,31 @@ def test_claims_in_brackets_are_not_counted_as_the_papers(load):
     text = page.summary([(claim, "holds", "") for claim in claims])
     assert "| ZAE | 1 | 0 | 0 | 0 |" in text
     assert "1 more claims" in text
+
+
+def test_growth_of_errors_beyond_a_region(load):
+    """The square root of an error that is quadratic in the distance is explained as a whole; a constant one is not."""
+    module = load("sat_plane")
+    ticks = np.linspace(-1.0, 1.0, 41)
+    points = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
+    inside, distance = np.abs(points[:, 0]) < 0.51, np.maximum(np.abs(points[:, 0]) - 0.5, 0.0)
+    assert module.growth(points, 3.0 * distance, inside) == pytest.approx(1.0, abs=1e-9)
+    assert module.growth(points, 1.0 + 0.1 * distance, inside) < 0.5
+    assert module.growth(points, distance, np.ones_like(inside)) == 0.0
+
+
+def test_orientations_of_bases_do_not_know_quarter_turns(results, load):
+    """Bases that differ by quarter turns, signs and the order of their rows have one angle."""
+    module = load("sat_plane")
+    angles = np.radians([10.0, 100.0, 190.0, 280.0, 10.0, 100.0, 190.0, 280.0, 10.0])
+    for seed, angle in enumerate(angles):
+        first = np.array([np.cos(angle), np.sin(angle)])
+        rows = np.stack([first, [-first[1], first[0]]][:: 1 if seed % 2 else -1])
+        where = {"part": "plane", "figure": "3", "alpha": 0.0, "solver": "sgd", "seed": seed}
+        results.add(where, {"encoder": rows.ravel().tolist()}, 0.0)
+        if seed < 8:
+            with pytest.raises(load("study").NotMeasuredError):
+                module.orientations(results, 0.0, "sgd")
+    found, apart = module.orientations(results, 0.0, "sgd")
+    assert found == pytest.approx(np.full(9, 10.0), abs=0.01)
+    assert apart < 0.01

@@ -193,7 +193,8 @@ def orientations(results, alpha, solver):
     rows = np.array([line["encoder"] for line in lines]).reshape(len(lines), 2, 2)
     turned = np.exp(4j * np.arctan2(rows[..., 1], rows[..., 0])).sum(axis=1)
     turned /= np.abs(turned)
-    return np.degrees(np.angle(turned)) / 4.0 % 90.0, np.degrees(np.sqrt(-2.0 * np.log(np.abs(turned.mean())))) / 4.0
+    length = min(np.abs(turned.mean()), 1.0)
+    return np.degrees(np.angle(turned)) / 4.0 % 90.0, np.degrees(np.sqrt(-2.0 * np.log(length))) / 4.0
 
 
 def mostly(conditions):
