@@ -331,7 +331,7 @@ def test_mnist_has_the_settings_that_do_best_on_validation_images(load):
     for table, data in module.VALIDATION.items():
         errors = {line["model"]: line["error"] for line in results.lines(table=table)}
         ours = module.named(**module.CHOSEN[data])
-        peers = [each for each in module.peers() if each.startswith(("SVC", "LogisticRegression"))]
+        peers = [each for each in module.peers(data) if each.startswith(("SVC", "LogisticRegression"))]
         for chosen in (ours, *peers):
             kind = chosen.partition("(")[0] if chosen in peers else ("100 ", "200 ", "300 ")
             rivals = [each for each in module.validated(data) if each.startswith(kind)]
