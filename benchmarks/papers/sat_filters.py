@@ -395,7 +395,7 @@ def identity_basis(results):
         local = along(results, "local", data, "satlinear", units, 0.0)[-1]
         longer = results.values("local", part="adam", data=data)
         outcomes += [bool(local > 0.5), bool(longer.min() > 0.5)]
-        text.append(f"{data} {local:.2f} ({spread(longer, 2, 1.0, '')})")
+        text.append(f"{data} {local:.2f} ({longer.min():.2f})")
     return verdict(*outcomes), (
         f"share of the units that cover less than {IDENTITY:.0%} of the pixels, at alpha = 0 after "
         f"{11 * EPOCHS} epochs (Adam, 600): {', '.join(text)}"
