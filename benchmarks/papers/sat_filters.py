@@ -619,11 +619,9 @@ def continuation_rows(results):
     found = []
     for data, activation, alpha in CONTINUED:
         where = {"part": "continuation", "data": data, "activation": activation, "alpha": alpha}
-        try:
-            four = [results.values(name, steps=steps, **where) for name in ("loss", "dead") for steps in (10, 0)]
-        except NotMeasuredError:
-            continue
-        found.append((data, activation, f"{alpha:g}", *(spread(each, 2, 1.0, "") for each in four)))
+        four = [results.text(name, 2, 1.0, steps=steps, **where) for name in ("loss", "dead") for steps in (10, 0)]
+        if all(four):
+            found.append((data, activation, f"{alpha:g}", *four))
     return found
 
 

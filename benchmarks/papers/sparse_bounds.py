@@ -161,7 +161,7 @@ def step(layout, theta, X, loss, added, bound, tolerance, off):
         "variance_error": np.abs(variance - 1.0).max(),
         "prediction_error": np.abs(means[1] - predicted).max() / np.abs(means[1] - means[0]).max(),
         "below": np.mean(below),
-        "off_rises": np.mean((bounds[1] >= bounds[0])[below]) if below.any() else 1.0,
+        **({"off_rises": np.mean((bounds[1] >= bounds[0])[below])} if below.any() else {}),
     }
 
 
